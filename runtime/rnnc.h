@@ -1,0 +1,378 @@
+/* rnnc.h: the one contract between generated networks, the runtime and their user.
+ *
+ * Generated code needs the types of this header and nothing of the library behind it; a program
+ * that calls a function declared here links librnnc. Nothing here exits, prints, or keeps global
+ * mutable state other than the chosen BLAS backend; every function may be called from any thread.
+ *
+ * Conventions. Matrices are row-major. Sizes count elements unless a name ends in `_size`, which
+ * counts bytes. Floats are IEEE binary32. T is the number of time steps, B the batch, I the input
+ * size, H the hidden size, L the number of layers, D the number of directions (1 or 2) and G the
+ * number of gates (rnn 1, gru 3, lstm 4).
+ */
+#ifndef RNNC_H
+#define RNNC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RNNC_VERSION "0.1.0"
+
+/* Raised whenever the layout of rnnc_model or the meaning of a field changes. */
+#define RNNC_ABI 1u
+
+/* ---- status ------------------------------------------------------------------------------- */
+
+typedef enum rnnc_status {
+    RNNC_OK = 0,
+    RNNC_ERR_ARGUMENT, /* a null pointer, a zero size, a value outside its range */
+    RNNC_ERR_SHAPE,    /* a tensor's shape is not the one that is needed */
+    RNNC_ERR_DTYPE,    /* a tensor's element type cannot be used here */
+    RNNC_ERR_OVERFLOW, /* a size does not fit in size_t */
+    RNNC_ERR_MEMORY,   /* malloc failed */
+    RNNC_ERR_FILE,     /* open, read or write failed; the message has errno's text */
+    RNNC_ERR_FORMAT,   /* the file is not what it should be; the message says where */
+    RNNC_ERR_MISSING,  /* a tensor, or a library, is not there */
+    RNNC_ERR_TARGET,   /* the code was generated for a CPU that this one is not */
+    RNNC_ERR_ABI       /* generated code and runtime are of different versions */
+} rnnc_status;
+
+/* A sentence for the status, without a full stop; never NULL. */
+const char *rnnc_status_message(rnnc_status status);
+
+/* What went wrong, in words: names the place and the remedy. Functions that take an rnnc_error
+ * accept NULL; they fill it in only when they fail. */
+typedef struct rnnc_error {
+    rnnc_status status;
+    char message[2048]; /* always terminated; a longer text ends in "..." */
+} rnnc_error;
+
+/* ---- networks ----------------------------------------------------------------------------- */
+
+typedef enum rnnc_cell { RNNC_RNN_TANH = 0, RNNC_RNN_RELU, RNNC_LSTM, RNNC_GRU } rnnc_cell;
+
+/* The sizes of one stacked recurrent network, as of torch.nn.RNN. Flags are 0 or 1. */
+typedef struct rnnc_config {
+    rnnc_cell cell;
+    size_t input_size, hidden_size, num_layers;
+    int bias, batch_first, bidirectional;
+} rnnc_config;
+
+/* One weight tensor by its name in a PyTorch state_dict: (rows, cols), or (rows) if cols is 0. */
+typedef struct rnnc_weight {
+    char name[56]; /* weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..._reverse */
+    size_t rows, cols;
+} rnnc_weight;
+
+/* Everything of one forward call. Layouts, as PyTorch's:
+ *   x        (T, B, I), or (B, T, I) with batch_first
+ *   y        (T, B, D*H), or (B, T, D*H) with batch_first; forward half, then reverse half
+ *   h0, hn   (L*D, B, H) whatever batch_first says; row layer*D + direction
+ *   c0, cn   as h0 and hn (lstm only, NULL otherwise)
+ * h0 and c0 may be NULL: zero. hn and cn may be NULL: not wanted. hn may be h0, and cn c0. No
+ * other pair of buffers may overlap. Only y, hn, cn and the workspace are written. */
+typedef struct rnnc_call {
+    const float *weights; /* packed; ignored by a model that has its weights built in */
+    size_t seq_len, batch;
+    const float *x, *h0, *c0;
+    float *y, *hn, *cn;
+    void *workspace; /* workspace_size(seq_len, batch) bytes, any alignment */
+} rnnc_call;
+
+/* How the values of one weight tensor come to lie in a model's packed weights. Panels of `width`
+ * units follow each other; a panel holds, for each column k, for each gate g, `stride` values,
+ * those at or beyond the last unit being zero:
+ *
+ *   packed[dst + ((p*cols + k)*gates + g)*stride + j]
+ *       = tensor[((first_gate + g)*units + p*width + j)*cols + k]  if j < width, p*width+j < units
+ *       = 0                                                         otherwise
+ *
+ * for p = 0 .. ceil(units/width) - 1. A step for biases has cols 1 and may add a second tensor of
+ * the same shape (`plus`, or RNNC_NONE). */
+#define RNNC_NONE UINT32_MAX
+typedef struct rnnc_pack_step {
+    uint32_t tensor, plus;
+    size_t dst;               /* in floats, from the start of the packed weights */
+    size_t units, cols;       /* rows of one gate; columns */
+    size_t first_gate, gates; /* the gates that this step takes */
+    size_t width, stride;     /* units in a panel; floats stored for them, >= width */
+} rnnc_pack_step;
+
+/* A generated network. Every NAME.c defines one, `NAME_model`; all of it is constant. */
+typedef struct rnnc_model {
+    uint32_t abi; /* RNNC_ABI of the generator */
+    const char *name, *target;
+    rnnc_config config;
+    size_t seq_len, batch; /* 0: any */
+    size_t weight_count;   /* L*D*(bias ? 4 : 2) */
+    const rnnc_weight *weight;
+    size_t packed_count; /* floats */
+    size_t pack_count;
+    const rnnc_pack_step *pack;
+    const float *built_in; /* packed weights, or NULL: they come with the call */
+    uint64_t fingerprint;  /* of the layout of the packed weights; a blob carries the same */
+    size_t (*workspace_size)(size_t seq_len, size_t batch); /* bytes; 0: a size does not fit */
+    rnnc_status (*forward)(const rnnc_call *call);
+} rnnc_model;
+
+/* ---- tensors ------------------------------------------------------------------------------ */
+
+/* RNNC_OPAQUE is any element type that files carry but that nothing here computes with. */
+typedef enum rnnc_dtype { RNNC_F32 = 0, RNNC_F64, RNNC_F16, RNNC_BF16, RNNC_OPAQUE } rnnc_dtype;
+
+#define RNNC_MAX_RANK 8
+
+/* A view of memory that somebody else owns. Element (i0, i1, ...) lies i0*stride[0] +
+ * i1*stride[1] + ... elements from `data`; strides may be zero or negative. `data` needs no
+ * alignment. A rank of 0 is a single value; an extent of 0 is a tensor without elements. */
+typedef struct rnnc_tensor {
+    rnnc_dtype dtype;
+    int rank;
+    size_t shape[RNNC_MAX_RANK];
+    ptrdiff_t stride[RNNC_MAX_RANK];
+    void *data;
+} rnnc_tensor;
+
+/* Bytes of an element, 0 for RNNC_OPAQUE and values that are no dtype; and its name in a
+ * safetensors file ("F32"), "opaque" for those. */
+size_t rnnc_dtype_size(rnnc_dtype dtype);
+const char *rnnc_dtype_name(rnnc_dtype dtype);
+
+/* A contiguous row-major tensor of `shape` at the start of `data`, which holds data_size bytes.
+ * ARGUMENT: rank outside 0..RNNC_MAX_RANK, no element size, no data. OVERFLOW: the bytes of the
+ * shape do not fit in size_t. SHAPE: they do not fit in data_size. */
+rnnc_status rnnc_tensor_make(rnnc_tensor *out, rnnc_dtype dtype, int rank, const size_t *shape,
+                             void *data, size_t data_size);
+
+/* The same with strides, in elements, and element (0, 0, ...) `offset` elements into `data`.
+ * SHAPE: some element would lie outside data .. data + data_size. */
+rnnc_status rnnc_tensor_make_strided(rnnc_tensor *out, rnnc_dtype dtype, int rank,
+                                     const size_t *shape, const ptrdiff_t *stride, size_t offset,
+                                     void *data, size_t data_size);
+
+/* Elements in all. OVERFLOW: they do not fit in size_t. */
+rnnc_status rnnc_tensor_count(const rnnc_tensor *tensor, size_t *count);
+
+/* 1 if the elements lie one after the other in row-major order, else 0. */
+int rnnc_tensor_is_contiguous(const rnnc_tensor *tensor);
+
+/* Views of the same memory; out may be tensor. Slice keeps begin <= index < end of an axis, select
+ * keeps one index and drops the axis, transpose swaps two axes. ARGUMENT: no such axis or index. */
+rnnc_status rnnc_tensor_slice(const rnnc_tensor *tensor, int axis, size_t begin, size_t end,
+                              rnnc_tensor *out);
+rnnc_status rnnc_tensor_select(const rnnc_tensor *tensor, int axis, size_t index, rnnc_tensor *out);
+rnnc_status rnnc_tensor_transpose(const rnnc_tensor *tensor, int axis_a, int axis_b,
+                                  rnnc_tensor *out);
+
+/* One element; index has `rank` values (and may be NULL if rank is 0). set rounds to the nearest
+ * value of the dtype, ties to even. ARGUMENT: an index outside the shape. DTYPE: opaque. */
+rnnc_status rnnc_tensor_get(const rnnc_tensor *tensor, const size_t *index, double *value);
+rnnc_status rnnc_tensor_set(const rnnc_tensor *tensor, const size_t *index, double value);
+
+/* Copies all elements, converting as set does; equal dtypes are copied bit for bit. The two must
+ * not overlap. SHAPE: ranks or shapes differ. DTYPE: opaque. */
+rnnc_status rnnc_tensor_copy(const rnnc_tensor *to, const rnnc_tensor *from);
+
+/* Half-precision formats by their bits. To: nearest, ties to even, overflow to infinity; a NaN
+ * stays a NaN of the same sign and leading payload bits, made quiet. */
+float rnnc_f16_to_f32(uint16_t bits);
+float rnnc_bf16_to_f32(uint16_t bits);
+uint16_t rnnc_f64_to_f16(double value);
+uint16_t rnnc_f64_to_bf16(double value);
+
+/* ---- safetensors -------------------------------------------------------------------------- */
+
+typedef struct rnnc_safetensors rnnc_safetensors;
+
+/* One tensor of a file. Valid until the file is closed; the data are read-only. */
+typedef struct rnnc_entry {
+    const char *name;
+    const char *dtype;  /* as the file spells it: F32, F64, F16, BF16, I64, BOOL, ... */
+    size_t size;        /* bytes */
+    rnnc_tensor tensor; /* dtype RNNC_OPAQUE if its type is not one of rnnc_dtype */
+} rnnc_entry;
+
+/* Opens a file (mapped, not read: a change of the file by others shows), or one in memory, which
+ * is used in place and must outlive the handle; any alignment. Everything is checked first: header
+ * within the file and at most 100 MB, valid JSON without duplicate names, known fields and types,
+ * offsets that match the shape and cover the rest of the file without overlap or gap, rank at most
+ * RNNC_MAX_RANK. FILE, MEMORY, or FORMAT with a message that names file and tensor. */
+rnnc_status rnnc_safetensors_open(const char *path, rnnc_safetensors **file, rnnc_error *error);
+rnnc_status rnnc_safetensors_open_memory(const void *data, size_t size, rnnc_safetensors **file,
+                                         rnnc_error *error);
+void rnnc_safetensors_close(rnnc_safetensors *file); /* NULL is fine */
+
+/* How messages call the file: its path, or "(memory)". */
+const char *rnnc_safetensors_name(const rnnc_safetensors *file);
+
+/* The tensors in the order of their data; get returns NULL at and beyond count. */
+size_t rnnc_safetensors_count(const rnnc_safetensors *file);
+const rnnc_entry *rnnc_safetensors_get(const rnnc_safetensors *file, size_t index);
+
+/* The tensor of that name. MISSING: there is none; *tensor is unchanged. */
+rnnc_status rnnc_safetensors_find(const rnnc_safetensors *file, const char *name,
+                                  rnnc_tensor *tensor);
+
+/* The text of a key of __metadata__, NULL if there is none. Valid until the file is closed. */
+const char *rnnc_safetensors_metadata(const rnnc_safetensors *file, const char *key);
+
+/* The tensor's `count` elements in row-major order, as floats. MISSING, DTYPE: not readable as
+ * float. SHAPE: it has not exactly count elements. */
+rnnc_status rnnc_safetensors_read_f32(const rnnc_safetensors *file, const char *name, float *to,
+                                      size_t count, rnnc_error *error);
+
+/* Writes a file: beside it first, then renamed over it, so that readers see the old file or the
+ * new one and a failure leaves the old one. The bytes depend on content only: tensors by element
+ * size (largest first, so that each is aligned) and then name, metadata by key. Views are written
+ * in row-major order. ARGUMENT: a name twice, not UTF-8, or "__metadata__"; DTYPE; FILE. */
+rnnc_status rnnc_safetensors_write(const char *path, size_t count, const char *const *names,
+                                   const rnnc_tensor *tensors, size_t meta_count,
+                                   const char *const *keys, const char *const *values,
+                                   rnnc_error *error);
+
+/* ---- weights ------------------------------------------------------------------------------ */
+
+/* Sizes and flags in range, and every count below representable. ARGUMENT, OVERFLOW. */
+rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error);
+
+size_t rnnc_config_gates(const rnnc_config *config);         /* rnn 1, gru 3, lstm 4 */
+size_t rnnc_config_weight_count(const rnnc_config *config);  /* tensors: L*D*(bias ? 4 : 2) */
+size_t rnnc_config_weight_floats(const rnnc_config *config); /* values in all of them */
+
+/* Name and shape of a weight, in the order of PyTorch's state_dict: for each layer, for each
+ * direction: weight_ih (G*H, I or D*H), weight_hh (G*H, H) and, with bias, bias_ih (G*H), bias_hh
+ * (G*H). ARGUMENT: index >= rnnc_config_weight_count. */
+rnnc_status rnnc_config_weight(const rnnc_config *config, size_t index, rnnc_weight *weight);
+
+/* Does the file hold these weights, under `prefix` (NULL: none) before every name? Otherwise the
+ * message lists by name, a line for each kind, all that are missing, misshapen, of a type that is
+ * not readable, or recurrent weights of which the network has no use, with what would repair it.
+ * Other tensors under the prefix are no error; their names come in `unused` (may be NULL; status
+ * OK, an empty message if there are none). MISSING, SHAPE or DTYPE: the first kind listed. */
+rnnc_status rnnc_weights_check(const rnnc_config *config, const char *prefix,
+                               const rnnc_safetensors *file, rnnc_error *unused, rnnc_error *error);
+
+/* Checks, then reads all weights as floats: tensors[i] is weight i, row-major. One allocation,
+ * returned by rnnc_weights_free (NULL is fine); *tensors is NULL after a failure. */
+rnnc_status rnnc_weights_load(const rnnc_config *config, const char *prefix,
+                              const rnnc_safetensors *file, const float ***tensors,
+                              rnnc_error *error);
+void rnnc_weights_free(const float **tensors);
+
+/* ---- packed weights and models ------------------------------------------------------------ */
+
+/* Do the steps stay within packed_count floats and within the weights that they read? */
+rnnc_status rnnc_pack_check(size_t pack_count, const rnnc_pack_step *pack, size_t packed_count,
+                            size_t weight_count, const rnnc_weight *weight, rnnc_error *error);
+
+/* Carries out the steps (see rnnc_pack_step); what none of them fills becomes 0. `tensors` are in
+ * the order of rnnc_config_weight and of the sizes that rnnc_pack_check checks. ARGUMENT: a null
+ * pointer, or a step that would write beyond packed_count; nothing is written then. */
+rnnc_status rnnc_pack(size_t pack_count, const rnnc_pack_step *pack, size_t packed_count,
+                      const float *const *tensors, float *packed);
+
+/* The packed weights of a model, packed_count floats, from its weight_count tensors; from a
+ * safetensors file; from one in memory. */
+rnnc_status rnnc_model_pack(const rnnc_model *model, const float *const *tensors, float *packed);
+rnnc_status rnnc_model_load(const rnnc_model *model, const char *path, const char *prefix,
+                            float *packed, rnnc_error *error);
+rnnc_status rnnc_model_load_memory(const rnnc_model *model, const void *data, size_t size,
+                                   const char *prefix, float *packed, rnnc_error *error);
+
+/* A blob is a file of packed weights that can be mapped and used in place: a header of 64 bytes
+ * {"RNNCBLOB", u32 RNNC_ABI, u32 0, u64 fingerprint, u64 packed_count, zeros}, then the floats;
+ * everything little-endian. */
+#define RNNC_BLOB_HEADER_SIZE 64
+void rnnc_blob_header(uint64_t fingerprint, uint64_t packed_count,
+                      unsigned char header[RNNC_BLOB_HEADER_SIZE]);
+
+/* Where a blob's packed weights begin, if it is this model's. ARGUMENT: not aligned to 4 bytes.
+ * FORMAT: not a blob, of another model or layout, truncated or too long. ABI. */
+rnnc_status rnnc_model_blob(const rnnc_model *model, const void *blob, size_t blob_size,
+                            const float **packed, rnnc_error *error);
+
+/* Bytes of workspace for a call. 0: they do not fit in size_t, or the model has other sizes. */
+size_t rnnc_model_workspace_size(const rnnc_model *model, size_t seq_len, size_t batch);
+
+/* Runs the model after checking that it is of this RNNC_ABI, that the call has the sizes that it
+ * was generated for, and that no pointer that is needed is NULL. ABI, ARGUMENT, TARGET. */
+rnnc_status rnnc_model_forward(const rnnc_model *model, const rnnc_call *call, rnnc_error *error);
+
+/* ---- BLAS --------------------------------------------------------------------------------- */
+
+/* A backend: the two products that generic networks need. Matrices are row-major, ld is the
+ * distance of two rows in floats, vectors are contiguous. As in BLAS, C or y is not read if beta
+ * is 0, and outputs overlap no input. Both are called from any thread, and do not fail.
+ *   sgemm   C (m,n) = alpha * op(A) (m,k) * op(B) (k,n) + beta * C;  op transposes if its flag is 1
+ *   sgemv   y = alpha * A x + beta * y, A (m,n), x (n), y (m);  trans 1: A^T x, x (m), y (n) */
+typedef struct rnnc_blas {
+    const char *name;
+    void (*sgemm)(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha,
+                  const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                  size_t ldc);
+    void (*sgemv)(int trans, size_t m, size_t n, float alpha, const float *a, size_t lda,
+                  const float *x, float beta, float *y);
+} rnnc_blas;
+
+/* The kernels that come with the library: always there, one thread, for any CPU. */
+const rnnc_blas *rnnc_blas_builtin(void);
+
+/* OpenBLAS: the one that the program is linked with or has loaded, else libopenblas.so.0 loaded
+ * now. An OpenBLAS loaded here is set to one thread, because products as small as these lose by
+ * more and nobody else uses it, unless OPENBLAS_NUM_THREADS or OMP_NUM_THREADS is set; one that
+ * the program brought is left as it is. NULL and MISSING if there is none. */
+const rnnc_blas *rnnc_blas_openblas(rnnc_error *error);
+
+/* Each product by what measures fastest for its size: built-in kernels for small ones, OpenBLAS
+ * for large ones if it can be had. */
+const rnnc_blas *rnnc_blas_auto(void);
+
+/* The backend of the process, the only mutable state of this library. It starts as the environment
+ * variable RNNC_BLAS says, "builtin", "openblas" or "auto"; unset, or when that one cannot be had,
+ * auto. Select chooses by the same names, or NULL for what RNNC_BLAS says, and tells what is wrong
+ * with it; register takes a caller's own table, which must stay in place. A forward call that is
+ * under way keeps the backend with which it began. ARGUMENT: no such name, a null member. MISSING.
+ */
+const rnnc_blas *rnnc_blas_current(void);
+rnnc_status rnnc_blas_select(const char *name, rnnc_error *error);
+rnnc_status rnnc_blas_register(const rnnc_blas *table);
+
+/* The products of the current backend. */
+void rnnc_gemm(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha, const float *a,
+               size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);
+void rnnc_gemv(int trans, size_t m, size_t n, float alpha, const float *a, size_t lda,
+               const float *x, float beta, float *y);
+
+/* ---- any network at run time -------------------------------------------------------------- */
+
+/* y[i] = tanh(x[i]), y[i] = 1/(1 + exp(-x[i])) for n values; y may be x. At most 4 ulp off, NaN
+ * gives NaN, the same result for a value wherever it stands. Sigmoid below 2^-126 is 0. */
+void rnnc_tanh(size_t n, const float *x, float *y);
+void rnnc_sigmoid(size_t n, const float *x, float *y);
+
+/* A careful program on BLAS for any network, which generated code is compared with. Weights are
+ * prepared once (transposed, biases added up) from the tensors of rnnc_config_weight into
+ * rnnc_generic_prepared_count floats; call->weights are these. Forward allocates nothing and uses
+ * `blas`, or the current backend if that is NULL; workspace_size is in bytes. Both sizes are 0 if
+ * they do not fit in size_t or config is not valid. ARGUMENT, OVERFLOW. */
+size_t rnnc_generic_prepared_count(const rnnc_config *config);
+rnnc_status rnnc_generic_prepare(const rnnc_config *config, const float *const *tensors,
+                                 float *prepared);
+size_t rnnc_generic_workspace_size(const rnnc_config *config, size_t seq_len, size_t batch);
+rnnc_status rnnc_generic_forward(const rnnc_config *config, const rnnc_blas *blas,
+                                 const rnnc_call *call);
+
+/* The same in double, by the formulas of torch.nn and nothing else: plain loops to judge others
+ * by. `tensors` as they come from rnnc_weights_load; x, h0, c0 and y, hn, cn as in rnnc_call. hn
+ * and cn may be NULL; no buffers may overlap. ARGUMENT, OVERFLOW, MEMORY. */
+rnnc_status rnnc_reference_forward(const rnnc_config *config, const float *const *tensors,
+                                   size_t seq_len, size_t batch, const float *x, const float *h0,
+                                   const float *c0, double *y, double *hn, double *cn);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
