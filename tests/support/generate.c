@@ -1,0 +1,250 @@
+#define _XOPEN_SOURCE 700
+#include "generate.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZE_FLAGS "-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+#elif __has_feature(thread_sanitizer)
+#define SANITIZE_FLAGS "-fsanitize=thread"
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZE_FLAGS "-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+#elif defined(__SANITIZE_THREAD__)
+#define SANITIZE_FLAGS "-fsanitize=thread"
+#endif
+#ifndef SANITIZE_FLAGS
+#define SANITIZE_FLAGS ""
+#endif
+
+#ifdef __clang__
+#define OWN_CC "clang"
+#else
+#define OWN_CC "gcc"
+#endif
+
+enum { COMMAND_WORDS = 512, CC_SECONDS = 300, RNNC_SECONDS = 60 };
+
+static void fail(rnnc_error *err, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    err->status = RNNC_ERR_ARGUMENT;
+    vsnprintf(err->message, sizeof err->message, format, args);
+    va_end(args);
+}
+
+bool sanitized(void) { return SANITIZE_FLAGS[0] != '\0'; }
+
+const char *default_cc(void) {
+    const char *const cc = getenv("RNNC_TEST_CC");
+    return sanitized() ? OWN_CC : cc && *cc ? cc : "cc";
+}
+
+bool target_runs(const char *target) {
+    if (strcmp(target, "portable") == 0)
+        return true;
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_cpu_init();
+    if (strcmp(target, "avx2") == 0)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (strcmp(target, "avx512") == 0)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#endif
+    return false;
+}
+
+/* ---- specs ---- */
+
+/* "any", or the number. */
+static const char *size_text(size_t n, char text[32]) {
+    snprintf(text, 32, n ? "%zu" : "\"any\"", n);
+    return text;
+}
+
+/* Appends `{ "a", "b" }` for "a,b", or `"a"` for one name. */
+static void put_targets(FILE *out, const char *target) {
+    if (!strchr(target, ',')) {
+        fprintf(out, "\"%s\"", target);
+        return;
+    }
+    fputs("{ \"", out);
+    for (const char *p = target; *p; p++)
+        *p == ',' ? fputs("\", \"", out) : fputc(*p, out);
+    fputs("\" }", out);
+}
+
+static char *spec_print(const spec *s, const char *separator) {
+    static const char *const cells[] = {"rnn", "rnn", "lstm", "gru"};
+    char *text = NULL, batch[32], seq_len[32];
+    size_t size = 0;
+    FILE *const out = open_memstream(&text, &size);
+    if (!out)
+        abort();
+    const rnnc_config *const c = &s->config;
+    fprintf(out, "return rnn {%sname = \"%s\",%scell = \"%s\",%s", separator, s->name, separator,
+            cells[c->cell], separator);
+    fprintf(out, "input_size = %zu, hidden_size = %zu, num_layers = %zu,%s", c->input_size,
+            c->hidden_size, c->num_layers, separator);
+    if (c->cell == RNNC_RNN_TANH || c->cell == RNNC_RNN_RELU)
+        fprintf(out, "nonlinearity = \"%s\",%s", c->cell == RNNC_RNN_RELU ? "relu" : "tanh",
+                separator);
+    fprintf(out, "bias = %s, batch_first = %s, bidirectional = %s, dropout = %g,%s",
+            c->bias ? "true" : "false", c->batch_first ? "true" : "false",
+            c->bidirectional ? "true" : "false", s->dropout, separator);
+    if (s->weights)
+        fprintf(out, "weights = \"%s\",%s", s->weights, separator);
+    if (s->prefix)
+        fprintf(out, "prefix = \"%s\",%s", s->prefix, separator);
+    fprintf(out, "batch = %s, seq_len = %s,%starget = ", size_text(s->batch, batch),
+            size_text(s->seq_len, seq_len), separator);
+    put_targets(out, s->target);
+    fprintf(out, ",%s}", separator[0] == '\n' ? "\n" : " ");
+    fclose(out);
+    return text;
+}
+
+char *spec_text(const spec *s) { return spec_print(s, "\n  "); }
+
+char *spec_line(const spec *s) { return spec_print(s, " "); }
+
+/* ---- running rnnc and the C compiler ---- */
+
+const char *rnnc_path(void) {
+    static char path[4096];
+    const char *const name = getenv("RNNC");
+    const char *const given = name && *name ? name : "build/rnnc";
+    return realpath(given, path) ? path : given;
+}
+
+bool generate(const spec *s, const char *dir, rnnc_error *err) {
+    char source[PATH_SIZE], as[64], file[64];
+    snprintf(file, sizeof file, "%s.lua", s->name);
+    snprintf(as, sizeof as, "--weights-as=%s", s->weights_as ? s->weights_as : "");
+    path_join(source, dir, file);
+    char *const text = spec_text(s);
+    bool ok = file_write(source, text, strlen(text));
+    free(text);
+    if (!ok) {
+        fail(err, "cannot write %s", source);
+        return false;
+    }
+    const char *const argv[] = {rnnc_path(), "compile", file, "-o", ".", s->weights_as ? as : NULL,
+                                NULL};
+    outcome o = process_run(argv, dir, NULL, RNNC_SECONDS);
+    ok = o.code == 0 && o.err[0] == '\0';
+    if (!ok)
+        fail(err, "rnnc compile: exit code %d\n%s", o.code, o.err);
+    outcome_free(&o);
+    return ok;
+}
+
+/* Splits text at spaces into argv, from *n on. */
+static void add_words(const char *argv[COMMAND_WORDS], size_t *n, char *text) {
+    char *rest = NULL;
+    for (char *word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        if (*n + 8 >= COMMAND_WORDS)
+            abort();
+        argv[(*n)++] = word;
+    }
+}
+
+bool compile_c(const char *cc, const char *flags, const char *dir, const char *sources,
+               const char *output, rnnc_error *err) {
+    char runtime[4096], include[4200], sanitize[] = SANITIZE_FLAGS;
+    if (!realpath("runtime", runtime)) {
+        fail(err, "no runtime/ here: run the tests from the top of the tree");
+        return false;
+    }
+    snprintf(include, sizeof include, "-I%s", runtime);
+    char *const flag_words = strdup(flags), *const source_words = strdup(sources);
+    char compiler[64];
+    if (!flag_words || !source_words)
+        abort();
+    const char *argv[COMMAND_WORDS];
+    const size_t length = strlen(output);
+    const bool object = length > 2 && strcmp(output + length - 2, ".o") == 0;
+    size_t n = 0;
+    snprintf(compiler, sizeof compiler, "%s", cc ? cc : default_cc());
+    add_words(argv, &n, compiler);
+    add_words(argv, &n, flag_words);
+    add_words(argv, &n, sanitize);
+    argv[n++] = include;
+    add_words(argv, &n, source_words);
+    argv[n++] = "-o";
+    argv[n++] = output;
+    argv[n++] = object ? "-c" : "-lm";
+    argv[n] = NULL;
+    outcome o = process_run(argv, dir, NULL, CC_SECONDS);
+    const bool ok = o.code == 0 && o.err[0] == '\0';
+    if (!ok)
+        fail(err, "%s %s %s: exit code %d\n%s", cc ? cc : default_cc(), flags, sources, o.code,
+             o.err);
+    outcome_free(&o);
+    free(flag_words);
+    free(source_words);
+    return ok;
+}
+
+static int is_c_file(const struct dirent *entry) {
+    const size_t n = strlen(entry->d_name);
+    return n > 2 && strcmp(entry->d_name + n - 2, ".c") == 0;
+}
+
+/* The C files of dir in sorted order, with spaces between; the caller frees it. */
+static char *c_files(const char *dir) {
+    struct dirent **entries = NULL;
+    const int count = scandir(dir, &entries, is_c_file, alphasort);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const out = open_memstream(&text, &size);
+    if (!out)
+        abort();
+    for (int i = 0; i < count; i++) {
+        fprintf(out, "%s ", entries[i]->d_name);
+        free(entries[i]);
+    }
+    free(entries);
+    fclose(out);
+    return text;
+}
+
+void *build_library(const char *cc, const char *flags, const char *dir, const char *sources,
+                    rnnc_error *err) {
+    char shared_flags[256], path[PATH_SIZE];
+    char *const found = sources ? NULL : c_files(dir);
+    snprintf(shared_flags, sizeof shared_flags, "%s -shared -fPIC", flags);
+    path_join(path, dir, "network.so");
+    void *library = NULL;
+    if (compile_c(cc, shared_flags, dir, found ? found : sources, "network.so", err)) {
+        library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        if (!library)
+            fail(err, "dlopen: %s", dlerror());
+    }
+    free(found);
+    return library;
+}
+
+void close_library(void *library) {
+    if (library)
+        dlclose(library);
+}
+
+void *library_symbol(void *library, const char *name, const char *suffix) {
+    char symbol[256];
+    snprintf(symbol, sizeof symbol, "%s%s", name, suffix);
+    return dlsym(library, symbol);
+}
+
+const rnnc_model *library_model(void *library, const char *name, rnnc_error *err) {
+    const rnnc_model *const model = library_symbol(library, name, "_model");
+    if (!model)
+        fail(err, "no symbol %s_model", name);
+    return model;
+}

@@ -1,0 +1,134 @@
+#include "oracle.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where element (t, b, unit) of a sequence of `width` units lies. */
+typedef struct layout {
+    size_t step, row;
+} layout;
+
+static layout sequence_layout(int batch_first, size_t seq_len, size_t batch, size_t width) {
+    return batch_first ? (layout){.step = width, .row = seq_len * width}
+                       : (layout){.step = batch * width, .row = width};
+}
+
+static double logistic(double v) { return 1.0 / (1.0 + exp(-v)); }
+
+/* sum_k matrix[row][k] * vector[k] */
+static double row_product(const float *matrix, size_t row, size_t cols, const double *vector) {
+    double sum = 0.0;
+    for (size_t k = 0; k < cols; k++)
+        sum += (double)matrix[row * cols + k] * vector[k];
+    return sum;
+}
+
+/* The weights of one layer and direction; biases NULL without. */
+typedef struct cell_weights {
+    const float *ih, *hh, *bih, *bhh;
+    size_t inputs, hidden;
+} cell_weights;
+
+/* Gate g of unit j before its nonlinearity: the input's part and the state's part. */
+static double from_input(const cell_weights *w, size_t g, size_t j, const double *in) {
+    const size_t row = g * w->hidden + j;
+    return row_product(w->ih, row, w->inputs, in) + (w->bih ? (double)w->bih[row] : 0.0);
+}
+
+static double from_state(const cell_weights *w, size_t g, size_t j, const double *h) {
+    const size_t row = g * w->hidden + j;
+    return row_product(w->hh, row, w->hidden, h) + (w->bhh ? (double)w->bhh[row] : 0.0);
+}
+
+/* One unit's new state from the old state h of all units (H); c is the unit's cell state. */
+static double next_unit(rnnc_cell cell, const cell_weights *w, size_t j, const double *in,
+                        const double *h, double *c) {
+    double gate[4];
+    switch (cell) {
+    case RNNC_RNN_TANH:
+        return tanh(from_input(w, 0, j, in) + from_state(w, 0, j, h));
+    case RNNC_RNN_RELU: {
+        const double v = from_input(w, 0, j, in) + from_state(w, 0, j, h);
+        return v <= 0.0 ? 0.0 : v; /* NaN stays NaN, as in torch.relu */
+    }
+    case RNNC_LSTM:
+        for (size_t g = 0; g < 4; g++)
+            gate[g] = from_input(w, g, j, in) + from_state(w, g, j, h);
+        *c = logistic(gate[1]) * *c + logistic(gate[0]) * tanh(gate[2]);
+        return logistic(gate[3]) * tanh(*c);
+    case RNNC_GRU:
+        break;
+    }
+    for (size_t g = 0; g < 2; g++)
+        gate[g] = logistic(from_input(w, g, j, in) + from_state(w, g, j, h));
+    const double candidate = tanh(from_input(w, 2, j, in) + gate[0] * from_state(w, 2, j, h));
+    return (1.0 - gate[1]) * candidate + gate[1] * h[j];
+}
+
+static double *zeros(size_t n) {
+    double *p = calloc(n ? n : 1, sizeof *p);
+    if (!p)
+        abort();
+    return p;
+}
+
+void oracle_forward(const rnnc_config *config, const float *const weight[], size_t seq_len,
+                    size_t batch, const float *x, const float *h0, const float *c0, double *y,
+                    double *hn, double *cn) {
+    const size_t hidden = config->hidden_size;
+    const size_t directions = config->bidirectional ? 2 : 1;
+    const size_t per_cell = config->bias ? 4 : 2;
+    size_t width = config->input_size;
+    double *below = zeros(seq_len * batch * width);
+    for (size_t i = 0; i < seq_len * batch * width; i++)
+        below[i] = (double)x[i];
+    double *old = zeros(hidden), *now = zeros(hidden), *c = zeros(hidden);
+
+    for (size_t layer = 0; layer < config->num_layers; layer++) {
+        const size_t out_width = directions * hidden;
+        const layout in = sequence_layout(config->batch_first, seq_len, batch, width);
+        const layout out = sequence_layout(config->batch_first, seq_len, batch, out_width);
+        double *above = zeros(seq_len * batch * out_width);
+        for (size_t direction = 0; direction < directions; direction++) {
+            const size_t chain = layer * directions + direction;
+            const float *const *const tensors = weight + chain * per_cell;
+            const cell_weights w = {.ih = tensors[0],
+                                    .hh = tensors[1],
+                                    .bih = config->bias ? tensors[2] : NULL,
+                                    .bhh = config->bias ? tensors[3] : NULL,
+                                    .inputs = width,
+                                    .hidden = hidden};
+            for (size_t b = 0; b < batch; b++) {
+                const size_t state = (chain * batch + b) * hidden;
+                for (size_t j = 0; j < hidden; j++) {
+                    old[j] = h0 ? (double)h0[state + j] : 0.0;
+                    c[j] = c0 ? (double)c0[state + j] : 0.0;
+                }
+                for (size_t i = 0; i < seq_len; i++) {
+                    const size_t t = direction == 1 ? seq_len - 1 - i : i;
+                    const double *const input = below + t * in.step + b * in.row;
+                    double *const result = above + t * out.step + b * out.row + direction * hidden;
+                    for (size_t j = 0; j < hidden; j++)
+                        now[j] = next_unit(config->cell, &w, j, input, old, &c[j]);
+                    memcpy(old, now, hidden * sizeof *old);
+                    memcpy(result, now, hidden * sizeof *now);
+                }
+                for (size_t j = 0; j < hidden; j++) {
+                    if (hn)
+                        hn[state + j] = old[j];
+                    if (cn)
+                        cn[state + j] = c[j];
+                }
+            }
+        }
+        free(below);
+        below = above;
+        width = out_width;
+    }
+    memcpy(y, below, seq_len * batch * width * sizeof *y);
+    free(below);
+    free(old);
+    free(now);
+    free(c);
+}

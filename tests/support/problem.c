@@ -1,0 +1,214 @@
+#include "problem.h"
+#include "oracle.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *allocate(size_t count, size_t size) {
+    void *p = calloc(count ? count : 1, size);
+    if (!p)
+        abort();
+    return p;
+}
+
+static size_t directions(const rnnc_config *config) { return config->bidirectional ? 2 : 1; }
+
+size_t problem_x_count(const problem *p) { return p->seq_len * p->batch * p->config.input_size; }
+
+size_t problem_y_count(const problem *p) {
+    return p->seq_len * p->batch * directions(&p->config) * p->config.hidden_size;
+}
+
+size_t problem_state_count(const problem *p) {
+    return p->config.num_layers * directions(&p->config) * p->batch * p->config.hidden_size;
+}
+
+size_t problem_gates(rnnc_cell cell) { return cell == RNNC_LSTM ? 4 : cell == RNNC_GRU ? 3 : 1; }
+
+rnnc_weight problem_weight(const rnnc_config *config, size_t index) {
+    static const char *const kind[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
+    const size_t per_cell = config->bias ? 4 : 2;
+    const size_t which = index % per_cell, chain = index / per_cell;
+    const size_t layer = chain / directions(config);
+    const int reverse = config->bidirectional && chain % 2 == 1;
+    rnnc_weight w;
+    snprintf(w.name, sizeof w.name, "%s_l%zu%s", kind[which], layer, reverse ? "_reverse" : "");
+    w.rows = problem_gates(config->cell) * config->hidden_size;
+    w.cols = which >= 2   ? 0
+             : which == 1 ? config->hidden_size
+             : layer == 0 ? config->input_size
+                          : directions(config) * config->hidden_size;
+    return w;
+}
+
+static size_t weight_floats(const rnnc_weight *w) { return w->rows * (w->cols ? w->cols : 1); }
+
+/* Everything allocated, nothing filled in. */
+static problem problem_allocate(const rnnc_config *config, size_t seq_len, size_t batch,
+                                bool with_h0) {
+    problem p = {.config = *config, .seq_len = seq_len, .batch = batch};
+    const bool lstm = config->cell == RNNC_LSTM;
+    const size_t states = problem_state_count(&p);
+    p.weight_count = config->num_layers * directions(config) * (config->bias ? 4 : 2);
+    p.weight = allocate(p.weight_count, sizeof *p.weight);
+    for (size_t i = 0; i < p.weight_count; i++) {
+        const rnnc_weight w = problem_weight(config, i);
+        p.weight[i] = allocate(weight_floats(&w), sizeof(float));
+    }
+    p.x = allocate(problem_x_count(&p), sizeof(float));
+    p.h0 = with_h0 ? allocate(states, sizeof(float)) : NULL;
+    p.c0 = with_h0 && lstm ? allocate(states, sizeof(float)) : NULL;
+    p.y = allocate(problem_y_count(&p), sizeof(double));
+    p.hn = allocate(states, sizeof(double));
+    p.cn = lstm ? allocate(states, sizeof(double)) : NULL;
+    return p;
+}
+
+problem problem_make(const rnnc_config *config, size_t seq_len, size_t batch, bool with_h0,
+                     rng *r) {
+    problem p = problem_allocate(config, seq_len, batch, with_h0);
+    const float scale = (float)(1.0 / sqrt((double)config->hidden_size));
+    for (size_t i = 0; i < p.weight_count; i++) {
+        const rnnc_weight w = problem_weight(config, i);
+        rng_fill(r, p.weight[i], weight_floats(&w), scale);
+    }
+    rng_fill(r, p.x, problem_x_count(&p), 1.0f);
+    if (p.h0)
+        rng_fill(r, p.h0, problem_state_count(&p), 1.0f);
+    if (p.c0)
+        rng_fill(r, p.c0, problem_state_count(&p), 1.0f);
+    return p;
+}
+
+void problem_solve(problem *p) {
+    oracle_forward(&p->config, (const float *const *)p->weight, p->seq_len, p->batch, p->x, p->h0,
+                   p->c0, p->y, p->hn, p->cn);
+}
+
+/* A size of the case's metadata; 0 when it is missing, which no case has. */
+static size_t metadata_size(const rnnc_safetensors *file, const char *key) {
+    const char *const text = rnnc_safetensors_metadata(file, key);
+    return text ? (size_t)strtoul(text, NULL, 10) : 0;
+}
+
+static bool read_config(const rnnc_safetensors *file, rnnc_config *config) {
+    static const char *const cells[] = {"rnn_tanh", "rnn_relu", "lstm", "gru"};
+    const char *const cell = rnnc_safetensors_metadata(file, "cell");
+    int index = -1;
+    for (int i = 0; cell && i < 4; i++)
+        if (strcmp(cell, cells[i]) == 0)
+            index = i;
+    *config = (rnnc_config){.cell = (rnnc_cell)index,
+                            .input_size = metadata_size(file, "I"),
+                            .hidden_size = metadata_size(file, "H"),
+                            .num_layers = metadata_size(file, "L"),
+                            .bias = metadata_size(file, "bias") == 1,
+                            .batch_first = metadata_size(file, "batch_first") == 1,
+                            .bidirectional = metadata_size(file, "D") == 2};
+    return index >= 0 && config->input_size && config->hidden_size && config->num_layers;
+}
+
+/* Reads n floats into doubles, exactly. */
+static bool read_doubles(const rnnc_safetensors *file, const char *name, double *to, size_t n,
+                         rnnc_error *err) {
+    float *const floats = allocate(n, sizeof *floats);
+    const bool ok = rnnc_safetensors_read_f32(file, name, floats, n, err) == RNNC_OK;
+    for (size_t i = 0; ok && i < n; i++)
+        to[i] = (double)floats[i];
+    free(floats);
+    return ok;
+}
+
+/* Swaps the two outer axes of (outer, inner, width) values of `size` bytes, in place. */
+static void swap_axes(void *data, size_t outer, size_t inner, size_t width, size_t size) {
+    const size_t run = width * size;
+    unsigned char *const from = data, *const copy = allocate(outer * inner, run);
+    for (size_t i = 0; i < outer; i++)
+        for (size_t j = 0; j < inner; j++)
+            memcpy(copy + (j * outer + i) * run, from + (i * inner + j) * run, run);
+    memcpy(data, copy, outer * inner * run);
+    free(copy);
+}
+
+static void flip_batch_first(problem *p) {
+    const size_t outer = p->config.batch_first ? p->batch : p->seq_len;
+    const size_t inner = p->config.batch_first ? p->seq_len : p->batch;
+    swap_axes(p->x, outer, inner, p->config.input_size, sizeof(float));
+    swap_axes(p->y, outer, inner, directions(&p->config) * p->config.hidden_size, sizeof(double));
+    p->config.batch_first = !p->config.batch_first;
+}
+
+static bool read_tensors(const rnnc_safetensors *file, problem *p, rnnc_error *err) {
+    const size_t states = problem_state_count(p);
+    for (size_t i = 0; i < p->weight_count; i++) {
+        const rnnc_weight w = problem_weight(&p->config, i);
+        if (rnnc_safetensors_read_f32(file, w.name, p->weight[i], weight_floats(&w), err))
+            return false;
+    }
+    if (rnnc_safetensors_read_f32(file, "x", p->x, problem_x_count(p), err) ||
+        rnnc_safetensors_read_f32(file, "h0", p->h0, states, err) ||
+        !read_doubles(file, "y", p->y, problem_y_count(p), err) ||
+        !read_doubles(file, "hn", p->hn, states, err))
+        return false;
+    return p->config.cell != RNNC_LSTM ||
+           (rnnc_safetensors_read_f32(file, "c0", p->c0, states, err) == RNNC_OK &&
+            read_doubles(file, "cn", p->cn, states, err));
+}
+
+bool problem_read(const char *path, bool flip, problem *p, rnnc_error *err) {
+    rnnc_safetensors *file;
+    if (rnnc_safetensors_open(path, &file, err))
+        return false;
+    rnnc_config config;
+    const size_t seq_len = metadata_size(file, "T"), batch = metadata_size(file, "B");
+    bool ok = read_config(file, &config) && seq_len && batch;
+    if (!ok) {
+        snprintf(err->message, sizeof err->message, "%s: no sizes in the metadata", path);
+    } else {
+        *p = problem_allocate(&config, seq_len, batch, true);
+        ok = read_tensors(file, p, err);
+        if (!ok)
+            problem_free(p);
+        else if (flip)
+            flip_batch_first(p);
+    }
+    rnnc_safetensors_close(file);
+    return ok;
+}
+
+bool problem_write_weights(const problem *p, const char *path, const char *prefix,
+                           rnnc_error *err) {
+    char(*names)[128] = allocate(p->weight_count, sizeof *names);
+    const char **name = allocate(p->weight_count, sizeof *name);
+    rnnc_tensor *tensors = allocate(p->weight_count, sizeof *tensors);
+    rnnc_status status = RNNC_OK;
+    for (size_t i = 0; i < p->weight_count && !status; i++) {
+        const rnnc_weight w = problem_weight(&p->config, i);
+        const size_t shape[2] = {w.rows, w.cols};
+        snprintf(names[i], sizeof names[i], "%s%s", prefix ? prefix : "", w.name);
+        name[i] = names[i];
+        status = rnnc_tensor_make(&tensors[i], RNNC_F32, w.cols ? 2 : 1, shape, p->weight[i],
+                                  weight_floats(&w) * sizeof(float));
+    }
+    if (!status)
+        status = rnnc_safetensors_write(path, p->weight_count, name, tensors, 0, NULL, NULL, err);
+    free(tensors);
+    free(name);
+    free(names);
+    return status == RNNC_OK;
+}
+
+void problem_free(problem *p) {
+    for (size_t i = 0; i < p->weight_count; i++)
+        free(p->weight[i]);
+    free(p->weight);
+    free(p->x);
+    free(p->h0);
+    free(p->c0);
+    free(p->y);
+    free(p->hn);
+    free(p->cn);
+    *p = (problem){0};
+}
