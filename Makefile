@@ -116,7 +116,7 @@ $(BUILD)/setup-%: tests/setup tests/packages
 
 $(BUILD)/runtime/%.o: runtime/%.c | $(BUILD)/setup-build
 	@mkdir -p $(@D)
-	$(compile) -fPIC
+	$(compile) -fPIC $$(pkg-config --cflags jansson)
 
 $(BUILD)/librnnc.a: $(runtime_objects) runtime
 	@rm -f $@
