@@ -37,7 +37,7 @@ c_files := $(shell find $(wildcard compiler runtime tests examples) -name '*.[ch
 
 build: $(BUILD)/rnnc $(BUILD)/librnnc.a $(BUILD)/librnnc.so ## the compiler and the runtime (the default)
 
-demo: build $(BUILD)/setup-demo ## generate, compile and run the network of examples/02-digits
+demo: $(BUILD)/setup-demo build ## generate, compile and run the network of examples/02-digits
 	@$(MAKE) --no-print-directory -C examples/02-digits ROOT=$(CURDIR) BUILD=$(abspath $(BUILD)) CC='$(CC)' run
 
 # Tests run in the root of the tree. RNNC is the compiler that they try. BUILD, CC and SANITIZE are
@@ -45,13 +45,13 @@ demo: build $(BUILD)/setup-demo ## generate, compile and run the network of exam
 run_tests = RNNC=$(BUILD)/rnnc BUILD=$(BUILD) CC='$(CC)' SANITIZE='$(SANITIZE)' \
 	$(BUILD)/tests/rnnc-tests --jobs 2 --timeout 900
 
-test: build $(BUILD)/tests/rnnc-tests ## the whole suite
+test: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the whole suite
 	@$(run_tests)
 
-test-fast: build $(BUILD)/tests/rnnc-tests ## the suite with fewer random cases: a minute or less
+test-fast: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the suite with fewer random cases: a minute or less
 	@RNNC_TEST_FAST=1 $(run_tests)
 
-bench: build $(BUILD)/setup-bench ## speed of specialised and generic kernels
+bench: $(BUILD)/setup-bench build ## speed of specialised and generic kernels
 	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run
 
 FUZZ_SECONDS = 60
@@ -98,7 +98,7 @@ install: build ## into DESTDIR/PREFIX: rnnc, librnnc, rnnc.h, rnnc.pc
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/rnnc.pc
 
 setup: ## installs the packages that build, demo and test need, if they are missing
-	tests/setup build demo test
+	flock tests/packages tests/setup build demo test
 
 clean: ## removes everything that was made
 	rm -rf $(BUILD)
@@ -108,8 +108,10 @@ help: ## this list
 
 # ---- packages: tests/packages says which, and what for ----
 
+# A target names its packages first, so that all are asked for at once. The lock is for make -j.
+
 $(BUILD)/setup-%: tests/setup tests/packages
-	@tests/setup build $*
+	@flock tests/packages tests/setup $(sort build $*)
 	@mkdir -p $(@D) && touch $@
 
 # ---- runtime: builds without the rest ----
