@@ -28,6 +28,7 @@ typedef struct rnnc_text {
 } rnnc_text;
 RNNC_HIDDEN rnnc_text rnnc_text_in(char *data, size_t size);
 RNNC_HIDDEN RNNC_PRINTF(2, 3) void rnnc_text_add(rnnc_text *text, const char *format, ...);
+static inline int rnnc_text_full(const rnnc_text *text) { return text->length + 1 == text->size; }
 
 /* A name from a file for a message: control characters become '?', a long one ends in "...". */
 typedef struct rnnc_shown {

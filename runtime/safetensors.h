@@ -1,0 +1,32 @@
+/* safetensors.h: a safetensors file between the one who opens it and the one who reads its header.
+ * The format: u64 length of the header, the header (a JSON object), then the tensors' bytes. */
+#ifndef RNNC_SAFETENSORS_H
+#define RNNC_SAFETENSORS_H
+
+#include "internal.h"
+
+#define RNNC_HEADER_LIMIT 100000000u /* as in the format's own implementation */
+
+typedef struct rnnc_pair {
+    const char *key, *value;
+} rnnc_pair;
+
+struct rnnc_safetensors {
+    const char *name; /* for messages */
+    const unsigned char *data;
+    size_t size;
+    size_t count, meta_count;
+    rnnc_entry *entry;          /* by place in the file */
+    const rnnc_entry **by_name; /* sorted by name */
+    rnnc_pair *meta;
+    void *mapping; /* to be unmapped, or NULL */
+};
+
+/* Fills in count, entry, by_name and meta from file->data. What it allocated belongs to the file,
+ * after a failure too. */
+RNNC_HIDDEN rnnc_status rnnc_safetensors_parse(rnnc_safetensors *file, rnnc_error *error);
+/* The tensor whose name is prefix and then name; NULL if there is none. */
+RNNC_HIDDEN const rnnc_entry *rnnc_safetensors_lookup(const rnnc_safetensors *file,
+                                                      const char *prefix, const char *name);
+
+#endif
