@@ -27,7 +27,7 @@ compiler_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/*.c)) $(BUIL
 test_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/test_*.c tests/support/*.c))
 fuzzers := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # The folders are in the list so that a script that is deleted leaves the executable too.
-scripts := $(shell find $(wildcard compiler templates) -type d -o -name '*.lua' -o -name '*.t')
+scripts := $(shell find $(wildcard compiler templates) -type d -o -name '*.lua' -o -name '*.t') runtime/rnnc.h
 c_files := $(shell find $(wildcard compiler runtime tests examples) -name '*.[ch]')
 
 # ---- targets ----
@@ -70,7 +70,16 @@ mutants: $(BUILD)/setup-test ## plants bugs, each of which the suite must catch
 	@CC='$(CC)' tests/mutants/run
 
 lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clang-tidy, shellcheck, luacheck, layout
-	@tests/lint
+	@for cc in gcc clang; do \
+	    $(MAKE) --no-print-directory -s BUILD=$(BUILD)/lint/$$cc CC=$$cc WERROR=-Werror build \
+	        $(BUILD)/lint/$$cc/tests/rnnc-tests || exit 1; \
+	done
+	@clang-tidy --quiet $(filter %.c,$(c_files)) -- -std=c11 -D_POSIX_C_SOURCE=200809L -Iruntime \
+	    -Icompiler -Itests/support -DTEST_DATA='"tests"' $$(pkg-config --cflags $(LUA_PACKAGE))
+	@shellcheck $$(grep -rlE '^#!.*sh$$' .ci tests examples)
+	@luacheck --quiet --std lua54 $(filter %.lua,$(scripts)) tests
+	@luacheck --quiet --std lua54 --read-globals rnn -- examples
+	@clang-format --dry-run -Werror $(c_files)
 
 format: $(BUILD)/setup-format ## lays out the C files with clang-format
 	clang-format -i $(c_files)
