@@ -215,18 +215,38 @@ static char *c_files(const char *dir) {
     return text;
 }
 
+/* librnnc.a as an absolute path: NAME_pack calls the runtime. */
+static bool runtime_archive(char path[4096], rnnc_error *err) {
+    const char *const build = getenv("BUILD");
+    char name[PATH_SIZE];
+    path_join(name, build && *build ? build : "build", "librnnc.a");
+    if (!realpath(name, path)) {
+        fail(err, "no %s here: run the tests from the top of the tree", name);
+        return false;
+    }
+    return true;
+}
+
 void *build_library(const char *cc, const char *flags, const char *dir, const char *sources,
                     rnnc_error *err) {
-    char shared_flags[256], path[PATH_SIZE];
+    char shared_flags[256], path[PATH_SIZE], archive[4096];
+    if (!runtime_archive(archive, err))
+        return NULL;
     char *const found = sources ? NULL : c_files(dir);
+    const char *const from = found ? found : sources;
+    char *const inputs = malloc(strlen(from) + strlen(archive) + 2);
+    if (!inputs)
+        abort();
+    sprintf(inputs, "%s %s", from, archive);
     snprintf(shared_flags, sizeof shared_flags, "%s -shared -fPIC", flags);
     path_join(path, dir, "network.so");
     void *library = NULL;
-    if (compile_c(cc, shared_flags, dir, found ? found : sources, "network.so", err)) {
+    if (compile_c(cc, shared_flags, dir, inputs, "network.so", err)) {
         library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
         if (!library)
             fail(err, "dlopen: %s", dlerror());
     }
+    free(inputs);
     free(found);
     return library;
 }

@@ -45,24 +45,46 @@ rnnc_weight problem_weight(const rnnc_config *config, size_t index) {
 
 static size_t weight_floats(const rnnc_weight *w) { return w->rows * (w->cols ? w->cols : 1); }
 
+/* Allocates everything but the weights, for the sizes in p. */
+static void allocate_sequence(problem *p, bool with_h0) {
+    const bool lstm = p->config.cell == RNNC_LSTM;
+    const size_t states = problem_state_count(p);
+    p->x = allocate(problem_x_count(p), sizeof(float));
+    p->h0 = with_h0 ? allocate(states, sizeof(float)) : NULL;
+    p->c0 = with_h0 && lstm ? allocate(states, sizeof(float)) : NULL;
+    p->y = allocate(problem_y_count(p), sizeof(double));
+    p->hn = allocate(states, sizeof(double));
+    p->cn = lstm ? allocate(states, sizeof(double)) : NULL;
+}
+
+static void free_sequence(problem *p) {
+    free(p->x);
+    free(p->h0);
+    free(p->c0);
+    free(p->y);
+    free(p->hn);
+    free(p->cn);
+}
+
+static void fill_sequence(problem *p, rng *r) {
+    rng_fill(r, p->x, problem_x_count(p), 1.0f);
+    if (p->h0)
+        rng_fill(r, p->h0, problem_state_count(p), 1.0f);
+    if (p->c0)
+        rng_fill(r, p->c0, problem_state_count(p), 1.0f);
+}
+
 /* Everything allocated, nothing filled in. */
 static problem problem_allocate(const rnnc_config *config, size_t seq_len, size_t batch,
                                 bool with_h0) {
     problem p = {.config = *config, .seq_len = seq_len, .batch = batch};
-    const bool lstm = config->cell == RNNC_LSTM;
-    const size_t states = problem_state_count(&p);
     p.weight_count = config->num_layers * directions(config) * (config->bias ? 4 : 2);
     p.weight = allocate(p.weight_count, sizeof *p.weight);
     for (size_t i = 0; i < p.weight_count; i++) {
         const rnnc_weight w = problem_weight(config, i);
         p.weight[i] = allocate(weight_floats(&w), sizeof(float));
     }
-    p.x = allocate(problem_x_count(&p), sizeof(float));
-    p.h0 = with_h0 ? allocate(states, sizeof(float)) : NULL;
-    p.c0 = with_h0 && lstm ? allocate(states, sizeof(float)) : NULL;
-    p.y = allocate(problem_y_count(&p), sizeof(double));
-    p.hn = allocate(states, sizeof(double));
-    p.cn = lstm ? allocate(states, sizeof(double)) : NULL;
+    allocate_sequence(&p, with_h0);
     return p;
 }
 
@@ -74,12 +96,16 @@ problem problem_make(const rnnc_config *config, size_t seq_len, size_t batch, bo
         const rnnc_weight w = problem_weight(config, i);
         rng_fill(r, p.weight[i], weight_floats(&w), scale);
     }
-    rng_fill(r, p.x, problem_x_count(&p), 1.0f);
-    if (p.h0)
-        rng_fill(r, p.h0, problem_state_count(&p), 1.0f);
-    if (p.c0)
-        rng_fill(r, p.c0, problem_state_count(&p), 1.0f);
+    fill_sequence(&p, r);
     return p;
+}
+
+void problem_resize(problem *p, size_t seq_len, size_t batch, bool with_h0, rng *r) {
+    free_sequence(p);
+    p->seq_len = seq_len;
+    p->batch = batch;
+    allocate_sequence(p, with_h0);
+    fill_sequence(p, r);
 }
 
 void problem_solve(problem *p) {
@@ -204,11 +230,6 @@ void problem_free(problem *p) {
     for (size_t i = 0; i < p->weight_count; i++)
         free(p->weight[i]);
     free(p->weight);
-    free(p->x);
-    free(p->h0);
-    free(p->c0);
-    free(p->y);
-    free(p->hn);
-    free(p->cn);
+    free_sequence(p);
     *p = (problem){0};
 }

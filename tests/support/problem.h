@@ -36,6 +36,9 @@ rnnc_weight problem_weight(const rnnc_config *config, size_t index);
  * h0 uniform in +-1; no h0 if with_h0 is false. The answers are not computed. */
 problem problem_make(const rnnc_config *config, size_t seq_len, size_t batch, bool with_h0, rng *r);
 
+/* The same weights with new random x and h0 of other sizes. */
+void problem_resize(problem *p, size_t seq_len, size_t batch, bool with_h0, rng *r);
+
 /* Computes y, hn, cn in double by the tests' own oracle. */
 void problem_solve(problem *p);
 

@@ -1,0 +1,233 @@
+/* What generated networks do with NaN, infinities, very large and very small numbers: what PyTorch
+ * does, which the double oracle does too, since IEEE arithmetic carries these through. */
+#include "support/check.h"
+#include "support/network.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const targets[] = {"portable", "avx2", "avx512"};
+
+enum { TARGETS = sizeof targets / sizeof *targets };
+
+/* A network in one target. Batch 1 and batches have different kernels, and so may small ones. */
+typedef struct shape {
+    rnnc_config config;
+    size_t seq_len, batch;
+    int fixed;
+    int target;
+} shape;
+
+static const shape shapes[] = {
+    {{RNNC_RNN_TANH, 5, 19, 1, 1, 0, 0}, 4, 1, 1, 0},
+    {{RNNC_RNN_TANH, 6, 9, 2, 1, 1, 1}, 5, 3, 0, 0},
+    {{RNNC_RNN_TANH, 3, 33, 2, 0, 0, 0}, 4, 19, 1, 0},
+    {{RNNC_RNN_RELU, 5, 17, 1, 1, 1, 0}, 4, 1, 0, 0},
+    {{RNNC_RNN_RELU, 4, 13, 2, 1, 0, 1}, 5, 16, 1, 0},
+    {{RNNC_RNN_RELU, 7, 30, 2, 0, 1, 0}, 3, 5, 0, 0},
+};
+
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+ParameterizedTestParameters(generated_special, values) {
+    shape *const all = cr_malloc(sizeof(shape) * SHAPES * TARGETS);
+    size_t n = 0;
+    for (size_t i = 0; i < SHAPES; i++) {
+        for (int t = 0; t < TARGETS; t++) {
+            if (target_runs(targets[t])) {
+                all[n] = shapes[i];
+                all[n++].target = t;
+            }
+        }
+    }
+    return cr_make_param_array(shape, all, n, NULL);
+}
+
+/* Where x[t][b][i] lies. */
+static size_t x_index(const problem *p, size_t t, size_t b, size_t i) {
+    const size_t row = p->config.batch_first ? b * p->seq_len + t : t * p->batch + b;
+    return row * p->config.input_size + i;
+}
+
+/* Largest finite magnitude of the answers, at least 1: rounding errors grow with it. */
+static double magnitude(const problem *p) {
+    double largest = 1.0;
+    for (size_t i = 0; i < problem_y_count(p); i++)
+        if (isfinite(p->y[i]) && fabs(p->y[i]) > largest)
+            largest = fabs(p->y[i]);
+    for (size_t i = 0; i < problem_state_count(p); i++)
+        if (isfinite(p->hn[i]) && fabs(p->hn[i]) > largest)
+            largest = fabs(p->hn[i]);
+    return largest;
+}
+
+static void expect_right(const network *n, problem *p, double tolerance, const char *what) {
+    static const variation plain = {0};
+    rnnc_error err;
+    problem_solve(p);
+    cr_expect(check_network(n->model, n->packed, p, &plain, tolerance * magnitude(p), NULL, &err),
+              "%s, %s: %s", n->model->target, what, err.message);
+}
+
+/* One element of x at a time, in a row of the batch that is neither first nor last if it can be. */
+static void one_element_of_x(const network *n, problem *p, float value, const char *what) {
+    const size_t places[][3] = {{0, p->batch / 2, 0},
+                                {1, p->batch / 2, p->config.input_size - 1},
+                                {p->seq_len - 1, p->batch - 1, 0}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        float *const at = &p->x[x_index(p, places[i][0], places[i][1], places[i][2])];
+        const float saved = *at;
+        *at = value;
+        expect_right(n, p, 1e-5, what);
+        *at = saved;
+    }
+}
+
+/* One element of h0: of each layer and direction in turn, the last unit of a middle row. */
+static void one_element_of_h0(const network *n, problem *p, float value, const char *what) {
+    const size_t hidden = p->config.hidden_size;
+    for (size_t at = (p->batch / 2 + 1) * hidden - 1; at < problem_state_count(p);
+         at += p->batch * hidden) {
+        const float saved = p->h0[at];
+        p->h0[at] = value;
+        expect_right(n, p, 1e-5, what);
+        p->h0[at] = saved;
+    }
+}
+
+static void scale_all(float *values, size_t n, float factor) {
+    for (size_t i = 0; i < n; i++)
+        values[i] *= factor;
+}
+
+ParameterizedTest(shape *s, generated_special, values, .timeout = 120) {
+    rng r = {.state = s->config.hidden_size};
+    rnnc_error err;
+    problem p = problem_make(&s->config, s->seq_len, s->batch, true, &r);
+    const spec as = spec_for(&p, "special", targets[s->target], s->fixed, s->fixed, "none");
+    network n;
+    cr_assert(network_open(&n, &as, &p, NULL, "-O1", &err), "%s", err.message);
+    crash_context("generated_special");
+    one_element_of_x(&n, &p, NAN, "NaN in x");
+    one_element_of_x(&n, &p, INFINITY, "infinity in x");
+    one_element_of_x(&n, &p, -INFINITY, "-infinity in x");
+    one_element_of_h0(&n, &p, NAN, "NaN in h0");
+    one_element_of_h0(&n, &p, INFINITY, "infinity in h0");
+    one_element_of_h0(&n, &p, -INFINITY, "-infinity in h0");
+    scale_all(p.x, problem_x_count(&p), 1e30f);
+    expect_right(&n, &p, 1e-5, "x of 1e30");
+    scale_all(p.x, problem_x_count(&p), 1e-29f); /* now of magnitude 10 */
+    expect_right(&n, &p, 1e-5, "x of 10");
+    crash_context(NULL);
+    network_close(&n);
+    problem_free(&p);
+}
+
+/* A NaN in a weight reaches what that weight reaches, and no unit before it. */
+Test(generated_special, nan_in_weights, .timeout = 120) {
+    const rnnc_config config = {RNNC_RNN_TANH, 4, 21, 2, 1, 0, 0};
+    rng r = {.state = 5};
+    rnnc_error err;
+    problem p = problem_make(&config, 3, 5, true, &r);
+    const spec as = spec_for(&p, "weights", "portable", false, false, "none");
+    network n;
+    cr_assert(network_open(&n, &as, &p, NULL, "-O1", &err), "%s", err.message);
+    for (size_t i = 0; i < p.weight_count; i++) {
+        const float saved = p.weight[i][0];
+        p.weight[i][0] = NAN;
+        free(n.packed);
+        n.packed = pack_weights(n.model, &p);
+        expect_right(&n, &p, 1e-5, problem_weight(&config, i).name);
+        p.weight[i][0] = saved;
+    }
+    network_close(&n);
+    problem_free(&p);
+}
+
+/* Numbers below FLT_MIN are computed with, not flushed to zero: without bias, a relu network of
+ * subnormal inputs has subnormal outputs. */
+Test(generated_special, subnormal_numbers, .timeout = 120) {
+    for (int t = 0; t < TARGETS; t++) {
+        if (!target_runs(targets[t]))
+            continue;
+        const rnnc_config config = {RNNC_RNN_RELU, 5, 18, 2, 0, 0, 1};
+        static const variation plain = {0};
+        rng r = {.state = 7};
+        rnnc_error err;
+        problem p = problem_make(&config, 4, 3, false, &r);
+        scale_all(p.x, problem_x_count(&p), 1e-38f);
+        scale_all(p.x, problem_x_count(&p), 1e-2f);
+        problem_solve(&p);
+        double largest = 0.0;
+        for (size_t i = 0; i < problem_y_count(&p); i++)
+            largest = fmax(largest, p.y[i]);
+        cr_assert(largest > 1e-42 && largest < (double)FLT_MIN);
+        const spec as = spec_for(&p, "small", targets[t], false, false, "none");
+        network n;
+        cr_assert(network_open(&n, &as, &p, NULL, "-O1", &err), "%s", err.message);
+        /* A sum of some dozen products, each rounded to a multiple of 1.4e-45. */
+        cr_expect(check_network(n.model, n.packed, &p, &plain, 1e-43, NULL, &err), "%s: %s",
+                  targets[t], err.message);
+        network_close(&n);
+        problem_free(&p);
+    }
+}
+
+/* Distance in units in the last place of `want`'s float. */
+static double ulps(float got, double want) {
+    const float near = fmaxf(fabsf((float)want), FLT_MIN);
+    const double ulp = (double)(nextafterf(near, INFINITY) - near);
+    return fabs((double)got - want) / ulp;
+}
+
+/* With w_ih = 1 and w_hh = 0 a network computes tanh(x): its error over all magnitudes. */
+Test(generated_special, tanh_within_4_ulp, .timeout = 240) {
+    enum { B = 40000 };
+    for (int t = 0; t < TARGETS; t++) {
+        if (!target_runs(targets[t]))
+            continue;
+        const rnnc_config config = {RNNC_RNN_TANH, 1, 3, 1, 0, 0, 0};
+        rng r = {.state = 11};
+        rnnc_error err;
+        problem p = problem_make(&config, 1, B, false, &r);
+        for (size_t j = 0; j < 3; j++)
+            p.weight[0][j] = 1.0f;
+        memset(p.weight[1], 0, 9 * sizeof(float));
+        for (size_t b = 0; b < B; b++) /* all exponents from 2^-149 to 2^7, both signs */
+            p.x[b] = ldexpf(1.0f + 0.5f * rng_float(&r, 1.0f), (int)(rng_below(&r, 157)) - 149) *
+                     (b % 2 ? -1.0f : 1.0f);
+        const spec as = spec_for(&p, "curve", targets[t], false, false, "none");
+        network n;
+        cr_assert(network_open(&n, &as, &p, NULL, "-O2", &err), "%s", err.message);
+        float *const y = malloc(sizeof(float) * B * 3);
+        void *const workspace = malloc(n.model->workspace_size(1, B));
+        cr_assert(y && workspace);
+        const rnnc_call call = {.weights = n.packed,
+                                .seq_len = 1,
+                                .batch = B,
+                                .x = p.x,
+                                .y = y,
+                                .workspace = workspace};
+        cr_assert_eq(n.model->forward(&call), RNNC_OK);
+        double worst = 0.0;
+        float worst_x = 0.0f;
+        for (size_t i = 0; i < (size_t)B * 3; i++) {
+            const double e = ulps(y[i], tanh((double)p.x[i / 3]));
+            if (!(e <= worst)) {
+                worst = e;
+                worst_x = p.x[i / 3];
+            }
+        }
+        cr_expect(worst <= 4.0, "%s: tanh(%.9g) is %.2f ulp off", targets[t], (double)worst_x,
+                  worst);
+        free(workspace);
+        free(y);
+        network_close(&n);
+        problem_free(&p);
+    }
+}
