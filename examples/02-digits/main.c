@@ -1,0 +1,208 @@
+/* Reads handwritten digits with generated C. An image of 8x8 pixels is a sequence of 8 rows; the
+ * last hidden state of the network goes through a linear layer to a logit for each of 0..9.
+ *
+ * Usage, in this folder: digits [--no-timing]
+ *
+ * Exits with 1 if a prediction is not the one that PyTorch makes, or a logit is further than the
+ * tolerance from PyTorch's. */
+#include <math.h>
+#include <string.h>
+
+#include "bench.h"
+#include "check.h"
+#include "digits.h"
+#include "digits32.h"
+
+enum {
+    IMAGES = 352,                /* never seen in training; 11 batches of 32 */
+    BATCH = DIGITS32_BATCH,      /* 32 */
+    ROWS = DIGITS_SEQ_LEN,       /* 8, a time step each */
+    PIXELS = DIGITS_INPUT_SIZE,  /* 8 in a row, 0 (white) .. 1 (black) */
+    HIDDEN = DIGITS_HIDDEN_SIZE, /* 64 */
+    LAYERS = DIGITS_NUM_LAYERS,  /* 2 */
+    CLASSES = 10,
+    ABREAST = 4 /* pictures in a row of the output */
+};
+
+static const double tolerance = 1e-4; /* of logits, which lie in -18 .. 18 */
+
+/* What test.safetensors holds, and what PyTorch makes of it. */
+static struct {
+    float images[IMAGES][ROWS][PIXELS];
+    float labels[IMAGES];
+    float logits[IMAGES][CLASSES];
+    float predictions[IMAGES];
+} test;
+
+/* The linear layer, which is not generated. */
+static struct {
+    float weight[CLASSES][HIDDEN];
+    float bias[CLASSES];
+} linear;
+
+static rnnc_safetensors *open_file(const char *path) {
+    rnnc_safetensors *file;
+    rnnc_error error;
+    check(rnnc_safetensors_open(path, &file, &error), path, &error);
+    return file;
+}
+
+static void read_tensor(const rnnc_safetensors *file, const char *name, float *to, size_t count) {
+    rnnc_error error;
+    check(rnnc_safetensors_read_f32(file, name, to, count, &error), name, &error);
+}
+
+/* hidden (HIDDEN) -> logits (CLASSES) */
+static void apply_linear(const float *hidden, float *logits) {
+    for (int c = 0; c < CLASSES; c++) {
+        float sum = linear.bias[c];
+        for (int k = 0; k < HIDDEN; k++)
+            sum += linear.weight[c][k] * hidden[k];
+        logits[c] = sum;
+    }
+}
+
+/* One call for each image. The state begins at zero: h0 is NULL. */
+static void read_one_by_one(float logits[IMAGES][CLASSES]) {
+    static unsigned char workspace[DIGITS_WORKSPACE_SIZE];
+    float y[ROWS][HIDDEN], hn[LAYERS][HIDDEN];
+    for (int n = 0; n < IMAGES; n++) {
+        check(digits_forward(&test.images[n][0][0], NULL, &y[0][0], &hn[0][0], workspace),
+              "digits_forward", NULL);
+        apply_linear(hn[LAYERS - 1], logits[n]);
+    }
+}
+
+/* One call for 32 images, by code that was generated for 32. */
+static void read_in_batches(float logits[IMAGES][CLASSES]) {
+    static unsigned char workspace[DIGITS32_WORKSPACE_SIZE];
+    static float y[BATCH][ROWS][HIDDEN], hn[LAYERS][BATCH][HIDDEN];
+    for (int n = 0; n < IMAGES; n += BATCH) {
+        check(digits32_forward(&test.images[n][0][0], NULL, &y[0][0][0], &hn[0][0][0], workspace),
+              "digits32_forward", NULL);
+        for (int b = 0; b < BATCH; b++)
+            apply_linear(hn[LAYERS - 1][b], logits[n + b]);
+    }
+}
+
+static int largest(const float *logits) {
+    int best = 0;
+    for (int c = 1; c < CLASSES; c++)
+        if (logits[c] > logits[best])
+            best = c;
+    return best;
+}
+
+static void print_trimmed(char *line) {
+    size_t length = strlen(line);
+    while (length > 0 && line[length - 1] == ' ')
+        length--;
+    printf("%.*s\n", (int)length, line);
+}
+
+/* Pictures of up to four images of different digits, side by side, which are read right (or which
+ * are not), and below each what was read. */
+static void print_some(int right, float logits[IMAGES][CLASSES]) {
+    static const char *const shades[] = {"  ", "░░", "▒▒", "▓▓", "██"};
+    int which[ABREAST], count = 0, shown[CLASSES] = {0};
+    for (int n = 0; n < IMAGES && count < ABREAST; n++) {
+        int label = (int)test.labels[n];
+        if (right == (largest(logits[n]) == label) && !shown[label]++)
+            which[count++] = n;
+    }
+    for (int row = 0; row < ROWS; row++) {
+        char line[ABREAST * (2 + 6 * PIXELS) + 1] = "";
+        for (int i = 0; i < count; i++) {
+            strcat(line, "  ");
+            for (int p = 0; p < PIXELS; p++)
+                strcat(line, shades[(int)(test.images[which[i]][row][p] * 4.0F + 0.5F)]);
+        }
+        print_trimmed(line);
+    }
+    char line[ABREAST * 18 + 1] = "";
+    for (int i = 0; i < count; i++) {
+        int label = (int)test.labels[which[i]], read = largest(logits[which[i]]);
+        char text[19];
+        snprintf(text, sizeof text, right ? "  read as %d" : "  read as %d, is %d", read, label);
+        snprintf(line + 18 * i, sizeof line - 18 * (size_t)i, "%-18s", text);
+    }
+    print_trimmed(line);
+}
+
+/* How many predictions are the digit that it is, how many are PyTorch's prediction, and the largest
+ * distance of a logit from PyTorch's (infinite if there is a NaN). */
+typedef struct score {
+    int right, as_pytorch;
+    double error;
+} score;
+
+static score compare(float logits[IMAGES][CLASSES]) {
+    score s = {0, 0, 0.0};
+    for (int n = 0; n < IMAGES; n++) {
+        int read = largest(logits[n]);
+        s.right += read == (int)test.labels[n];
+        s.as_pytorch += read == (int)test.predictions[n];
+        for (int c = 0; c < CLASSES; c++) {
+            double error = fabs((double)logits[n][c] - (double)test.logits[n][c]);
+            s.error = fmax(s.error, isnan(error) ? INFINITY : error);
+        }
+    }
+    return s;
+}
+
+static void print_score(const char *how, score s) {
+    printf("  %-20s%d of %d, %.1f %%    %d of %d     %s\n", how, s.right, IMAGES,
+           100.0 * s.right / IMAGES, s.as_pytorch, IMAGES, s.error <= tolerance ? "yes" : "NO");
+}
+
+/* Fills in `test`; labels and pixels are in their ranges after it. */
+static void read_test(const char *path) {
+    rnnc_safetensors *file = open_file(path);
+    read_tensor(file, "images", &test.images[0][0][0], IMAGES * ROWS * PIXELS);
+    read_tensor(file, "labels", test.labels, IMAGES);
+    read_tensor(file, "logits", &test.logits[0][0], IMAGES * CLASSES);
+    read_tensor(file, "predictions", test.predictions, IMAGES);
+    rnnc_safetensors_close(file);
+
+    const float *pixel = &test.images[0][0][0];
+    int valid = 1;
+    for (int i = 0; i < IMAGES * ROWS * PIXELS; i++)
+        valid &= pixel[i] >= 0.0F && pixel[i] <= 1.0F;
+    for (int n = 0; n < IMAGES; n++)
+        valid &= test.labels[n] >= 0.0F && test.labels[n] < CLASSES;
+    check(valid ? RNNC_OK : RNNC_ERR_FORMAT, path, NULL);
+}
+
+int main(int argc, char **argv) {
+    int timing = argc < 2;
+    if (argc > 2 || (argc == 2 && strcmp(argv[1], "--no-timing") != 0)) {
+        fprintf(stderr, "usage: digits [--no-timing]\n");
+        return 1;
+    }
+    rnnc_safetensors *model_file = open_file("digits.safetensors");
+    read_tensor(model_file, "linear.weight", &linear.weight[0][0], CLASSES * HIDDEN);
+    read_tensor(model_file, "linear.bias", linear.bias, CLASSES);
+    read_test("test.safetensors");
+
+    static float one_by_one[IMAGES][CLASSES], in_batches[IMAGES][CLASSES];
+    read_one_by_one(one_by_one);
+    read_in_batches(in_batches);
+
+    printf("Handwritten digits, 8x8 pixels, a row for each time step:\n"
+           "RNN(%d, %d, %d layers, tanh) -> Linear(%d, %d)\n\n",
+           PIXELS, HIDDEN, LAYERS, HIDDEN, CLASSES);
+    print_some(1, one_by_one);
+    printf("\nSome that it gets wrong:\n\n");
+    print_some(0, one_by_one);
+    score single = compare(one_by_one), batched = compare(in_batches);
+    printf("\n  held-out images     read right            as PyTorch     logits within 1e-4\n");
+    print_score("one by one", single);
+    print_score("32 at a time", batched);
+    printf("# largest distance of a logit from PyTorch's: %.2g, %.2g\n", single.error,
+           batched.error);
+    if (timing)
+        bench(model_file, &test.images[0][0][0]);
+    rnnc_safetensors_close(model_file);
+    int same = single.as_pytorch == IMAGES && batched.as_pytorch == IMAGES;
+    return same && fmax(single.error, batched.error) <= tolerance ? 0 : 1;
+}
