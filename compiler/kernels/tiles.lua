@@ -1,0 +1,69 @@
+-- tiles: how a product of many rows and vectors is cut into register tiles.
+local cost = require "cost"
+
+local tiles = {}
+
+function tiles.ceil(a, b) return (a + b - 1) // b end
+
+-- Does a tile fit in the registers? Its sums, one operand for each vector (a single row takes them
+-- from memory) and one that is broadcast.
+function tiles.fits(target, rows, vectors, split)
+    return rows * vectors * split + (rows > 1 and vectors or 0) + 1 <= target.registers
+end
+
+-- The row tiles for exactly `rows` rows: as many of `most` as there is room for, and one of the rest.
+function tiles.exact(rows, most)
+    local list = {}
+    if rows >= most then list[1] = { rows = most, count = rows // most } end
+    if rows % most > 0 then list[#list + 1] = { rows = rows % most, count = 1 } end
+    return list
+end
+
+-- The row tiles for a number of rows known at run time only: tiles of `most`, the last one moved back
+-- over its neighbour; fewer rows than that one by one.
+function tiles.any(most)
+    local list = { { rows = most } }
+    if most > 1 then list[2] = { rows = 1 } end
+    return list
+end
+
+-- Cycles of a product with those tiles. shape: { rows, vectors, columns }.
+local function product_cycles(target, shape, rows, vectors, split)
+    local function column_of_panels(height)
+        local full, tail = shape.vectors // vectors, shape.vectors % vectors
+        return full * cost.tile(target, height, vectors, split, shape.columns)
+            + (tail > 0 and cost.tile(target, height, tail, split, shape.columns) or 0)
+    end
+    local cycles = 0
+    for _, tile in ipairs(tiles.exact(shape.rows, rows)) do
+        cycles = cycles + tile.count * column_of_panels(tile.rows)
+    end
+    return cycles
+end
+
+-- The cheapest tile for the shapes of a list, each with a `weight`: { rows, vectors, split, cycles },
+-- cycles being those of the first shape. `gates` vectors of sums belong to one vector of units.
+function tiles.best(target, shapes, gates, splits)
+    local best
+    for vectors = 1, shapes[1].vectors do
+        for rows = 1, 14 do
+            for _, split in ipairs(splits) do
+                if tiles.fits(target, rows, vectors * gates, split) then
+                    local total, first = 0, nil
+                    for _, shape in ipairs(shapes) do
+                        local cycles = product_cycles(target, { rows = shape.rows, columns = shape.columns,
+                            vectors = shape.vectors * gates }, rows, vectors * gates, split)
+                        first = first or cycles
+                        total = total + cycles * shape.weight
+                    end
+                    if not best or total < best.total then
+                        best = { rows = rows, vectors = vectors, split = split, cycles = first, total = total }
+                    end
+                end
+            end
+        end
+    end
+    return best
+end
+
+return tiles

@@ -1,0 +1,55 @@
+-- units: the lanes of a vector carry units. Weights are read in panels of some vectors of units, column
+-- by column; each value of the state or input is broadcast. Works for every batch; for a batch of one
+-- it is a matrix-vector product whose only traffic is the weights.
+local cost = require "cost"
+local tiles = require "kernels.tiles"
+
+local units = { name = "units", doc = "lanes carry units, inputs are broadcast" }
+
+-- An input this narrow goes into the step; a product of its own would only store and load gates.
+units.narrow = 4
+
+-- More rows than this at a time only grow the workspace.
+units.most_rows = 32
+
+function units.applies() return true end
+
+-- The rows of a block, and the shapes over which a tile is judged. An unknown batch is judged at one
+-- row and at sixteen, equally.
+local function row_shapes(net, vectors, columns)
+    if net.batch ~= "any" then
+        local rows = math.min(net.batch, units.most_rows)
+        return rows, { { rows = rows, vectors = vectors, columns = columns, weight = 1 } }
+    end
+    return units.most_rows, {
+        { rows = 1, vectors = vectors, columns = columns, weight = 16 },
+        { rows = 16, vectors = vectors, columns = columns, weight = 1 },
+    }
+end
+
+-- units.plan(net, target) -> { cycles (of one time step of the whole batch), block, ... }
+function units.plan(net, target)
+    local vectors = tiles.ceil(net.H, target.lanes)
+    local block, shapes = row_shapes(net, vectors, net.H)
+    local rows = shapes[1].rows
+    local step = tiles.best(target, shapes, net.G, { 1, 2, 4, 8 })
+    local chains = net.L * net.D
+    local weights = net.G * vectors * target.lanes * net.H * 4
+    local cycles = chains * (math.max(step.cycles, cost.weights(target, weights, weights * chains))
+        + net.G * vectors * rows * cost.activation(target) + cost.handover(target))
+    local inputs = {}
+    for _, kind in ipairs(net.kinds) do
+        local columns = net.columns[kind]
+        local many = (net.steps == "any" or net.steps * rows > 24) and 24 or net.steps * rows
+        local tile = tiles.best(target, { { rows = many, vectors = vectors, columns = columns, weight = 1 } },
+            net.G, many == 1 and { 1, 2, 4, 8 } or { 1 })
+        inputs[kind] = tile
+        local times = kind == "first" and 1 or net.L - 1
+        cycles = cycles + net.D * times * tile.cycles * rows / many
+    end
+    local blocks = net.batch == "any" and 1 or tiles.ceil(net.batch, block)
+    return { kernel = "units", cycles = cycles * blocks, block = block, step = step, inputs = inputs,
+             vectors = vectors }
+end
+
+return units

@@ -1,0 +1,59 @@
+-- pipeline: the stages from a validated spec to the text of C, in order.
+--
+--   spec -> lower -> fuse -> (for each target: choose -> hoist -> schedule -> layout) -> plan -> emit
+--
+-- Each stage is a function from data to data; what it returns is kept for `rnnc plan --dump=STAGE`.
+local lower = require "lower"
+local plan = require "plan"
+local emit = require "emit"
+local targets = require "targets"
+
+local pipeline = {}
+
+local shared_passes = { "fuse" }
+local target_passes = { "choose", "hoist", "schedule", "layout" }
+
+-- Names that `rnnc plan --dump` takes, in order.
+pipeline.stages = { "lower", "fuse", "choose", "hoist", "schedule", "layout", "plan" }
+
+local function copy(value)
+    if type(value) ~= "table" then return value end
+    local out = {}
+    for k, v in pairs(value) do out[k] = copy(v) end
+    return out
+end
+
+local function apply(name, ir, ...) return require("passes." .. name).run(copy(ir), ...) end
+
+-- pipeline.run(spec, options) -> { plan, dumps, files, pack = { steps, packed_count, fingerprint } }
+-- options: weights_as ("c", "blob" or "none"), command (for the comment on top of the files).
+-- dumps: stage -> its result; a list over targets where the stage is a target's own.
+function pipeline.run(spec, options)
+    local dumps = {}
+    local ir = lower.run(spec)
+    dumps.lower = ir
+    for _, name in ipairs(shared_passes) do
+        ir = apply(name, ir)
+        dumps[name] = ir
+    end
+    local variants, layouts, base = {}, {}, 0
+    for i, target in ipairs(spec.target) do
+        local own = ir
+        for _, name in ipairs(target_passes) do
+            own = apply(name, own, targets[target], base)
+            dumps[name] = dumps[name] or {}
+            dumps[name][i] = { target = target, ir = own }
+        end
+        variants[i], layouts[i] = plan.variant(own, target), own.layout
+        base = base + own.layout.count
+    end
+    local the_plan = plan.assemble(ir, variants, layouts, options)
+    dumps.plan = the_plan
+    return {
+        plan = the_plan, dumps = dumps, files = emit.files(the_plan),
+        pack = { steps = the_plan.pack, packed_count = the_plan.packed_count,
+                 fingerprint = the_plan.fingerprint },
+    }
+end
+
+return pipeline

@@ -1,0 +1,90 @@
+-- report: the plan for a person, and any stage's data as text.
+local report = {}
+
+-- report.dump(value) -> its text as a Lua table, keys in sorted order, so that equal data is equal text.
+function report.dump(value, indent)
+    indent = indent or ""
+    if type(value) == "string" then return string.format("%q", value) end
+    if type(value) ~= "table" then return tostring(value) end
+    local keys = {}
+    for k in pairs(value) do keys[#keys + 1] = k end
+    table.sort(keys, function(a, b)
+        if math.type(a) and math.type(b) then return a < b end
+        return tostring(a) < tostring(b)
+    end)
+    if #keys == 0 then return "{}" end
+    local inner, lines, flat = indent .. "    ", {}, true
+    for _, k in ipairs(keys) do
+        local text = report.dump(value[k], inner)
+        flat = flat and not text:find("\n")
+        lines[#lines + 1] = (math.type(k) == "integer" and k <= #value) and text or tostring(k) .. " = " .. text
+    end
+    local line = "{ " .. table.concat(lines, ", ") .. " }"
+    if flat and #line + #indent <= 96 then return line end
+    return "{\n" .. inner .. table.concat(lines, ",\n" .. inner) .. "\n" .. indent .. "}"
+end
+
+local units = { { 1 << 30, "GB" }, { 1 << 20, "MB" }, { 1 << 10, "KB" } }
+
+local function bytes(n)
+    for _, unit in ipairs(units) do
+        if n >= 10 * unit[1] then return string.format("%.0f %s", n / unit[1], unit[2]) end
+    end
+    return string.format("%d bytes", n)
+end
+
+local function product_line(p)
+    if p.height then
+        return string.format("%-24s tiles of %d units x %d vectors of sequences", p.fn, p.height, p.vectors)
+    end
+    local rows = {}
+    for _, tile in ipairs(p.rows) do rows[#rows + 1] = tostring(tile.rows) end
+    return string.format("%-24s tiles of %s row(s) x %d vector(s) of units%s", p.fn, table.concat(rows, ", "), p.width,
+        p.split > 1 and string.format(", sums in %d parts", p.split) or "")
+end
+
+local function variant_lines(add, plan, v)
+    local s = plan.sizes
+    add("")
+    add("target %s: %d floats in a vector", v.target, v.lanes)
+    for _, c in ipairs(v.considered) do
+        if c.why_not then
+            add("  kernel %-8s not possible: %s", c.kernel, c.why_not)
+        else
+            add("  kernel %-8s %8d cycles a step by the cost model%s", c.kernel, c.cycles,
+                c.kernel == v.kernel and "   <- chosen" or "")
+        end
+    end
+    for _, product in ipairs(v.products) do add("  %s", product_line(product)) end
+    add("  batch in blocks of %d, time in chunks of %d, %s outermost", v.block, v.chunk, v.schedule.outer)
+    local peak = 2 * v.lanes * v.fma_per_cycle
+    local flops = 2 * plan.macs_per_step * (plan.batch == "any" and 1 or plan.batch)
+    add("  speed of light: %.0f cycles a step at %d FLOPs a cycle", flops / peak, peak)
+    add("  %d weights per chain in layer 0%s", v.chain_first,
+        s.L > 1 and string.format(", %d above", v.chain_upper) or "")
+end
+
+-- report.plan(result) -> what `rnnc plan` prints.
+function report.plan(result)
+    local plan, lines = result.plan, {}
+    local function add(text, ...) lines[#lines + 1] = select("#", ...) > 0 and text:format(...) or text end
+    local s = plan.sizes
+    add("%s: %s, input %d, hidden %d, %d layer(s), %d direction(s)%s", plan.name,
+        plan.cell:gsub("RNNC_", ""):lower(), s.I, s.H, s.L, s.D, plan.bias and "" or ", no bias")
+    local steps = plan.steps == "any" and "T" or tostring(plan.steps)
+    local batch = plan.batch == "any" and "B" or tostring(plan.batch)
+    local outer = plan.batch_first and batch .. ", " .. steps or steps .. ", " .. batch
+    add("  x (%s, %d) -> y (%s, %d); h0, hn (%d, %s, %d)", outer, s.I, outer, s.D * s.H, s.L * s.D, batch, s.H)
+    if plan.dropout > 0 then
+        add("  dropout %g: no effect, as in PyTorch's eval mode", plan.dropout)
+    end
+    local size = 0
+    for _, file in ipairs(result.files) do size = size + #file.text end
+    add("  a step of one sequence: %d multiply-adds, %d FLOPs", plan.macs_per_step, 2 * plan.macs_per_step)
+    add("  packed weights %s, workspace %s%s, generated C %s", bytes(plan.packed_count * 4), bytes(plan.workspace_bytes),
+        plan.workspace.per_step > 0 and " and " .. bytes(plan.workspace.per_step * 4) .. " a step" or "", bytes(size))
+    for _, v in ipairs(plan.variants) do variant_lines(add, plan, v) end
+    return table.concat(lines, "\n")
+end
+
+return report

@@ -1,0 +1,73 @@
+@ -- The type and the operations of a vector of `lanes` floats in plain C11.
+/* @{lanes} floats. Compilers turn these loops into vector instructions where there are any. */
+typedef struct { float lane[@{lanes}]; } @{vec};
+#define @{inline} static inline
+#define @{attribute} static
+
+@{inline} @{vec} @{vec}_load(const float *p)
+{
+    @{vec} r;
+    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = p[i];
+    return r;
+}
+
+@{inline} void @{vec}_store(float *p, @{vec} a)
+{
+    for (int i = 0; i < @{lanes}; ++i) p[i] = a.lane[i];
+}
+
+@{inline} @{vec} @{vec}_splat(float x)
+{
+    @{vec} r;
+    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = x;
+    return r;
+}
+@ for _, op in ipairs { { "add", "+" }, { "mul", "*" }, { "div", "/" } } do
+@ if uses[op[1]] then
+
+@{inline} @{vec} @{vec}_@{op[1]}(@{vec} a, @{vec} b)
+{
+    @{vec} r;
+    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = a.lane[i] @{op[2]} b.lane[i];
+    return r;
+}
+@ end
+@ end
+
+/* a*b + c; whether it is rounded once or twice is the compiler's choice. */
+@{inline} @{vec} @{vec}_fma(@{vec} a, @{vec} b, @{vec} c)
+{
+    @{vec} r;
+    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = a.lane[i] * b.lane[i] + c.lane[i];
+    return r;
+}
+@ for _, op in ipairs { { "at_least", "<", "larger" }, { "at_most", ">", "smaller" } } do
+@ if uses[op[1]] then
+
+/* The @{op[3]} of a limit and x; NaN if x is NaN. */
+@{inline} @{vec} @{vec}_@{op[1]}(@{vec} limit, @{vec} x)
+{
+    @{vec} r;
+    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = x.lane[i] @{op[2]} limit.lane[i] ? limit.lane[i] : x.lane[i];
+    return r;
+}
+@ end
+@ end
+@ if uses.zip then
+
+/* a0 b0 a1 b1 ... of the lower, of the upper halves. */
+@{inline} @{vec} @{vec}_zip_low(@{vec} a, @{vec} b)
+{
+    @{vec} r;
+    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = i % 2 ? b.lane[i / 2] : a.lane[i / 2];
+    return r;
+}
+
+@{inline} @{vec} @{vec}_zip_high(@{vec} a, @{vec} b)
+{
+    @{vec} r;
+    for (int i = 0; i < @{lanes}; ++i)
+        r.lane[i] = i % 2 ? b.lane[(@{lanes} + i) / 2] : a.lane[(@{lanes} + i) / 2];
+    return r;
+}
+@ end

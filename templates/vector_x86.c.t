@@ -1,0 +1,66 @@
+@ -- The type and the operations of a vector of `lanes` floats, for AVX2 and AVX-512.
+@ assert(lanes == 8 or lanes == 16)
+/* A vector of @{lanes} floats. Arithmetic, loads and shuffles are the compiler's vector extensions.
+ * Fused multiply-add is an intrinsic because gcc contracts nothing under -std=c11, and so are minimum
+ * and maximum because their operand order decides what happens to NaN. */
+typedef float @{vec} __attribute__((vector_size(@{lanes * 4})));
+typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned(4), may_alias));
+#define @{inline} static inline __attribute__((always_inline, target("@{isa}")))
+#define @{attribute} static __attribute__((noinline, target("@{isa}")))
+
+@{inline} @{vec} @{vec}_load(const float *p)
+{
+    return (@{vec}) * (const @{vec}_unaligned *)(const void *)p;
+}
+
+@{inline} void @{vec}_store(float *p, @{vec} a)
+{
+    *(@{vec}_unaligned *)(void *)p = (@{vec}_unaligned)a;
+}
+
+@{inline} @{vec} @{vec}_splat(float x)
+{
+    const @{vec} a = { @{rep('x', lanes, ', ')} };
+    return a;
+}
+
+@ for _, op in ipairs { { "add", "+" }, { "mul", "*" }, { "div", "/" } } do
+@ if uses[op[1]] then
+@{inline} @{vec} @{vec}_@{op[1]}(@{vec} a, @{vec} b)
+{
+    return a @{op[2]} b;
+}
+
+@ end
+@ end
+/* a*b + c, rounded once. */
+@{inline} @{vec} @{vec}_fma(@{vec} a, @{vec} b, @{vec} c)
+{
+    return @{intrinsic}_fmadd_ps(a, b, c);
+}
+@ for _, op in ipairs { { "at_least", "max", "larger" }, { "at_most", "min", "smaller" } } do
+@ if uses[op[1]] then
+
+/* The @{op[3]} of a limit and x; NaN if x is NaN. */
+@{inline} @{vec} @{vec}_@{op[1]}(@{vec} limit, @{vec} x)
+{
+    return @{intrinsic}_@{op[2]}_ps(limit, x);
+}
+@ end
+@ end
+@ if uses.zip then
+@ local low, high = {}, {}
+@ for i = 0, lanes // 2 - 1 do
+@     low[#low + 1] = format("%d, %d", i, lanes + i)
+@     high[#high + 1] = format("%d, %d", lanes // 2 + i, lanes + lanes // 2 + i)
+@ end
+/* a0 b0 a1 b1 ... of the lower, of the upper halves. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define @{vec}_zip_low(a, b) __builtin_shufflevector(a, b, @{concat(low, ", ")})
+#define @{vec}_zip_high(a, b) __builtin_shufflevector(a, b, @{concat(high, ", ")})
+#else
+typedef int @{vec}_index __attribute__((vector_size(@{lanes * 4})));
+#define @{vec}_zip_low(a, b) __builtin_shuffle(a, b, (@{vec}_index){@{concat(low, ", ")}})
+#define @{vec}_zip_high(a, b) __builtin_shuffle(a, b, (@{vec}_index){@{concat(high, ", ")}})
+#endif
+@ end
