@@ -24,7 +24,8 @@ typedef struct report {
 
 static rnnc_text *begin_item(report *r, int kind, const char *prefix, const char *name) {
     rnnc_text *const text = &r->text[kind];
-    rnnc_text_add(text, "%s%s%s", text->length ? ", " : "", rnnc_show(prefix).text,
+    const char *const separator = kind == MISSING ? ", " : "; "; /* shapes have commas */
+    rnnc_text_add(text, "%s%s%s", text->length ? separator : "", rnnc_show(prefix).text,
                   rnnc_show(name).text);
     return text;
 }

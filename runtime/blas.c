@@ -1,0 +1,100 @@
+/* blas.c: which backend a product goes to. */
+#include "blas.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* NULL until somebody asks or chooses. */
+static _Atomic(const rnnc_blas *) current;
+
+/* Has auto looked for OpenBLAS? It does so once, since a search that fails takes long. */
+static atomic_int searched;
+
+static const rnnc_blas *large(void) {
+    if (!atomic_load_explicit(&searched, memory_order_relaxed)) {
+        rnnc_blas_openblas(NULL);
+        atomic_store(&searched, 1);
+    }
+    return rnnc_openblas_found() ? rnnc_blas_openblas(NULL) : rnnc_blas_builtin();
+}
+
+enum { SMALL_GEMM = 1000000, SMALL_GEMV = 100000 };
+
+static void auto_sgemm(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha,
+                       const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
+                       size_t ldc) {
+    const rnnc_blas *const blas =
+        (double)m * (double)n * (double)k < SMALL_GEMM ? rnnc_blas_builtin() : large();
+    blas->sgemm(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+static void auto_sgemv(int trans, size_t m, size_t n, float alpha, const float *a, size_t lda,
+                       const float *x, float beta, float *y) {
+    const rnnc_blas *const blas =
+        (double)m * (double)n < SMALL_GEMV ? rnnc_blas_builtin() : large();
+    blas->sgemv(trans, m, n, alpha, a, lda, x, beta, y);
+}
+
+const rnnc_blas *rnnc_blas_auto(void) {
+    static const rnnc_blas table = {"auto", auto_sgemm, auto_sgemv};
+    return &table;
+}
+
+/* The backend of that name, or NULL and why. */
+static const rnnc_blas *by_name(const char *name, const char *where, rnnc_error *error) {
+    if (strcmp(name, "builtin") == 0)
+        return rnnc_blas_builtin();
+    if (strcmp(name, "openblas") == 0)
+        return rnnc_blas_openblas(error);
+    if (strcmp(name, "auto") == 0)
+        return rnnc_blas_auto();
+    rnnc_fail(error, RNNC_ERR_ARGUMENT,
+              "%s: there is no BLAS backend \"%s\"; give builtin, openblas or auto", where,
+              rnnc_show(name).text);
+    return NULL;
+}
+
+static const rnnc_blas *from_environment(rnnc_error *error) {
+    const char *const name = getenv("RNNC_BLAS");
+    return name && *name ? by_name(name, "RNNC_BLAS", error) : rnnc_blas_auto();
+}
+
+const rnnc_blas *rnnc_blas_current(void) {
+    const rnnc_blas *blas = atomic_load_explicit(&current, memory_order_acquire);
+    if (blas)
+        return blas;
+    const rnnc_blas *fresh = from_environment(NULL);
+    if (!fresh)
+        fresh = rnnc_blas_auto();
+    /* Somebody may have chosen meanwhile: then that holds. */
+    return atomic_compare_exchange_strong(&current, &blas, fresh) ? fresh : blas;
+}
+
+rnnc_status rnnc_blas_select(const char *name, rnnc_error *error) {
+    rnnc_error local;
+    rnnc_error *const why = error ? error : &local;
+    const rnnc_blas *const blas =
+        name ? by_name(name, "rnnc_blas_select", why) : from_environment(why);
+    if (!blas)
+        return why->status;
+    atomic_store(&current, blas);
+    return RNNC_OK;
+}
+
+rnnc_status rnnc_blas_register(const rnnc_blas *table) {
+    if (!table || !table->name || !table->sgemm || !table->sgemv)
+        return RNNC_ERR_ARGUMENT;
+    atomic_store(&current, table);
+    return RNNC_OK;
+}
+
+void rnnc_gemm(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha, const float *a,
+               size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc) {
+    rnnc_blas_current()->sgemm(trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+
+void rnnc_gemv(int trans, size_t m, size_t n, float alpha, const float *a, size_t lda,
+               const float *x, float beta, float *y) {
+    rnnc_blas_current()->sgemv(trans, m, n, alpha, a, lda, x, beta, y);
+}

@@ -1,0 +1,339 @@
+/* kernels_body.h: the inner loops, in terms of the vectors of the file that includes it:
+ * vf, VL, TILE_ROWS, TARGET, INLINE, KERNELS and the functions on vf defined there. */
+
+/* ---- activations ---- */
+
+/* n and expm1(r) of x = n*ln2 + r with |r| <= ln2/2. The polynomial is expm1(r) - r - r^2/2 over
+ * r^3, fitted for the least relative error of expm1 (Lawson's iteration in double): 1.4e-8. ln2 is
+ * split so that n times its upper part is exact. */
+INLINE vf expm1_part(vf x, vf *n) {
+    *n = nearest(x * set1(0x1.715476p+0f));
+    const vf r = muladd(*n, set1(-0x1.7f7d1cp-20f), muladd(*n, set1(-0x1.62e4p-1f), x));
+    vf q = set1(0x1.6d7132p-10f);
+    q = muladd(q, r, set1(0x1.1226b6p-7f));
+    q = muladd(q, r, set1(0x1.5554c8p-5f));
+    q = muladd(q, r, set1(0x1.5554b2p-3f));
+    q = muladd(q, r, set1(0.5f));
+    return muladd(q, r * r, r);
+}
+
+/* tanh |x| = -t / (t + 2) with t = expm1(-2|x|), which loses nothing near 0; 1 from 9.02 on. */
+INLINE vf vtanh(vf x) {
+    vf n;
+    const vf p = expm1_part(at_most(vabs(x), set1(10.0f)) * set1(-2.0f), &n);
+    const vf two_n = power2(n);
+    const vf t = muladd(two_n, p, two_n - set1(1.0f));
+    return with_sign(vabs(t) / (t + set1(2.0f)), x);
+}
+
+/* 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0 with e = exp(-|x|), which cannot overflow. Below
+ * -104 the result is 0, above that subnormal where it has to be. */
+INLINE vf vsigmoid(vf x) {
+    vf n;
+    const vf p = expm1_part(at_most(vabs(x), set1(105.0f)) * set1(-1.0f), &n);
+    const vf e = scale(p + set1(1.0f), n);
+    return if_negative(x, e, set1(1.0f)) / (e + set1(1.0f));
+}
+
+TARGET static void tanh_n(size_t n, const float *x, float *y) {
+    size_t i = 0;
+    for (; i + VL <= n; i += VL)
+        store(y + i, vtanh(load(x + i)));
+    if (i < n)
+        store_some(y + i, vtanh(load_some(x + i, n - i)), n - i);
+}
+
+TARGET static void sigmoid_n(size_t n, const float *x, float *y) {
+    size_t i = 0;
+    for (; i + VL <= n; i += VL)
+        store(y + i, vsigmoid(load(x + i)));
+    if (i < n)
+        store_some(y + i, vsigmoid(load_some(x + i, n - i)), n - i);
+}
+
+/* ---- steps of cells; see rnnc_step ---- */
+
+/* n is VL, or what is left of a row. */
+INLINE vf get(const float *p, size_t n) { return n == VL ? load(p) : load_some(p, n); }
+INLINE void put(float *p, vf v, size_t n) {
+    if (n == VL)
+        store(p, v);
+    else
+        store_some(p, v, n);
+}
+
+INLINE void rnn_units(const rnnc_step *s, int is_relu, size_t row, size_t j, size_t n) {
+    const vf v = get(s->gates + row * s->ld_gates + j, n) + get(s->bias + j, n);
+    put(s->h + row * s->ld_h + j, is_relu ? relu(v) : vtanh(v), n);
+}
+
+INLINE void lstm_units(const rnnc_step *s, size_t row, size_t j, size_t n) {
+    const float *const gates = s->gates + row * s->ld_gates + j, *const bias = s->bias + j;
+    float *const c = s->c + row * s->H + j;
+    const size_t H = s->H;
+    const vf i = vsigmoid(get(gates, n) + get(bias, n));
+    const vf f = vsigmoid(get(gates + H, n) + get(bias + H, n));
+    const vf g = vtanh(get(gates + 2 * H, n) + get(bias + 2 * H, n));
+    const vf o = vsigmoid(get(gates + 3 * H, n) + get(bias + 3 * H, n));
+    const vf c_new = muladd(f, get(c, n), i * g);
+    put(c, c_new, n);
+    put(s->h + row * s->ld_h + j, o * vtanh(c_new), n);
+}
+
+INLINE void gru_units(const rnnc_step *s, size_t row, size_t j, size_t n) {
+    const size_t H = s->H;
+    const float *const gates = s->gates + row * s->ld_gates + j, *const bias = s->bias + j;
+    const float *const hidden = s->hidden + row * 3 * H + j;
+    const vf r = vsigmoid(get(gates, n) + get(hidden, n) + get(bias, n));
+    const vf z = vsigmoid(get(gates + H, n) + get(hidden + H, n) + get(bias + H, n));
+    const vf hn = get(hidden + 2 * H, n) + get(s->bias_n + j, n);
+    const vf new = vtanh(muladd(r, hn, get(gates + 2 * H, n) + get(bias + 2 * H, n)));
+    const vf old = get(s->h_prev + row * s->ld_h_prev + j, n);
+    put(s->h + row * s->ld_h + j, muladd(z, old, (set1(1.0f) - z) * new), n);
+}
+
+#define STEP(name, units)                                                                          \
+    TARGET static void name(const rnnc_step *s) {                                                  \
+        for (size_t row = 0; row < s->rows; row++) {                                               \
+            size_t j = 0;                                                                          \
+            for (; j + VL <= s->H; j += VL)                                                        \
+                units(VL);                                                                         \
+            if (j < s->H)                                                                          \
+                units(s->H - j);                                                                   \
+        }                                                                                          \
+    }
+#define RNN_TANH(n) rnn_units(s, 0, row, j, n)
+#define RNN_RELU(n) rnn_units(s, 1, row, j, n)
+#define LSTM(n) lstm_units(s, row, j, n)
+#define GRU(n) gru_units(s, row, j, n)
+STEP(step_tanh, RNN_TANH)
+STEP(step_relu, RNN_RELU)
+STEP(step_lstm, LSTM)
+STEP(step_gru, GRU)
+
+/* ---- products ---- */
+
+/* Complete unrolling of a loop with constant bounds, so that arrays of vectors become registers. */
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* One tile: C (rows, up to 2*VL columns) = alpha * A B + beta * C. A's element (i, p) lies at
+ * a[i*row_a + p*col_a]; a row of B is ld_b floats; tail is the number of columns in the last of
+ * its vectors. rows and vectors are constants where this is inlined. */
+INLINE void tile(const int rows, const int vectors, size_t k, float alpha, const float *a,
+                 size_t row_a, size_t col_a, const float *b, size_t ld_b, float beta, float *c,
+                 size_t ld_c, size_t tail) {
+    vf sums[TILE_ROWS][2];
+    UNROLL for (int i = 0; i < rows; i++) {
+        sums[i][0] = set1(0);
+        sums[i][1] = set1(0);
+    }
+    const float *const b_last = b + (vectors - 1) * VL;
+    for (size_t p = 0; p < k; p++) {
+        const vf b0 = vectors == 2 ? load(b + p * ld_b) : set1(0);
+        const vf b1 = get(b_last + p * ld_b, tail);
+        UNROLL for (int i = 0; i < rows; i++) {
+            const vf a_ip = set1(a[(size_t)i * row_a + p * col_a]);
+            if (vectors == 2)
+                sums[i][0] = muladd(a_ip, b0, sums[i][0]);
+            sums[i][1] = muladd(a_ip, b1, sums[i][1]);
+        }
+    }
+    UNROLL for (int i = 0; i < rows; i++) {
+        float *const row = c + (size_t)i * ld_c;
+        float *const last = row + (vectors - 1) * VL;
+        vf low = sums[i][0] * set1(alpha), high = sums[i][1] * set1(alpha);
+        if (beta != 0) {
+            if (vectors == 2)
+                low = muladd(set1(beta), load(row), low);
+            high = muladd(set1(beta), get(last, tail), high);
+        }
+        if (vectors == 2)
+            store(row, low);
+        put(last, high, tail);
+    }
+}
+
+/* The tiles of one panel of B, for all m rows. */
+INLINE void panel(const int vectors, size_t m, size_t k, float alpha, const float *a, size_t row_a,
+                  size_t col_a, const float *b, size_t ld_b, float beta, float *c, size_t ld_c,
+                  size_t tail) {
+    size_t i = 0;
+#define ROWS(rows)                                                                                 \
+    for (; i + (rows) <= m; i += (rows))                                                           \
+    tile((rows), vectors, k, alpha, a + i * row_a, row_a, col_a, b, ld_b, beta, c + i * ld_c,      \
+         ld_c, tail)
+    ROWS(TILE_ROWS);
+    ROWS(TILE_ROWS * 2 / 3);
+    ROWS(TILE_ROWS / 3);
+    ROWS(1);
+#undef ROWS
+}
+
+enum {
+    BLOCK_K = 256,  /* of the panels: 2*VL columns of them stay in the first-level cache */
+    BLOCK_M = 240,  /* rows of A that are used again for every panel: in the second-level cache */
+    PACK_ROWS = 48, /* as many rows of A pay for copying a panel of B into one piece */
+};
+
+/* op(B)'s rows p .. p+k and columns j .. j+n (n <= 2*VL) into rows of 2*VL floats, padded by 0. */
+TARGET static void pack_panel(int trans_b, size_t k, size_t n, const float *b, size_t ld_b,
+                              float *to) {
+    for (size_t p = 0; p < k; p++, to += 2 * VL) {
+        if (trans_b) {
+            for (size_t j = 0; j < n; j++)
+                to[j] = b[j * ld_b + p];
+        } else {
+            for (size_t j = 0; j < n; j++)
+                to[j] = b[p * ld_b + j];
+        }
+        for (size_t j = n; j < 2 * VL; j++)
+            to[j] = 0;
+    }
+}
+
+TARGET static void sgemv(int trans, size_t m, size_t n, float alpha, const float *a, size_t lda,
+                         const float *x, float beta, float *y);
+
+TARGET static void sgemm(int trans_a, int trans_b, size_t m, size_t n, size_t k, float alpha,
+                         const float *a, size_t lda, const float *b, size_t ldb, float beta,
+                         float *c, size_t ldc) {
+    if (m == 1 && !trans_a) {
+        if (trans_b)
+            sgemv(0, n, k, alpha, b, ldb, a, beta, c);
+        else
+            sgemv(1, k, n, alpha, b, ldb, a, beta, c);
+        return;
+    }
+    const size_t row_a = trans_a ? 1 : lda, col_a = trans_a ? lda : 1;
+    float packed[BLOCK_K * 2 * VL];
+    for (size_t i = 0; i < m; i += BLOCK_M) {
+        const size_t rows = m - i < BLOCK_M ? m - i : BLOCK_M;
+        size_t p = 0;
+        do { /* once even if k is 0: C = beta * C */
+            const size_t depth = k - p < BLOCK_K ? k - p : BLOCK_K;
+            const float beta_p = p == 0 ? beta : 1;
+            const float *const a_ip = a + i * row_a + p * col_a;
+            for (size_t j = 0; j < n; j += 2 * VL) {
+                const size_t columns = n - j < 2 * VL ? n - j : 2 * VL;
+                const float *b_pj = trans_b ? b + j * ldb + p : b + p * ldb + j;
+                size_t ld = ldb;
+                if (trans_b || rows >= PACK_ROWS) {
+                    pack_panel(trans_b, depth, columns, b_pj, ldb, packed);
+                    b_pj = packed;
+                    ld = 2 * VL;
+                }
+                float *const c_ij = c + i * ldc + j;
+                if (columns == 2 * VL)
+                    panel(2, rows, depth, alpha, a_ip, row_a, col_a, b_pj, ld, beta_p, c_ij, ldc,
+                          VL);
+                else if (columns > VL)
+                    panel(2, rows, depth, alpha, a_ip, row_a, col_a, b_pj, ld, beta_p, c_ij, ldc,
+                          columns - VL);
+                else
+                    panel(1, rows, depth, alpha, a_ip, row_a, col_a, b_pj, ld, beta_p, c_ij, ldc,
+                          columns);
+            }
+            p += depth;
+        } while (p < k);
+    }
+}
+
+/* y (up to vectors*VL) = alpha * A^T x + beta * y: two sums for each vector of y, because the
+ * additions to one have to wait for each other. */
+INLINE void columns_of(const int vectors, size_t m, float alpha, const float *a, size_t lda,
+                       const float *x, float beta, float *y, size_t tail) {
+    vf even[8], odd[8];
+    UNROLL for (int v = 0; v < vectors; v++) even[v] = odd[v] = set1(0);
+    size_t i = 0;
+    for (; i + 2 <= m; i += 2) {
+        const vf x0 = set1(x[i]), x1 = set1(x[i + 1]);
+        const float *const row0 = a + i * lda, *const row1 = row0 + lda;
+        UNROLL for (int v = 0; v < vectors; v++) {
+            const size_t n = v == vectors - 1 ? tail : VL;
+            even[v] = muladd(x0, get(row0 + v * VL, n), even[v]);
+            odd[v] = muladd(x1, get(row1 + v * VL, n), odd[v]);
+        }
+    }
+    UNROLL for (int v = 0; v < vectors; v++) {
+        const size_t n = v == vectors - 1 ? tail : VL;
+        if (i < m)
+            even[v] = muladd(set1(x[i]), get(a + i * lda + v * VL, n), even[v]);
+        vf total = (even[v] + odd[v]) * set1(alpha);
+        if (beta != 0)
+            total = muladd(set1(beta), get(y + v * VL, n), total);
+        put(y + v * VL, total, n);
+    }
+}
+
+/* y (rows) = alpha * A x + beta * y: dot products of rows, a sum for each. */
+INLINE void rows_of(const int rows, size_t n, float alpha, const float *a, size_t lda,
+                    const float *x, float beta, float *y) {
+    vf sums[4];
+    UNROLL for (int i = 0; i < rows; i++) sums[i] = set1(0);
+    size_t j = 0;
+    for (; j + VL <= n; j += VL) {
+        const vf x_j = load(x + j);
+        UNROLL for (int i = 0; i < rows; i++) sums[i] =
+            muladd(load(a + (size_t)i * lda + j), x_j, sums[i]);
+    }
+    if (j < n) {
+        const vf x_j = load_some(x + j, n - j);
+        UNROLL for (int i = 0; i < rows; i++) sums[i] =
+            muladd(load_some(a + (size_t)i * lda + j, n - j), x_j, sums[i]);
+    }
+    UNROLL for (int i = 0; i < rows; i++) {
+        const float total = alpha * sum(sums[i]);
+        y[i] = beta != 0 ? total + beta * y[i] : total;
+    }
+}
+
+TARGET static void sgemv(int trans, size_t m, size_t n, float alpha, const float *a, size_t lda,
+                         const float *x, float beta, float *y) {
+    if (!trans) {
+        size_t i = 0;
+        for (; i + 4 <= m; i += 4)
+            rows_of(4, n, alpha, a + i * lda, lda, x, beta, y + i);
+        for (; i < m; i++)
+            rows_of(1, n, alpha, a + i * lda, lda, x, beta, y + i);
+        return;
+    }
+    const size_t most = VL >= 16 ? 8 : 4; /* vectors whose sums fit in the registers */
+    size_t j = 0;
+    for (; n - j >= 4 * VL; j += most * VL) {
+        if (n - j < most * VL)
+            break;
+        if (most == 8)
+            columns_of(8, m, alpha, a + j, lda, x, beta, y + j, VL);
+        else
+            columns_of(4, m, alpha, a + j, lda, x, beta, y + j, VL);
+    }
+    while (j < n) {
+        const size_t left = n - j;
+        const size_t tail = left % VL ? left % VL : VL;
+        if (left > 4 * VL) {
+            columns_of(4, m, alpha, a + j, lda, x, beta, y + j, VL);
+            j += 4 * VL;
+            continue;
+        }
+        if (left > 3 * VL)
+            columns_of(4, m, alpha, a + j, lda, x, beta, y + j, tail);
+        else if (left > 2 * VL)
+            columns_of(3, m, alpha, a + j, lda, x, beta, y + j, tail);
+        else if (left > VL)
+            columns_of(2, m, alpha, a + j, lda, x, beta, y + j, tail);
+        else
+            columns_of(1, m, alpha, a + j, lda, x, beta, y + j, tail);
+        break;
+    }
+}
+
+const rnnc_kernels KERNELS = {
+    .blas = {"builtin", sgemm, sgemv},
+    .tanh = tanh_n,
+    .sigmoid = sigmoid_n,
+    .step = {step_tanh, step_relu, step_lstm, step_gru},
+};
