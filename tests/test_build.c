@@ -1,14 +1,14 @@
-/* What users and packagers do with the tree, each a script of tests/packaging that exits with 0 if all
- * is well: installing, building the runtime alone, and the one-way rule between the parts. */
+/* What users, readers and packagers do with the tree, each a script that exits with 0 if all is
+ * well: installing, building the runtime alone, the one-way rule between the parts, the examples,
+ * and the README by its word. */
 #include "support/process.h"
 
 #include <criterion/criterion.h>
-#include <unistd.h>
 
-/* Runs tests/packaging/NAME in the root of the tree with a new empty directory as its argument. */
+/* Runs a script of tests/ in the root of the tree with a new empty directory as its argument. */
 static void run_script(const char *name) {
     char script[PATH_SIZE], dir[PATH_SIZE];
-    path_join(script, "tests/packaging", name);
+    path_join(script, "tests", name);
     workdir_make(dir);
     const char *const argv[] = {script, dir, NULL};
     /* Settings of the make that runs the tests are not for the make that is tested. */
@@ -20,10 +20,20 @@ static void run_script(const char *name) {
     outcome_free(&result);
 }
 
-Test(build, runtime_builds_without_the_compiler) { run_script("runtime_alone"); }
+Test(build, runtime_builds_without_the_compiler) { run_script("packaging/runtime_alone"); }
 
-Test(build, installed_files_serve_a_program_outside_the_tree) { run_script("installed"); }
+Test(build, installed_files_serve_a_program_outside_the_tree) { run_script("packaging/installed"); }
 
-Test(build, parts_depend_on_each_other_one_way_only) { run_script("one_way"); }
+Test(build, parts_depend_on_each_other_one_way_only) { run_script("packaging/one_way"); }
 
-Test(build, every_target_is_in_the_help) { run_script("help"); }
+Test(build, every_target_is_in_the_help) { run_script("packaging/help"); }
+
+Test(examples, print_what_is_expected) { run_script("packaging/examples"); }
+
+Test(readme, sixty_seconds_do_what_they_say) { run_script("readme/start"); }
+
+Test(readme, table_has_every_field_of_a_spec) { run_script("readme/fields"); }
+
+Test(readme, faulty_spec_gives_the_errors_shown) { run_script("readme/errors"); }
+
+Test(readme, generated_c_is_what_is_shown) { run_script("readme/excerpt"); }
