@@ -12,6 +12,7 @@
 #include "check.h"
 #include "digits.h"
 #include "digits32.h"
+#include "pictures.h"
 
 enum {
     IMAGES = 352,                /* never seen in training; 11 batches of 32 */
@@ -20,8 +21,7 @@ enum {
     PIXELS = DIGITS_INPUT_SIZE,  /* 8 in a row, 0 (white) .. 1 (black) */
     HIDDEN = DIGITS_HIDDEN_SIZE, /* 64 */
     LAYERS = DIGITS_NUM_LAYERS,  /* 2 */
-    CLASSES = 10,
-    ABREAST = 4 /* pictures in a row of the output */
+    CLASSES = 10
 };
 
 static const double tolerance = 1e-4; /* of logits, which lie in -18 .. 18 */
@@ -93,40 +93,20 @@ static int largest(const float *logits) {
     return best;
 }
 
-static void print_trimmed(char *line) {
-    size_t length = strlen(line);
-    while (length > 0 && line[length - 1] == ' ')
-        length--;
-    printf("%.*s\n", (int)length, line);
-}
-
-/* Pictures of up to four images of different digits, side by side, which are read right (or which
- * are not), and below each what was read. */
+/* The first images of different digits that are read right (or that are not), and how. */
 static void print_some(int right, float logits[IMAGES][CLASSES]) {
-    static const char *const shades[] = {"  ", "░░", "▒▒", "▓▓", "██"};
-    int which[ABREAST], count = 0, shown[CLASSES] = {0};
+    const float *images[ABREAST];
+    char captions[ABREAST][16];
+    int count = 0, shown[CLASSES] = {0};
     for (int n = 0; n < IMAGES && count < ABREAST; n++) {
-        int label = (int)test.labels[n];
-        if (right == (largest(logits[n]) == label) && !shown[label]++)
-            which[count++] = n;
+        int label = (int)test.labels[n], read = largest(logits[n]);
+        if (right != (read == label) || shown[label])
+            continue;
+        shown[label] = 1;
+        images[count] = &test.images[n][0][0];
+        snprintf(captions[count++], 16, right ? "read as %d" : "read as %d, is %d", read, label);
     }
-    for (int row = 0; row < ROWS; row++) {
-        char line[ABREAST * (2 + 6 * PIXELS) + 1] = "";
-        for (int i = 0; i < count; i++) {
-            strcat(line, "  ");
-            for (int p = 0; p < PIXELS; p++)
-                strcat(line, shades[(int)(test.images[which[i]][row][p] * 4.0F + 0.5F)]);
-        }
-        print_trimmed(line);
-    }
-    char line[ABREAST * 18 + 1] = "";
-    for (int i = 0; i < count; i++) {
-        int label = (int)test.labels[which[i]], read = largest(logits[which[i]]);
-        char text[19];
-        snprintf(text, sizeof text, right ? "  read as %d" : "  read as %d, is %d", read, label);
-        snprintf(line + 18 * i, sizeof line - 18 * (size_t)i, "%-18s", text);
-    }
-    print_trimmed(line);
+    print_pictures(images, captions, count);
 }
 
 /* How many predictions are the digit that it is, how many are PyTorch's prediction, and the largest
