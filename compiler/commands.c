@@ -1,0 +1,99 @@
+#include "commands.h"
+
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+#define HELP_OPTION                                                                                \
+    { "help", 'h', NULL, "print this help" }
+#define TARGET_OPTION                                                                              \
+    {                                                                                              \
+        "target", 't', "TARGET",                                                                   \
+            "generate for TARGET, whatever the spec says:\n"                                       \
+            "native, portable, avx2, avx512, or several\n"                                         \
+            "with commas between"                                                                  \
+    }
+#define WEIGHTS_OPTION                                                                             \
+    { "weights", 'w', "FILE", "take the weights from FILE, whatever the spec says" }
+
+static const command_option compile_options[] = {
+    {"output", 'o', "DIR",
+     "write into DIR, which is made if need be\n(default: the current directory)"},
+    WEIGHTS_OPTION,
+    {"weights-as", 0, "FORM",
+     "c: into NAME_weights.c (default if there are any)\n"
+     "blob: into NAME.weights, to be loaded or mapped\n"
+     "none: not at all; the program brings them\n"
+     "(default if the spec has none)"},
+    TARGET_OPTION,
+    HELP_OPTION,
+};
+
+static const command_option check_options[] = {WEIGHTS_OPTION, TARGET_OPTION, HELP_OPTION};
+
+static const command_option plan_options[] = {
+    {"dump", 'd', "STAGE",
+     "print what STAGE of the compiler hands on, in full;\n"
+     "--dump=help lists the stages"},
+    WEIGHTS_OPTION,
+    TARGET_OPTION,
+    HELP_OPTION,
+};
+
+static const command_option verify_options[] = {
+    {"case", 0, "FILE",
+     "run the inputs x and h0 of FILE with its weights, and\n"
+     "compare with its outputs y and hn as well"},
+    {"seed", 's', "N", "draw other random inputs (default: 1)"},
+    {"cc", 0, "CC", "compile with CC (default: $CC, or cc)"},
+    {"keep", 0, "DIR", "write the generated files into DIR and leave them"},
+    WEIGHTS_OPTION,
+    TARGET_OPTION,
+    HELP_OPTION,
+};
+
+static const command_option init_options[] = {
+    {"program", 'p', NULL, "also write main.c and a Makefile that build a program"},
+    {"weights", 'w', "FILE", "read the sizes from the weights in FILE"},
+    {"name", 'n', "NAME", "call the network NAME (default: model)"},
+    HELP_OPTION,
+};
+
+static const command_option help_options[] = {HELP_OPTION};
+
+const command commands[] = {
+    {"compile", "MODEL.lua", 1, 1, "generate C from a spec",
+     "Writes NAME.h, NAME.c and, when the spec names weights, NAME_weights.c; NAME is the\n"
+     "name in the spec. Files that would not change are left alone, and when anything is\n"
+     "wrong nothing is written.",
+     compile_options, COUNT(compile_options), "commands.compile"},
+    {"check", "MODEL.lua", 1, 1, "check a spec and its weights, write nothing",
+     "Reports everything that is wrong with the spec, or else with its weights: tensors that\n"
+     "are missing, of another shape or type, or of no use.",
+     check_options, COUNT(check_options), "commands.check"},
+    {"plan", "MODEL.lua", 1, 1, "show how the network will be computed",
+     "Prints layers, shapes, the kernels chosen and why, operations, bytes and workspace.",
+     plan_options, COUNT(plan_options), "commands.plan"},
+    {"verify", "MODEL.lua", 1, 1, "compile, run and compare with double precision",
+     "Generates the network, compiles it with the system's C compiler, runs it in a process of\n"
+     "its own on random inputs and prints the largest errors of y and hn against plain loops in\n"
+     "double precision. Passes if no absolute error exceeds 1e-5 and no byte outside the\n"
+     "outputs and the workspace changes. Weights are random if the spec has none.",
+     verify_options, COUNT(verify_options), "commands.verify"},
+    {"init", "[DIR]", 0, 1, "write a spec to start from",
+     "Writes DIR/model.lua (default: the current directory), with every field explained.\n"
+     "Refuses if a file that it would write is there already.",
+     init_options, COUNT(init_options), "commands.init"},
+    {"help", "[COMMAND | spec]", 0, 1, "explain a command, or the fields of a spec",
+     "Without an argument: the list of commands.", help_options, COUNT(help_options),
+     "commands.help"},
+};
+
+const size_t command_count = COUNT(commands);
+
+const command *command_find(const char *name) {
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}

@@ -1,0 +1,153 @@
+-- fields: what a spec may say, a row per field.
+--
+-- name      as in torch.nn.RNN, where it has a parameter for that
+-- type      how the value is read, see readers.lua
+-- default   a value, or a function of (the validated fields so far, context); neither: the field has
+--           to be given, unless it is `optional`
+-- least, most   of numbers
+-- choices   of names: a list, or a function that gives it
+-- also      what people call it who come from elsewhere
+-- check     a function (value, fields so far) -> nil, or what is wrong and what to do
+-- doc       for `rnnc help spec`: lines, the first of them a summary
+--
+-- Rows are validated in this order, and a row may use the fields of earlier ones.
+local cells = require "cells"
+local targets = require "targets"
+local names = require "names"
+
+local function cell_names()
+    local list = {}
+    for name, row in pairs(cells) do
+        if type(row) == "table" then list[#list + 1] = name end
+    end
+    table.sort(list)
+    return list
+end
+
+local function nonlinearities()
+    local list = {}
+    for name in pairs(cells.rnn.variants) do list[#list + 1] = name end
+    table.sort(list, function(a, b) return a > b end)
+    return list
+end
+
+local function target_names() return table.move(targets.order, 1, #targets.order, 2, { "native" }) end
+
+local fields = {
+    {
+        name = "name", type = "text", also = { "prefix_c", "model_name", "id" },
+        default = function(_, context) return names.from_file(context.file) end,
+        check = function(value) return names.problem(value) end,
+        doc = {
+            "what everything generated begins with: NAME.h, NAME_forward, ...",
+            "A C identifier of at most " .. names.MAX .. " characters. Default: the name of the file.",
+        },
+    },
+    {
+        name = "cell", type = "choice", default = "rnn", choices = cell_names,
+        also = { "type", "kind", "mode", "cell_type", "rnn_type" },
+        doc = { "the recurrent cell", "Gates and formulas are PyTorch's." },
+    },
+    {
+        name = "input_size", type = "integer", least = 1, most = 65536,
+        also = { "input_dim", "in_features", "inputs", "input", "input_channels", "I" },
+        doc = { "values in the input of a time step" },
+    },
+    {
+        name = "hidden_size", type = "integer", least = 1, most = 65536,
+        also = { "hidden", "hidden_dim", "units", "num_units", "hidden_units", "H", "out_features" },
+        doc = { "units of a layer, in each direction" },
+    },
+    {
+        name = "num_layers", type = "integer", least = 1, most = 1024, default = 1,
+        also = { "layers", "n_layers", "nlayers", "L", "depth" },
+        doc = { "layers on top of each other; each reads the output of the one below" },
+    },
+    {
+        name = "nonlinearity", type = "choice", choices = nonlinearities,
+        default = function(fields) return cells[fields.cell].variants and "tanh" or nil end,
+        optional = true, also = { "activation_function", "act", "nonlinear" },
+        check = function(_, fields)
+            if fields.cell and not cells[fields.cell].variants then
+                return "a cell \"" .. fields.cell .. "\" has its own functions; leave nonlinearity out"
+            end
+        end,
+        doc = { "the function of a cell \"rnn\"" },
+    },
+    {
+        name = "bias", type = "boolean", default = true, also = { "use_bias", "biases" },
+        doc = { "false: the network has no bias_ih and bias_hh" },
+    },
+    {
+        name = "batch_first", type = "boolean", default = false,
+        also = { "batchfirst", "time_major" },
+        doc = {
+            "true: x and y are (batch, seq_len, size) instead of (seq_len, batch, size)",
+            "h0 and hn are (layers*directions, batch, hidden_size) either way.",
+        },
+    },
+    {
+        name = "dropout", type = "number", least = 0, most = 1, default = 0.0,
+        also = { "drop", "dropout_p", "p" },
+        doc = {
+            "the probability that training used between layers",
+            "Kept in the plan. It has no effect: generated code computes what PyTorch does in eval mode.",
+        },
+    },
+    {
+        name = "bidirectional", type = "boolean", default = false,
+        also = { "directions", "num_directions", "bidir", "D" },
+        doc = { "true: a second set of weights runs backwards in time; y has both, forward first" },
+    },
+    {
+        name = "weights", type = "text", optional = true,
+        also = { "weight", "state_dict", "weights_file", "checkpoint", "params" },
+        check = function(value) if value == "" then return "an empty name; leave weights out for none" end end,
+        doc = {
+            "a safetensors file with a PyTorch state_dict; relative to the spec",
+            "Tensors weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..._reverse. Default: none,",
+            "the program brings them.",
+        },
+    },
+    {
+        name = "prefix", type = "text", default = "", also = { "weights_prefix", "scope" },
+        doc = { "what the names of the tensors begin with in that file, such as \"rec.\"" },
+    },
+    {
+        name = "batch", type = "size", least = 1, most = 65536, default = 1,
+        also = { "batch_size", "B", "N", "batches" },
+        doc = {
+            "sequences in a call, or \"any\": then the call says",
+            "Code for a fixed batch is faster and smaller.",
+        },
+    },
+    {
+        name = "seq_len", type = "size", least = 1, most = 16777216, default = "any",
+        also = { "seq_length", "sequence_length", "seqlen", "time_steps", "timesteps", "steps", "length", "T" },
+        doc = { "time steps in a call, or \"any\": then the call says" },
+    },
+    {
+        name = "target", type = "choices", choices = target_names, default = "native",
+        also = { "targets", "arch", "march", "isa", "cpu" },
+        check = function(value)
+            if #value > 1 then
+                for _, name in ipairs(value) do
+                    if name == "native" then
+                        return "\"native\" stands for one of the others, and not beside them"
+                    end
+                end
+            end
+        end,
+        doc = {
+            "the CPU that the code is for, or a list { \"avx2\", \"avx512\" }: the best that runs is taken",
+            "native is the best that this machine can run.",
+        },
+    },
+    {
+        name = "activation", type = "choice", default = "exact", choices = { "exact" },
+        also = { "activations", "accuracy" },
+        doc = { "how tanh is computed", "exact: at most 4 ulp off." },
+    },
+}
+
+return fields

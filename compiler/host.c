@@ -1,0 +1,31 @@
+#include "host.h"
+
+#include <lauxlib.h>
+
+static const luaL_Reg functions[] = {
+    {"template", host_template},
+    {"resource", host_resource},
+    {"read", host_read},
+    {"write", host_write},
+    {"temporary", host_temporary},
+    {"remove_tree", host_remove_tree},
+    {"print", host_print},
+    {"complain", host_complain},
+    {"cpu", host_cpu},
+    {"float", host_float},
+    {"sandbox", host_sandbox},
+    {"safetensors", host_safetensors},
+    {"expected_weights", host_expected_weights},
+    {"weights", host_weights},
+    {"pack", host_pack},
+    {"weights_blob", host_weights_blob},
+    {"weights_c", host_weights_c},
+    {"weights_declaration", host_weights_declaration},
+    {"weights_expression", host_weights_expression},
+    {NULL, NULL},
+};
+
+int host_open(lua_State *L) {
+    luaL_newlib(L, functions);
+    return 1;
+}

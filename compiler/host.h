@@ -1,0 +1,36 @@
+/* host.h: the module `host`, all that scripts can do beyond computing. A function per row of
+ * host.c's table; each is described where it is defined, with its stack effect
+ * [arguments -> results]. Functions that can fail for a reason outside rnnc return nil and a
+ * message (fail, "luaL_fail" in Lua's manual); a wrong argument raises an error, which is rnnc's
+ * own bug. */
+#ifndef RNNC_HOST_H
+#define RNNC_HOST_H
+
+#include <lua.h>
+
+/* Opens the library `host`: a table of the functions below.  [ -> host] */
+int host_open(lua_State *L);
+
+int host_template(lua_State *L);
+int host_resource(lua_State *L);
+int host_read(lua_State *L);
+int host_write(lua_State *L);
+int host_temporary(lua_State *L);
+int host_remove_tree(lua_State *L);
+int host_print(lua_State *L);
+int host_complain(lua_State *L);
+int host_cpu(lua_State *L);
+int host_float(lua_State *L);
+int host_sandbox(lua_State *L);
+int host_safetensors(lua_State *L);
+int host_expected_weights(lua_State *L);
+int host_weights(lua_State *L);
+int host_pack(lua_State *L);
+int host_weights_blob(lua_State *L);
+int host_weights_c(lua_State *L);
+int host_weights_declaration(lua_State *L);
+int host_weights_expression(lua_State *L);
+int host_run(lua_State *L);
+int host_trial(lua_State *L);
+
+#endif

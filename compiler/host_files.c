@@ -1,0 +1,106 @@
+/* host.template, host.resource, host.read, host.write, host.temporary, host.remove_tree */
+#include "files.h"
+#include "host.h"
+#include "resources.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Larger than any spec or report; weights are mapped, not read. */
+enum { READ_MAX = 64 << 20 };
+
+static int push_resource(lua_State *L, const char *name) {
+    size_t size;
+    char *const text = resource_read(name, &size);
+    if (!text)
+        return luaL_error(L, "there is no %s in rnnc", name);
+    lua_pushlstring(L, text, size);
+    free(text);
+    return 1;
+}
+
+/* host.template("gemv.c.t") -> its text.  [name -> text] */
+int host_template(lua_State *L) {
+    lua_pushfstring(L, "templates/%s", luaL_checkstring(L, 1));
+    return push_resource(L, lua_tostring(L, -1));
+}
+
+/* host.resource("runtime/rnnc.h") -> the text of a file of rnnc.  [name -> text] */
+int host_resource(lua_State *L) { return push_resource(L, luaL_checkstring(L, 1)); }
+
+/* host.read(path [, max]) -> the bytes of a file of at most `max` (64 MB).
+ * [path, max? -> text | fail, message] */
+int host_read(lua_State *L) {
+    const char *const path = luaL_checkstring(L, 1);
+    const lua_Integer max = luaL_optinteger(L, 2, READ_MAX);
+    char message[FILES_MESSAGE];
+    size_t size;
+    char *const text = files_read(path, (size_t)max, &size, message);
+    if (!text) {
+        luaL_pushfail(L);
+        lua_pushstring(L, message);
+        return 2;
+    }
+    lua_pushlstring(L, text, size);
+    free(text);
+    return 1;
+}
+
+/* host.write(directory, {{name=, text=}, ...}) -> {{path=, changed=}, ...}: all of them or none,
+ * see files_write. The only function that writes what a user asked for.
+ * [directory, files -> written | fail, message] */
+int host_write(lua_State *L) {
+    const char *const directory = luaL_checkstring(L, 1);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    const lua_Unsigned count = lua_rawlen(L, 2);
+    /* Freed by Lua, also when an error is raised; the strings stay referred to by the argument. */
+    output_file *const files = lua_newuserdatauv(L, (count + 1) * sizeof *files, 0);
+    for (lua_Unsigned i = 0; i < count; i++) {
+        lua_rawgeti(L, 2, (lua_Integer)i + 1);
+        if (lua_getfield(L, -1, "name") != LUA_TSTRING ||
+            lua_getfield(L, -2, "text") != LUA_TSTRING)
+            return luaL_error(L, "file %d has no name or no text", (int)i + 1);
+        files[i].name = lua_tostring(L, -2);
+        if (!*files[i].name || strchr(files[i].name, '/'))
+            return luaL_error(L, "'%s' is no name of a file", files[i].name);
+        files[i].data = lua_tolstring(L, -1, &files[i].size);
+        lua_pop(L, 3);
+    }
+    char message[FILES_MESSAGE];
+    if (files_write(directory, count, files, message) != 0) {
+        luaL_pushfail(L);
+        lua_pushstring(L, message);
+        return 2;
+    }
+    lua_createtable(L, (int)count, 0);
+    for (lua_Unsigned i = 0; i < count; i++) {
+        lua_createtable(L, 0, 2);
+        lua_pushfstring(L, "%s/%s", directory, files[i].name);
+        lua_setfield(L, -2, "path");
+        lua_pushboolean(L, files[i].changed);
+        lua_setfield(L, -2, "changed");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+/* host.temporary() -> the path of a new directory.  [ -> path | fail, message] */
+int host_temporary(lua_State *L) {
+    char message[FILES_MESSAGE];
+    char *const path = files_temporary(message);
+    if (!path) {
+        luaL_pushfail(L);
+        lua_pushstring(L, message);
+        return 2;
+    }
+    lua_pushstring(L, path);
+    free(path);
+    return 1;
+}
+
+/* host.remove_tree(path): removes a temporary directory.  [path -> ] */
+int host_remove_tree(lua_State *L) {
+    files_remove_tree(luaL_checkstring(L, 1));
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* host.print, host.complain, host.float */
+#include "host.h"
+
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int put_line(lua_State *L, FILE *stream) {
+    size_t size;
+    const char *const text = luaL_checklstring(L, 1, &size);
+    fwrite(text, 1, size, stream);
+    fputc('\n', stream);
+    return 0;
+}
+
+/* host.print(text): a line on stdout. main reports when that could not be written.  [text -> ] */
+int host_print(lua_State *L) { return put_line(L, stdout); }
+
+/* host.complain(text): a line on stderr.  [text -> ] */
+int host_complain(lua_State *L) { return put_line(L, stderr); }
+
+/* host.float(x) -> the shortest decimal C literal that is x rounded to float, bit for bit:
+ * 0.1 -> "0.1f", 3 -> "3.0f", -0.0 -> "-0.0f". NaN and infinity have none: an error.
+ * [x -> literal] */
+int host_float(lua_State *L) {
+    const float value = (float)luaL_checknumber(L, 1);
+    if (!isfinite(value))
+        return luaL_argerror(L, 1, "no finite float");
+    char text[32];
+    for (int digits = 1; digits <= 9; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, (double)value);
+        if (strtof(text, NULL) == value)
+            break;
+    }
+    lua_pushfstring(L, strpbrk(text, ".e") ? "%sf" : "%s.0f", text);
+    return 1;
+}

@@ -1,0 +1,157 @@
+-- sandbox: what a spec can see. Runs in the spec's own Lua state, before it (sandbox.c).
+--
+-- A spec may come from anybody, so it gets a few functions that only compute, each of which does a
+-- bounded amount of work: the limit on instructions does not see what a function in C does. Left
+-- out are all that reach the system, make code, catch errors (the limits are errors), look through
+-- the walls (debug, metatables, coroutines), may run for ever on a short argument (patterns), or
+-- give another result each time (pairs, random).
+--
+-- Returns the environment of the spec, and a function that takes what the spec returned (how many
+-- values, and the first) and gives the fields.
+
+local TEXT_MAX <const> = 65536
+local LIST_MAX <const> = 1000
+local UNPACK_MAX <const> = 200
+
+local string, table, math, error, type, select = string, table, math, error, type, select
+
+-- The table `row`, in which names that it lacks are an error that tells what there is.
+local function closed(title, row)
+    local names = {}
+    for name in pairs(row) do names[#names + 1] = name end
+    table.sort(names)
+    local list = table.concat(names, ", ")
+    return setmetatable(row, { __index = function(_, name)
+        error(title .. "." .. tostring(name) .. " is not available in a spec; these are: " .. list)
+    end })
+end
+
+local function pick(library, names)
+    local row = {}
+    for name in names:gmatch("%S+") do row[name] = assert(library[name], name) end
+    return row
+end
+
+local strings = pick(string, "byte char len lower reverse sub upper")
+
+-- `s` repeated: a short call must not make a huge text, nor count to 2^63 over an empty one.
+function strings.rep(s, n, separator)
+    s, separator = tostring(s), separator and tostring(separator) or ""
+    n = math.tointeger(n) or error("string.rep needs a whole number of times")
+    if n > TEXT_MAX or (n > 0 and n * (#s + #separator) > TEXT_MAX) then
+        error("string.rep would make a text of more than " .. TEXT_MAX .. " bytes")
+    end
+    return string.rep(s, n, separator)
+end
+
+-- %p and %s of a table would print an address, which is another one each time.
+function strings.format(format, ...)
+    format = tostring(format)
+    if #format > LIST_MAX then error("the format is longer than " .. LIST_MAX .. " bytes") end
+    if format:find("%%[^%a%%]*p") then error("the format %p is not available in a spec") end
+    for i = 1, select("#", ...) do
+        local kind = type((select(i, ...)))
+        if kind ~= "string" and kind ~= "number" and kind ~= "boolean" and kind ~= "nil" then
+            error("string.format cannot print a " .. kind)
+        end
+    end
+    return string.format(format, ...)
+end
+
+-- In Lua, so that every step counts: #t can be made 2^62 with a few entries.
+local tables = {}
+
+function tables.insert(t, position, ...)
+    local count = #t
+    if select("#", ...) == 0 then
+        t[count + 1] = position
+        return
+    end
+    for i = count, position, -1 do t[i + 1] = t[i] end
+    t[position] = (...)
+end
+
+function tables.remove(t, position)
+    local count = #t
+    position = position or count
+    local removed = t[position]
+    for i = position, count do t[i] = t[i + 1] end
+    return removed
+end
+
+function tables.concat(t, separator, first, last)
+    first, last = first or 1, last or #t
+    if last - first >= LIST_MAX then error("the list has more than " .. LIST_MAX .. " entries") end
+    return table.concat(t, separator, first, last)
+end
+
+function tables.unpack(t, first, last)
+    first, last = first or 1, last or #t
+    if last - first >= UNPACK_MAX then error("the list has more than " .. UNPACK_MAX .. " entries") end
+    return table.unpack(t, first, last)
+end
+
+local maths = pick(math, "abs acos asin atan ceil cos deg exp floor fmod huge log max maxinteger "
+    .. "min mininteger modf pi rad sin sqrt tan tointeger type ult")
+
+local base = pick(_G, "assert error ipairs select tonumber type")
+
+-- Tables and functions by their kind, not their address.
+function base.tostring(value)
+    local kind = type(value)
+    if kind == "table" or kind == "function" then return kind end
+    return tostring(value)
+end
+
+local fields
+
+function base.rnn(given)
+    if type(given) ~= "table" then
+        error("rnn needs a table of fields: rnn { input_size = ..., hidden_size = ... }")
+    end
+    if fields then
+        error("rnn is called a second time; a spec is one network")
+    end
+    fields = given
+    return given
+end
+
+base.string = closed("string", strings)
+base.table = closed("table", tables)
+base.math = closed("math", maths)
+
+-- Names of Lua that specs go without, and why, for the message.
+local absent = {
+    pairs = "its order is not determined; use ipairs", next = "its order is not determined; use ipairs",
+}
+for name in ("os io require package debug dofile loadfile load loadstring collectgarbage coroutine "
+    .. "print"):gmatch("%S+") do
+    absent[name] = "a spec computes and returns a table, and cannot reach anything else"
+end
+for name in ("pcall xpcall warn getmetatable setmetatable rawget rawset rawequal rawlen _G utf8")
+    :gmatch("%S+") do
+    absent[name] = "a spec does without it"
+end
+
+local environment = setmetatable(base, { __index = function(_, name)
+    if absent[name] then error("'" .. name .. "' is not available in a spec: " .. absent[name]) end
+    name = tostring(name)
+    error("'" .. name .. "' is not defined; a text stands in quotes: \"" .. name .. "\"")
+end })
+
+-- ("x"):rep reaches the same closed table.
+getmetatable("").__index = base.string
+
+local function finish(count, result)
+    if fields and result == fields then return fields end
+    if fields and count == 0 then
+        error("the result of rnn is not returned; write `return rnn {`", 0)
+    elseif count == 0 then
+        error("the spec returns nothing; it has the form `return rnn { input_size = ..., hidden_size = ... }`", 0)
+    elseif type(result) == "table" and not fields then
+        error("the spec returns a table without `rnn`; write `return rnn {`", 0)
+    end
+    error("the spec returns a " .. type(result) .. "; it has the form `return rnn { ... }`", 0)
+end
+
+return environment, finish
