@@ -1,0 +1,232 @@
+/* The text of generated files: the same for the same input wherever and whenever it is made,
+ * without a trace of the machine, bounded in size, and with a header that tells the truth. */
+#define _XOPEN_SOURCE 700
+#include "support/generate.h"
+#include "support/spread.h"
+
+#include <criterion/criterion.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const suffixes[] = {".h", ".c", "_weights.c", ".weights"};
+
+enum { SUFFIXES = sizeof suffixes / sizeof *suffixes };
+
+/* A generated file, NULL if there is none of that kind. The caller frees it. */
+static char *generated_file(const char *dir, const char *name, const char *suffix, size_t *size) {
+    char file[64], path[PATH_SIZE];
+    snprintf(file, sizeof file, "%s%s", name, suffix);
+    path_join(path, dir, file);
+    return file_read(path, size);
+}
+
+static void expect_same_files(const spec *s, const char *a, const char *b) {
+    for (size_t i = 0; i < SUFFIXES; i++) {
+        size_t size_a = 0, size_b = 0;
+        char *const in_a = generated_file(a, s->name, suffixes[i], &size_a);
+        char *const in_b = generated_file(b, s->name, suffixes[i], &size_b);
+        cr_expect_eq(in_a == NULL, in_b == NULL, "%s%s is in one only", s->name, suffixes[i]);
+        cr_expect(!in_a || !in_b || (size_a == size_b && memcmp(in_a, in_b, size_a) == 0),
+                  "%s%s differs", s->name, suffixes[i]);
+        free(in_a);
+        free(in_b);
+    }
+}
+
+Test(generated_text, same_bytes_everywhere, .timeout = 120) {
+    char first[PATH_SIZE], second[PATH_SIZE], temporary[PATH_SIZE + 16];
+    rnnc_error err;
+    workdir_make(first);
+    workdir_make(second);
+    snprintf(temporary, sizeof temporary, "TMPDIR=%s", second);
+    const char *const env[] = {temporary,
+                               "LC_ALL=de_DE.UTF-8",
+                               "LANG=tr_TR.UTF-8",
+                               "TZ=Asia/Tokyo",
+                               "HOME=/",
+                               "USER=somebody",
+                               "COLUMNS=20",
+                               "LUA_PATH=?",
+                               "LUA_INIT=",
+                               "HOSTNAME=elsewhere",
+                               NULL};
+    for (size_t i = 0; i < spread_count; i++) {
+        cr_assert(spread_generate(&spread[i], first, NULL, NULL, &err), "%s", err.message);
+        cr_assert(spread_generate(&spread[i], second, "/", env, &err), "%s", err.message);
+        expect_same_files(&spread[i], first, second);
+    }
+    workdir_remove(first);
+    workdir_remove(second);
+}
+
+/* A second run on unchanged input leaves the files alone: their times of modification stay. */
+Test(generated_text, second_run_is_identical, .timeout = 60) {
+    char dir[PATH_SIZE];
+    rnnc_error err;
+    workdir_make(dir);
+    for (size_t i = 0; i < 3; i++) {
+        size_t size_a = 0, size_b = 0;
+        cr_assert(spread_generate(&spread[i], dir, NULL, NULL, &err), "%s", err.message);
+        char *const a = generated_file(dir, spread[i].name, ".c", &size_a);
+        cr_assert(spread_generate(&spread[i], dir, NULL, NULL, &err), "%s", err.message);
+        char *const b = generated_file(dir, spread[i].name, ".c", &size_b);
+        cr_assert(a && b);
+        cr_expect(size_a == size_b && memcmp(a, b, size_a) == 0);
+        free(a);
+        free(b);
+    }
+    workdir_remove(dir);
+}
+
+/* Does text hold a date or a time: NNNN-NN-NN or NN:NN? */
+static bool has_date(const char *text) {
+    for (const char *p = text; *p; p++) {
+        const bool digits = isdigit((unsigned char)p[0]) && isdigit((unsigned char)p[1]);
+        if (digits && p[2] == ':' && isdigit((unsigned char)p[3]) && isdigit((unsigned char)p[4]))
+            return true;
+        if (digits && isdigit((unsigned char)p[2]) && isdigit((unsigned char)p[3]) && p[4] == '-' &&
+            isdigit((unsigned char)p[5]) && isdigit((unsigned char)p[6]) && p[7] == '-' &&
+            isdigit((unsigned char)p[8]))
+            return true;
+    }
+    return false;
+}
+
+Test(generated_text, no_trace_of_the_machine, .timeout = 120) {
+    char dir[PATH_SIZE], host[256] = "", here[PATH_SIZE] = "";
+    rnnc_error err;
+    workdir_make(dir);
+    cr_assert(gethostname(host, sizeof host - 1) == 0 && getcwd(here, sizeof here));
+    const char *const forbidden[] = {dir,         here,          P_tmpdir,   "/home/",
+                                     "/usr/",     "__DATE__",    "__TIME__", "__FILE__",
+                                     "table: 0x", "function: 0x"};
+    for (size_t i = 0; i < spread_count; i++) {
+        /* Absolute names on the command line, from another place. */
+        cr_assert(spread_generate(&spread[i], dir, "/", NULL, &err), "%s", err.message);
+        for (size_t k = 0; k < 3; k++) {
+            char *const text = generated_file(dir, spread[i].name, suffixes[k], NULL);
+            if (!text)
+                continue;
+            for (size_t f = 0; f < sizeof forbidden / sizeof *forbidden; f++)
+                cr_expect(!strstr(text, forbidden[f]), "%s%s has '%s'", spread[i].name, suffixes[k],
+                          forbidden[f]);
+            cr_expect(strlen(host) < 4 || !strstr(text, host), "%s%s names this host",
+                      spread[i].name, suffixes[k]);
+            cr_expect(!has_date(text), "%s%s has a date", spread[i].name, suffixes[k]);
+            free(text);
+        }
+    }
+    workdir_remove(dir);
+}
+
+/* 100 KB of C without weights for every shape, as the project promises: measured at the extremes.
+ */
+Test(generated_text, size_is_bounded, .timeout = 120) {
+    enum { MOST = 100 * 1024 };
+    static const struct {
+        rnnc_config config;
+        size_t batch, seq_len;
+    } extremes[] = {
+        {{RNNC_RNN_TANH, 512, 512, 64, 1, 1, 1}, 64, 0},
+        {{RNNC_RNN_TANH, 512, 512, 64, 1, 0, 1}, 0, 0},
+        {{RNNC_RNN_RELU, 1, 1, 64, 1, 0, 1}, 1, 1},
+        {{RNNC_RNN_TANH, 2000, 2000, 1, 1, 0, 0}, 1, 0},
+        {{RNNC_RNN_TANH, 31, 33, 64, 1, 0, 1}, 33, 7},
+        {{RNNC_RNN_TANH, 127, 127, 3, 1, 0, 1}, 31, 1000},
+        {{RNNC_RNN_RELU, 50, 50, 1, 0, 1, 0}, 1, 100000},
+        {{RNNC_RNN_TANH, 5, 255, 2, 1, 0, 0}, 8, 0},
+        {{RNNC_RNN_TANH, 97, 47, 8, 1, 1, 1}, 15, 0},
+        {{RNNC_RNN_TANH, 64, 64, 256, 1, 0, 0}, 4, 0},
+    };
+    char dir[PATH_SIZE];
+    rnnc_error err;
+    size_t largest = 0;
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof extremes / sizeof *extremes; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "net_%zu", i);
+        const spec s = {.name = name,
+                        .config = extremes[i].config,
+                        .batch = extremes[i].batch,
+                        .seq_len = extremes[i].seq_len,
+                        .target = "avx512,avx2,portable",
+                        .weights_as = "none"};
+        cr_assert(spread_generate(&s, dir, NULL, NULL, &err), "%s", err.message);
+        size_t total = 0;
+        for (size_t k = 0; k < 2; k++) {
+            size_t size = 0;
+            free(generated_file(dir, name, suffixes[k], &size));
+            cr_assert_neq(size, 0, "%s%s", name, suffixes[k]);
+            total += size;
+        }
+        cr_expect(total <= MOST, "I=%zu H=%zu L=%zu D=%d B=%zu: %zu bytes of C",
+                  s.config.input_size, s.config.hidden_size, s.config.num_layers,
+                  s.config.bidirectional ? 2 : 1, s.batch, total);
+        largest = total > largest ? total : largest;
+    }
+    printf("generated_text: at most %zu bytes of C for three targets at once\n", largest);
+    workdir_remove(dir);
+}
+
+/* Time is a loop: a longer sequence changes constants only. */
+Test(generated_text, time_is_not_unrolled, .timeout = 60) {
+    char dir[PATH_SIZE];
+    rnnc_error err;
+    size_t size[2] = {0, 0};
+    workdir_make(dir);
+    for (int i = 0; i < 2; i++) {
+        const spec s = {.name = "loop",
+                        .config = {RNNC_RNN_TANH, 8, 24, 2, 1, 0, 1},
+                        .batch = 1,
+                        .seq_len = i ? 100000 : 500,
+                        .target = "avx2,portable",
+                        .weights_as = "none"};
+        cr_assert(spread_generate(&s, dir, NULL, NULL, &err), "%s", err.message);
+        free(generated_file(dir, "loop", ".c", &size[i]));
+    }
+    cr_expect(size[0] + 256 >= size[1], "%zu bytes for 500 steps, %zu for 100000", size[0],
+              size[1]);
+    workdir_remove(dir);
+}
+
+/* The macros of the header are constants with the spec's values, and no other sizes are promised.
+ */
+Test(generated_text, header_macros, .timeout = 120) {
+    static const char program[] =
+        "#include \"fixed.h\"\n#include \"tutorial.h\"\n#include \"fixed.h\"\n"
+        "_Static_assert(FIXED_INPUT_SIZE == 20 && FIXED_HIDDEN_SIZE == 50, \"sizes\");\n"
+        "_Static_assert(FIXED_NUM_LAYERS == 2 && FIXED_NUM_DIRECTIONS == 1, \"layers\");\n"
+        "_Static_assert(FIXED_SEQ_LEN == 100 && FIXED_BATCH == 32, \"fixed\");\n"
+        "_Static_assert(FIXED_WEIGHTS_COUNT >= 8700, \"weights\");\n"
+        "#if defined TUTORIAL_SEQ_LEN || defined TUTORIAL_BATCH || defined TUTORIAL_WEIGHTS_COUNT\n"
+        "#error \"sizes that are not fixed\"\n#endif\n"
+        "int main(void)\n{\n"
+        "#ifdef FIXED_WORKSPACE_SIZE\n"
+        "    if (FIXED_WORKSPACE_SIZE != fixed_workspace_size(100, 32)) return 1;\n"
+        "#endif\n"
+        "    if (FIXED_WEIGHTS_COUNT != fixed_model.packed_count) return 2;\n"
+        "    if (fixed_model.built_in || !tutorial_model.built_in) return 3;\n"
+        "    if (fixed_workspace_size(100, 31) != 0 || fixed_workspace_size(99, 32) != 0) return "
+        "4;\n"
+        "    return 0;\n}\n";
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    rnnc_error err;
+    workdir_make(dir);
+    for (size_t i = 1; i <= 2; i++)
+        cr_assert(spread_generate(&spread[i], dir, NULL, NULL, &err), "%s", err.message);
+    path_join(path, dir, "main.c");
+    cr_assert(file_write(path, program, sizeof program - 1));
+    /* fixed_pack would need librnnc; nobody calls it, so the linker may drop it. */
+    cr_assert(compile_c(NULL,
+                        "-std=c11 -Wall -Wextra -Werror -O1 -ffunction-sections -Wl,--gc-sections",
+                        dir, "main.c fixed.c tutorial.c tutorial_weights.c", "program", &err),
+              "%s", err.message);
+    const char *const argv[] = {"./program", NULL};
+    outcome o = process_run(argv, dir, NULL, 10);
+    cr_expect_eq(o.code, 0, "exit code %d", o.code);
+    outcome_free(&o);
+    workdir_remove(dir);
+}

@@ -1,0 +1,238 @@
+/* The one-way rule of the architecture, read off the sources:
+ *
+ *   spec -> lower -> passes -> plan -> emit -> templates -> generated C -> rnnc.h -> runtime
+ *
+ * A stage reads the data of the one before and its own tables, and never calls a later one; whoever
+ * drives them may require them all. runtime/ knows neither Lua nor compiler/; compiler/ knows of
+ * runtime/ only rnnc.h, and no BLAS. */
+#define _XOPEN_SOURCE 700
+#include "support/process.h"
+
+#include <criterion/criterion.h>
+#include <ctype.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Modules of compiler/, by stage. A name that ends in "." stands for all modules of that folder.
+ * `may` lists the stages that a stage's modules may require, "*" for all; "host" is the C side. */
+static const struct {
+    const char *stage, *modules, *may;
+} stages[] = {
+    {"tables", "cells targets cost names nearest fail", "tables"},
+    {"spec", "spec fields readers scan sandbox check", "tables spec host"},
+    {"lower", "lower ir", "tables"},
+    {"kernels", "kernels kernels.", "tables kernels"},
+    {"passes", "passes.", "tables kernels"},
+    {"plan", "plan", "tables kernels"},
+    {"template", "template", "host"},
+    {"emit", "emit", "template host"},
+    {"weights", "weights", "tables host"},
+    {"driver", "pipeline generate report main verify commands commands. embed", "*"},
+    {"host", "host", ""},
+};
+
+enum { STAGES = sizeof stages / sizeof *stages, MAX_FILES = 512 };
+
+/* The files below `top` whose names end in one of the suffixes. */
+static char files[MAX_FILES][PATH_SIZE];
+static size_t file_count;
+static const char *wanted_suffix;
+
+static bool ends_in(const char *text, const char *suffix) {
+    const size_t n = strlen(text), m = strlen(suffix);
+    return n >= m && strcmp(text + n - m, suffix) == 0;
+}
+
+static int collect(const char *path, const struct stat *st, int type, struct FTW *place) {
+    (void)st;
+    (void)place;
+    if (type == FTW_F && ends_in(path, wanted_suffix) && file_count < MAX_FILES)
+        snprintf(files[file_count++], PATH_SIZE, "%s", path);
+    return 0;
+}
+
+static void find_files(const char *top, const char *suffix) {
+    file_count = 0;
+    wanted_suffix = suffix;
+    nftw(top, collect, 16, FTW_PHYS);
+    cr_assert(file_count > 0 && file_count < MAX_FILES, "%zu files %s in %s", file_count, suffix,
+              top);
+}
+
+/* Is `word` one of the words of `list`? */
+static bool lists(const char *list, const char *word) {
+    const size_t n = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)) != NULL; at += n)
+        if ((at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
+            return true;
+    return false;
+}
+
+/* The stage of a module ("passes.hoist"), or -1. */
+static int stage_of(const char *module) {
+    char folder[PATH_SIZE];
+    snprintf(folder, sizeof folder, "%s", module);
+    char *const dot = strrchr(folder, '.');
+    if (dot)
+        dot[1] = '\0';
+    for (int i = 0; i < STAGES; i++)
+        if (lists(stages[i].modules, module) || (dot && lists(stages[i].modules, folder)))
+            return i;
+    return -1;
+}
+
+/* "compiler/passes/hoist.lua" -> "passes.hoist" */
+static void module_of(const char *path, char module[PATH_SIZE]) {
+    snprintf(module, PATH_SIZE, "%s", path + strlen("compiler/"));
+    module[strlen(module) - strlen(".lua")] = '\0';
+    for (char *p = module; *p; p++)
+        if (*p == '/')
+            *p = '.';
+}
+
+/* The module that a `require` at `at` names, if it names one: require "m", require("m"). */
+static bool required_module(const char *at, char module[PATH_SIZE]) {
+    const char *p = at + strlen("require");
+    while (*p == ' ' || *p == '(')
+        p++;
+    if (p == at + strlen("require") || (*p != '"' && *p != '\''))
+        return false;
+    const size_t n = strcspn(p + 1, "\"'\n");
+    if (n == 0 || n >= PATH_SIZE)
+        return false;
+    memcpy(module, p + 1, n);
+    module[n] = '\0';
+    return true;
+}
+
+static bool in_comment(const char *text, const char *at) {
+    for (const char *p = at; p > text && p[-1] != '\n'; p--)
+        if (p[-1] == '-' && p - 1 > text && p[-2] == '-')
+            return true;
+    return false;
+}
+
+static size_t check_requires(const char *path) {
+    char from[PATH_SIZE], to[PATH_SIZE];
+    size_t count = 0;
+    module_of(path, from);
+    const int stage = stage_of(from);
+    cr_expect(stage >= 0, "%s: give the module its stage in tests/test_structure.c", path);
+    char *const text = file_read(path, NULL);
+    cr_assert(text != NULL);
+    for (const char *at = text; stage >= 0 && (at = strstr(at, "require")) != NULL; at++) {
+        if (in_comment(text, at) || !required_module(at, to))
+            continue;
+        const int target = stage_of(to);
+        count++;
+        cr_expect(target >= 0, "%s requires %s, which is of no stage", path, to);
+        cr_expect(target < 0 || stages[stage].may[0] == '*' ||
+                      lists(stages[stage].may, stages[target].stage),
+                  "%s (%s) requires %s (%s)", path, stages[stage].stage, to,
+                  stages[target < 0 ? 0 : target].stage);
+    }
+    free(text);
+    return count;
+}
+
+Test(structure, stages_require_no_later_stage) {
+    size_t count = 0;
+    find_files("compiler", ".lua");
+    for (size_t i = 0; i < file_count; i++)
+        count += check_requires(files[i]);
+    /* A walk that finds nothing would pass: there are more than twenty. */
+    cr_expect(count >= 20, "only %zu requires found", count);
+}
+
+/* Is there the word, on its own, in a line of Lua of a template? */
+static bool uses_word(const char *line, size_t n, const char *word) {
+    const size_t length = strlen(word);
+    for (size_t i = 0; i + length <= n; i++)
+        if (strncmp(line + i, word, length) == 0 &&
+            (i == 0 || !(isalnum((unsigned char)line[i - 1]) || line[i - 1] == '_')) &&
+            (i + length == n ||
+             !(isalnum((unsigned char)line[i + length]) || line[i + length] == '_')))
+            return true;
+    return false;
+}
+
+/* Templates are closed: no order of hash tables, no system, no decisions of other stages. */
+Test(structure, templates_are_closed) {
+    static const char *const forbidden[] = {"pairs", "next", "os",          "io",   "require",
+                                            "host",  "load", "math.random", "debug"};
+    find_files("templates", ".t");
+    for (size_t i = 0; i < file_count; i++) {
+        char *const text = file_read(files[i], NULL);
+        cr_assert(text != NULL);
+        cr_expect(strncmp(text, "@ --", 4) == 0, "%s: opens with what it produces", files[i]);
+        size_t number = 1;
+        for (const char *line = text; *line; number++) {
+            const size_t n = strcspn(line, "\n");
+            const size_t blank = strspn(line, " ");
+            const bool comment = strncmp(line + blank, "@ --", 4) == 0;
+            for (size_t w = 0; w < sizeof forbidden / sizeof *forbidden; w++)
+                cr_expect(line[blank] != '@' || line[blank + 1] == '{' || comment ||
+                              !uses_word(line, n, forbidden[w]),
+                          "%s:%zu uses %s", files[i], number, forbidden[w]);
+            line += n + (line[n] != '\0');
+        }
+        free(text);
+    }
+}
+
+/* Checks the includes of all C files of a folder: <...> must not be of `banned`, "..." must lie in
+ * the folder or be `also`. */
+static void check_includes(const char *folder, const char *banned, const char *also) {
+    static const char *const kinds[] = {".c", ".h"};
+    size_t count = 0;
+    for (size_t k = 0; k < 2; k++) {
+        find_files(folder, kinds[k]);
+        for (size_t i = 0; i < file_count; i++) {
+            char *const text = file_read(files[i], NULL);
+            cr_assert(text != NULL);
+            for (const char *at = text; (at = strstr(at, "#include")) != NULL; at++) {
+                char name[128], path[PATH_SIZE];
+                if (sscanf(at, "#include \"%127[^\"]", name) == 1) {
+                    path_join(path, folder, name);
+                    FILE *const own = fopen(path, "r");
+                    cr_expect(own || lists(also, name), "%s includes %s", files[i], name);
+                    if (own)
+                        fclose(own);
+                } else {
+                    cr_assert_eq(sscanf(at, "#include <%127[^>]", name), 1, "%s", files[i]);
+                    cr_expect(!lists(banned, name), "%s includes %s", files[i], name);
+                }
+                count++;
+            }
+            free(text);
+        }
+    }
+    cr_expect(count >= 20, "only %zu includes found in %s", count, folder);
+}
+
+Test(structure, runtime_includes_neither_lua_nor_compiler) {
+    check_includes("runtime", "lua.h lauxlib.h lualib.h lua.hpp cblas.h openblas/cblas.h", "");
+}
+
+/* embedded.h and its like are the compiler's own; of the runtime it sees the public header only. */
+Test(structure, compiler_includes_the_public_header_only) {
+    check_includes("compiler", "cblas.h openblas/cblas.h", "rnnc.h");
+}
+
+/* What the linker sees says the same. */
+Test(structure, objects_keep_the_rule) {
+    const char *const build = getenv("BUILD");
+    char archive[PATH_SIZE];
+    path_join(archive, build && *build ? build : "build", "librnnc.a");
+    const char *const argv[] = {"nm", "-u", archive, NULL};
+    outcome o = process_run(argv, NULL, NULL, 30);
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    cr_expect(!strstr(o.out, " lua_") && !strstr(o.out, " luaL_"), "librnnc.a asks for Lua");
+    cr_expect(!strstr(o.out, " exit") && !strstr(o.out, " abort") && !strstr(o.out, " printf") &&
+                  !strstr(o.out, " puts"),
+              "librnnc.a exits or prints");
+    cr_expect(!strstr(o.out, " cblas_"), "librnnc.a is linked with a BLAS");
+    outcome_free(&o);
+}
