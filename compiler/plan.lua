@@ -114,17 +114,18 @@ local function batch_products(ir, suffix)
 end
 
 -- The vector operations that each activation is made of, beyond load, store, splat and fma.
-local operations_of = { tanh = { "mul", "div", "at_least", "at_most" }, relu = { "at_least" } }
+local operations_of = { tanh = { "add", "sub", "mul", "div", "at_least", "at_most", "power_of_two" }, relu = { "at_least" } }
 
 local function operations(ir)
-    local uses = { add = false, mul = false, div = false, at_least = false, at_most = false, zip = false }
+    local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
+                   power_of_two = false, zip = false }
     for _, name in ipairs(ir.activations) do
         for _, operation in ipairs(operations_of[name]) do uses[operation] = true end
     end
     if ir.choice.kernel == "batch" then
         uses.zip = true
     else
-        uses.add = ir.choice.step.split > 1
+        uses.add = uses.add or ir.choice.step.split > 1
         for _, tile in pairs(ir.choice.inputs) do uses.add = uses.add or tile.split > 1 end
     end
     return uses

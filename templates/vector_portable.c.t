@@ -22,7 +22,7 @@ typedef struct { float lane[@{lanes}]; } @{vec};
     for (int i = 0; i < @{lanes}; ++i) r.lane[i] = x;
     return r;
 }
-@ for _, op in ipairs { { "add", "+" }, { "mul", "*" }, { "div", "/" } } do
+@ for _, op in ipairs { { "add", "+" }, { "sub", "-" }, { "mul", "*" }, { "div", "/" } } do
 @ if uses[op[1]] then
 
 @{inline} @{vec} @{vec}_@{op[1]}(@{vec} a, @{vec} b)
@@ -52,6 +52,18 @@ typedef struct { float lane[@{lanes}]; } @{vec};
     return r;
 }
 @ end
+@ end
+@ if uses.power_of_two then
+
+/* 2^n from n + 1.5 * 2^23: the low bits of that sum are n, which goes to the place of the exponent. */
+@{inline} @{vec} @{vec}_power_of_two(@{vec} shifted)
+{
+    uint32_t bits[@{lanes}];
+    memcpy(bits, shifted.lane, sizeof bits);
+    for (int i = 0; i < @{lanes}; ++i) bits[i] = (bits[i] << 23) + 0x3f800000u;
+    memcpy(shifted.lane, bits, sizeof bits);
+    return shifted;
+}
 @ end
 @ if uses.zip then
 

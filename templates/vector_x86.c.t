@@ -24,7 +24,7 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
     return a;
 }
 
-@ for _, op in ipairs { { "add", "+" }, { "mul", "*" }, { "div", "/" } } do
+@ for _, op in ipairs { { "add", "+" }, { "sub", "-" }, { "mul", "*" }, { "div", "/" } } do
 @ if uses[op[1]] then
 @{inline} @{vec} @{vec}_@{op[1]}(@{vec} a, @{vec} b)
 {
@@ -47,6 +47,15 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
     return @{intrinsic}_@{op[2]}_ps(limit, x);
 }
 @ end
+@ end
+@ if uses.power_of_two then
+
+/* 2^n from n + 1.5 * 2^23: the low bits of that sum are n, which goes to the place of the exponent. */
+@{inline} @{vec} @{vec}_power_of_two(@{vec} shifted)
+{
+    typedef unsigned bits __attribute__((vector_size(@{lanes * 4})));
+    return (@{vec})(((bits)shifted << 23) + 0x3f800000);
+}
 @ end
 @ if uses.zip then
 @ local low, high = {}, {}
