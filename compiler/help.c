@@ -1,4 +1,4 @@
-#include "commands.h"
+#include "command_table.h"
 
 #include <stdio.h>
 #include <string.h>

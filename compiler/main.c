@@ -1,6 +1,6 @@
 /* rnnc: reads the command line and hands it to the script of the command. */
 #define _GNU_SOURCE
-#include "commands.h"
+#include "command_table.h"
 #include "rnnc.h"
 #include "state.h"
 

@@ -1,4 +1,4 @@
-#include "commands.h"
+#include "command_table.h"
 
 #include <string.h>
 
@@ -86,7 +86,7 @@ const command commands[] = {
      init_options, COUNT(init_options), "commands.init"},
     {"help", "[COMMAND | spec]", 0, 1, "explain a command, or the fields of a spec",
      "Without an argument: the list of commands.", help_options, COUNT(help_options),
-     "commands.help"},
+     "command_table.help"},
 };
 
 const size_t command_count = COUNT(commands);

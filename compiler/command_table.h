@@ -1,6 +1,6 @@
-/* commands.h: what can be asked of rnnc, as data. */
-#ifndef RNNC_COMMANDS_H
-#define RNNC_COMMANDS_H
+/* command_table.h: what can be asked of rnnc, as data. */
+#ifndef RNNC_COMMAND_TABLE_H
+#define RNNC_COMMAND_TABLE_H
 
 #include <stddef.h>
 
