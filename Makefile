@@ -17,6 +17,8 @@ compile = $(CC) -std=c11 $(WARNINGS) -D_POSIX_C_SOURCE=200809L -Iruntime $(CPPFL
 	$(SANITIZE) -MMD -MP -c -o $@ $<
 link = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@
 
+# All rules are written here: make's own would link commands.c to make the folder commands.
+MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL = build
 

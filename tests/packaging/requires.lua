@@ -5,14 +5,15 @@
 -- In order; a name with a dot at its end is a folder.
 local stages = {
     { "host", "fail", "nearest", "targets", "cells", "cost" }, -- tables and helpers
-    { "fields", "sandbox", "spec" },
+    { "names", "fields", "readers", "scan", "sandbox", "spec" },
     { "lower", "ir" },
     { "kernels", "kernels." },
     { "passes." },
     { "plan" },
     { "template", "emit" },
     { "pipeline", "report" },
-    { "check", "commands", "commands.", "main" },
+    { "weights", "generate" },
+    { "check", "verify", "commands", "commands." },
 }
 -- What these may ask for, and no more.
 local only = { emit = "host template", template = "host" }
