@@ -23,6 +23,7 @@ typedef struct rnnc_step {
 
 typedef struct rnnc_kernels {
     rnnc_blas blas;
+    double small_gemm, small_gemv; /* m*n*k, and m*n of a transposed product; see blas.c */
     void (*tanh)(size_t n, const float *x, float *y);
     void (*sigmoid)(size_t n, const float *x, float *y);
     void (*step[4])(const rnnc_step *step); /* by rnnc_cell */

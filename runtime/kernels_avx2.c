@@ -10,6 +10,8 @@
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
 enum { VL = 8, TILE_ROWS = 6 };
+#define WIDE_COLUMNS 4
+#define TILE_HEIGHTS(rows) rows(6) rows(4) rows(2) rows(1)
 typedef __m256 vf;
 
 INLINE vf set1(float x) { return _mm256_set1_ps(x); }
@@ -26,7 +28,7 @@ INLINE __m256i mask(size_t n) {
     const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lane);
 }
-/* The first n < VL floats; the others are 0. */
+/* The first n <= VL floats; the others are 0. */
 INLINE vf load_some(const float *p, size_t n) { return _mm256_maskload_ps(p, mask(n)); }
 INLINE void store_some(float *p, vf v, size_t n) { _mm256_maskstore_ps(p, mask(n), v); }
 

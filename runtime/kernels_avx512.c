@@ -10,6 +10,8 @@
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
 enum { VL = 16, TILE_ROWS = 12 };
+#define WIDE_COLUMNS 8
+#define TILE_HEIGHTS(rows) rows(12) rows(8) rows(4) rows(2) rows(1)
 typedef __m512 vf;
 
 INLINE vf set1(float x) { return _mm512_set1_ps(x); }
@@ -18,7 +20,7 @@ INLINE void store(float *p, vf v) { _mm512_storeu_ps(p, v); }
 INLINE vf muladd(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE float sum(vf v) { return _mm512_reduce_add_ps(v); }
 
-/* The first n < VL floats; the others are 0. */
+/* The first n <= VL floats; the others are 0. */
 INLINE vf load_some(const float *p, size_t n) {
     return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1u), p);
 }

@@ -9,6 +9,8 @@
 #define INLINE static inline __attribute__((always_inline))
 
 enum { VL = 4, TILE_ROWS = 4 };
+#define WIDE_COLUMNS 4
+#define TILE_HEIGHTS(rows) rows(4) rows(2) rows(1)
 typedef float vf __attribute__((vector_size(16)));
 typedef int32_t vi __attribute__((vector_size(16)));
 typedef uint32_t vu __attribute__((vector_size(16)));
@@ -23,9 +25,9 @@ INLINE void store(float *p, vf v) { memcpy(p, &v, sizeof v); }
 INLINE vf muladd(vf a, vf b, vf c) { return a * b + c; }
 INLINE float sum(vf v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 
-/* The first n < VL floats; the others are 0. */
+/* The first n <= VL floats; the others are 0. */
 INLINE vf load_some(const float *p, size_t n) {
-    return (vf){n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, 0};
+    return (vf){n > 0 ? p[0] : 0, n > 1 ? p[1] : 0, n > 2 ? p[2] : 0, n > 3 ? p[3] : 0};
 }
 INLINE void store_some(float *p, vf v, size_t n) {
     for (size_t i = 0; i < n; i++)

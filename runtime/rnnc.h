@@ -349,7 +349,7 @@ void rnnc_gemv(int trans, size_t m, size_t n, float alpha, const float *a, size_
 /* ---- any network at run time -------------------------------------------------------------- */
 
 /* y[i] = tanh(x[i]), y[i] = 1/(1 + exp(-x[i])) for n values; y may be x. At most 4 ulp off, NaN
- * gives NaN, the same result for a value wherever it stands. Sigmoid below 2^-126 is 0. */
+ * gives NaN, the same result for a value wherever it stands. */
 void rnnc_tanh(size_t n, const float *x, float *y);
 void rnnc_sigmoid(size_t n, const float *x, float *y);
 
