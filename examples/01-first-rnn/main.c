@@ -20,15 +20,15 @@ enum {
 
 static const double tolerance = 1e-6;
 
-static void fail(const char *what, const char *why) {
-    fprintf(stderr, "first_rnn: %s: %s\n", what, why);
+static void fail(const char *why) {
+    fprintf(stderr, "first_rnn: %s\n", why);
     exit(1);
 }
 
 static void *allocate(size_t count, size_t size) {
     void *memory = calloc(count, size);
     if (memory == NULL)
-        fail("calloc", "out of memory");
+        fail("out of memory");
     return memory;
 }
 
@@ -37,7 +37,7 @@ static float *read_tensor(const rnnc_safetensors *file, const char *name, size_t
     rnnc_error error;
     float *values = allocate(count, sizeof *values);
     if (rnnc_safetensors_read_f32(file, name, values, count, &error) != RNNC_OK)
-        fail(name, error.message);
+        fail(error.message);
     return values;
 }
 
@@ -70,9 +70,9 @@ int main(int argc, char **argv) {
     rnnc_tensor shape_of_x;
     rnnc_error error;
     if (rnnc_safetensors_open(path, &file, &error) != RNNC_OK)
-        fail("open", error.message);
+        fail(error.message);
     if (rnnc_safetensors_find(file, "x", &shape_of_x) != RNNC_OK || shape_of_x.rank != 3)
-        fail(path, "no tensor x of shape (steps, batch, input)");
+        fail("the file has no tensor x of shape (steps, batch, input)");
 
     size_t T = shape_of_x.shape[0]; /* any number of steps: the spec says seq_len = "any" */
     float *x = read_tensor(file, "x", T * B * I);
@@ -85,7 +85,7 @@ int main(int argc, char **argv) {
 
     rnnc_status status = first_rnn_forward(T, x, h0, y, hn, workspace);
     if (status != RNNC_OK)
-        fail("first_rnn_forward", rnnc_status_message(status));
+        fail(rnnc_status_message(status));
 
     printf("x  (%zu, %d, %d)\n", T, B, I);
     printf("h0 (%d, %d, %d)\n", L, B, H);

@@ -10,9 +10,11 @@
 #include "digits.h"
 #include "digits32.h"
 
-enum { ROUNDS = 151, MAX_CONTENDERS = 6 };
+enum { ROUNDS = 601, MAX_CONTENDERS = 6 };
 
-static const double seconds_per_round = 0.0025; /* of each contender: some 0.4 s in all */
+/* Of each contender; less than a time slice, so that most rounds are not cut in two by another
+ * process, and 0.36 to 0.72 s in all. */
+static const double seconds_per_round = 0.0006;
 
 typedef struct contender {
     const char *name;
@@ -32,7 +34,7 @@ static double now(void) {
 static void *allocate(size_t size) {
     void *memory = malloc(size);
     if (memory == NULL)
-        check(RNNC_ERR_MEMORY, "timing", NULL);
+        check_status(RNNC_ERR_MEMORY, "timing");
     return memory;
 }
 
@@ -62,7 +64,7 @@ static double measure(const contender *c) {
         status = c->model ? c->model->forward(&c->call)
                           : rnnc_generic_forward(&digits_model.config, c->blas, &c->call);
     double seconds = now() - begin;
-    check(status, c->name, NULL);
+    check_status(status, c->name);
     return seconds / (double)(c->calls * c->call.batch);
 }
 
@@ -77,21 +79,21 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* A row for each contender: times, and how many times those of the generated code for the same
- * batch, which comes before the others. */
+/* A row for each contender. The ratio is to the specialised code of the same batch, which comes
+ * before the others. */
 static void print_table(const contender *contenders, size_t count) {
-    double generated = 0.0;
-    printf("\nTime per digit in microseconds, one thread, code generated for %s:\n\n"
-           "                         median        min      median / generated\n",
+    double specialised = 0.0;
+    printf("\nMicroseconds per digit, one thread, specialised for %s:\n\n"
+           "                           median        min      ratio\n",
            digits_model.target);
     for (const contender *c = contenders; c < contenders + count; c++) {
         double median = c->times[ROUNDS / 2];
         if (c->model) {
             printf("  batch %zu\n", c->call.batch);
-            generated = median;
+            specialised = median;
         }
         printf("    %-20s %8.3f   %8.3f   %8.2f\n", c->name, 1e6 * median, 1e6 * c->times[0],
-               median / generated);
+               median / specialised);
     }
 }
 
@@ -99,9 +101,9 @@ void bench(const rnnc_safetensors *weights, const float *images) {
     const rnnc_config *config = &digits_model.config;
     rnnc_error error;
     const float **tensors;
-    check(rnnc_weights_load(config, "rnn.", weights, &tensors, &error), "weights", &error);
+    check(rnnc_weights_load(config, "rnn.", weights, &tensors, &error), &error);
     float *prepared = allocate(rnnc_generic_prepared_count(config) * sizeof *prepared);
-    check(rnnc_generic_prepare(config, tensors, prepared), "rnnc_generic_prepare", NULL);
+    check_status(rnnc_generic_prepare(config, tensors, prepared), "rnnc_generic_prepare");
     rnnc_weights_free(tensors);
 
     const rnnc_blas *openblas = rnnc_blas_openblas(&error);
@@ -110,19 +112,22 @@ void bench(const rnnc_safetensors *weights, const float *images) {
     const rnnc_model *models[] = {&digits_model, &digits32_model};
     for (size_t m = 0; m < 2; m++) {
         size_t batch = models[m]->batch;
-        contenders[count++] = make_contender("generated", models[m], NULL, batch, images, prepared);
+        contenders[count++] =
+            make_contender("specialised", models[m], NULL, batch, images, prepared);
         if (openblas)
             contenders[count++] =
-                make_contender("generic on OpenBLAS", NULL, openblas, batch, images, prepared);
-        contenders[count++] = make_contender("generic on built-in", NULL, rnnc_blas_builtin(),
-                                             batch, images, prepared);
+                make_contender("generic (OpenBLAS)", NULL, openblas, batch, images, prepared);
+        contenders[count++] = make_contender("generic (built-in)", NULL, rnnc_blas_builtin(), batch,
+                                             images, prepared);
     }
 
     for (size_t i = 0; i < count; i++)
         calibrate(&contenders[i]);
     for (size_t round = 0; round < ROUNDS; round++)
-        for (size_t i = 0; i < count; i++)
-            contenders[i].times[round] = measure(&contenders[i]);
+        for (size_t i = 0; i < count; i++) {
+            contender *c = &contenders[(i + round) % count]; /* each is first in its turn */
+            c->times[round] = measure(c);
+        }
     for (size_t i = 0; i < count; i++)
         qsort(contenders[i].times, ROUNDS, sizeof(double), by_value);
 

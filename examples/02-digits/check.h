@@ -7,13 +7,20 @@
 
 #include "rnnc.h"
 
-/* `detail` may be NULL: the status then speaks for itself. */
-static inline void check(rnnc_status status, const char *what, const rnnc_error *detail) {
-    if (status == RNNC_OK)
-        return;
-    fprintf(stderr, "digits: %s: %s\n", what,
-            detail ? detail->message : rnnc_status_message(status));
-    exit(1);
+/* For calls that say in words what is wrong: the error that was given to the call. */
+static inline void check(rnnc_status status, const rnnc_error *error) {
+    if (status != RNNC_OK) {
+        fprintf(stderr, "digits: %s\n", error->message);
+        exit(1);
+    }
+}
+
+/* For calls of which the status is all there is; `what` names the call or its object. */
+static inline void check_status(rnnc_status status, const char *what) {
+    if (status != RNNC_OK) {
+        fprintf(stderr, "digits: %s: %s\n", what, rnnc_status_message(status));
+        exit(1);
+    }
 }
 
 #endif

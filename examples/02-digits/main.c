@@ -43,13 +43,13 @@ static struct {
 static rnnc_safetensors *open_file(const char *path) {
     rnnc_safetensors *file;
     rnnc_error error;
-    check(rnnc_safetensors_open(path, &file, &error), path, &error);
+    check(rnnc_safetensors_open(path, &file, &error), &error);
     return file;
 }
 
 static void read_tensor(const rnnc_safetensors *file, const char *name, float *to, size_t count) {
     rnnc_error error;
-    check(rnnc_safetensors_read_f32(file, name, to, count, &error), name, &error);
+    check(rnnc_safetensors_read_f32(file, name, to, count, &error), &error);
 }
 
 /* hidden (HIDDEN) -> logits (CLASSES) */
@@ -67,8 +67,8 @@ static void read_one_by_one(float logits[IMAGES][CLASSES]) {
     static unsigned char workspace[DIGITS_WORKSPACE_SIZE];
     float y[ROWS][HIDDEN], hn[LAYERS][HIDDEN];
     for (int n = 0; n < IMAGES; n++) {
-        check(digits_forward(&test.images[n][0][0], NULL, &y[0][0], &hn[0][0], workspace),
-              "digits_forward", NULL);
+        const float *x = &test.images[n][0][0];
+        check_status(digits_forward(x, NULL, &y[0][0], &hn[0][0], workspace), "digits_forward");
         apply_linear(hn[LAYERS - 1], logits[n]);
     }
 }
@@ -78,8 +78,9 @@ static void read_in_batches(float logits[IMAGES][CLASSES]) {
     static unsigned char workspace[DIGITS32_WORKSPACE_SIZE];
     static float y[BATCH][ROWS][HIDDEN], hn[LAYERS][BATCH][HIDDEN];
     for (int n = 0; n < IMAGES; n += BATCH) {
-        check(digits32_forward(&test.images[n][0][0], NULL, &y[0][0][0], &hn[0][0][0], workspace),
-              "digits32_forward", NULL);
+        const float *x = &test.images[n][0][0];
+        check_status(digits32_forward(x, NULL, &y[0][0][0], &hn[0][0][0], workspace),
+                     "digits32_forward");
         for (int b = 0; b < BATCH; b++)
             apply_linear(hn[LAYERS - 1][b], logits[n + b]);
     }
@@ -138,9 +139,9 @@ static void print_score(const char *how, score s) {
 /* Fills in `test`; labels and pixels are in their ranges after it. */
 static void read_test(const char *path) {
     rnnc_safetensors *file = open_file(path);
-    read_tensor(file, "images", &test.images[0][0][0], IMAGES * ROWS * PIXELS);
+    read_tensor(file, "images", &test.images[0][0][0], sizeof test.images / sizeof(float));
     read_tensor(file, "labels", test.labels, IMAGES);
-    read_tensor(file, "logits", &test.logits[0][0], IMAGES * CLASSES);
+    read_tensor(file, "logits", &test.logits[0][0], sizeof test.logits / sizeof(float));
     read_tensor(file, "predictions", test.predictions, IMAGES);
     rnnc_safetensors_close(file);
 
@@ -150,7 +151,7 @@ static void read_test(const char *path) {
         valid &= pixel[i] >= 0.0F && pixel[i] <= 1.0F;
     for (int n = 0; n < IMAGES; n++)
         valid &= test.labels[n] >= 0.0F && test.labels[n] < CLASSES;
-    check(valid ? RNNC_OK : RNNC_ERR_FORMAT, path, NULL);
+    check_status(valid ? RNNC_OK : RNNC_ERR_FORMAT, path);
 }
 
 int main(int argc, char **argv) {
@@ -160,7 +161,8 @@ int main(int argc, char **argv) {
         return 1;
     }
     rnnc_safetensors *model_file = open_file("digits.safetensors");
-    read_tensor(model_file, "linear.weight", &linear.weight[0][0], CLASSES * HIDDEN);
+    read_tensor(model_file, "linear.weight", &linear.weight[0][0],
+                sizeof linear.weight / sizeof(float));
     read_tensor(model_file, "linear.bias", linear.bias, CLASSES);
     read_test("test.safetensors");
 

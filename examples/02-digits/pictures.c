@@ -15,16 +15,16 @@ static void print_trimmed(const char *line) {
 void print_pictures(const float *const images[], char captions[][16], int count) {
     static const char *const shades[] = {"  ", "░░", "▒▒", "▓▓", "██"}; /* 3 bytes a letter */
     for (int row = 0; row < 8; row++) {
-        char line[ABREAST * 3 * WIDTH + 1] = "";
+        char line[ABREAST * 3 * WIDTH + 1] = "", *end = line;
         for (int i = 0; i < count; i++) {
-            strcat(line, "  ");
+            end += sprintf(end, "  ");
             for (int column = 0; column < 8; column++)
-                strcat(line, shades[(int)(images[i][8 * row + column] * 4.0F + 0.5F)]);
+                end += sprintf(end, "%s", shades[(int)(images[i][8 * row + column] * 4 + 0.5F)]);
         }
         print_trimmed(line);
     }
     char line[ABREAST * WIDTH + 1] = "";
     for (int i = 0; i < count; i++)
-        sprintf(line + WIDTH * i, "  %-16s", captions[i]);
+        sprintf(line + (size_t)WIDTH * (size_t)i, "  %-16s", captions[i]);
     print_trimmed(line);
 }
