@@ -249,7 +249,7 @@ rnnc_status rnnc_safetensors_parse(rnnc_safetensors *file, rnnc_error *error) {
         return BAD("%s: the header of %llu bytes reaches beyond the end of the file; it is "
                    "truncated, or not safetensors: fetch or write it again",
                    file->name, (unsigned long long)length);
-    if (length < 2 || text[0] != '{')
+    if (length == 0 || text[0] != '{')
         return BAD("%s: the header does not begin with {; " NOT_SAFETENSORS, file->name);
     if (nests_too_deep(text, (size_t)length))
         return BAD("%s: the header nests deeper than 3 levels; " NOT_SAFETENSORS, file->name);
