@@ -22,6 +22,10 @@ static const luaL_Reg functions[] = {
     {"weights_c", host_weights_c},
     {"weights_declaration", host_weights_declaration},
     {"weights_expression", host_weights_expression},
+    {"random_weights", host_random_weights},
+    {"run", host_run},
+    {"trial", host_trial},
+    {"getenv", host_getenv},
     {NULL, NULL},
 };
 

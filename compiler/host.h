@@ -19,6 +19,7 @@ int host_temporary(lua_State *L);
 int host_remove_tree(lua_State *L);
 int host_print(lua_State *L);
 int host_complain(lua_State *L);
+int host_getenv(lua_State *L);
 int host_cpu(lua_State *L);
 int host_float(lua_State *L);
 int host_sandbox(lua_State *L);
@@ -30,6 +31,7 @@ int host_weights_blob(lua_State *L);
 int host_weights_c(lua_State *L);
 int host_weights_declaration(lua_State *L);
 int host_weights_expression(lua_State *L);
+int host_random_weights(lua_State *L);
 int host_run(lua_State *L);
 int host_trial(lua_State *L);
 

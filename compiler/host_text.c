@@ -1,4 +1,4 @@
-/* host.print, host.complain, host.float */
+/* host.print, host.complain, host.getenv, host.float */
 #include "host.h"
 
 #include <lauxlib.h>
@@ -20,6 +20,12 @@ int host_print(lua_State *L) { return put_line(L, stdout); }
 
 /* host.complain(text): a line on stderr.  [text -> ] */
 int host_complain(lua_State *L) { return put_line(L, stderr); }
+
+/* host.getenv(name) -> the value of an environment variable, or nil.  [name -> text | nil] */
+int host_getenv(lua_State *L) {
+    lua_pushstring(L, getenv(luaL_checkstring(L, 1)));
+    return 1;
+}
 
 /* host.float(x) -> the shortest decimal C literal that is x rounded to float, bit for bit:
  * 0.1 -> "0.1f", 3 -> "3.0f", -0.0 -> "-0.0f". NaN and infinity have none: an error.

@@ -1,0 +1,214 @@
+-- rnnc verify: compiles a network with the system's compiler, runs it, and compares it with plain
+-- loops in double precision and with recorded outputs.
+local fail = require "fail"
+local generate = require "generate"
+local host = require "host"
+local specs = require "spec"
+local targets = require "targets"
+local weights = require "weights"
+
+-- Absolute error that passes, for outputs up to 1; relu networks with larger ones get as much more.
+local TOLERANCE <const> = 1e-5
+
+local COMPILE_SECONDS <const> = 300
+local RUN_SECONDS <const> = 60
+
+-- Tried where the spec says "any": one, a few, and more than a vector or a tile holds. Whole sets
+-- of them are for networks that take less than this many multiply-adds in all.
+local SEQ_LENS <const> = { 1, 2, 7, 40 }
+local BATCHES <const> = { 1, 3, 17 }
+local WORK_MAX <const> = 1000000000
+
+-- With --case the weights are those of the case, without prefix.
+local function apply_case(spec, path)
+    local file, message = host.safetensors(path)
+    if not file then
+        fail.at(path, message:sub(1, #path + 2) == path .. ": " and message:sub(#path + 3) or message)
+    end
+    local shapes = {}
+    for _, tensor in ipairs(file:list()) do shapes[tensor.name] = tensor.shape end
+    for _, name in ipairs { "x", "y", "hn" } do
+        if not shapes[name] or #shapes[name] ~= 3 then
+            fail.at(path, "a recorded case needs a tensor " .. name .. " with three axes")
+        end
+    end
+    local wanted = {
+        I = spec.input_size, H = spec.hidden_size, L = spec.num_layers,
+        D = spec.bidirectional and 2 or 1, bias = spec.bias and 1 or 0,
+        batch_first = spec.batch_first and 1 or 0,
+        cell = spec.nonlinearity and spec.cell .. "_" .. spec.nonlinearity or spec.cell,
+    }
+    local lines = {}
+    for _, key in ipairs { "cell", "I", "H", "L", "D", "bias", "batch_first" } do
+        local recorded = file:metadata(key)
+        if recorded and recorded ~= tostring(wanted[key]) then
+            lines[#lines + 1] = fail.line(path, nil, "error", string.format(
+                "the case has %s = %s, the spec %s", key, recorded, wanted[key]))
+        end
+    end
+    local x = shapes.x
+    local seq_len, batch = x[1], x[2]
+    if spec.batch_first then seq_len, batch = batch, seq_len end
+    for _, pair in ipairs { { "seq_len", seq_len }, { "batch", batch } } do
+        if spec[pair[1]] ~= "any" and spec[pair[1]] ~= pair[2] then
+            lines[#lines + 1] = fail.line(path, nil, "error", string.format(
+                "the case has %s = %d, the spec %d", pair[1], pair[2], spec[pair[1]]))
+        end
+    end
+    if #lines > 0 then fail.with(lines) end
+    spec.weights, spec.weights_path, spec.prefix = path, path, ""
+    return { seq_len = seq_len, batch = batch, initial = shapes.h0 ~= nil, file = file }
+end
+
+-- Multiply-adds of a time step of one sequence.
+local function work_of(spec)
+    local d, h = spec.bidirectional and 2 or 1, spec.hidden_size
+    return d * h * (spec.input_size + h + (spec.num_layers - 1) * (d + 1) * h)
+end
+
+-- What is run on random inputs: { seq_len, batch, initial }, each with an h0 and without.
+local function random_runs(spec)
+    local seq_lens = spec.seq_len == "any" and SEQ_LENS or { spec.seq_len }
+    local batches = spec.batch == "any" and BATCHES or { spec.batch }
+    local runs, work = {}, 0
+    for _, seq_len in ipairs(seq_lens) do
+        for _, batch in ipairs(batches) do
+            work = work + 2 * work_of(spec) * seq_len * batch
+            if work > WORK_MAX and #runs > 0 then return runs end
+            runs[#runs + 1] = { seq_len = seq_len, batch = batch, initial = true }
+            runs[#runs + 1] = { seq_len = seq_len, batch = batch, initial = false }
+        end
+    end
+    return runs
+end
+
+-- Generates into `directory` and compiles there; returns the path of the library.
+local function build(spec, options, directory)
+    local files = generate(spec, options)
+    local sources = {}
+    for _, file in ipairs(files) do
+        if file.name:find("%.c$") then sources[#sources + 1] = directory .. "/" .. file.name end
+    end
+    files[#files + 1] = { name = "rnnc.h", text = host.resource("runtime/rnnc.h") }
+    local written, message = host.write(directory, files)
+    if not written then fail.with { "rnnc verify: error: " .. message } end
+    local words, library = {}, directory .. "/" .. spec.name .. ".so"
+    for word in (options.cc or host.getenv("CC") or "cc"):gmatch("%S+") do words[#words + 1] = word end
+    if #words == 0 then fail.at("rnnc verify", "--cc needs the name of a C compiler") end
+    local compiler = words[1]
+    for word in ("-std=c11 -O2 -fPIC -shared -I"):gmatch("%S+") do words[#words + 1] = word end
+    words[#words] = "-I" .. directory
+    table.move(sources, 1, #sources, #words + 1, words)
+    for _, word in ipairs { "-o", library, "-lm" } do words[#words + 1] = word end
+    local code, output = host.run(words, COMPILE_SECONDS)
+    if code == 127 then fail.at("rnnc verify", compiler .. " " .. output .. "; name another with --cc") end
+    if code ~= 0 then
+        fail.with { "rnnc verify: error: " .. (code and compiler .. " fails:" or compiler
+            .. " takes longer than " .. COMPILE_SECONDS .. " seconds:"), (output:gsub("\n$", "")) }
+    end
+    return library
+end
+
+local function cells_of(d)
+    return string.format("%9.1e %9.1e %7.1f", d.absolute, d.relative, d.ulp)
+end
+
+local function passes(d) return d.absolute <= TOLERANCE * math.max(1, d.largest) end
+
+local function print_row(run, y, hn)
+    host.print(string.format("%8d %6d  %-3s  %s  %s%s", run.seq_len, run.batch, run.initial and "yes" or "no",
+        cells_of(y), cells_of(hn), passes(y) and passes(hn) and "" or "  <- too large"))
+    return passes(y) and passes(hn)
+end
+
+local function print_heading(title)
+    host.print(title)
+    host.print(" seq_len  batch  h0       y abs       rel     ulp     hn abs       rel     ulp")
+end
+
+-- Runs all of `runs` on one build; true if they pass.
+local function verify(spec, options, directory, runs, recorded, seed)
+    local library = build(spec, options, directory)
+    if not library:find("/", 1, true) then library = "./" .. library end
+    local own, message
+    if spec.weights then
+        own = weights.load(spec)
+    else
+        own, message = host.random_weights(weights.config(spec), seed)
+        if not own then fail.at("rnnc verify", message) end
+    end
+    print_heading(string.format("%s for %s, weights %s: against double precision", spec.name,
+        table.concat(spec.target, ", "), spec.weights and "built in" or "random"))
+    local passed, results = true, {}
+    for i, run in ipairs(runs) do
+        local result, problem = host.trial {
+            library = library, symbol = spec.name .. "_model", weights = own,
+            seq_len = run.seq_len, batch = run.batch, initial = run.initial,
+            seed = seed * 1000003 + i, seconds = RUN_SECONDS, case = recorded and recorded.file,
+        }
+        if not result then
+            host.print(string.format("%8d %6d  %-3s  %s", run.seq_len, run.batch,
+                run.initial and "yes" or "no", problem))
+            return false
+        end
+        results[i] = result
+        passed = print_row(run, result.y, result.hn) and passed
+    end
+    if recorded then
+        print_heading("against the recorded outputs")
+        passed = print_row(runs[1], results[1].recorded_y, results[1].recorded_hn) and passed
+    end
+    return passed
+end
+
+-- Each target of the list alone, as far as this CPU runs it, after all of them in one.
+local function builds_of(spec)
+    local cpu, builds = host.cpu(), {}
+    local function runs(name)
+        for _, need in ipairs(targets[name].needs) do
+            if not cpu[need] then return false end
+        end
+        return true
+    end
+    local any = false
+    for _, name in ipairs(spec.target) do any = any or runs(name) end
+    if any then builds[1] = spec.target end
+    for _, name in ipairs(spec.target) do
+        if not runs(name) then
+            host.print("target " .. name .. ": this CPU cannot run it")
+        elseif #spec.target > 1 then
+            builds[#builds + 1] = { name }
+        end
+    end
+    return builds
+end
+
+return function(arguments, options)
+    local seed = math.tointeger(tonumber(options.seed or "1"))
+    if not seed or seed < 0 then fail.at("rnnc verify", "--seed needs an integer of 0 or more") end
+    local spec, notes = specs.load(arguments[1], options)
+    local recorded = options.case and apply_case(spec, options.case)
+    for _, note in ipairs(notes) do host.complain(note) end
+    local runs = recorded and { recorded } or random_runs(spec)
+    local builds = builds_of(spec)
+    if #builds == 0 then
+        fail.at("rnnc verify", "this CPU runs none of the targets; choose one with --target")
+    end
+    local passed = true
+    for _, list in ipairs(builds) do
+        spec.target = list
+        local directory, message = options.keep, nil
+        if not directory then
+            directory, message = host.temporary()
+            if not directory then fail.at("rnnc verify", message) end
+        end
+        local cleaner <close> = setmetatable({}, { __close = function()
+            if not options.keep then host.remove_tree(directory) end
+        end })
+        passed = verify(spec, options, directory, runs, recorded, seed) and passed
+    end
+    host.print(string.format("tolerance %.0e absolute (times the largest output, if that is more than 1); "
+        .. "relative and ulp of outputs of at least 0.001", TOLERANCE))
+    host.print(passed and "PASS" or "FAIL")
+    return passed and 0 or 1
+end

@@ -1,0 +1,138 @@
+#define _XOPEN_SOURCE 700
+#include "trial.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int fail(char message[TRIAL_MESSAGE], const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, TRIAL_MESSAGE, format, args);
+    va_end(args);
+    return -1;
+}
+
+static int same_config(const rnnc_config *a, const rnnc_config *b) {
+    return a->cell == b->cell && a->input_size == b->input_size &&
+           a->hidden_size == b->hidden_size && a->num_layers == b->num_layers &&
+           a->bias == b->bias && a->batch_first == b->batch_first &&
+           a->bidirectional == b->bidirectional;
+}
+
+/* The rest runs in the child, which never returns: what it allocates goes with it. */
+
+static const rnnc_model *load_model(const trial *t, char *message) {
+    /* Lazily: NAME_pack calls the runtime, which is not there; the model's own steps are used. */
+    void *const library = dlopen(t->library, RTLD_LAZY | RTLD_LOCAL);
+    const rnnc_model *const model = library ? dlsym(library, t->symbol) : NULL;
+    if (!model)
+        fail(message, "the compiled network cannot be loaded: %s", dlerror());
+    else if (model->abi != RNNC_ABI || !same_config(&model->config, &t->config))
+        fail(message, "the compiled network has other sizes than the spec");
+    else
+        return model;
+    return NULL;
+}
+
+static int run_model(trial *t, char *message) {
+    const rnnc_model *const model = load_model(t, message);
+    if (!model)
+        return -1;
+    float *packed = NULL;
+    if (!model->built_in) {
+        packed = malloc((model->packed_count + 1) * sizeof *packed);
+        if (!packed || rnnc_model_pack(model, t->tensors, packed) != RNNC_OK)
+            return fail(message, "the weights cannot be packed");
+    }
+    fence workspace;
+    const size_t size = model->workspace_size(t->seq_len, t->batch);
+    if (size == 0 || fence_open(&workspace, size) != 0)
+        return fail(message, "a workspace of %zu bytes cannot be had", size);
+    /* Nothing may depend on what the workspace held before: all ones are NaNs. */
+    memset(workspace.data, 0xff, size);
+    fence_protect(&t->x);
+    if (t->h0.data)
+        fence_protect(&t->h0);
+    const rnnc_call call = {.weights = packed,
+                            .seq_len = t->seq_len,
+                            .batch = t->batch,
+                            .x = (const float *)(const void *)t->x.data,
+                            .h0 = (const float *)(const void *)t->h0.data,
+                            .y = (float *)(void *)t->y.data,
+                            .hn = (float *)(void *)t->hn.data,
+                            .workspace = workspace.data};
+    rnnc_error error;
+    if (rnnc_model_forward(model, &call, &error) != RNNC_OK)
+        return fail(message, "forward fails: %s", error.message);
+    if (!fence_intact(&workspace))
+        return fail(message, "forward writes in front of the workspace");
+    return 0;
+}
+
+static void child(trial *t, int done) {
+    char message[TRIAL_MESSAGE] = "";
+    run_model(t, message);
+    const size_t length = strlen(message) + 1;
+    _exit(write(done, message, length) == (ssize_t)length ? 0 : 1);
+}
+
+/* Reads the child's last words. 1 if there are some, 0 if it ended without, -1 if it is late. */
+static int listen_to(int done, int seconds, char message[TRIAL_MESSAGE]) {
+    struct pollfd wait = {.fd = done, .events = POLLIN};
+    int ready;
+    do
+        ready = poll(&wait, 1, seconds * 1000);
+    while (ready < 0 && errno == EINTR);
+    if (ready <= 0)
+        return -1;
+    const ssize_t got = read(done, message, TRIAL_MESSAGE);
+    if (got <= 0 || message[got - 1] != '\0')
+        return 0;
+    return 1;
+}
+
+int trial_run(trial *t, char message[TRIAL_MESSAGE]) {
+    int ends[2];
+    if (pipe(ends) != 0)
+        return fail(message, "no pipe can be made: %s", strerror(errno));
+    fflush(NULL);
+    const pid_t pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        child(t, ends[1]);
+    }
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        return fail(message, "no process can be made: %s", strerror(errno));
+    }
+    const int heard = listen_to(ends[0], t->seconds, message);
+    close(ends[0]);
+    if (heard < 0)
+        kill(pid, SIGKILL);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (heard < 0)
+        return fail(message, "forward is still running after %d seconds", t->seconds);
+    if (WIFSIGNALED(status))
+        return fail(message, "forward crashes: %s%s", strsignal(WTERMSIG(status)),
+                    WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS
+                        ? " (beyond a buffer, or an input written to)"
+                        : "");
+    if (heard == 0)
+        return fail(message, "forward ends the process with exit code %d", WEXITSTATUS(status));
+    if (message[0])
+        return -1;
+    if (!fence_intact(&t->y) || !fence_intact(&t->hn))
+        return fail(message, "forward writes in front of y or hn");
+    return 0;
+}
