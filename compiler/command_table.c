@@ -81,8 +81,9 @@ const command commands[] = {
      "outputs and the workspace changes. Weights are random if the spec has none.",
      verify_options, COUNT(verify_options), "commands.verify"},
     {"init", "[DIR]", 0, 1, "write a spec to start from",
-     "Writes DIR/model.lua (default: the current directory), with every field explained.\n"
-     "Refuses if a file that it would write is there already.",
+     "Writes DIR/NAME.lua (default: model.lua in the current directory), with every field\n"
+     "explained. With --program also a program around it, with random weights if no others are\n"
+     "given. Refuses if a file that it would write is there already.",
      init_options, COUNT(init_options), "commands.init"},
     {"help", "[COMMAND | spec]", 0, 1, "explain a command, or the fields of a spec",
      "Without an argument: the list of commands.", help_options, COUNT(help_options),

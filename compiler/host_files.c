@@ -1,4 +1,6 @@
-/* host.template, host.resource, host.read, host.write, host.temporary, host.remove_tree */
+/* host.template, host.resource, host.read, host.exists, host.write, host.temporary,
+ * host.remove_tree */
+#define _POSIX_C_SOURCE 200809L
 #include "files.h"
 #include "host.h"
 #include "resources.h"
@@ -6,6 +8,7 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Larger than any spec or report; weights are mapped, not read. */
 enum { READ_MAX = 64 << 20 };
@@ -47,6 +50,14 @@ int host_read(lua_State *L) {
     return 1;
 }
 
+/* host.exists(path) -> is there anything of that name, a broken link included?
+ * [path -> boolean] */
+int host_exists(lua_State *L) {
+    struct stat info;
+    lua_pushboolean(L, lstat(luaL_checkstring(L, 1), &info) == 0);
+    return 1;
+}
+
 /* host.write(directory, {{name=, text=}, ...}) -> {{path=, changed=}, ...}: all of them or none,
  * see files_write. The only function that writes what a user asked for.
  * [directory, files -> written | fail, message] */
@@ -76,7 +87,10 @@ int host_write(lua_State *L) {
     lua_createtable(L, (int)count, 0);
     for (lua_Unsigned i = 0; i < count; i++) {
         lua_createtable(L, 0, 2);
-        lua_pushfstring(L, "%s/%s", directory, files[i].name);
+        if (strcmp(directory, ".") == 0)
+            lua_pushstring(L, files[i].name);
+        else
+            lua_pushfstring(L, "%s/%s", directory, files[i].name);
         lua_setfield(L, -2, "path");
         lua_pushboolean(L, files[i].changed);
         lua_setfield(L, -2, "changed");

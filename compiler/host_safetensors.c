@@ -1,8 +1,11 @@
-/* host.safetensors */
+/* host.safetensors, host.safetensors_text */
+#include "files.h"
 #include "host.h"
 #include "network.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #define FILE_TYPE "rnnc.safetensors"
 
@@ -70,4 +73,49 @@ int host_safetensors(lua_State *L) {
     luaL_pushfail(L);
     lua_pushstring(L, error.message);
     return 2;
+}
+
+/* Writes the weights into a file of `directory` and leaves its text on the stack; NULL, or what
+ * went wrong.  [ -> text], or nothing */
+static const char *through_file(lua_State *L, const network_weights *weights, const char *directory,
+                                rnnc_error *error) {
+    const size_t count = rnnc_config_weight_count(&weights->config);
+    rnnc_weight *const shapes = lua_newuserdatauv(L, count * sizeof *shapes, 0);
+    rnnc_tensor *const tensors = lua_newuserdatauv(L, count * sizeof *tensors, 0);
+    const char **const names = lua_newuserdatauv(L, count * sizeof *names, 0);
+    for (size_t i = 0; i < count; i++) {
+        rnnc_config_weight(&weights->config, i, &shapes[i]);
+        const size_t shape[] = {shapes[i].rows, shapes[i].cols};
+        const size_t values = shapes[i].rows * (shapes[i].cols ? shapes[i].cols : 1);
+        names[i] = shapes[i].name;
+        rnnc_tensor_make(&tensors[i], RNNC_F32, shapes[i].cols ? 2 : 1, shape,
+                         (void *)weights->tensors[i], values * sizeof(float));
+    }
+    const char *const path = lua_pushfstring(L, "%s/weights.safetensors", directory);
+    rnnc_error error;
+    if (rnnc_safetensors_write(path, count, names, tensors, 0, NULL, NULL, &error) != RNNC_OK) {
+        snprintf(message, FILES_MESSAGE, "%.*s", FILES_MESSAGE - 1, error.message);
+        return 0;
+    }
+    size_t size;
+    char *const text = files_read(path, (size_t)-1, &size, message);
+    if (!text)
+        return 0;
+    lua_pushlstring(L, text, size);
+    free(text);
+    return 1;
+}
+
+/* host.safetensors_text(weights) -> the bytes of a safetensors file with them.
+ * [weights -> bytes] */
+int host_safetensors_text(lua_State *L) {
+    const network_weights *const weights = network_check_weights(L, 1);
+    char message[FILES_MESSAGE];
+    char *const directory = files_temporary(message);
+    if (!directory)
+        return luaL_error(L, "%s", message);
+    const int done = through_file(L, weights, directory, message);
+    files_remove_tree(directory);
+    free(directory);
+    return done ? 1 : luaL_error(L, "%s", message);
 }

@@ -63,15 +63,19 @@ local function size_hint(spec, name, shape)
     return string.format("; the file is of input_size = %d, hidden_size = %d", shape[2], shape[1] // gates)
 end
 
+-- weights.open(path) -> a safetensors file, or a user's mistake.
+function weights.open(path)
+    local file, message = host.safetensors(path)
+    if file then return file end
+    -- The message may begin with the path already.
+    fail.at(path, message:sub(1, #path + 2) == path .. ": " and message:sub(#path + 3) or message)
+end
+
 -- weights.check(spec) -> an open file with all weights of `spec`, and notes. Raises every tensor that
 -- is missing, misshapen, of another type, or a recurrent weight that the network does not have.
 function weights.check(spec)
     local path = spec.weights_path
-    local file, message = host.safetensors(path)
-    if not file then
-        -- The message may begin with the path already.
-        fail.at(path, message:sub(1, #path + 2) == path .. ": " and message:sub(#path + 3) or message)
-    end
+    local file = weights.open(path)
     local tensors, expected, lines, missing = {}, {}, {}, {}
     for _, tensor in ipairs(file:list()) do tensors[tensor.name] = tensor end
     local function report(text) lines[#lines + 1] = fail.line(path, nil, "error", text) end

@@ -21,10 +21,7 @@ local WORK_MAX <const> = 1000000000
 
 -- With --case the weights are those of the case, without prefix.
 local function apply_case(spec, path)
-    local file, message = host.safetensors(path)
-    if not file then
-        fail.at(path, message:sub(1, #path + 2) == path .. ": " and message:sub(#path + 3) or message)
-    end
+    local file = weights.open(path)
     local shapes = {}
     for _, tensor in ipairs(file:list()) do shapes[tensor.name] = tensor.shape end
     for _, name in ipairs { "x", "y", "hn" } do
