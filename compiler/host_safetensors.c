@@ -75,10 +75,10 @@ int host_safetensors(lua_State *L) {
     return 2;
 }
 
-/* Writes the weights into a file of `directory` and leaves its text on the stack; NULL, or what
- * went wrong.  [ -> text], or nothing */
-static const char *through_file(lua_State *L, const network_weights *weights, const char *directory,
-                                rnnc_error *error) {
+/* Writes the weights into a file of `directory` and leaves its text on top of the stack; 0 if that
+ * fails.  [ -> text], or nothing */
+static int through_file(lua_State *L, const network_weights *weights, const char *directory,
+                        char message[FILES_MESSAGE]) {
     const size_t count = rnnc_config_weight_count(&weights->config);
     rnnc_weight *const shapes = lua_newuserdatauv(L, count * sizeof *shapes, 0);
     rnnc_tensor *const tensors = lua_newuserdatauv(L, count * sizeof *tensors, 0);
