@@ -26,7 +26,8 @@ MAKEFLAGS += --no-builtin-rules
 
 runtime_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*.c))
 compiler_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/*.c)) $(BUILD)/embedded.o
-test_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/test_*.c tests/support/*.c))
+support_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+test_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/test_*.c)) $(support_objects)
 fuzzers := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # The folders are in the list so that a script that is deleted leaves the executable too.
 scripts := $(shell find $(wildcard compiler templates) -type d -o -name '*.lua' -o -name '*.t') runtime/rnnc.h
@@ -35,7 +36,7 @@ c_files := $(shell find $(wildcard compiler runtime tests examples) -name '*.[ch
 # ---- targets ----
 
 .PHONY: build demo test test-fast bench fuzz mutants lint format coverage sanitize install setup \
-	clean help run-fuzzers
+	clean help run-fuzzers run-threads
 
 build: $(BUILD)/rnnc $(BUILD)/librnnc.a $(BUILD)/librnnc.so ## the compiler and the runtime (the default)
 
@@ -90,9 +91,16 @@ coverage: $(BUILD)/setup-coverage ## runs the suite and prints the covered lines
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CFLAGS='-O0 -g' SANITIZE=--coverage test
 	@gcovr --root . --filter compiler/ --filter runtime/ $(BUILD)/coverage
 
-sanitize: ## the suite under ASan and UBSan
+sanitize: ## the suite under ASan and UBSan, and two threads under TSan
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan SANITIZE=-fsanitize=thread \
+	    CPPFLAGS=-Itests/tsan run-threads
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/sanitize \
 	    SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all' test
+
+# gcc 12's TSan needs a system that does not spread addresses too far: setarch -R, where allowed.
+run-threads: $(BUILD)/setup-test build $(BUILD)/tests/threads
+	@still=$$(setarch -R true 2>/dev/null && echo setarch -R || true); \
+	RNNC=$(BUILD)/rnnc BUILD=$(BUILD) CC='$(CC)' SANITIZE='$(SANITIZE)' $$still $(BUILD)/tests/threads
 
 install: build ## into DESTDIR/PREFIX: rnnc, librnnc, rnnc.h, rnnc.pc
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
@@ -166,6 +174,9 @@ $(BUILD)/tests/%.o: tests/%.c | $(BUILD)/setup-test
 
 $(BUILD)/tests/rnnc-tests: $(test_objects) $(BUILD)/librnnc.a
 	$(link) $^ $$(pkg-config --libs criterion) $(runtime_libraries)
+
+$(BUILD)/tests/threads: $(BUILD)/tests/test_threads.o $(support_objects) $(BUILD)/librnnc.a
+	$(link) $^ $(runtime_libraries)
 
 $(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c | $(BUILD)/setup-fuzz
 	@mkdir -p $(@D)

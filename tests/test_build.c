@@ -24,8 +24,6 @@ Test(build, runtime_builds_without_the_compiler) { run_script("packaging/runtime
 
 Test(build, installed_files_serve_a_program_outside_the_tree) { run_script("packaging/installed"); }
 
-Test(build, parts_depend_on_each_other_one_way_only) { run_script("packaging/one_way"); }
-
 Test(build, every_target_is_in_the_help) { run_script("packaging/help"); }
 
 Test(examples, print_what_is_expected) { run_script("packaging/examples"); }
