@@ -87,7 +87,7 @@ const command commands[] = {
      init_options, COUNT(init_options), "commands.init"},
     {"help", "[COMMAND | spec]", 0, 1, "explain a command, or the fields of a spec",
      "Without an argument: the list of commands.", help_options, COUNT(help_options),
-     "command_table.help"},
+     "commands.help"},
 };
 
 const size_t command_count = COUNT(commands);

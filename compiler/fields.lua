@@ -8,6 +8,7 @@
 -- choices   of names: a list, or a function that gives it
 -- also      what people call it who come from elsewhere
 -- check     a function (value, fields so far) -> nil, or what is wrong and what to do
+-- advice    a function (what was given instead of a value that is allowed) -> nil, or what to do
 -- doc       for `rnnc help spec`: lines, the first of them a summary
 --
 -- Rows are validated in this order, and a row may use the fields of earlier ones.
@@ -27,11 +28,17 @@ end
 local function nonlinearities()
     local list = {}
     for name in pairs(cells.rnn.variants) do list[#list + 1] = name end
+    -- Backwards: tanh, which is PyTorch's default, before relu.
     table.sort(list, function(a, b) return a > b end)
     return list
 end
 
 local function target_names() return table.move(targets.order, 1, #targets.order, 2, { "native" }) end
+
+local function has_nonlinearity(fields)
+    local cell = cells[fields.cell]
+    return cell and cell.variants
+end
 
 local fields = {
     {
@@ -46,6 +53,11 @@ local fields = {
     {
         name = "cell", type = "choice", default = "rnn", choices = cell_names,
         also = { "type", "kind", "mode", "cell_type", "rnn_type" },
+        advice = function(given)
+            local cell, nonlinearity = tostring(given):lower():match("^(rnn)_(%a+)$")
+            if cell then return 'write cell = "rnn", nonlinearity = "' .. nonlinearity .. '"' end
+            return "rnnc has no other cells"
+        end,
         doc = { "the recurrent cell", "Gates and formulas are PyTorch's." },
     },
     {
@@ -65,10 +77,10 @@ local fields = {
     },
     {
         name = "nonlinearity", type = "choice", choices = nonlinearities,
-        default = function(fields) return cells[fields.cell].variants and "tanh" or nil end,
+        default = function(fields) return has_nonlinearity(fields) and "tanh" or nil end,
         optional = true, also = { "activation_function", "act", "nonlinear" },
         check = function(_, fields)
-            if fields.cell and not cells[fields.cell].variants then
+            if fields.cell and not has_nonlinearity(fields) then
                 return "a cell \"" .. fields.cell .. "\" has its own functions; leave nonlinearity out"
             end
         end,
@@ -123,7 +135,7 @@ local fields = {
     },
     {
         name = "seq_len", type = "size", least = 1, most = 16777216, default = "any",
-        also = { "seq_length", "sequence_length", "seqlen", "time_steps", "timesteps", "steps", "length", "T" },
+        also = { "seq_length", "sequence_length", "time_steps", "steps", "length", "T" },
         doc = { "time steps in a call, or \"any\": then the call says" },
     },
     {
@@ -146,6 +158,10 @@ local fields = {
     {
         name = "activation", type = "choice", default = "exact", choices = { "exact" },
         also = { "activations", "accuracy" },
+        advice = function(given)
+            if given == "tanh" or given == "relu" then return 'write nonlinearity = "' .. given .. '"' end
+            return "rnnc has no other way"
+        end,
         doc = { "how tanh is computed", "exact: at most 4 ulp off." },
     },
 }

@@ -24,7 +24,7 @@ local function choices_of(row)
 end
 
 -- readers.show(value) -> how a message quotes what was given.
-function readers.show(value)
+function readers.show(value, nested)
     local kind = type(value)
     if kind == "string" then
         local text = value:gsub("[%c\"\\]", function(c)
@@ -32,7 +32,12 @@ function readers.show(value)
         end)
         return '"' .. (#text > 60 and text:sub(1, 57) .. "..." or text) .. '"'
     elseif kind == "table" then
-        return "a " .. (getmetatable(value) and value.kind or "table")
+        local count, texts = 0, {}
+        for _ in pairs(value) do count = count + 1 end
+        if getmetatable(value) then return "a " .. value.kind end
+        if nested or count ~= #value or count > 4 then return "a table" end
+        for i, entry in ipairs(value) do texts[i] = readers.show(entry, true) end
+        return count == 0 and "{}" or "{ " .. table.concat(texts, ", ") .. " }"
     end
     -- The sign of a NaN is not the same on every machine.
     return value ~= value and "nan" or tostring(value)

@@ -90,13 +90,14 @@ static int note_line(lua_State *L) {
     return 1;
 }
 
-/* Leaves message and line on top of `to`, for the error on top of s->L.
- * to: [ -> fail, message, line | nil] */
+/* For the error on top of s->L: what is wrong and where; line 0: where is not known, nil: nowhere in
+ * particular.  to: [ -> fail, message, line | nil] */
 static int push_error(lua_State *to, spec_state *s, int status) {
     const char *text = lua_type(s->L, -1) == LUA_TSTRING ? lua_tostring(s->L, -1) : "unknown";
-    luaL_pushfail(to);
     /* Lua's string buffers say in words that memory is out. */
-    if (status == LUA_ERRMEM || strcmp(text, "not enough memory") == 0) {
+    const int memory_out = status == LUA_ERRMEM || strcmp(text, "not enough memory") == 0;
+    luaL_pushfail(to);
+    if (memory_out) {
         lua_pushfstring(to,
                         "the spec uses more than %d MB of memory; is there an endless recursion or "
                         "a huge text?",
@@ -113,10 +114,10 @@ static int push_error(lua_State *to, spec_state *s, int status) {
         }
         lua_pushstring(to, text);
     }
-    if (s->error_line > 0)
-        lua_pushinteger(to, s->error_line);
-    else
+    if (memory_out && s->error_line == 0)
         lua_pushnil(to);
+    else
+        lua_pushinteger(to, s->error_line);
     return 3;
 }
 

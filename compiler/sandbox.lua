@@ -48,7 +48,7 @@ end
 function strings.format(format, ...)
     format = tostring(format)
     if #format > LIST_MAX then error("the format is longer than " .. LIST_MAX .. " bytes") end
-    if format:find("%%[^%a%%]*p") then error("the format %p is not available in a spec") end
+    if string.find(format, "%%[^%a%%]*p") then error("the format %p is not available in a spec") end
     for i = 1, select("#", ...) do
         local kind = type((select(i, ...)))
         if kind ~= "string" and kind ~= "number" and kind ~= "boolean" and kind ~= "nil" then

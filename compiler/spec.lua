@@ -29,7 +29,7 @@ local foreign = {
 
 local function one_line(text)
     text = text:gsub("%c", function(c)
-        return c == "\n" and " " or string.format("\\%d", c:byte())
+        return c == "\n" and "\\n" or string.format("\\%d", c:byte())
     end)
     return #text > 500 and text:sub(1, 497) .. "..." or text
 end
@@ -70,33 +70,38 @@ local function given_names(given, placed)
     return table.move(rest, 1, #rest, #order + 1, order)
 end
 
+-- The names of all fields, what others call them, and the rows of the latter.
 local function known_names()
-    local list, aliases = {}, {}
+    local names, aliases, rows = {}, {}, {}
     for i, row in ipairs(fields) do
-        list[i] = row.name
-        for _, other in ipairs(row.also or {}) do aliases[other:lower()] = row end
+        names[i] = row.name
+        for _, other in ipairs(row.also or {}) do
+            aliases[#aliases + 1], rows[other] = other, row
+        end
     end
-    return list, aliases
+    return names, aliases, rows
 end
 
+-- What to do about a field that there is not, and the field that is meant, if that is clear.
+local function advice_for(name, names, aliases, rows)
+    if foreign[name] then return foreign[name] end
+    local near, row = nearest(name, names), rows[name]
+    if near and not row then return "did you mean " .. near .. "?", near end
+    row = row or rows[nearest(name, aliases)]
+    if row then return "here it is " .. row.name .. " (" .. readers[row.type].allowed(row) .. ")", row.name end
+    return "`rnnc help spec` lists them"
+end
+
+-- Reports fields that there are not or that are given twice; returns the set of fields that are meant.
 local function check_names(given, placed, line_of, report)
-    local known, aliases = known_names()
-    local is_known = {}
-    for _, name in ipairs(known) do is_known[name] = true end
+    local names, aliases, rows = known_names()
+    local is_known, meant = {}, {}
+    for _, name in ipairs(names) do is_known[name] = true end
     for _, name in ipairs(given_names(given, placed)) do
         if not is_known[name] then
-            local row, near = aliases[name:lower()], nearest(name, known)
-            local message = one_line(name) .. ": there is no such field"
-            if foreign[name] then
-                message = message .. "; " .. foreign[name]
-            elseif row then
-                message = message .. "; here it is " .. row.name .. " (" .. readers[row.type].allowed(row) .. ")"
-            elseif near then
-                message = message .. "; did you mean " .. near .. "?"
-            else
-                message = message .. "; `rnnc help spec` lists them"
-            end
-            report.error(line_of[name], message)
+            local advice, field = advice_for(name, names, aliases, rows)
+            if field then meant[field] = true end
+            report.error(line_of[name], one_line(name) .. ": there is no such field; " .. advice)
         end
     end
     for key in pairs(given) do
@@ -112,9 +117,11 @@ local function check_names(given, placed, line_of, report)
         end
         seen[field.name] = seen[field.name] or field.line
     end
+    return meant
 end
 
--- The values of all rows, defaults filled in. A field with an error stays nil.
+-- The values of all rows, defaults filled in. A field with an error stays nil. context: {file=,
+-- meant= (fields that are given under another name)}
 local function read_fields(given, context, line_of, report)
     local result = {}
     for _, row in ipairs(fields) do
@@ -124,7 +131,7 @@ local function read_fields(given, context, line_of, report)
             if type(default) == "function" then default = default(result, context) end
             if default ~= nil then
                 result[row.name] = reader.read(default, row)
-            elseif not row.optional and row.default == nil then
+            elseif not row.optional and row.default == nil and not context.meant[row.name] then
                 report.error(line_of[""], row.name .. " is missing: " .. row.doc[1] .. "; expected "
                     .. reader.allowed(row))
             end
@@ -132,6 +139,7 @@ local function read_fields(given, context, line_of, report)
             local read, hint = reader.read(value, row)
             local problem
             if read == nil then
+                hint = hint or row.advice and row.advice(value)
                 problem = "expected " .. reader.allowed(row) .. (hint and "; " .. hint or "")
             else
                 problem = row.check and row.check(read, result)
@@ -200,15 +208,18 @@ function spec.from_text(text, file, options)
     text = text:gsub("^\239\187\191", "")
     if text:sub(1, 1) == "\27" then fail.at(file, "this is compiled Lua; a spec is a text") end
     local given, message, line = host.sandbox(text, host.resource("compiler/sandbox.lua"))
-    if not given then fail.with { fail.line(file, line, "error", one_line(message)) } end
-
     local placed, place = scan(text)
+    if not given then
+        -- 0: in the line of `rnn`, if there is one.
+        if line == 0 then line = place end
+        fail.with { fail.line(file, line, "error", one_line(message)) }
+    end
     local line_of, report = {}, reporter(file)
     for _, field in ipairs(placed) do line_of[field.name] = field.line end
     setmetatable(line_of, { __index = function() return place end })
     override(given, options)
-    check_names(given, placed, line_of, report)
-    local result = read_fields(given, { file = file }, line_of, report)
+    local meant = check_names(given, placed, line_of, report)
+    local result = read_fields(given, { file = file, meant = meant }, line_of, report)
     check_products(result, line_of, report)
     report.raise()
 
