@@ -13,7 +13,7 @@
  * them, but with so little memory it soon comes to an end; the clock, looked at every HOOK_STEPS
  * instructions, is for a spec that calls many slow ones. */
 enum { MEMORY_MAX = 4 << 20, STEPS_MAX = 10000000, HOOK_STEPS = 100 };
-static const double seconds_max = 0.75;
+static const double seconds_max = 0.5;
 
 /* What is copied out of the state. */
 enum { DEPTH_MAX = 8, ENTRIES_MAX = 4096 };
@@ -85,13 +85,12 @@ static void count_steps(lua_State *L, lua_Debug *frame) {
 static int note_line(lua_State *L) {
     owner(L)->error_line = spec_line(L);
     if (lua_type(L, 1) != LUA_TSTRING)
-        lua_pushfstring(L, "the spec raised an error that is a %s, not a text",
-                        luaL_typename(L, 1));
+        lua_pushfstring(L, "the spec raised an error that is not a text (%s)", luaL_typename(L, 1));
     return 1;
 }
 
-/* For the error on top of s->L: what is wrong and where; line 0: where is not known, nil: nowhere in
- * particular.  to: [ -> fail, message, line | nil] */
+/* For the error on top of s->L: what is wrong and where; line 0: where is not known, nil: nowhere
+ * in particular.  to: [ -> fail, message, line | nil] */
 static int push_error(lua_State *to, spec_state *s, int status) {
     const char *text = lua_type(s->L, -1) == LUA_TSTRING ? lua_tostring(s->L, -1) : "unknown";
     /* Lua's string buffers say in words that memory is out. */
