@@ -36,7 +36,7 @@ return function(spec, options)
         fail.at("rnnc", '--weights-as="' .. form .. '": expected c, blob or none')
     end
     if form ~= "none" and not spec.weights then
-        fail.at(spec.source, "--weights-as=" .. form .. " needs weights; name a file in the spec or with --weights")
+        fail.at("rnnc", "--weights-as=" .. form .. " needs weights; name a file in the spec or with --weights")
     end
     local loaded, notes = nil, {}
     if spec.weights then loaded, notes = weights.load(spec) end

@@ -90,7 +90,6 @@ static int read_options(lua_State *L, const command *c, int argc, char **argv, i
     lua_newtable(L);
     *code = EXIT_USER;
     for (;;) {
-        const int at = optind ? optind : 1;
         const int found = getopt_long(argc, argv, letters, longs, NULL);
         if (found == -1)
             break;
@@ -106,7 +105,7 @@ static int read_options(lua_State *L, const command *c, int argc, char **argv, i
             return 0;
         }
         if (found == ':') {
-            fprintf(stderr, "rnnc %s: error: %s needs a value\n", c->name, argv[at]);
+            fprintf(stderr, "rnnc %s: error: %s needs a value\n", c->name, argv[optind - 1]);
             lua_pop(L, 2);
             return 0;
         }

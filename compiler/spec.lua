@@ -121,7 +121,7 @@ local function check_names(given, placed, line_of, report)
 end
 
 -- The values of all rows, defaults filled in. A field with an error stays nil. context: {file=,
--- meant= (fields that are given under another name)}
+-- meant= (fields that are given under another name), options= (the options that override fields)}
 local function read_fields(given, context, line_of, report)
     local result = {}
     for _, row in ipairs(fields) do
@@ -145,7 +145,8 @@ local function read_fields(given, context, line_of, report)
                 problem = row.check and row.check(read, result)
             end
             if problem then
-                report.error(line_of[row.name], row.name .. " = " .. readers.show(value) .. ": " .. problem)
+                local given_as = context.options[row.name] and "--" .. row.name or row.name
+                report.error(line_of[row.name], given_as .. " = " .. readers.show(value) .. ": " .. problem)
             else
                 result[row.name] = read
             end
@@ -215,11 +216,13 @@ function spec.from_text(text, file, options)
         fail.with { fail.line(file, line, "error", one_line(message)) }
     end
     local line_of, report = {}, reporter(file)
-    for _, field in ipairs(placed) do line_of[field.name] = field.line end
+    for _, field in ipairs(placed) do
+        if not options[field.name] then line_of[field.name] = field.line end
+    end
     setmetatable(line_of, { __index = function() return place end })
     override(given, options)
     local meant = check_names(given, placed, line_of, report)
-    local result = read_fields(given, { file = file, meant = meant }, line_of, report)
+    local result = read_fields(given, { file = file, meant = meant, options = options }, line_of, report)
     check_products(result, line_of, report)
     report.raise()
 

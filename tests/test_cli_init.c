@@ -1,0 +1,93 @@
+/* `rnnc init`, and what rnnc says of weights that do not fit. */
+#define _XOPEN_SOURCE 700
+#include "support/cli.h"
+#include "support/generate.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- init ---- */
+
+Test(cli, init_writes_what_compiles, .timeout = 120) {
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    expect(dir, 0, "model.lua\n", "", "init", NULL, NULL, NULL);
+    expect(dir, 0, "model.lua: fine\n", "", "check", "model.lua", NULL, NULL);
+    expect(dir, 0, "model.h\nmodel.c\n", "", "compile", "model.lua", NULL, NULL);
+    expect(dir, 1, "",
+           "rnnc init: error: model.lua is there already; move it away or choose another DIR\n",
+           "init", NULL, NULL, NULL);
+    expect(dir, 1, "",
+           "rnnc init: error: --name=my-net: not a C identifier; a name has letters, "
+           "digits and single underscores inside, begins with a letter and ends with a "
+           "letter or digit\n",
+           "init", "--name=my-net", NULL, NULL);
+    expect(dir, 0, "p/amp.safetensors\np/amp.lua\np/main.c\np/Makefile\np/rnnc.h\n", "", "init",
+           "p", "--program", "--name=amp");
+    char rnnc[PATH_SIZE + 8];
+    snprintf(rnnc, sizeof rnnc, "RNNC=%s", rnnc_path());
+    const char *const argv[] = {
+        "make", "-s", "-C", "p", "run", rnnc, "CFLAGS=-Wall -Wextra -Werror", NULL};
+    const char *const env[] = {"MAKEFLAGS=", "MFLAGS=", NULL};
+    outcome made = process_run(argv, dir, env, 100);
+    cr_expect_eq(made.code, 0, "%s", made.err);
+    cr_expect(strstr(made.out, "after 10 steps: "), "%s", made.out);
+    outcome_free(&made);
+    expect_file(dir, "p/amp", true);
+    workdir_remove(dir);
+}
+
+/* ---- weights ---- */
+
+Test(cli, init_reads_sizes_from_weights) {
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    outcome made = run(dir, "init", "--program", "--name=first", NULL, NULL);
+    cr_expect_eq(made.code, 0);
+    outcome_free(&made);
+    expect(dir, 0, "d/second.lua\n", "", "init", "d", "--weights=first.safetensors",
+           "--name=second");
+    expect(dir, 0, "d/second.lua: fine, and so is d/../first.safetensors\n", "", "check",
+           "d/second.lua", NULL, NULL);
+    workdir_remove(dir);
+}
+
+Test(cli, wrong_weights_are_listed_by_name) {
+    static const char deeper[] = "return rnn { input_size = 9, hidden_size = 16, num_layers = 2,\n"
+                                 "  weights = \"model.safetensors\" }\n";
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    outcome made = run(dir, "init", "--program", NULL, NULL, NULL);
+    cr_expect_eq(made.code, 0);
+    outcome_free(&made);
+    path_join(path, dir, "two.lua");
+    cr_assert(file_write(path, deeper, sizeof deeper - 1));
+    expect(dir, 1, "",
+           "model.safetensors: error: weight_ih_l0 is (16, 8), expected (16, 9); the file is of "
+           "input_size = 8, hidden_size = 16\n"
+           "model.safetensors: error: weight_ih_l1 is missing, expected (16, 16)\n"
+           "model.safetensors: error: weight_hh_l1 is missing, expected (16, 16)\n"
+           "model.safetensors: error: bias_ih_l1 is missing, expected (16)\n"
+           "model.safetensors: error: bias_hh_l1 is missing, expected (16)\n",
+           "compile", "two.lua", NULL, NULL);
+    expect_file(dir, "two.c", false);
+    static const char bare[] = "return rnn { input_size = 8, hidden_size = 16, bias = false,\n"
+                               "  weights = \"model.safetensors\" }\n";
+    cr_assert(file_write(path, bare, sizeof bare - 1));
+    expect(dir, 1, "",
+           "model.safetensors: error: bias_hh_l0 (16) is of no use to this network\n"
+           "model.safetensors: error: bias_ih_l0 (16) is of no use to this network\n"
+           "model.safetensors: note: they need bias = true\n",
+           "check", "two.lua", NULL, NULL);
+    static const char elsewhere[] =
+        "return rnn { input_size = 8, hidden_size = 16, prefix = 'rec.',"
+        "\n  bias = false, weights = \"model.safetensors\" }\n";
+    cr_assert(file_write(path, elsewhere, sizeof elsewhere - 1));
+    expect(dir, 1, "",
+           "model.safetensors: error: rec.weight_ih_l0 is missing, expected (16, 8)\n"
+           "model.safetensors: error: rec.weight_hh_l0 is missing, expected (16, 16)\n"
+           "model.safetensors: note: the file has weights under prefix = \"\"\n",
+           "check", "two.lua", NULL, NULL);
+    workdir_remove(dir);
+}
