@@ -20,6 +20,7 @@ link = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@
 # All rules are written here: make's own would link commands.c to make the folder commands.
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
+.SECONDARY: # objects stay
 .DEFAULT_GOAL = build
 
 # ---- what there is ----
@@ -65,8 +66,10 @@ fuzz: $(BUILD)/setup-fuzz ## each fuzzer of tests/fuzz for FUZZ_SECONDS (60)
 run-fuzzers: $(fuzzers)
 	@for fuzzer in $^; do \
 	    echo "$$fuzzer: $(FUZZ_SECONDS) s" && mkdir -p $$fuzzer.corpus && \
-	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -verbosity=0 \
-	        -artifact_prefix=$$fuzzer. $$fuzzer.corpus || exit 1; \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=$$fuzzer. $$fuzzer.corpus 2>$$fuzzer.log || \
+	        { tail -n 50 $$fuzzer.log; exit 1; }; \
+	    grep '^stat::' $$fuzzer.log; \
 	done
 
 mutants: $(BUILD)/setup-test ## plants bugs, each of which the suite must catch
@@ -77,8 +80,9 @@ lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clan
 	    $(MAKE) --no-print-directory -s BUILD=$(BUILD)/lint/$$cc CC=$$cc WERROR=-Werror build \
 	        $(BUILD)/lint/$$cc/tests/rnnc-tests || exit 1; \
 	done
-	@clang-tidy --quiet $(filter %.c,$(c_files)) -- -std=c11 -D_POSIX_C_SOURCE=200809L -Iruntime \
-	    -Icompiler -Itests/support -DTEST_DATA='"tests"' $$(pkg-config --cflags $(LUA_PACKAGE))
+	@printf '%s\n' $(filter-out examples/%,$(filter %.c,$(c_files))) | xargs -P 2 -n 4 sh -c \
+	    'clang-tidy --quiet "$$@" -- -std=c11 -D_POSIX_C_SOURCE=200809L -Iruntime -Itests/support \
+	    -Icompiler -DTEST_DATA=\"tests\" $(shell pkg-config --cflags $(LUA_PACKAGE)) 2>/dev/null' clang-tidy
 	@shellcheck $$(grep -rlE '^#!.*sh$$' .ci tests examples)
 	@luacheck --quiet --std lua54 $(filter %.lua,$(scripts)) tests
 	@luacheck --quiet --std lua54 --read-globals rnn -- examples
