@@ -49,30 +49,32 @@ const rnnc_blas *rnnc_blas_auto(void) {
     return &table;
 }
 
-/* The backend of that name, or NULL and why. */
-static const rnnc_blas *by_name(const char *name, const char *where, rnnc_error *error) {
+/* The backend of that name; the status says why there is none. */
+static rnnc_status by_name(const char *name, const char *where, const rnnc_blas **blas,
+                           rnnc_error *error) {
     if (strcmp(name, "builtin") == 0)
-        return rnnc_blas_builtin();
-    if (strcmp(name, "openblas") == 0)
-        return rnnc_blas_openblas(error);
-    if (strcmp(name, "auto") == 0)
-        return rnnc_blas_auto();
-    rnnc_fail(error, RNNC_ERR_ARGUMENT,
-              "%s: there is no BLAS backend \"%s\"; give builtin, openblas or auto", where,
-              rnnc_show(name).text);
-    return NULL;
+        *blas = rnnc_blas_builtin();
+    else if (strcmp(name, "openblas") == 0)
+        *blas = rnnc_blas_openblas(error);
+    else if (strcmp(name, "auto") == 0)
+        *blas = rnnc_blas_auto();
+    else
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "%s: there is no BLAS backend \"%s\"; give builtin, openblas or auto",
+                         where, rnnc_show(name).text);
+    return *blas ? RNNC_OK : RNNC_ERR_MISSING;
 }
 
-static const rnnc_blas *from_environment(rnnc_error *error) {
+static rnnc_status from_environment(const rnnc_blas **blas, rnnc_error *error) {
     const char *const name = getenv("RNNC_BLAS");
-    return name && *name ? by_name(name, "RNNC_BLAS", error) : rnnc_blas_auto();
+    return by_name(name && *name ? name : "auto", "RNNC_BLAS", blas, error);
 }
 
 const rnnc_blas *rnnc_blas_current(void) {
-    const rnnc_blas *blas = atomic_load_explicit(&current, memory_order_acquire);
+    const rnnc_blas *blas = atomic_load_explicit(&current, memory_order_acquire), *fresh = NULL;
     if (blas)
         return blas;
-    const rnnc_blas *fresh = from_environment(NULL);
+    from_environment(&fresh, NULL);
     if (!fresh)
         fresh = rnnc_blas_auto();
     /* Somebody may have chosen meanwhile: then that holds. */
@@ -80,14 +82,12 @@ const rnnc_blas *rnnc_blas_current(void) {
 }
 
 rnnc_status rnnc_blas_select(const char *name, rnnc_error *error) {
-    rnnc_error local;
-    rnnc_error *const why = error ? error : &local;
-    const rnnc_blas *const blas =
-        name ? by_name(name, "rnnc_blas_select", why) : from_environment(why);
-    if (!blas)
-        return why->status;
-    atomic_store(&current, blas);
-    return RNNC_OK;
+    const rnnc_blas *blas = NULL;
+    const rnnc_status status =
+        name ? by_name(name, "rnnc_blas_select", &blas, error) : from_environment(&blas, error);
+    if (status == RNNC_OK)
+        atomic_store(&current, blas);
+    return status;
 }
 
 rnnc_status rnnc_blas_register(const rnnc_blas *table) {

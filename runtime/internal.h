@@ -17,9 +17,12 @@
 #define RNNC_HIDDEN
 #endif
 
-/* Fills in *error (may be NULL) and returns status. */
-RNNC_HIDDEN RNNC_PRINTF(3, 4) rnnc_status
-    rnnc_fail(rnnc_error *error, rnnc_status status, const char *format, ...);
+/* Fills in *error (may be NULL). */
+RNNC_HIDDEN RNNC_PRINTF(3, 4) void rnnc_explain(rnnc_error *error, rnnc_status status,
+                                                const char *format, ...);
+
+/* Explains and is the status: a macro, so that analysers see that it is never RNNC_OK. */
+#define rnnc_fail(error, status, ...) (rnnc_explain(error, status, __VA_ARGS__), (status))
 
 /* Text that grows at its end in a fixed buffer and ends in "..." when it does not fit. */
 typedef struct rnnc_text {

@@ -9,7 +9,8 @@
 #define TARGET __attribute__((target("avx2,fma")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
-enum { VL = 8, TILE_ROWS = 6 };
+#define VL ((size_t)8)
+#define TILE_ROWS 6
 #define WIDE_COLUMNS 4
 #define TILE_HEIGHTS(rows) rows(6) rows(4) rows(2) rows(1)
 typedef __m256 vf;

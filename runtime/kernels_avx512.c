@@ -9,7 +9,8 @@
 #define TARGET __attribute__((target("avx512f,avx512dq")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
-enum { VL = 16, TILE_ROWS = 12 };
+#define VL ((size_t)16)
+#define TILE_ROWS 12
 #define WIDE_COLUMNS 8
 #define TILE_HEIGHTS(rows) rows(12) rows(8) rows(4) rows(2) rows(1)
 typedef __m512 vf;

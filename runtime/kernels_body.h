@@ -137,19 +137,19 @@ typedef struct strip {
 
 /* The first rows of a strip, in registers. rows, vectors and is_full (tail is VL) are constants
  * where this is inlined. */
-INLINE void tile(const strip *s, const int rows, const int vectors, const int is_full) {
+INLINE void tile(const strip *s, const size_t rows, const size_t vectors, const int is_full) {
     vf sums[TILE_ROWS][2];
-    const int last = vectors - 1;
+    const size_t last = vectors - 1;
     const float *a = s->a, *b = s->b;
     const size_t row_a = s->row_a, col_a = s->col_a, ld_b = s->ld_b, tail = s->tail;
-    UNROLL for (int i = 0; i < rows; i++) sums[i][0] = sums[i][1] = set1(0);
+    UNROLL for (size_t i = 0; i < rows; i++) sums[i][0] = sums[i][1] = set1(0);
     for (size_t p = s->k; p > 0; p--, a += col_a, b += ld_b) {
         vf b_p[2];
         if (vectors == 2)
             b_p[0] = load(b);
         b_p[last] = is_full ? load(b + last * VL) : load_some(b + last * VL, tail);
-        UNROLL for (int i = 0; i < rows; i++) {
-            const vf a_ip = set1(a[(size_t)i * row_a]);
+        UNROLL for (size_t i = 0; i < rows; i++) {
+            const vf a_ip = set1(a[i * row_a]);
             sums[i][0] = muladd(a_ip, b_p[0], sums[i][0]);
             if (vectors == 2)
                 sums[i][1] = muladd(a_ip, b_p[1], sums[i][1]);
@@ -158,7 +158,7 @@ INLINE void tile(const strip *s, const int rows, const int vectors, const int is
     const vf alpha = set1(s->alpha), beta = set1(s->beta);
     const int adds = s->beta != 0;
     float *c = s->c;
-    UNROLL for (int i = 0; i < rows; i++, c += s->ld_c) {
+    UNROLL for (size_t i = 0; i < rows; i++, c += s->ld_c) {
         vf low = sums[i][0] * alpha, high = sums[i][last] * alpha;
         if (adds) {
             if (vectors == 2)
@@ -269,21 +269,21 @@ TARGET static void sgemm(int trans_a, int trans_b, size_t m, size_t n, size_t k,
 
 /* y (up to vectors*VL) = alpha * A^T x + beta * y: two sums for each vector of y, because the
  * additions to one have to wait for each other. */
-INLINE void columns_of(const int vectors, size_t m, float alpha, const float *a, size_t lda,
+INLINE void columns_of(const size_t vectors, size_t m, float alpha, const float *a, size_t lda,
                        const float *x, float beta, float *y, size_t tail) {
     vf even[8], odd[8];
-    UNROLL for (int v = 0; v < vectors; v++) even[v] = odd[v] = set1(0);
+    UNROLL for (size_t v = 0; v < vectors; v++) even[v] = odd[v] = set1(0);
     size_t i = 0;
     for (; i + 2 <= m; i += 2) {
         const vf x0 = set1(x[i]), x1 = set1(x[i + 1]);
         const float *const row0 = a + i * lda, *const row1 = row0 + lda;
-        UNROLL for (int v = 0; v < vectors; v++) {
+        UNROLL for (size_t v = 0; v < vectors; v++) {
             const size_t n = v == vectors - 1 ? tail : VL;
             even[v] = muladd(x0, get(row0 + v * VL, n), even[v]);
             odd[v] = muladd(x1, get(row1 + v * VL, n), odd[v]);
         }
     }
-    UNROLL for (int v = 0; v < vectors; v++) {
+    UNROLL for (size_t v = 0; v < vectors; v++) {
         const size_t n = v == vectors - 1 ? tail : VL;
         if (i < m)
             even[v] = muladd(set1(x[i]), get(a + i * lda + v * VL, n), even[v]);
@@ -295,15 +295,15 @@ INLINE void columns_of(const int vectors, size_t m, float alpha, const float *a,
 }
 
 /* y (n) += alpha * A^T x for a few rows of A, which are read in one go from end to end. */
-INLINE void add_rows(const int rows, size_t n, float alpha, const float *a, size_t lda,
+INLINE void add_rows(const size_t rows, size_t n, float alpha, const float *a, size_t lda,
                      const float *x, float *y) {
     vf x_i[4];
-    UNROLL for (int i = 0; i < rows; i++) x_i[i] = set1(alpha * x[i]);
+    UNROLL for (size_t i = 0; i < rows; i++) x_i[i] = set1(alpha * x[i]);
     for (size_t j = 0; j < n; j += VL) {
         const size_t left = n - j < VL ? n - j : VL;
         vf y_j = get(y + j, left);
-        UNROLL for (int i = 0; i < rows; i++) y_j =
-            muladd(x_i[i], get(a + (size_t)i * lda + j, left), y_j);
+        UNROLL for (size_t i = 0; i < rows; i++) y_j =
+            muladd(x_i[i], get(a + i * lda + j, left), y_j);
         put(y + j, y_j, left);
     }
 }
@@ -322,22 +322,22 @@ TARGET static void sgemv_streamed(size_t m, size_t n, float alpha, const float *
 }
 
 /* y (rows) = alpha * A x + beta * y: dot products of rows, a sum for each. */
-INLINE void rows_of(const int rows, size_t n, float alpha, const float *a, size_t lda,
+INLINE void rows_of(const size_t rows, size_t n, float alpha, const float *a, size_t lda,
                     const float *x, float beta, float *y) {
     vf sums[4];
-    UNROLL for (int i = 0; i < rows; i++) sums[i] = set1(0);
+    UNROLL for (size_t i = 0; i < rows; i++) sums[i] = set1(0);
     size_t j = 0;
     for (; j + VL <= n; j += VL) {
         const vf x_j = load(x + j);
-        UNROLL for (int i = 0; i < rows; i++) sums[i] =
-            muladd(load(a + (size_t)i * lda + j), x_j, sums[i]);
+        UNROLL for (size_t i = 0; i < rows; i++) sums[i] =
+            muladd(load(a + i * lda + j), x_j, sums[i]);
     }
     if (j < n) {
         const vf x_j = load_some(x + j, n - j);
-        UNROLL for (int i = 0; i < rows; i++) sums[i] =
-            muladd(load_some(a + (size_t)i * lda + j, n - j), x_j, sums[i]);
+        UNROLL for (size_t i = 0; i < rows; i++) sums[i] =
+            muladd(load_some(a + i * lda + j, n - j), x_j, sums[i]);
     }
-    UNROLL for (int i = 0; i < rows; i++) {
+    UNROLL for (size_t i = 0; i < rows; i++) {
         const float total = alpha * sum(sums[i]);
         y[i] = beta != 0 ? total + beta * y[i] : total;
     }

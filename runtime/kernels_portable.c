@@ -8,7 +8,8 @@
 #define TARGET
 #define INLINE static inline __attribute__((always_inline))
 
-enum { VL = 4, TILE_ROWS = 4 };
+#define VL ((size_t)4)
+#define TILE_ROWS 4
 #define WIDE_COLUMNS 4
 #define TILE_HEIGHTS(rows) rows(4) rows(2) rows(1)
 typedef float vf __attribute__((vector_size(16)));

@@ -54,7 +54,7 @@ rnnc_status rnnc_model_forward(const rnnc_model *model, const rnnc_call *call, r
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "%s was called with %s NULL", model->name, null);
     status = model->forward(call);
     if (status != RNNC_OK)
-        rnnc_fail(error, status, "%s (%s): %s", model->name, model->target,
-                  rnnc_status_message(status));
+        rnnc_explain(error, status, "%s (%s): %s", model->name, model->target,
+                     rnnc_status_message(status));
     return status;
 }

@@ -9,8 +9,8 @@ static rnnc_status load(const rnnc_model *model, rnnc_safetensors *file, const c
     if (status == RNNC_OK) {
         status = rnnc_model_pack(model, tensors, packed);
         if (status != RNNC_OK)
-            rnnc_fail(error, status, "%s: %s: %s", rnnc_safetensors_name(file), model->name,
-                      rnnc_status_message(status));
+            rnnc_explain(error, status, "%s: %s: %s", rnnc_safetensors_name(file), model->name,
+                         rnnc_status_message(status));
         rnnc_weights_free(tensors);
     }
     rnnc_safetensors_close(file);

@@ -88,10 +88,10 @@ const rnnc_blas *rnnc_blas_openblas(rnnc_error *error) {
     if (is_ours)
         library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (!library || !take(library)) {
-        rnnc_fail(error, RNNC_ERR_MISSING,
-                  "OpenBLAS: %s cannot be used: %s; install libopenblas0, link the program with "
-                  "OpenBLAS, or use the built-in kernels (RNNC_BLAS=builtin)",
-                  name, library ? "it is not an OpenBLAS with 32-bit integers" : "not found");
+        rnnc_explain(error, RNNC_ERR_MISSING,
+                     "OpenBLAS: %s cannot be used: %s; install libopenblas0, link the program with "
+                     "OpenBLAS, or use the built-in kernels (RNNC_BLAS=builtin)",
+                     name, library ? "it is not an OpenBLAS with 32-bit integers" : "not found");
         if (library)
             dlclose(library);
         return NULL;

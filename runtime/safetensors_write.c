@@ -55,12 +55,12 @@ static rnnc_status arrange(const char *path, size_t count, const char *const *na
 
 /* {"dtype":...,"shape":[...],"data_offsets":[begin,end]}; NULL if memory runs out. */
 static json_t *describe(const item *it) {
+    const size_t end = it->begin + it->size;
     json_t *const shape = json_array();
     for (int i = 0; i < it->tensor->rank; i++)
         json_array_append_new(shape, json_integer((json_int_t)it->tensor->shape[i]));
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", rnnc_dtype_name(it->tensor->dtype), "shape",
-                     shape, "data_offsets", (json_int_t)it->begin,
-                     (json_int_t)(it->begin + it->size));
+                     shape, "data_offsets", (json_int_t)it->begin, (json_int_t)end);
 }
 
 /* Adds value (a new reference, which it takes) under a key that must be new and UTF-8. */
@@ -183,11 +183,14 @@ rnnc_status rnnc_safetensors_write(const char *path, size_t count, const char *c
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "path, names, tensors, keys or values is NULL");
     item *const items = calloc(count + 1, sizeof *items);
     rnnc_pair *const meta = calloc(meta_count + 1, sizeof *meta);
+    if (!items || !meta) {
+        free(items);
+        free(meta);
+        return rnnc_fail(error, RNNC_ERR_MEMORY, "%s: out of memory", path);
+    }
     char *header = NULL;
-    size_t header_size;
-    rnnc_status status = items && meta
-                             ? arrange(path, count, names, tensors, items, error)
-                             : rnnc_fail(error, RNNC_ERR_MEMORY, "%s: out of memory", path);
+    size_t header_size = 0;
+    rnnc_status status = arrange(path, count, names, tensors, items, error);
     for (size_t i = 0; i < meta_count && status == RNNC_OK; i++) {
         if (!keys[i] || !values[i])
             status = rnnc_fail(error, RNNC_ERR_ARGUMENT, "%s: metadata %zu is NULL", path, i);

@@ -49,16 +49,15 @@ void rnnc_text_add(rnnc_text *text, const char *format, ...) {
     va_end(arguments);
 }
 
-rnnc_status rnnc_fail(rnnc_error *error, rnnc_status status, const char *format, ...) {
+void rnnc_explain(rnnc_error *error, rnnc_status status, const char *format, ...) {
     if (!error)
-        return status;
+        return;
     error->status = status;
     rnnc_text text = rnnc_text_in(error->message, sizeof error->message);
     va_list arguments;
     va_start(arguments, format);
     add(&text, format, arguments);
     va_end(arguments);
-    return status;
 }
 
 rnnc_shown rnnc_show(const char *name) {

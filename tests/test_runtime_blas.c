@@ -126,9 +126,9 @@ static void check_backend(const rnnc_blas *blas) {
 
 /* NaN and infinity in an operand come out, also next to the edges of tiles. */
 static void check_nan(const rnnc_blas *blas) {
-    enum { M = 13, N = 35, K = 9 };
+    static const size_t M = 13, N = 35, K = 9;
     for (size_t at = 0; at < M; at++) {
-        static float a[M * K], b[K * N], c[M * N];
+        float a[13 * 9], b[9 * 35], c[13 * 35];
         for (size_t i = 0; i < M * K; i++)
             a[i] = 1;
         for (size_t i = 0; i < K * N; i++)
@@ -136,8 +136,8 @@ static void check_nan(const rnnc_blas *blas) {
         a[at * K + 4] = NAN;
         blas->sgemm(0, 0, M, N, K, 1, a, K, b, N, 0, c, N);
         for (size_t i = 0; i < M * N; i++)
-            cr_assert(i / N == at ? isnan(c[i]) : c[i] == K, "%s %zu %zu", blas->name, at, i);
-        float y[N], x[K] = {1, 1, 1, INFINITY, 1, 1, 1, 1, 1};
+            cr_assert(i / N == at ? isnan(c[i]) : c[i] == 9, "%s %zu %zu", blas->name, at, i);
+        float y[35], x[9] = {1, 1, 1, INFINITY, 1, 1, 1, 1, 1};
         blas->sgemv(1, K, N, 1, b, N, x, 0, y);
         for (size_t i = 0; i < N; i++)
             cr_assert(isinf(y[i]));

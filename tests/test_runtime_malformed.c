@@ -212,11 +212,12 @@ Test(runtime_malformed, header_lengths) {
 /* Megabytes of opening brackets: refused before a parser can recurse into them. */
 Test(runtime_malformed, json_bombs) {
     static const char *const openings[] = {"[", "{\"a\":", "[{\"a\":", "{\"a\":["};
+    static const char start[5] = {'{', '"', 'a', '"', ':'};
     enum { TIMES = 500000 };
     for (size_t i = 0; i < sizeof openings / sizeof openings[0]; i++) {
         const size_t each = strlen(openings[i]), length = 5 + each * TIMES;
         char *const header = malloc(length);
-        memcpy(header, "{\"a\":", 5);
+        memcpy(header, start, sizeof start);
         for (size_t j = 0; j < TIMES; j++)
             memcpy(header + 5 + j * each, openings[i], each);
         fence f = file_of(header, length, 0);

@@ -181,15 +181,15 @@ Test(runtime_networks, random) {
 /* A NaN of one sequence reaches all that follows from it, and no other sequence. */
 Test(runtime_networks, nan) {
     for (int cell = RNNC_RNN_TANH; cell <= RNNC_GRU; cell++) {
-        enum { T = 5, B = 3, H = 18, I = 4 };
+        static const size_t T = 5, B = 3, H = 18, I = 4;
         const rnnc_config config = {(rnnc_cell)cell, I, H, 1, 1, 0, 0};
         rng r = {.state = 77};
         problem p = problem_make(&config, T, B, true, &r);
         p.x[(2 * B + 1) * I + 3] = NAN; /* step 2, sequence 1 */
         float *const prepared = malloc(rnnc_generic_prepared_count(&config) * sizeof(float));
         void *const workspace = malloc(rnnc_generic_workspace_size(&config, T, B));
-        static float y[T * B * H];
-        static double exact[T * B * H];
+        float y[5 * 3 * 18];
+        double exact[5 * 3 * 18];
         cr_assert_eq(rnnc_generic_prepare(&config, weights_of(&p), prepared), RNNC_OK);
         const rnnc_call call = {.weights = prepared,
                                 .seq_len = T,

@@ -11,10 +11,8 @@
 /* A network of hidden size 5 and input size 3, lstm with bias: weights (20,3), (20,5), (20), (20).
  */
 enum { H = 5, I = 3, PACKED = 700 };
-static const rnnc_weight weights[] = {{"weight_ih_l0", 4 * H, I},
-                                      {"weight_hh_l0", 4 * H, H},
-                                      {"bias_ih_l0", 4 * H, 0},
-                                      {"bias_hh_l0", 4 * H, 0}};
+static const rnnc_weight weights[] = {
+    {"weight_ih_l0", 20, I}, {"weight_hh_l0", 20, H}, {"bias_ih_l0", 20, 0}, {"bias_hh_l0", 20, 0}};
 
 /* All gates in one step; single gates; panels as wide as, narrower and wider than the units;
  * padding; two biases added up; gaps before, between and behind. */
@@ -86,6 +84,8 @@ static void pack_by_formula(const rnnc_pack_step *s, const float *const *tensors
                 }
 }
 
+static int same_bits(const void *a, const void *b, size_t size) { return memcmp(a, b, size) == 0; }
+
 static fence tensor_fences[4];
 static const float *tensors[4];
 
@@ -112,7 +112,7 @@ Test(runtime_pack, by_the_formula) {
     cr_assert_eq(rnnc_pack_check(STEPS, steps, PACKED, 4, weights, &error), RNNC_OK, "%s",
                  error.message);
     cr_assert_eq(rnnc_pack(STEPS, steps, PACKED, tensors, packed.data), RNNC_OK);
-    cr_assert_eq(memcmp(packed.data, want, sizeof want), 0);
+    cr_assert(same_bits(packed.data, want, sizeof want));
     cr_assert(fence_intact(&packed));
     fence_free(&packed);
 }
@@ -194,12 +194,12 @@ Test(runtime_pack, model_loads_from_file_and_memory) {
     fence packed = fence_floats(NULL, PACKED);
     cr_assert_eq(rnnc_model_load(&model, path, "rec.", packed.data, &error), RNNC_OK, "%s",
                  error.message);
-    cr_assert_eq(memcmp(packed.data, want, sizeof want), 0);
+    cr_assert(same_bits(packed.data, want, sizeof want));
     memset(packed.data, 0xFF, packed.size);
     size_t size;
     char *const bytes = file_read(path, &size);
     cr_assert_eq(rnnc_model_load_memory(&model, bytes, size, "rec.", packed.data, &error), RNNC_OK);
-    cr_assert_eq(memcmp(packed.data, want, sizeof want), 0);
+    cr_assert(same_bits(packed.data, want, sizeof want));
     cr_assert(fence_intact(&packed));
     cr_expect_eq(rnnc_model_load(&model, path, NULL, packed.data, &error), RNNC_ERR_MISSING);
     cr_expect(strstr(error.message, "rec."));

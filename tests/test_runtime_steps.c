@@ -29,7 +29,7 @@ static void check_step(const rnnc_kernels *kernels, rnnc_cell cell, size_t rows,
     double *const want = malloc(2 * rows * H * sizeof *want), *const want_c = want + rows * H;
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < H; j++) {
-            double v[4], u[4];
+            double v[4] = {0}, u[4] = {0};
             for (size_t g = 0; g < G; g++) {
                 v[g] = (double)((float *)gates.data)[i * ld_gates + g * H + j] +
                        (double)((float *)bias.data)[g * H + j];
