@@ -348,8 +348,9 @@ void rnnc_gemv(int trans, size_t m, size_t n, float alpha, const float *a, size_
 
 /* ---- any network at run time -------------------------------------------------------------- */
 
-/* y[i] = tanh(x[i]), y[i] = 1/(1 + exp(-x[i])) for n values; y may be x. At most 4 ulp off, NaN
- * gives NaN, the same result for a value wherever it stands. */
+/* y[i] = tanh(x[i]), y[i] = 1/(1 + exp(-x[i])) for n values; y may be x. At most 4 ulp off
+ * (2.5 measured on every 61st float), NaN gives NaN, and a value gives the same result wherever it
+ * stands. */
 void rnnc_tanh(size_t n, const float *x, float *y);
 void rnnc_sigmoid(size_t n, const float *x, float *y);
 

@@ -28,13 +28,12 @@ static double ulps(float got, double want) {
 static double tanh_of(double x) { return tanh(x); }
 static double sigmoid_of(double x) { return 1 / (1 + exp(-x)); }
 
-/* Returns the largest error over all of bits 0, stride, 2*stride ... of both signs. */
-static double sweep(void (*function)(size_t, const float *, float *), double (*exact)(double)) {
+/* The floats with bits 0, stride, 2*stride ..., of both signs and all exponents. */
+static void sweep(void (*function)(size_t, const float *, float *), double (*exact)(double)) {
     const char *const asked = getenv("RNNC_TEST_STRIDE");
     const uint64_t stride = asked ? strtoull(asked, NULL, 10) : 1009;
     fence in = fence_floats(NULL, BLOCK), out = fence_floats(NULL, BLOCK);
     float *const x = in.data, *const y = out.data;
-    double worst = 0;
     uint64_t bits = 0;
     while (bits <= UINT32_MAX) {
         for (size_t i = 0; i < BLOCK; i++, bits += stride)
@@ -47,15 +46,12 @@ static double sweep(void (*function)(size_t, const float *, float *), double (*e
                 continue;
             }
             const double error = ulps(y[i], exact((double)x[i]));
-            if (!(error <= worst))
-                worst = error;
             cr_assert(error <= 4, "%a gives %a, off by %g ulp", (double)x[i], (double)y[i], error);
         }
     }
     cr_assert(fence_intact(&in) && fence_intact(&out));
     fence_free(&in);
     fence_free(&out);
-    return worst;
 }
 
 static void check_kernels(const rnnc_kernels *kernels) {
