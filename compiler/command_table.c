@@ -45,6 +45,7 @@ static const command_option verify_options[] = {
      "run the inputs x and h0 of FILE with its weights, and\n"
      "compare with its outputs y and hn as well"},
     {"seed", 's', "N", "draw other random inputs (default: 1)"},
+    {"seconds", 0, "N", "give a run up after N seconds (default: 60)"},
     {"cc", 0, "CC", "compile with CC (default: $CC, or cc)"},
     {"keep", 0, "DIR", "write the generated files into DIR and leave them"},
     WEIGHTS_OPTION,

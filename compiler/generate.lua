@@ -6,7 +6,7 @@ local weights = require "weights"
 
 -- Ways to hand over weights: what NAME_weights.c or NAME.weights hold, or nothing.
 local emitters = {
-    c = function(spec, result, packed)
+    c = function(spec, _, packed)
         return {
             name = spec.name .. "_weights.c",
             text = "/* " .. spec.name .. "_weights.c: the weights of " .. spec.name .. ", in the order in which "

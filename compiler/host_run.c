@@ -63,6 +63,7 @@ int host_run(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     const double deadline = now() + luaL_checknumber(L, 2);
     const lua_Unsigned count = lua_rawlen(L, 1);
+    luaL_argcheck(L, count > 0, 1, "no program is named");
     luaL_checkstack(L, (int)count + 8, NULL);
     char **const argv = lua_newuserdatauv(L, (count + 1) * sizeof *argv, 0);
     for (lua_Unsigned i = 0; i < count; i++) {

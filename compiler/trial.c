@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -89,7 +90,7 @@ static int listen_to(int done, int seconds, char message[TRIAL_MESSAGE]) {
     struct pollfd wait = {.fd = done, .events = POLLIN};
     int ready;
     do
-        ready = poll(&wait, 1, seconds * 1000);
+        ready = poll(&wait, 1, seconds < INT_MAX / 1000 ? seconds * 1000 : -1);
     while (ready < 0 && errno == EINTR);
     if (ready <= 0)
         return -1;

@@ -124,7 +124,7 @@ local function print_heading(title)
 end
 
 -- Runs all of `runs` on one build; true if they pass.
-local function verify(spec, options, directory, runs, recorded, seed)
+local function verify(spec, options, directory, runs, recorded, seed, seconds)
     local library = build(spec, options, directory)
     if not library:find("/", 1, true) then library = "./" .. library end
     local own, message
@@ -141,7 +141,7 @@ local function verify(spec, options, directory, runs, recorded, seed)
         local result, problem = host.trial {
             library = library, symbol = spec.name .. "_model", weights = own,
             seq_len = run.seq_len, batch = run.batch, initial = run.initial,
-            seed = seed * 1000003 + i, seconds = RUN_SECONDS, case = recorded and recorded.file,
+            seed = seed * 1000003 + i, seconds = seconds, case = recorded and recorded.file,
         }
         if not result then
             host.print(string.format("%8d %6d  %-3s  %s", run.seq_len, run.batch,
@@ -180,9 +180,21 @@ local function builds_of(spec)
     return builds
 end
 
+local function temporary()
+    local directory, message = host.temporary()
+    return directory or fail.at("rnnc verify", message)
+end
+
+-- The value of an option that is an integer of at least `least`.
+local function whole(options, name, default, least)
+    local value = math.tointeger(tonumber(options[name] or default))
+    if value and value >= least then return value end
+    fail.at("rnnc verify", "--" .. name .. " needs an integer of " .. least .. " or more")
+end
+
 return function(arguments, options)
-    local seed = math.tointeger(tonumber(options.seed or "1"))
-    if not seed or seed < 0 then fail.at("rnnc verify", "--seed needs an integer of 0 or more") end
+    local seed = whole(options, "seed", 1, 0)
+    local seconds = math.min(whole(options, "seconds", RUN_SECONDS, 1), 1000000)
     local spec, notes = specs.load(arguments[1], options)
     local recorded = options.case and apply_case(spec, options.case)
     for _, note in ipairs(notes) do host.complain(note) end
@@ -194,15 +206,11 @@ return function(arguments, options)
     local passed = true
     for _, list in ipairs(builds) do
         spec.target = list
-        local directory, message = options.keep, nil
-        if not directory then
-            directory, message = host.temporary()
-            if not directory then fail.at("rnnc verify", message) end
-        end
-        local cleaner <close> = setmetatable({}, { __close = function()
+        local directory = options.keep or temporary()
+        local _ <close> = setmetatable({}, { __close = function()
             if not options.keep then host.remove_tree(directory) end
         end })
-        passed = verify(spec, options, directory, runs, recorded, seed) and passed
+        passed = verify(spec, options, directory, runs, recorded, seed, seconds) and passed
     end
     host.print(string.format("tolerance %.0e absolute (times the largest output, if that is more than 1); "
         .. "relative and ulp of outputs of at least 0.001", TOLERANCE))

@@ -1,0 +1,169 @@
+/* `rnnc verify`: that it passes what is right, and that it sees and survives what is not. A C
+ * compiler that compiles something else than it is given stands for bugs of generated code. */
+#define _XOPEN_SOURCE 700
+#include "support/cli.h"
+#include "support/generate.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define CASE "tests/cases/rnn_relu_5_7_3_2_0_0_4_1.safetensors"
+
+static void write_spec(const char *dir, const char *name, const char *text) {
+    char path[PATH_SIZE];
+    path_join(path, dir, name);
+    cr_assert(file_write(path, text, strlen(text)));
+}
+
+/* The last line is `verdict`, and the exit code goes with it. */
+static void expect_verdict(const outcome *result, const char *verdict) {
+    const size_t length = strlen(result->out), tail = strlen(verdict);
+    cr_expect_eq(result->code, strcmp(verdict, "PASS\n") == 0 ? 0 : 1, "exit code %d\n%s%s",
+                 result->code, result->out, result->err);
+    cr_expect(length > tail && strcmp(result->out + length - tail, verdict) == 0, "%s%s",
+              result->out, result->err);
+}
+
+Test(verify, passes_what_is_right, .timeout = 300) {
+    static const char *const specs[] = {
+        "return rnn { input_size = 3, hidden_size = 5, target = \"portable\" }\n",
+        "return rnn { input_size = 7, hidden_size = 19, num_layers = 2, bidirectional = true,\n"
+        "  batch = \"any\", batch_first = true, nonlinearity = \"relu\" }\n",
+        "return rnn { input_size = 4, hidden_size = 9, batch = 3, seq_len = 6, bias = false,\n"
+        "  target = { \"portable\", \"avx2\" } }\n",
+    };
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
+        write_spec(dir, "net.lua", specs[i]);
+        outcome result = run(dir, "verify", "net.lua", NULL, NULL, NULL);
+        expect_verdict(&result, "PASS\n");
+        cr_expect(strstr(result.out, "y abs"), "%s", result.out);
+        outcome_free(&result);
+    }
+    workdir_remove(dir);
+}
+
+Test(verify, compares_with_a_recorded_case, .timeout = 120) {
+    static const char right[] =
+        "return rnn { input_size = 5, hidden_size = 7, num_layers = 3, bidirectional = true,\n"
+        "  bias = false, nonlinearity = \"relu\", target = \"portable\" }\n";
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    write_spec(dir, "net.lua", right);
+    path_join(path, dir, "net.lua");
+    outcome result = run(NULL, "verify", path, "--case=" CASE, NULL, NULL);
+    expect_verdict(&result, "PASS\n");
+    cr_expect(strstr(result.out, "\nagainst the recorded outputs\n"), "%s", result.out);
+    outcome_free(&result);
+    write_spec(dir, "net.lua",
+               "return rnn { input_size = 5, hidden_size = 8, num_layers = 3,\n"
+               "  bidirectional = true, bias = false, batch = 2 }\n");
+    result = run(NULL, "verify", path, "--case=" CASE, NULL, NULL);
+    cr_expect_eq(result.code, 1);
+    cr_expect_str_eq(result.err,
+                     CASE ": error: the case has cell = rnn_relu, the spec rnn_tanh\n" CASE
+                          ": error: the case has H = 7, the spec 8\n" CASE
+                          ": error: the case has batch = 1, the spec 2\n");
+    outcome_free(&result);
+    workdir_remove(dir);
+}
+
+/* The network of the tests below, with forward replaced by the body that a test gives. */
+static const char sabotaged[] =
+    "#include \"rnnc.h\"\n#include <stdlib.h>\n"
+    "static size_t size(size_t t, size_t b) { return t * b * 4; }\n"
+    "static rnnc_status forward(const rnnc_call *c) {\n"
+    "    const size_t n = c->seq_len * c->batch * 2;\n"
+    "    (void)n;\n%s\n    return RNNC_OK;\n}\n"
+    "static const float weights[1];\n"
+    "const rnnc_model net_model = {.abi = RNNC_ABI, .name = \"net\", .target = \"portable\",\n"
+    "    .config = {RNNC_RNN_TANH, %s, 2, 1, 1, 0, 0}, .weight_count = 4,\n"
+    "    .packed_count = 1, .built_in = weights,\n"
+    "    .workspace_size = size, .forward = forward};\n";
+
+/* What verify says when the compiled network has that input size and that forward. */
+static void expect_seen(const char *input_size, const char *body, const char *says) {
+    static const char cc[] = "#!/bin/sh\n"
+                             "for word; do case $word in -I*) include=$word ;; esac; done\n"
+                             "while [ \"$1\" != -o ]; do shift; done\n"
+                             "exec cc -shared -fPIC $include -o \"$2\" wrong.c\n";
+    char dir[PATH_SIZE], path[PATH_SIZE], text[2048];
+    workdir_make(dir);
+    write_spec(dir, "net.lua", "return rnn { name = \"net\", input_size = 3, hidden_size = 2 }\n");
+    snprintf(text, sizeof text, sabotaged, body, input_size);
+    write_spec(dir, "wrong.c", text);
+    write_spec(dir, "cc.sh", cc);
+    path_join(path, dir, "cc.sh");
+    cr_assert_eq(chmod(path, 0700), 0);
+    outcome result = run(dir, "verify", "net.lua", "--cc=./cc.sh", "--seconds=1", NULL);
+    expect_verdict(&result, "FAIL\n");
+    cr_expect(strstr(result.out, says), "should say \"%s\", says\n%s%s", says, result.out,
+              result.err);
+    outcome_free(&result);
+    workdir_remove(dir);
+}
+
+Test(verify, sees_a_crash, .timeout = 60) { expect_seen("3", "abort();", "crashes: Aborted"); }
+
+Test(verify, sees_a_hang, .timeout = 60) {
+    expect_seen("3", "for (volatile int i = 0; i < 1;) { }", "still running after 1 seconds");
+}
+
+Test(verify, sees_an_exit, .timeout = 60) {
+    expect_seen("3", "exit(7);", "ends the process with exit code 7");
+}
+
+Test(verify, sees_an_error, .timeout = 60) {
+    expect_seen("3", "return RNNC_ERR_TARGET;", "forward fails: ");
+}
+
+Test(verify, sees_writing_behind_y, .timeout = 60) {
+    expect_seen("3", "c->y[n] = 0;", "crashes: Segmentation fault (beyond a buffer");
+}
+
+Test(verify, sees_writing_in_front_of_y, .timeout = 60) {
+    expect_seen("3", "c->y[-1] = 0;", "writes in front of y or hn");
+}
+
+Test(verify, sees_writing_in_front_of_hn, .timeout = 60) {
+    expect_seen("3", "c->hn[-1] = 0;", "writes in front of y or hn");
+}
+
+Test(verify, sees_writing_around_the_workspace, .timeout = 60) {
+    expect_seen("3", "((char *)c->workspace)[-1] = 0;", "in front of the workspace");
+    expect_seen("3", "((char *)c->workspace)[n * 2] = 0;", "crashes");
+}
+
+Test(verify, sees_reading_behind_x, .timeout = 60) {
+    expect_seen("3", "c->y[0] = c->x[c->seq_len * c->batch * 3];", "crashes");
+}
+
+Test(verify, sees_writing_to_an_input, .timeout = 60) {
+    expect_seen("3", "((float *)c->x)[0] = 0;", "crashes");
+}
+
+Test(verify, sees_outputs_that_are_not_written, .timeout = 60) {
+    expect_seen("3", "", "inf");
+    expect_seen("3", "for (size_t i = 0; i < n; i++) c->y[i] = 0;", "<- too large");
+}
+
+Test(verify, sees_another_network, .timeout = 60) {
+    expect_seen("4", "", "has other sizes than the spec");
+}
+
+Test(verify, says_what_the_compiler_said, .timeout = 60) {
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    write_spec(dir, "net.lua", "return rnn { input_size = 3, hidden_size = 2 }\n");
+    expect(dir, 1, "",
+           "rnnc verify: error: no-such-cc cannot be run: No such file or directory; "
+           "name another with --cc\n",
+           "verify", "net.lua", "--cc=no-such-cc", NULL);
+    expect(dir, 1, "", "rnnc verify: error: false fails:\n\n", "verify", "net.lua", "--cc=false",
+           NULL);
+    workdir_remove(dir);
+}
