@@ -59,7 +59,7 @@ static void run_threads(const char *target, size_t seq_len, size_t batch, const 
         problem_resize(&workers[i].p, seq_len + i, batch, true, &r);
     }
     const spec s = spec_for(&workers[0].p, "shared", target, false, false, weights_as);
-    cr_assert(network_open(&n, &s, &workers[0].p, NULL, "-O1 -g", &err), "%s", err.message);
+    cr_assert(network_open(&n, &s, &workers[0].p, NULL, "-O1", &err), "%s", err.message);
     for (size_t i = 0; i < THREADS; i++) {
         worker *const w = &workers[i];
         const size_t size = n.model->workspace_size(w->p.seq_len, batch);

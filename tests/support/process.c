@@ -74,12 +74,10 @@ void outcome_free(outcome *o) {
     *o = (outcome){0};
 }
 
-void workdir_make(char path[PATH_SIZE]) {
-    const char *const base = getenv("TMPDIR");
-    path_join(path, base && *base ? base : P_tmpdir, "rnnc-test-XXXXXX");
-    if (!mkdtemp(path))
-        abort();
-}
+/* Directories that were made and not yet removed: a failed assertion leaves a test early, and what
+ * it made goes when its process ends. */
+enum { MOST_WORKDIRS = 16 };
+static char left_over[MOST_WORKDIRS][PATH_SIZE];
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *place) {
     (void)st;
@@ -88,7 +86,38 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-void workdir_remove(const char *path) { nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS); }
+void workdir_remove(const char *path) {
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    for (size_t i = 0; i < MOST_WORKDIRS; i++)
+        if (left_over[i] != path && strcmp(left_over[i], path) == 0)
+            left_over[i][0] = '\0';
+}
+
+static void remove_left_over(void) {
+    for (size_t i = 0; i < MOST_WORKDIRS; i++)
+        if (left_over[i][0])
+            workdir_remove(left_over[i]);
+}
+
+static void remember(const char *path) {
+    static bool registered;
+    if (!registered)
+        registered = atexit(remove_left_over) == 0;
+    for (size_t i = 0; i < MOST_WORKDIRS; i++) {
+        if (!left_over[i][0]) {
+            snprintf(left_over[i], PATH_SIZE, "%s", path);
+            return;
+        }
+    }
+}
+
+void workdir_make(char path[PATH_SIZE]) {
+    const char *const base = getenv("TMPDIR");
+    path_join(path, base && *base ? base : P_tmpdir, "rnnc-test-XXXXXX");
+    if (!mkdtemp(path))
+        abort();
+    remember(path);
+}
 
 void path_join(char path[PATH_SIZE], const char *dir, const char *name) {
     const int n = snprintf(path, PATH_SIZE, "%s/%s", dir, name);
