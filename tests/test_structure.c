@@ -29,7 +29,7 @@ static const struct {
     {"template", "template", "host"},
     {"emit", "emit", "template host"},
     {"weights", "weights", "tables host"},
-    {"driver", "pipeline generate report main verify commands commands. embed", "*"},
+    {"driver", "pipeline generate starter report main verify commands commands. embed", "*"},
     {"host", "host", ""},
 };
 
