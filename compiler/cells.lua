@@ -1,26 +1,47 @@
 -- cells: the recurrent cells, a row each.
 --
 -- gates        names of the gates in PyTorch's order of weight rows
+-- apart        gates whose input part and recurrent part the update uses each on its own
 -- states       what a unit carries from step to step; the first one is the output
--- update       for each state, an expression tree over the gates' pre-activations, which are the
---              sums W_ih x + b_ih + W_hh h + b_hh:  { "gate", NAME }, { FUNCTION, ARGUMENT, ... }
--- activations  the functions that the trees use and that templates/activations.c.t defines
+-- update       in order, { NAME, TREE }: the new value of a state, as an expression tree over
+--                { "gate", G }       W_ih x + b_ih + W_hh h + b_hh of gate G
+--                { "input", G }      W_ih x + b_ih of a gate that is apart
+--                { "recurrent", G }  W_hh h + b_hh of a gate that is apart
+--                { "state", S }      the state before the step
+--                { "new", S }        the state after the step, when it stands above
+--                { FUNCTION, TREE, ... }  a row of expressions.lua
 -- constant     the name of the cell in rnnc.h
+-- variants     rows by the spec's `nonlinearity`, instead of the fields above
 --
--- torch.nn.RNN: h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or relu in place of tanh.
+-- Formulas: torch.nn.RNN, LSTM (Gers, Schmidhuber, Cummins 2000), GRU (Cho et al. 2014, with the reset
+-- gate after the product, as cuDNN and PyTorch have it).
 local cells = {}
 
-cells.rnn = {
-    variants = {
-        tanh = {
-            constant = "RNNC_RNN_TANH", gates = { "h" }, states = { "h" },
-            update = { h = { "tanh", { "gate", "h" } } }, activations = { "tanh" },
-        },
-        relu = {
-            constant = "RNNC_RNN_RELU", gates = { "h" }, states = { "h" },
-            update = { h = { "relu", { "gate", "h" } } }, activations = { "relu" },
-        },
+local function gate(name) return { "gate", name } end
+
+cells.rnn = { variants = {} }
+
+for _, name in ipairs { "tanh", "relu" } do
+    cells.rnn.variants[name] = {
+        constant = "RNNC_RNN_" .. name:upper(), gates = { "h" }, apart = {}, states = { "h" },
+        update = { { "h", { name, gate "h" } } },
+    }
+end
+
+cells.lstm = {
+    constant = "RNNC_LSTM", gates = { "i", "f", "g", "o" }, apart = {}, states = { "h", "c" },
+    update = {
+        { "c", { "add", { "mul", { "sigmoid", gate "f" }, { "state", "c" } },
+                        { "mul", { "sigmoid", gate "i" }, { "tanh", gate "g" } } } },
+        { "h", { "mul", { "sigmoid", gate "o" }, { "tanh", { "new", "c" } } } },
     },
+}
+
+local gru_n = { "tanh", { "add", { "input", "n" }, { "mul", { "sigmoid", gate "r" }, { "recurrent", "n" } } } }
+
+cells.gru = {
+    constant = "RNNC_GRU", gates = { "r", "z", "n" }, apart = { "n" }, states = { "h" },
+    update = { { "h", { "add", gru_n, { "mul", { "sigmoid", gate "z" }, { "sub", { "state", "h" }, gru_n } } } } },
 }
 
 -- cells.of(spec) -> the row for a validated spec.

@@ -2,8 +2,10 @@
 --
 -- The model: a register tile is bound by the slowest of its multiply-adds, its loads, and the latency
 -- of its accumulators' chains; a product's weights come through the cache level that holds them; a
--- vector activation costs its arithmetic or its division. Nothing overlaps but what is said so. It
+-- vector update costs its arithmetic or its divisions. Nothing overlaps but what is said so. It
 -- orders candidates; it does not promise times.
+local expressions = require "expressions"
+
 local cost = {}
 
 -- Bytes per cycle from L1, L2 and beyond (Intel's optimisation manual: two 64-byte loads from L1, 64
@@ -28,14 +30,21 @@ function cost.weights(target, bytes, working_set)
     return bytes / bandwidth(target, working_set)
 end
 
--- Cycles for one vector activation when others run beside it.
-function cost.activation(target)
-    return math.max(target.divide_cycles, 14 / target.fma_per_cycle)
+-- Cycles for the update of one vector of units when others run beside it.
+function cost.update(target, update)
+    local divisions, arithmetic = 0, 0
+    for _, pair in ipairs(update) do
+        expressions.walk(pair[2], function(name)
+            divisions = divisions + expressions.functions[name].divisions
+            arithmetic = arithmetic + expressions.functions[name].arithmetic
+        end)
+    end
+    return math.max(divisions * target.divide_cycles, arithmetic / target.fma_per_cycle)
 end
 
--- Cycles from the last sum of a step to the first product of the next: activation, store, load.
+-- Cycles from the last sum of a step to the first product of the next: update, store, load.
 function cost.handover(target)
-    return 14 * target.fma_latency
+    return 16 * target.fma_latency
 end
 
 -- Cycles to transpose that many floats by zipping registers.

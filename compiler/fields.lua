@@ -156,6 +156,22 @@ local fields = {
         },
     },
     {
+        name = "lengths", type = "boolean", default = false,
+        also = { "packed", "variable_length", "variable_lengths", "pack_padded" },
+        doc = {
+            "true: also NAME_forward_lengths, for a batch of sequences of different lengths",
+            "As PyTorch's packed sequences; time goes into the valid steps only.",
+        },
+    },
+    {
+        name = "deterministic", type = "boolean", default = false, also = { "reproducible", "bitwise" },
+        doc = {
+            "true: the same bits for a sequence whatever the batch and chunks of the call",
+            "One generated network gives that anyway; this also makes networks that were generated for",
+            "different batches agree. It costs speed at small batches.",
+        },
+    },
+    {
         name = "activation", type = "choice", default = "exact", choices = { "exact" },
         also = { "activations", "accuracy" },
         advice = function(given)

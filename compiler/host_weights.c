@@ -146,6 +146,9 @@ static rnnc_pack_step read_step(lua_State *L) {
         .gates = size_field(L, index, "gates"),
         .width = size_field(L, index, "width"),
         .stride = size_field(L, index, "stride"),
+        .repeat = size_field(L, index, "repeat"),
+        .tensor_step = size_field(L, index, "tensor_step"),
+        .dst_step = size_field(L, index, "dst_step"),
     };
 }
 

@@ -1,7 +1,10 @@
 -- kernels: the candidates for running a network, each with the same few fields:
---   name, doc
---   applies(net, target) -> true, or false and why not
---   plan(net, target) -> { kernel = name, cycles, block, ... }, its best tiles and what they cost
--- net: { I, H, L, D, G, steps, batch, kinds = { "first"[, "upper"] }, columns = { kind -> inputs } };
--- layer 0 is of the kind `first`, those above are of the kind `upper`
-return { require "kernels.units", require "kernels.batch" }
+--   name, label, doc
+--   applies(ir, target) -> true, or false and why not
+--   plan(net, target, deterministic) -> { cycles of a time step, block, ... }: the best tiles of a stack
+--   dense(net, target, rows) -> the tiles of a dense layer { inputs, units }
+-- net: { I, H, L, D, G, apart (gates with two sums), update, steps, batch, kinds = { "first"[, "upper"] },
+-- columns = { kind -> inputs } }; layer 0 is of the kind `first`, those above are of the kind `upper`.
+local batch = require "kernels.batch"
+
+return { require "kernels.units", batch(1), batch(2) }

@@ -2,83 +2,90 @@
 --
 -- The IR says what is computed and nothing of how:
 --
---   sizes      I, H, L, D, G (inputs, units, layers, directions, gates)
 --   steps, batch   an integer, or "any"
---   weights    the tensors in PyTorch's order: { name, rows, cols } (cols 0: a vector)
---   sequences  name -> { width, dims }; dims are the sequence's axes, slowest first
---   scans      one per layer and direction, in the order in which they depend on each other:
---              { layer, direction, backward, input, output = { sequence, column },
---                initial = { tensor, row }, final = { tensor, row }, body = { op, ... } }
+--   weights    the tensors in the order of the file: { name, rows, cols } (cols 0: a vector)
+--   stages     what a time step goes through, in order:
+--                { kind = "embedding", rows, width, weight }
+--                { kind = "stack", stack = index into `stacks` }
+--                { kind = "dense", inputs, units, activation, weight, bias, last_step }
+--   stacks     recurrent layers of one size: gates, apart, states (see cells.lua), sizes
+--                { I, H, L, D, G } (inputs, units, layers, directions, gates) and scans
+--   scans      of a stack, one per layer and direction, in the order in which they depend on each other:
+--                { layer, direction, backward, row = of the chain in h0 and hn (c0 and cn), body }
 --
 -- The ops of a body, for one time step t:
 --   { op = "product", of = "input" | "state", weight, columns }    gates += W v
---   { op = "bias", tensors }                                       gates += b
+--   { op = "bias", of = "input" | "state", tensor }                gates += b
 --   { op = "update", trees }                                       new states from the gates
+-- A gate that the cell keeps apart has two sums, one for each `of`; the others add both up.
 -- Weights are indices (from 1) into `weights`.
 local cells = require "cells"
 
 local lower = {}
 
-local function weight_list(spec, gates, directions)
-    local weights, index = {}, {}
-    local function add(name, rows, cols)
-        weights[#weights + 1] = { name = name, rows = rows, cols = cols }
-        index[name] = #weights
+local function scan_of(cell, layer, direction, row, bias, columns, units, add, suffix)
+    local gates = #cell.gates * units
+    local body = {
+        { op = "product", of = "input", columns = columns, weight = add("weight_ih" .. suffix, gates, columns) },
+        { op = "product", of = "state", columns = units, weight = add("weight_hh" .. suffix, gates, units) },
+    }
+    if bias then
+        body[3] = { op = "bias", of = "input", tensor = add("bias_ih" .. suffix, gates, 0) }
+        body[4] = { op = "bias", of = "state", tensor = add("bias_hh" .. suffix, gates, 0) }
     end
-    for layer = 0, spec.num_layers - 1 do
-        local columns = layer == 0 and spec.input_size or spec.hidden_size * directions
-        for direction = 0, directions - 1 do
-            local suffix = "_l" .. layer .. (direction == 1 and "_reverse" or "")
-            add("weight_ih" .. suffix, gates * spec.hidden_size, columns)
-            add("weight_hh" .. suffix, gates * spec.hidden_size, spec.hidden_size)
-            if spec.bias then
-                add("bias_ih" .. suffix, gates * spec.hidden_size, 0)
-                add("bias_hh" .. suffix, gates * spec.hidden_size, 0)
-            end
-        end
-    end
-    return weights, index
+    body[#body + 1] = { op = "update", trees = cell.update }
+    return { layer = layer, direction = direction, backward = direction == 1, row = row, body = body }
 end
 
--- lower.run(spec) -> ir
-function lower.run(spec)
-    local cell = cells.of(spec)
-    local D = spec.bidirectional and 2 or 1
-    local L, H = spec.num_layers, spec.hidden_size
-    local weights, index = weight_list(spec, #cell.gates, D)
-    local outer = spec.batch_first and { "batch", "time" } or { "time", "batch" }
-    local ir = {
-        name = spec.name, cell = cell.constant, gates = cell.gates, activations = cell.activations,
-        sizes = { I = spec.input_size, H = H, L = L, D = D, G = #cell.gates },
-        bias = spec.bias, batch_first = spec.batch_first, dropout = spec.dropout,
-        steps = spec.seq_len, batch = spec.batch,
-        weights = weights, sequences = { x = { width = spec.input_size, dims = outer } }, scans = {},
+local function stack_of(item, spec, add)
+    local cell = cells.of(item)
+    local D, L, H = item.bidirectional and 2 or 1, item.num_layers, item.hidden_size
+    local stack = {
+        cell = cell.constant, gates = cell.gates, apart = cell.apart, states = cell.states,
+        sizes = { I = item.input_size, H = H, L = L, D = D, G = #cell.gates },
+        bias = item.bias, dropout = item.dropout, steps = spec.seq_len, batch = spec.batch, scans = {},
     }
     for layer = 0, L - 1 do
-        local input = layer == 0 and "x" or "layer" .. layer - 1
-        local output = layer == L - 1 and "y" or "layer" .. layer
-        ir.sequences[output] = {
-            width = D * H, dims = output == "y" and outer or { "time", "batch" },
-        }
         for direction = 0, D - 1 do
             local suffix = "_l" .. layer .. (direction == 1 and "_reverse" or "")
-            local body = {
-                { op = "product", of = "input", weight = index["weight_ih" .. suffix],
-                  columns = ir.sequences[input].width },
-                { op = "product", of = "state", weight = index["weight_hh" .. suffix], columns = H },
-            }
-            if spec.bias then
-                body[#body + 1] = { op = "bias",
-                    tensors = { index["bias_ih" .. suffix], index["bias_hh" .. suffix] } }
-            end
-            body[#body + 1] = { op = "update", trees = cell.update }
-            ir.scans[#ir.scans + 1] = {
-                layer = layer, direction = direction, backward = direction == 1, input = input,
-                output = { sequence = output, column = direction * H },
-                initial = { tensor = "h0", row = layer * D + direction },
-                final = { tensor = "hn", row = layer * D + direction }, body = body,
-            }
+            stack.scans[#stack.scans + 1] = scan_of(cell, layer, direction, layer * D + direction, item.bias,
+                layer == 0 and item.input_size or D * H, H, add, suffix)
         end
+    end
+    return stack
+end
+
+-- What becomes of one layer of the spec: { stage }, and for recurrent ones an entry of ir.stacks.
+local lowering = {
+    rnn = function(ir, item, spec, add)
+        ir.stacks[#ir.stacks + 1] = stack_of(item, spec, add)
+        return { kind = "stack", stack = #ir.stacks }
+    end,
+    embedding = function(_, item, _, add)
+        return { kind = "embedding", rows = item.num_embeddings, width = item.dim,
+                 weight = add("weight", item.num_embeddings, item.dim) }
+    end,
+    dense = function(_, item, _, add)
+        return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,
+                 last_step = item.last_step, weight = add("weight", item.units, item.input_size),
+                 bias = item.bias and add("bias", item.units, 0) or nil }
+    end,
+}
+
+-- lower.run(spec) -> ir. A spec without `layers` is one recurrent layer.
+function lower.run(spec)
+    local ir = {
+        name = spec.name, batch_first = spec.batch_first, residual = spec.residual or false,
+        deterministic = spec.deterministic or false, lengths = spec.lengths or false,
+        steps = spec.seq_len, batch = spec.batch, weights = {}, stages = {}, stacks = {},
+    }
+    for i, item in ipairs(spec.layers or { spec }) do
+        local function add(name, rows, cols)
+            local full = (spec.layers and item.prefix or "") .. name
+            ir.weights[#ir.weights + 1] = { name = full, rows = rows, cols = cols }
+            return #ir.weights
+        end
+        ir.stages[i] = lowering[item.layer or "rnn"](ir, item, spec, add)
     end
     return ir
 end

@@ -1,6 +1,6 @@
 -- pipeline: the stages from a validated spec to the text of C, in order.
 --
---   spec -> lower -> fuse -> (for each target: choose -> hoist -> schedule -> layout) -> plan -> emit
+--   spec -> lower -> simplify -> fuse -> (for each target: choose -> hoist -> schedule -> layout) -> plan -> emit
 --
 -- Each stage is a function from data to data; what it returns is kept for `rnnc plan --dump=STAGE`.
 local lower = require "lower"
@@ -10,11 +10,11 @@ local targets = require "targets"
 
 local pipeline = {}
 
-local shared_passes = { "fuse" }
+local shared_passes = { "simplify", "fuse" }
 local target_passes = { "choose", "hoist", "schedule", "layout" }
 
 -- Names that `rnnc plan --dump` takes, in order.
-pipeline.stages = { "lower", "fuse", "choose", "hoist", "schedule", "layout", "plan" }
+pipeline.stages = { "lower", "simplify", "fuse", "choose", "hoist", "schedule", "layout", "plan" }
 
 local function copy(value)
     if type(value) ~= "table" then return value end
@@ -24,6 +24,16 @@ local function copy(value)
 end
 
 local function apply(name, ir, ...) return require("passes." .. name).run(copy(ir), ...) end
+
+-- The targets from the least to the most demanding, which is how code for several is laid out.
+local function in_order(names)
+    local wanted, list = {}, {}
+    for _, name in ipairs(names) do wanted[name] = true end
+    for _, name in ipairs(targets.order) do
+        if wanted[name] then list[#list + 1] = name end
+    end
+    return list
+end
 
 -- pipeline.run(spec, options) -> { plan, dumps, files, pack = { steps, packed_count, fingerprint } }
 -- options: weights_as ("c", "blob" or "none"), command (for the comment on top of the files).
@@ -37,7 +47,7 @@ function pipeline.run(spec, options)
         dumps[name] = ir
     end
     local variants, layouts, base = {}, {}, 0
-    for i, target in ipairs(spec.target) do
+    for i, target in ipairs(in_order(spec.target)) do
         local own = ir
         for _, name in ipairs(target_passes) do
             own = apply(name, own, targets[target], base)

@@ -2,153 +2,81 @@
 -- to know is stated here.
 --
 -- A plan has the network's facts and a list of variants, one per target. A variant has its products
--- (C functions made of register tiles) and its layers (C functions that run one chain over a chunk).
+-- (C functions made of register tiles), its stages and, for those that are recurrent, layers (C functions
+-- that run one chain over a chunk).
+local expressions = require "expressions"
+local products = require "products"
 local targets = require "targets"
-local tiles = require "kernels.tiles"
 
 local plan = {}
 
--- A product's identity: two layers that need the same function share it.
-local function key(value)
-    if type(value) ~= "table" then return tostring(value) end
-    local names, parts = {}, {}
-    for name in pairs(value) do names[#names + 1] = tostring(name) end
-    table.sort(names)
-    for _, name in ipairs(names) do
-        local field = value[name]
-        if field == nil then field = value[math.tointeger(name)] end
-        parts[#parts + 1] = name .. "=" .. key(field)
+-- The functions that the updates call, the helpers behind them, and the vector operations that these
+-- and the kernel need beyond load, store, splat and fma.
+local function used(ir, list)
+    local functions, helpers = {}, {}
+    local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
+                   power_of_two = false, zip = ir.kernel == "batch" }
+    for name in pairs(expressions.functions) do functions[name] = false end
+    for _, name in ipairs { "exp", "expm1" } do helpers[name] = false end
+    for _, product in ipairs(list) do
+        for _, pair in ipairs(product.update) do
+            expressions.walk(pair[2], function(name)
+                functions[name] = true
+                for _, helper in ipairs(expressions.functions[name].helpers) do helpers[helper] = true end
+                for _, operation in ipairs(expressions.functions[name].needs) do uses[operation] = true end
+            end)
+        end
+        uses.add = uses.add or (product.split or 1) > 1
     end
-    return "{" .. table.concat(parts, ",") .. "}"
+    return functions, helpers, uses
 end
 
-local function shared(list, seen, item, name)
-    local id = key(item)
-    if not seen[id] then
-        item.fn = name
-        list[#list + 1] = item
-        seen[id] = item
-    end
-    return seen[id]
-end
-
--- How many multiply-add instructions a product's tile does in its loop, for the plan's reader.
-local function unroll(split, columns) return math.min(math.max(split, 2), columns) end
-
-local function term(name, pieces, split)
-    local list = {}
-    for i, piece in ipairs(pieces) do
-        local step = piece.count < split and 1 or unroll(split, piece.count)
-        list[i] = { offset = piece.offset, count = piece.count, unroll = step,
-                    main = piece.count // step * step }
-    end
-    return { name = name, pieces = list }
-end
-
-local function panels(s, lanes, width)
-    local vectors = tiles.ceil(s.H, lanes)
-    local list = {}
-    if vectors >= width then list[1] = { vectors = width, count = vectors // width, first = 0 } end
-    if vectors % width > 0 then
-        list[#list + 1] = { vectors = vectors % width, count = 1, first = vectors // width * width }
+-- The stages as the templates want them: names of functions, and offsets from the start of the weights.
+local function stages_of(ir, suffix)
+    local list, outputs = {}, 0
+    for i, stage in ipairs(ir.stages) do
+        local out = { kind = stage.kind, base = stage.base, output = stage.output, first_output = outputs,
+                      input = i > 1 and ir.stages[i - 1].output or false, last = i == #ir.stages, number = i }
+        if stage.kind == "stack" then
+            local stack = ir.stacks[stage.stack]
+            out.sizes, out.states, out.stack = stack.sizes, stack.states, stage.stack
+            out.layers, out.state_offset, out.state_count = stage.layers, stage.state_offset, stage.state_count
+            out.unit_stride = stage.output.row // stack.sizes.D
+            out.gates_stride = stack.sizes.G * out.unit_stride
+            out.chain_first = stage.chains.first.count
+            out.chain_upper = stage.chains.upper and stage.chains.upper.count or 0
+            for _, layer in ipairs(out.layers) do
+                layer.fn = string.format("layer_%s%s%s", layer.kind,
+                    #ir.stacks > 1 and "_of_" .. stage.stack or "", suffix)
+            end
+            outputs = outputs + stack.sizes.L
+        elseif stage.kind == "dense" then
+            out.product, out.parts, out.last_step, out.units = stage.product, stage.parts, stage.last_step or false, stage.units
+            outputs = outputs + 1
+        else
+            out.width = stage.width
+            outputs = outputs + 1
+        end
+        list[i] = out
     end
     return list
-end
-
-local function units_products(ir, target, suffix)
-    local s, choice, space = ir.sizes, ir.choice, ir.layout.workspace
-    local list, seen, layers = {}, {}, {}
-    local padded = space.unit_stride
-    local exact = ir.batch ~= "any" and ir.batch <= choice.block
-    local step_rows = exact and tiles.exact(ir.batch, choice.step.rows) or tiles.any(choice.step.rows)
-    local start = ir.bias and "bias" or "zero"
-    local function input_pieces(kind)
-        if kind == "first" then return { { offset = 0, count = s.I } } end
-        local pieces = {}
-        for d = 0, s.D - 1 do pieces[d + 1] = { offset = d * padded, count = s.H } end
-        return pieces
-    end
-    for _, kind in ipairs(s.L > 1 and { "first", "upper" } or { "first" }) do
-        local columns = kind == "first" and s.I or s.D * s.H
-        local parts, split = ir.layout.chains[kind], choice.step.split
-        local layer = { kind = kind, parts = parts, hoisted = ir.hoisted[kind] }
-        local recurrent = term("h", { { offset = 0, count = s.H } }, split)
-        local step = {
-            role = "step", gates = s.G, split = split, width = choice.step.vectors, unit_stride = padded,
-            panels = panels(s, target.lanes, choice.step.vectors), rows = step_rows, exact = exact,
-            finish = "update",
-        }
-        if layer.hoisted then
-            local tile = choice.inputs[kind]
-            layer.input = shared(list, seen, {
-                role = "input", gates = s.G, split = tile.split, width = tile.vectors, unit_stride = padded,
-                panels = panels(s, target.lanes, tile.vectors), rows = tiles.any(tile.rows), exact = false,
-                finish = "store", start = start, terms = { term("x", input_pieces(kind), tile.split) },
-            }, "input_" .. columns .. suffix)
-            step.start, step.terms = "gates", { recurrent }
-        else
-            step.start, step.terms = start, { term("x", input_pieces(kind), split), recurrent }
-        end
-        layer.step = shared(list, seen, step, (layer.hoisted and "step" or "step_" .. columns) .. suffix)
-        layer.fn = "layer_" .. kind .. suffix
-        layers[#layers + 1] = layer
-    end
-    return list, layers
-end
-
-local function batch_products(ir, suffix)
-    local s, choice = ir.sizes, ir.choice
-    local list, seen, layers = {}, {}, {}
-    for _, kind in ipairs(s.L > 1 and { "first", "upper" } or { "first" }) do
-        local columns = kind == "first" and s.I or s.D * s.H
-        local step = shared(list, seen, {
-            role = "step", gates = s.G, height = choice.rows, vectors = choice.vectors, block = choice.block,
-            start = ir.bias and "bias" or "zero",
-            rows = tiles.exact(s.H, choice.rows),
-            terms = { { name = "x", count = columns }, { name = "h", count = s.H } },
-        }, "step_" .. columns .. suffix)
-        layers[#layers + 1] = { kind = kind, parts = ir.layout.chains[kind], step = step, columns = columns,
-                                fn = "layer_" .. kind .. suffix }
-    end
-    return list, layers
-end
-
--- The vector operations that each activation is made of, beyond load, store, splat and fma.
-local operations_of = { tanh = { "add", "sub", "mul", "div", "at_least", "at_most", "power_of_two" }, relu = { "at_least" } }
-
-local function operations(ir)
-    local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
-                   power_of_two = false, zip = false }
-    for _, name in ipairs(ir.activations) do
-        for _, operation in ipairs(operations_of[name]) do uses[operation] = true end
-    end
-    if ir.choice.kernel == "batch" then
-        uses.zip = true
-    else
-        uses.add = uses.add or ir.choice.step.split > 1
-        for _, tile in pairs(ir.choice.inputs) do uses.add = uses.add or tile.split > 1 end
-    end
-    return uses
 end
 
 -- plan.variant(ir, name) -> what is emitted for one target, from the IR after all passes.
 function plan.variant(ir, name)
     local target, suffix = targets[name], "_" .. name
-    local products, layers
-    if ir.choice.kernel == "units" then
-        products, layers = units_products(ir, target, suffix)
-    else
-        products, layers = batch_products(ir, suffix)
-    end
+    local list = products.list()
+    products.of(ir, target, list, suffix)
+    list.add = nil
+    local functions, helpers, uses = used(ir, list)
     return {
         target = name, needs = target.needs, lanes = target.lanes, vec = target.vector, isa = target.isa,
-        prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix, inline = "INLINE" .. suffix:upper(),
-        attribute = "KERNEL" .. suffix:upper(), fma_per_cycle = target.fma_per_cycle, kernel = ir.choice.kernel, block = ir.choice.block,
-        chunk = ir.chunk, considered = ir.choice.considered, cycles = math.ceil(ir.choice.cycles),
-        products = products, layers = layers, schedule = ir.schedule, workspace = ir.layout.workspace,
-        base = ir.layout.base, chain_first = ir.layout.chains.first.count,
-        chain_upper = ir.layout.chains.upper and ir.layout.chains.upper.count or 0,
-        hoisted = ir.hoisted.first or ir.hoisted.upper or false, uses = operations(ir),
+        prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix,
+        inline = "INLINE" .. suffix:upper(), attribute = "KERNEL" .. suffix:upper(),
+        fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, label = ir.label, block = ir.block,
+        chunk = ir.chunk, considered = ir.considered, cycles = ir.cycles, products = list,
+        stages = stages_of(ir, suffix), schedule = ir.schedule, workspace = ir.layout.workspace,
+        functions = functions, helpers = helpers, uses = uses,
     }
 end
 
@@ -159,29 +87,89 @@ local function fingerprint(text)
     return hash
 end
 
--- plan.assemble(spec, ir, variants, layouts, options) -> plan. `ir` is the one that all targets share.
+-- What stays the same on all targets, a row per stage, for the header and the reader of the plan.
+local function layers_of(ir)
+    local list, width = {}, nil
+    local before = { h = 0, c = 0 }
+    for i, stage in ipairs(ir.stages) do
+        local layer = { kind = stage.kind }
+        if stage.kind == "stack" then
+            local stack = ir.stacks[stage.stack]
+            layer.cell, layer.sizes, layer.bias, layer.states = stack.cell, stack.sizes, stack.bias, stack.states
+            layer.dropout = stack.dropout
+            -- Floats of one sequence's states of the stacks before this one, for each state.
+            layer.before = {}
+            for _, state in ipairs(stack.states) do
+                layer.before[state] = before[state] or 0
+                before[state] = (before[state] or 0) + stack.sizes.L * stack.sizes.D * stack.sizes.H
+            end
+            width = stack.sizes.D * stack.sizes.H
+        elseif stage.kind == "dense" then
+            layer.inputs, layer.outputs, layer.activation = stage.inputs, stage.units, stage.activation
+            layer.bias, layer.last_step = stage.bias ~= nil, stage.last_step or false
+            width = stage.units
+        else
+            layer.inputs, layer.outputs = stage.rows, stage.width
+            width = stage.width
+        end
+        list[i] = layer
+    end
+    return list, width, before
+end
+
+local function operations(ir)
+    local macs = 0
+    for _, stage in ipairs(ir.stages) do
+        if stage.kind == "stack" then
+            local s = ir.stacks[stage.stack].sizes
+            for layer = 0, s.L - 1 do
+                macs = macs + s.D * s.G * s.H * ((layer == 0 and s.I or s.D * s.H) + s.H)
+            end
+        elseif stage.kind == "dense" and not stage.last_step then
+            macs = macs + stage.inputs * stage.units
+        end
+    end
+    return macs
+end
+
+-- The longest workspace over all targets, in floats, and in bytes with room to align it.
+local function workspace_of(layouts)
+    local space = { fixed = 0, per_chunk_step = 0, per_step = 0, chunk = 1 }
+    for _, layout in ipairs(layouts) do
+        for _, name in ipairs { "fixed", "per_chunk_step", "per_step" } do
+            space[name] = math.max(space[name], layout.workspace[name])
+        end
+        space.chunk = math.max(space.chunk, layout.chunk)
+    end
+    return space
+end
+
+-- plan.assemble(ir, variants, layouts, options) -> plan. `ir` is the one that all targets share.
 function plan.assemble(ir, variants, layouts, options)
-    local s, pack, packed_count = ir.sizes, {}, 0
-    local fixed, per_step = 0, 0
+    local pack, packed_count = {}, 0
     for _, layout in ipairs(layouts) do
         for _, step in ipairs(layout.pack) do pack[#pack + 1] = step end
         packed_count = packed_count + layout.count
-        fixed = math.max(fixed, layout.workspace.fixed)
-        per_step = math.max(per_step, layout.workspace.per_step)
     end
-    local macs = 0
-    for layer = 0, s.L - 1 do
-        macs = macs + s.D * s.G * s.H * ((layer == 0 and s.I or s.D * s.H) + s.H)
+    local layers, output, state_counts = layers_of(ir)
+    local states, tokens, last_step = {}, ir.stages[1].kind == "embedding", false
+    for _, name in ipairs { "h", "c" } do
+        if state_counts[name] > 0 then states[#states + 1] = name end
     end
+    for _, stage in ipairs(ir.stages) do last_step = last_step or stage.last_step or false end
+    local space = workspace_of(layouts)
+    local floats = space.per_step == 0 and space.fixed + space.chunk * space.per_chunk_step
     return {
-        name = ir.name, upper = ir.name:upper(), cell = ir.cell, gates = ir.gates, update = ir.scans[1].body[1].epilogue,
-        activations = ir.activations, sizes = s, bias = ir.bias, batch_first = ir.batch_first,
-        dropout = ir.dropout, steps = ir.steps, batch = ir.batch, weights = ir.weights,
+        name = ir.name, upper = ir.name:upper(), layers = layers, states = states, state_counts = state_counts,
+        tokens = tokens, vocabulary = tokens and ir.stages[1].rows or 0,
+        input = tokens and 1 or layouts[1].input_width, output = output,
+        batch_first = ir.batch_first, residual = ir.residual, last_step = last_step, lengths = ir.lengths,
+        softmax = layers[#layers].activation or "none",
+        steps = ir.steps, batch = ir.batch, weights = ir.weights,
         weights_as = options.weights_as, built_in = options.weights_as == "c", command = options.command,
         variants = variants, pack = pack, packed_count = packed_count,
-        fingerprint = fingerprint(key(pack) .. packed_count),
-        workspace = { fixed = fixed, per_step = per_step }, macs_per_step = macs,
-        workspace_constant = per_step == 0, workspace_bytes = fixed * 4 + 64,
+        fingerprint = fingerprint(products.key(pack) .. packed_count),
+        workspace = space, workspace_bytes = floats and floats * 4 + 64, macs_per_step = operations(ir),
     }
 end
 

@@ -44,15 +44,14 @@ local function product_line(p)
 end
 
 local function variant_lines(add, plan, v)
-    local s = plan.sizes
     add("")
     add("target %s: %d floats in a vector", v.target, v.lanes)
     for _, c in ipairs(v.considered) do
         if c.why_not then
-            add("  kernel %-8s not possible: %s", c.kernel, c.why_not)
+            add("  kernel %-10s not possible: %s", c.kernel, c.why_not)
         else
-            add("  kernel %-8s %8d cycles a step by the cost model%s", c.kernel, c.cycles,
-                c.kernel == v.kernel and "   <- chosen" or "")
+            add("  kernel %-10s %8d cycles a step by the cost model%s", c.kernel, c.cycles,
+                c.kernel == v.label and "   <- chosen" or "")
         end
     end
     for _, product in ipairs(v.products) do add("  %s", product_line(product)) end
@@ -60,29 +59,55 @@ local function variant_lines(add, plan, v)
     local peak = 2 * v.lanes * v.fma_per_cycle
     local flops = 2 * plan.macs_per_step * (plan.batch == "any" and 1 or plan.batch)
     add("  speed of light: %.0f cycles a step at %d FLOPs a cycle", flops / peak, peak)
-    add("  %d weights per chain in layer 0%s", v.chain_first,
-        s.L > 1 and string.format(", %d above", v.chain_upper) or "")
+end
+
+local function layer_line(layer)
+    if layer.kind == "embedding" then
+        return string.format("embedding of %d tokens in %d values", layer.inputs, layer.outputs)
+    end
+    if layer.kind == "dense" then
+        return string.format("dense %d -> %d, %s%s", layer.inputs, layer.outputs, layer.activation,
+            layer.last_step and ", last step only" or "")
+    end
+    local s = layer.sizes
+    return string.format("%s, input %d, hidden %d, %d layer(s), %d direction(s)%s", layer.cell:gsub("RNNC_", ""):lower(),
+        s.I, s.H, s.L, s.D, layer.bias and "" or ", no bias")
+end
+
+-- The lines about shapes: x, y and the states.
+local function shape_lines(add, plan)
+    local steps = plan.steps == "any" and "T" or tostring(plan.steps)
+    local batch = plan.batch == "any" and "B" or tostring(plan.batch)
+    local outer = plan.batch_first and batch .. ", " .. steps or steps .. ", " .. batch
+    add("  %s -> y (%s, %d)", plan.tokens and string.format("tokens (%s)", outer)
+        or string.format("x (%s, %d)", outer, plan.input), plan.last_step and batch or outer, plan.output)
+    for _, layer in ipairs(plan.layers) do
+        if layer.kind == "stack" then
+            local s, names = layer.sizes, {}
+            for i, state in ipairs(layer.states) do names[i] = state .. "0, " .. state .. "n" end
+            add("  %s (%d, %s, %d)", table.concat(names, ", "), s.L * s.D, batch, s.H)
+            if layer.dropout > 0 then
+                add("  dropout %g: no effect, as in PyTorch's eval mode", layer.dropout)
+            end
+        end
+    end
 end
 
 -- report.plan(result) -> what `rnnc plan` prints.
 function report.plan(result)
     local plan, lines = result.plan, {}
     local function add(text, ...) lines[#lines + 1] = select("#", ...) > 0 and text:format(...) or text end
-    local s = plan.sizes
-    add("%s: %s, input %d, hidden %d, %d layer(s), %d direction(s)%s", plan.name,
-        plan.cell:gsub("RNNC_", ""):lower(), s.I, s.H, s.L, s.D, plan.bias and "" or ", no bias")
-    local steps = plan.steps == "any" and "T" or tostring(plan.steps)
-    local batch = plan.batch == "any" and "B" or tostring(plan.batch)
-    local outer = plan.batch_first and batch .. ", " .. steps or steps .. ", " .. batch
-    add("  x (%s, %d) -> y (%s, %d); h0, hn (%d, %s, %d)", outer, s.I, outer, s.D * s.H, s.L * s.D, batch, s.H)
-    if plan.dropout > 0 then
-        add("  dropout %g: no effect, as in PyTorch's eval mode", plan.dropout)
-    end
+    local names = {}
+    for i, layer in ipairs(plan.layers) do names[i] = layer_line(layer) end
+    add("%s: %s%s", plan.name, table.concat(names, "; "), plan.residual and "; plus the input" or "")
+    shape_lines(add, plan)
     local size = 0
     for _, file in ipairs(result.files) do size = size + #file.text end
     add("  a step of one sequence: %d multiply-adds, %d FLOPs", plan.macs_per_step, 2 * plan.macs_per_step)
-    add("  packed weights %s, workspace %s%s, generated C %s", bytes(plan.packed_count * 4), bytes(plan.workspace_bytes),
-        plan.workspace.per_step > 0 and " and " .. bytes(plan.workspace.per_step * 4) .. " a step" or "", bytes(size))
+    local space = plan.workspace
+    add("  packed weights %s, workspace at most %s%s, generated C %s", bytes(plan.packed_count * 4),
+        bytes((space.fixed + space.chunk * space.per_chunk_step) * 4 + 64),
+        space.per_step > 0 and " and " .. bytes(space.per_step * 4) .. " a step" or "", bytes(size))
     for _, v in ipairs(plan.variants) do variant_lines(add, plan, v) end
     return table.concat(lines, "\n")
 end

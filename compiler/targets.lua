@@ -2,6 +2,7 @@
 --
 -- lanes        floats in a vector of the kernels
 -- registers    vector registers; a register tile with its operands has to fit in
+-- most_sums    sums in a register tile; more are slow to compile, or gain nothing
 -- fma_latency, fma_per_cycle, loads_per_cycle
 --              of a recent core of that kind (Intel's and AMD's optimisation manuals, uops.info);
 --              the cost model of the kernels counts with them
@@ -18,21 +19,21 @@ targets.order = { "portable", "avx2", "avx512" }
 
 targets.portable = {
     doc = "any C11 compiler; plain loops over four floats, no vector extensions",
-    lanes = 4, registers = 16, fma_latency = 8, fma_per_cycle = 1, loads_per_cycle = 2,
+    lanes = 4, registers = 16, most_sums = 8, fma_latency = 8, fma_per_cycle = 1, loads_per_cycle = 2,
     divide_cycles = 5, l1 = 32768, l2 = 262144,
     needs = {}, isa = "", vector = "f32x4", prelude = "vector_portable.c",
 }
 
 targets.avx2 = {
     doc = "x86-64 with AVX2 and FMA (Intel since 2013, AMD since 2015)",
-    lanes = 8, registers = 16, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
+    lanes = 8, registers = 16, most_sums = 15, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
     divide_cycles = 5, l1 = 32768, l2 = 524288,
     needs = { "avx2", "fma" }, isa = "avx2,fma", vector = "f32x8", prelude = "vector_x86.c", intrinsic = "_mm256",
 }
 
 targets.avx512 = {
     doc = "x86-64 with AVX-512 F, DQ, BW and VL (Intel servers since 2017, AMD since 2022)",
-    lanes = 16, registers = 32, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
+    lanes = 16, registers = 32, most_sums = 28, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
     divide_cycles = 10, l1 = 32768, l2 = 1048576,
     needs = { "avx512" }, isa = "avx512f,avx512dq,avx512bw,avx512vl,fma", vector = "f32x16",
     prelude = "vector_x86.c", intrinsic = "_mm512",

@@ -63,9 +63,33 @@ typedef struct rnnc_config {
 
 /* One weight tensor by its name in a PyTorch state_dict: (rows, cols), or (rows) if cols is 0. */
 typedef struct rnnc_weight {
-    char name[56]; /* weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..._reverse */
+    char name[120]; /* weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..._reverse */
     size_t rows, cols;
 } rnnc_weight;
+
+/* What a layer of a whole model does to each time step:
+ *   RECURRENT  as `recurrent` says; torch.nn.RNN, LSTM or GRU
+ *   EMBEDDING  row `token` of a table (inputs, outputs); torch.nn.Embedding. Only the first layer.
+ *   DENSE      activation(W x + b), W (outputs, inputs); torch.nn.Linear. With last_step it runs once, on
+ *              the last step of a sequence, and is the last layer. */
+typedef enum rnnc_layer_kind { RNNC_RECURRENT = 0, RNNC_EMBEDDING, RNNC_DENSE } rnnc_layer_kind;
+
+typedef enum rnnc_activation {
+    RNNC_IDENTITY = 0,
+    RNNC_TANH,
+    RNNC_RELU,
+    RNNC_SIGMOID,
+    RNNC_SOFTMAX,
+    RNNC_LOG_SOFTMAX
+} rnnc_activation;
+
+typedef struct rnnc_layer {
+    rnnc_layer_kind kind;
+    rnnc_config recurrent;     /* RECURRENT only; its batch_first is the network's */
+    size_t inputs, outputs;    /* EMBEDDING and DENSE only */
+    rnnc_activation activation;
+    int bias, last_step;       /* DENSE only */
+} rnnc_layer;
 
 /* Everything of one forward call. Layouts, as PyTorch's:
  *   x        (T, B, I), or (B, T, I) with batch_first
@@ -73,10 +97,16 @@ typedef struct rnnc_weight {
  *   h0, hn   (L*D, B, H) whatever batch_first says; row layer*D + direction
  *   c0, cn   as h0 and hn (lstm only, NULL otherwise)
  * h0 and c0 may be NULL: zero. hn and cn may be NULL: not wanted. hn may be h0, and cn c0. No
- * other pair of buffers may overlap. Only y, hn, cn and the workspace are written. */
+ * other pair of buffers may overlap. Only y, hn, cn and the workspace are written.
+ *
+ * A model of several layers reads `tokens` (T, B) instead of x if its first layer is an embedding, has
+ * the outputs of its last layer in y, (B, outputs) with last_step, and in h0 the states of its
+ * recurrent layers one after the other; so hn, and c0 and cn of those that are lstm. */
 typedef struct rnnc_call {
     const float *weights; /* packed; ignored by a model that has its weights built in */
     size_t seq_len, batch;
+    const int32_t *tokens;
+    const size_t *lengths; /* (B), each 1 .. T; NULL: all T. Only for models with `lengths`. */
     const float *x, *h0, *c0;
     float *y, *hn, *cn;
     void *workspace; /* workspace_size(seq_len, batch) bytes, any alignment */
@@ -91,7 +121,9 @@ typedef struct rnnc_call {
  *       = 0                                                         otherwise
  *
  * for p = 0 .. ceil(units/width) - 1. A step for biases has cols 1 and may add a second tensor of
- * the same shape (`plus`, or RNNC_NONE). */
+ * the same shape (`plus`, or RNNC_NONE); one with cols 1, first_gate 0 and gates 1 may take all
+ * values of a matrix as they lie. A step stands for `repeat` of them (0: one), each with `tensor`
+ * and `plus` more by tensor_step and `dst` more by dst_step than the one before. */
 #define RNNC_NONE UINT32_MAX
 typedef struct rnnc_pack_step {
     uint32_t tensor, plus;
@@ -99,15 +131,21 @@ typedef struct rnnc_pack_step {
     size_t units, cols;       /* rows of one gate; columns */
     size_t first_gate, gates; /* the gates that this step takes */
     size_t width, stride;     /* units in a panel; floats stored for them, >= width */
+    size_t repeat, tensor_step, dst_step;
 } rnnc_pack_step;
 
 /* A generated network. Every NAME.c defines one, `NAME_model`; all of it is constant. */
 typedef struct rnnc_model {
     uint32_t abi; /* RNNC_ABI of the generator */
     const char *name, *target;
-    rnnc_config config;
+    rnnc_config config;        /* of the first recurrent layer */
+    size_t layer_count;        /* 1: config says it all */
+    const rnnc_layer *layer;
+    size_t input, output;      /* values of x and of y for a step; of an embedding 1, the token */
+    int batch_first, residual; /* residual: y += x */
+    int lengths;               /* 1: call->lengths is honoured */
     size_t seq_len, batch; /* 0: any */
-    size_t weight_count;   /* L*D*(bias ? 4 : 2) */
+    size_t weight_count;   /* of one recurrent layer L*D*(bias ? 4 : 2) */
     const rnnc_weight *weight;
     size_t packed_count; /* floats */
     size_t pack_count;

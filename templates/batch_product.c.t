@@ -1,16 +1,25 @@
 @ -- A step of the batch kernel: register tiles of some units by some vectors of sequences.
-@ -- p: the product; vec, lanes, inline, attribute: the target's; update_text(sum): C text of the new state.
-@ assert(p.role == "step" and p.gates == 1)
-@ local function sum(r, v) return format("c%d_%d", r, v) end
-@ local bias = p.start == "bias"
+@ -- p: the product; vec, lanes, inline, attribute: the target's; update(names): C of the new states
+@ assert(p.role == "step")
+@ local function sum(r, q, v) return format("%s%d_%d", p.sums[q + 1].name, r, v) end
+@ local list = {}
+@ for i, t in ipairs(p.terms) do list[i] = format("const float *w_%s, const float *%s", t.name, t.name) end
+@ for _, name in ipairs(p.starts) do list[#list + 1] = "const float *" .. name end
+@ for _, name in ipairs(p.own) do list[#list + 1] = "const float *own_" .. name end
+@ for _, name in ipairs(p.carried) do list[#list + 1] = "float *" .. name end
+@ list[#list + 1] = "float *RESTRICT out"
+@ local parameters = concat(list, ", ")
+@ local stride = p.gates * p.height
 @ for _, tile in ipairs(p.rows) do
 
 /* @{tile.rows} unit(s) by @{p.vectors} vector(s) of sequences. */
-@{inline} void @{p.fn}_@{tile.rows}x@{p.vectors}(const float *w_x, const float *x, const float *w_h, const float *h, @{bias and "const float *bias, " or ""}float *RESTRICT out)
+@{inline} void @{p.fn}_@{tile.rows}x@{p.vectors}(@{parameters})
 {
 @ for r = 0, tile.rows - 1 do
+@ for _, q in ipairs(p.sums) do
 @ for v = 0, p.vectors - 1 do
-    @{vec} @{sum(r, v)} = @{v > 0 and sum(r, 0) or format("%s_splat(%s)", vec, bias and format("bias[%d]", r) or "0.0f")};
+    @{vec} @{sum(r, q.index, v)} = @{v > 0 and sum(r, q.index, 0) or format("%s_splat(%s)", vec, q.start == "zero" and "0.0f" or format("%s[%d]", q.start, q.offset + r))};
+@ end
 @ end
 @ end
 @ for _, t in ipairs(p.terms) do
@@ -19,29 +28,49 @@
         const @{vec} a@{v} = @{vec}_load(@{t.name} + @{v * lanes});
 @ end
 @ for r = 0, tile.rows - 1 do
-        const @{vec} w@{r} = @{vec}_splat(w_@{t.name}[@{r}]);
+@ for _, q in ipairs(p.sums) do
+@ if q.terms[t.name] then
+        const @{vec} w@{r}@{q.name} = @{vec}_splat(w_@{t.name}[@{q.gate * p.height + r}]);
 @ for v = 0, p.vectors - 1 do
-        @{sum(r, v)} = @{vec}_fma(w@{r}, a@{v}, @{sum(r, v)});
+        @{sum(r, q.index, v)} = @{vec}_fma(w@{r}@{q.name}, a@{v}, @{sum(r, q.index, v)});
+@ end
+@ end
 @ end
 @ end
         @{t.name} += @{p.block};
-        w_@{t.name} += @{p.height};
+        w_@{t.name} += @{stride};
     }
 @ end
 @ for r = 0, tile.rows - 1 do
 @ for v = 0, p.vectors - 1 do
-    @{vec}_store(out + @{r * p.block + v * lanes}, @{update_text(function() return sum(r, v) end)});
+@ local fetch = format("%s_load(%%s + %d)", vec, r * p.block + v * lanes)
+@ local lines = update {
+@     suffix = format("%d_%d", r, v),
+@     sum = function(index) return sum(r, index, v) end,
+@     gates = function() assert(false, "the batch kernel has no gates buffer") end,
+@     state = function(name) return format(fetch, name == "h" and "own_h" or name) end,
+@     store = function(name) return format("%s + %d", name == "h" and "out" or name, r * p.block + v * lanes) end,
+@ }
+@ for _, line in ipairs(lines) do
+    @{line}
+@ end
 @ end
 @ end
 }
 @ end
 
-/* The new state (units, @{p.block}) from x (@{p.terms[1].count}, @{p.block}) and the old state. */
-@{attribute} void @{p.fn}(const float *w_x, const float *x, const float *w_h, const float *h, @{bias and "const float *bias, " or ""}float *RESTRICT out)
+/* @{#p.terms == 1 and "A dense layer" or "The new state"} (units, @{p.block}) from x (@{p.terms[1].count}, @{p.block})@{#p.terms == 1 and "" or " and the old state"}. */
+@{attribute} void @{p.fn}(@{parameters})
 {
 @ local from = 0
 @ local function call(indent, rows, u)
-@{indent}@{p.fn}_@{rows}x@{p.vectors}(w_x + @{u} * @{p.terms[1].count}, x, w_h + @{u} * @{p.terms[2].count}, h, @{bias and format("bias + %s, ", u) or ""}out + @{u} * @{p.block});
+@ local words = {}
+@ for i, t in ipairs(p.terms) do words[i] = format("w_%s + %s * %d, %s", t.name, u, p.gates * t.count, t.name) end
+@ for _, name in ipairs(p.starts) do words[#words + 1] = name .. " + " .. u end
+@ for _, name in ipairs(p.own) do words[#words + 1] = format("own_%s + %s * %d", name, u, p.block) end
+@ for _, name in ipairs(p.carried) do words[#words + 1] = format("%s + %s * %d", name, u, p.block) end
+@ words[#words + 1] = format("out + %s * %d", u, p.block)
+@{indent}@{p.fn}_@{rows}x@{p.vectors}(@{concat(words, ", ")});
 @ end
 @ for _, tile in ipairs(p.rows) do
 @ if tile.count > 1 then

@@ -1,6 +1,7 @@
 @ -- NAME.h: what a program sees of the network.
 @ -- p: the plan; parameters: those of NAME_forward; head: the opening comment
-@ local s = p.sizes
+@ local streams = true
+@ for _, v in ipairs(p.variants) do streams = streams and v.schedule.outer == "chunks" end
 @{head}
 #ifndef @{p.upper}_H
 #define @{p.upper}_H
@@ -11,19 +12,29 @@
 extern "C" {
 #endif
 
-#define @{p.upper}_INPUT_SIZE @{s.I}
+@ if p.tokens then
+#define @{p.upper}_VOCABULARY @{p.vocabulary} /* tokens are 0 .. this - 1 */
+@ else
+#define @{p.upper}_INPUT_SIZE @{p.input}
+@ end
+@ if #p.layers == 1 and p.layers[1].kind == "stack" then
+@ local s = p.layers[1].sizes
 #define @{p.upper}_HIDDEN_SIZE @{s.H}
 #define @{p.upper}_NUM_LAYERS @{s.L}
 #define @{p.upper}_NUM_DIRECTIONS @{s.D}
-#define @{p.upper}_OUTPUT_SIZE @{s.D * s.H} /* values of y for one step of one sequence */
+@ end
+#define @{p.upper}_OUTPUT_SIZE @{p.output} /* values of y for one @{p.last_step and "sequence" or "step of one sequence"} */
+@ for _, state in ipairs(p.states) do
+#define @{p.upper}_@{upper(state)}_SIZE @{p.state_counts[state]} /* floats of @{state}0 and @{state}n for one sequence */
+@ end
 @ if p.steps ~= "any" then
 #define @{p.upper}_SEQ_LEN @{p.steps}
 @ end
 @ if p.batch ~= "any" then
 #define @{p.upper}_BATCH @{p.batch}
 @ end
-@ if p.workspace_constant then
-#define @{p.upper}_WORKSPACE_SIZE @{p.workspace_bytes} /* bytes, for every seq_len and batch that it accepts */
+@ if p.workspace_bytes then
+#define @{p.upper}_WORKSPACE_SIZE @{p.workspace_bytes} /* bytes that are enough for every call */
 @ end
 @ if not p.built_in then
 #define @{p.upper}_WEIGHTS_COUNT @{p.packed_count} /* floats of packed weights */
@@ -37,15 +48,51 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch);
 @ if not p.built_in then
  *   weights    packed weights, @{p.packed_count} floats@{p.weights_as == "blob" and format(" (rnnc_model_blob finds them in %s.weights)", p.name) or format(" (filled by %s_pack or rnnc_model_load)", p.name)}
 @ end
- *   x          (@{x_shape}) of @{s.I} values each
- *   h0         (@{s.L * s.D}, @{batch_text}, @{s.H}): the state at the start, row layer*@{s.D} + direction; NULL: zero
- *   y          (@{x_shape}) of @{s.D * s.H} values each@{s.D == 2 and ": forward half, then reverse half" or ""}
- *   hn         (@{s.L * s.D}, @{batch_text}, @{s.H}): the state at the end; may be h0; NULL: not wanted
+@ if p.tokens then
+ *   tokens     (@{x_shape}), each 0 .. @{p.vocabulary - 1}
+@ else
+ *   x          (@{x_shape}, @{p.input})
+@ end
+@ for _, state in ipairs(p.states) do
+ *   @{state}0         @{state_shape(state)}: the state at the start,
+ *              row layer*directions + direction; NULL: zero
+@ end
+ *   y          (@{y_shape}, @{p.output})
+@ for _, state in ipairs(p.states) do
+ *   @{state}n         as @{state}0: the state at the end; may be @{state}0; NULL: not wanted
+@ end
  *   workspace  @{p.name}_workspace_size(@{steps_text}, @{batch_text}) bytes, any alignment; nothing in it
  *              needs to be kept between calls
- * RNNC_ERR_ARGUMENT: a null pointer or a size of 0. RNNC_ERR_OVERFLOW: sizes that do not fit in
- * memory. RNNC_ERR_TARGET: this CPU lacks @{needs_text}. Nothing is written then. */
+ * RNNC_ERR_ARGUMENT: a null pointer@{p.tokens and ", a token outside its range," or ""} or a size of 0. RNNC_ERR_OVERFLOW: sizes that do
+ * not fit in memory.@{needs_text ~= "" and format(" RNNC_ERR_TARGET: this CPU lacks %s.", needs_text) or ""} Nothing is written then. */
 rnnc_status @{p.name}_forward(@{parameters});
+@ if p.lengths then
+
+/* The same for sequences of different lengths: sequence b has lengths[b] steps, 1 .. @{steps_text}; NULL: all.
+ * Beyond its length x is not read and y is 0; the state at the end is that of its last step, and the
+ * reverse direction begins there, as with PyTorch's packed sequences. */
+rnnc_status @{p.name}_forward_lengths(@{long_parameters});
+@ end
+@ if p.batch ~= "any" and streams and not p.last_step then
+
+/* One stream of @{p.batch} sequence(s): the state between steps, and room to work. Copy it to branch a stream. */
+typedef struct @{p.name}_state {
+@ for _, state in ipairs(p.states) do
+    float @{state}[@{p.state_counts[state] * p.batch}]; /* as @{state}0 */
+@ end
+    unsigned char workspace[@{(p.workspace.fixed + p.workspace.per_chunk_step) * 4 + 64}];
+} @{p.name}_state;
+
+/* The state before the first step: zero. Nothing needs to be released. */
+void @{p.name}_state_init(@{p.name}_state *state);
+
+/* The same: forgets what was streamed. */
+void @{p.name}_state_reset(@{p.name}_state *state);
+
+/* One time step, (@{p.batch}, @{p.input}) to (@{p.batch}, @{p.output}), from the state and into it. Any mixture of steps and of calls of
+ * forward that carry the state on gives the same bits. Errors as of forward. */
+rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.name}_state *state, @{p.tokens and "const int32_t *tokens" or "const float *x"}, float *y);
+@ end
 @ if p.weights_as == "none" then
 
 /* Packs the tensors of @{p.name}_model.weight, each contiguous in that order, into

@@ -1,137 +1,368 @@
-@ -- The whole network on one target: blocks of the batch, chunks of time, layers, directions.
-@ -- v: the variant; p: the plan
-@ local s, units = p.sizes, v.kernel == "units"
-@ local space = v.workspace
-@ local stride = space.unit_stride
-@ local D, L, H, I = s.D, s.L, s.H, s.I
-@ local layered = v.schedule.outer == "layers"
-@ local x_t = p.batch_first and I or format("(ptrdiff_t)batch * %d", I)
-@ local x_b = p.batch_first and format("(ptrdiff_t)seq_len * %d", I) or tostring(I)
-@ local y_t = p.batch_first and D * H or format("(ptrdiff_t)batch * %d", D * H)
-@ local y_b = p.batch_first and format("(ptrdiff_t)seq_len * %d", D * H) or tostring(D * H)
-@ local seq_b = D * stride
-@ local step = units and format("rows * %d", seq_b) or tostring(space.step_count)
-@ local column = units and stride or H * v.block
+@ -- The whole network on one target: blocks of the batch, chunks of time, stages, layers, directions.
+@ -- v: the variant; p: the plan; state_parameters: h0 ... y ... hn of NAME_forward
+@ local units, space = v.kernel == "units", v.workspace
+@ local stages, last = v.stages, v.stages[#v.stages]
+@ local by_stage = v.schedule.outer == "stages"
+@ local long = v.schedule.slots == "steps"
+@ local imported = not units or p.lengths
+@ local I, O = p.input, p.output
+@ local function strides(width, one_step)
+@     if one_step then return "0", tostring(width) end
+@     if p.batch_first then return tostring(width), format("(ptrdiff_t)seq_len * %d", width) end
+@     return format("(ptrdiff_t)batch * %d", width), tostring(width)
+@ end
+@ local x_t, x_b = strides(I)
+@ local y_t, y_b = strides(O, p.last_step)
+@ local sequence = p.lengths and "order[b]" or "((ptrdiff_t)first + b)"
+@ local function step_of(stage) return format("%d", v.block * stage.output.row) end
 
-/* Runs the network for @{v.target}. Sequences go through in blocks of at most @{v.block}; @{layered and "a layer needs the whole\n * sequence of both directions below it, so layers follow each other" or "every layer runs a chunk of\n * at most " .. v.chunk .. " steps before the next chunk begins"}. */
-@{v.attribute} void run@{v.suffix}(const float *weights, size_t seq_len, size_t batch, const float *x, const float *h0, float *y, float *hn, float *workspace)
+/* Runs the network for @{v.target}. Sequences go through in blocks of at most @{v.block}@{by_stage and [[.
+ * A layer needs the whole sequence of both directions below it, so stages follow each other.]] or format([[; every
+ * stage runs a chunk of at most %d steps before the next chunk begins.]], v.chunk)} */
+@{v.attribute} void run@{v.suffix}(const float *weights, size_t seq_len, size_t batch, @{p.tokens and "const int32_t *tokens" or "const float *x"}, @{p.lengths and "const size_t *lengths, " or ""}@{state_parameters}, float *workspace)
 {
-    const ptrdiff_t x_t = @{x_t}, x_b = @{x_b}, y_t = @{y_t}, y_b = @{y_b};
-    float *const states = workspace + @{space.state};
-@ if v.hoisted then
-    float *const gates = workspace + @{space.gates};
+    const ptrdiff_t x_t = @{x_t}, x_b = @{x_b};
+    const ptrdiff_t y_t = @{y_t}, y_b = @{y_b};
+@ if space.gates + space.input > 0 or v.schedule.between > 0 then
+    const size_t room = seq_len < @{v.chunk} ? seq_len : @{v.chunk};
 @ end
-@ if not units then
-    float *const input = workspace + @{space.input};
+    float *const states = workspace;
+    float *space = workspace + @{space.fixed};
+@ if space.last > 0 then
+    float *const ends = workspace + @{space.states};
 @ end
-    float *const top = workspace + @{space.top};
+@ for _, part in ipairs { { "gates", space.gates }, { "input", space.input } } do
+@ if part[2] > 0 then
+    float *const @{part[1]} = space;
+    space += room * @{part[2]};
+@ end
+@ end
+    float *const top = space;
 @ if v.schedule.between > 0 then
-@ if #space.between > 0 then
-    float *const between[] = { @{concat((function() local t = {} for i, at in ipairs(space.between) do t[i] = "workspace + " .. at end return t end)(), ", ")} };
-@ else
-    float *const between[] = { workspace + @{space.fixed}@{v.schedule.between > 1 and format(", workspace + %d + seq_len * %d", space.fixed, space.step_count) or ""} };
-@ end
+    space += room * @{space.top};
+    float *const between[] = { space@{v.schedule.between > 1 and format(", space + %s * %d", long and "seq_len" or "room", space.between) or ""} };
 @ end
     for (size_t first = 0; first < batch; first += @{v.block}) {
-        const ptrdiff_t rows = (ptrdiff_t)(batch - first < @{v.block} ? batch - first : @{v.block});
-@ if not units then
-        if (rows < @{v.block}) memset(input, 0, @{v.chunk * I * v.block} * sizeof(float));
+        const ptrdiff_t @{p.lengths and "all" or "rows"} = (ptrdiff_t)(batch - first < @{v.block} ? batch - first : @{v.block});
+@ if p.lengths then
+        /* The block's sequences, longest first: those that still run at a step are the first rows. */
+        ptrdiff_t order[@{v.block}];
+        size_t length[@{v.block}];
+        for (ptrdiff_t i = 0; i < all; ++i) {
+            const ptrdiff_t b = (ptrdiff_t)first + i;
+            const size_t n = lengths ? lengths[b] : seq_len;
+            ptrdiff_t j = i;
+            for (; j > 0 && length[j - 1] < n; --j) {
+                length[j] = length[j - 1];
+                order[j] = order[j - 1];
+            }
+            length[j] = n;
+            order[j] = b;
+        }
+        const size_t longest = length[0];
 @ end
-        for (size_t chain = 0; chain < @{L * D}; ++chain) {
-            float *const state = states + chain * @{space.state_count};
+@ local all = p.lengths and "all" or "rows"
+@ if not units and not p.tokens then
+        if (rows < @{v.block}) memset(input, 0, room * @{space.input} * sizeof(float));
+@ end
+@ for _, stage in ipairs(stages) do
+@ if stage.kind == "stack" then
+@ local s, H = stage.sizes, stage.sizes.H
+@ local layer_of = p.layers[stage.number]
+        for (size_t chain = 0; chain < @{s.L * s.D}; ++chain) {
+@ for i, name in ipairs(stage.states) do
+            float *const @{name} = states + @{stage.state_offset + (i - 1) * stage.state_count // #stage.states} + chain * @{stage.state_count};
+@ local before = layer_of.before[name] > 0 and format("batch * %d + ", layer_of.before[name]) or ""
 @ if units then
-            for (ptrdiff_t b = 0; b < rows; ++b) {
-                if (h0)
-                    memcpy(state + b * @{stride}, h0 + (chain * batch + first + (size_t)b) * @{H}, @{H} * sizeof(float));
+            for (ptrdiff_t b = 0; b < @{all}; ++b) {
+                if (@{name}0)
+                    memcpy(@{name} + b * @{stage.unit_stride}, @{name}0 + @{before}(chain * batch + (size_t)@{sequence}) * @{H}, @{H} * sizeof(float));
                 else
-                    memset(state + b * @{stride}, 0, @{H} * sizeof(float));
+                    memset(@{name} + b * @{stage.unit_stride}, 0, @{H} * sizeof(float));
             }
 @ else
-            if (!h0 || rows < @{v.block}) memset(state, 0, @{H * v.block} * sizeof(float));
-            if (h0)
-                transpose@{v.suffix}(h0 + (chain * batch + first) * @{H}, @{H}, state, @{v.block}, rows, @{H});
+            if (!@{name}0 || rows < @{v.block}) memset(@{name}, 0, @{H * v.block} * sizeof(float));
+            if (@{name}0)
+                transpose@{v.suffix}(@{name}0 + @{before}(chain * batch + first) * @{H}, @{H}, @{name}, @{v.block}, rows, @{H});
+@ end
 @ end
         }
-@ local loops = {
-@     chunks = { "for (size_t done = 0; done < seq_len; done += " .. v.chunk .. ") {",
-@                "for (size_t layer = 0; layer < " .. L .. "; ++layer) {" },
-@     layers = { "for (size_t layer = 0; layer < " .. L .. "; ++layer) {",
-@                "for (int d = 0; d < 2; ++d) {",
-@                "for (size_t done = 0; done < seq_len; done += " .. v.chunk .. ") {" },
-@ }
-@ if layered and L == 1 then
-@     loops.layers = { loops.layers[2], loops.layers[3] }
 @ end
-@ if not layered and L == 1 then loops.chunks = { loops.chunks[1] } end
-@ local indent = "        "
-@ for _, loop in ipairs(loops[v.schedule.outer]) do
-@{indent}@{loop}
-@ indent = indent .. "    "
 @ end
-@ local whole = v.schedule.slots == "steps"
-@{indent}const size_t steps = seq_len - done < @{v.chunk} ? seq_len - done : @{v.chunk};
-@{indent}const size_t t = @{D == 2 and "d ? seq_len - done - steps : done" or "done"};
-@ local direction = D == 2 and "d" or "0"
-@ local chain = L == 1 and (D == 2 and "d" or "0") or (D == 2 and "(layer * 2 + (size_t)d)" or "layer")
-@ local function out_text()
-@     if L == 1 then return "top" end
-@     return format("layer == %d ? top : between[layer %% %d]%s", L - 1, v.schedule.between, whole and format(" + t * (size_t)(%s)", step) or "")
-@ end
-@{indent}float *const seq = @{D == 2 and L > 1 and "(" .. out_text() .. ")" or out_text()}@{D == 2 and format(" + d * %d", column) or ""};
-@{indent}float *const state = states + @{chain} * @{space.state_count};
-@ local first, upper = v.layers[1], v.layers[2]
-@ local w_first = format("weights + %d", v.base) .. (D == 2 and format(" + d * %d", v.chain_first) or "")
-@ local w_upper = format("weights + %d + ((layer - 1) * %d + (size_t)%s) * %d", v.base + D * v.chain_first, D, direction, v.chain_upper)
-@ local backward = direction
-@ local from = "x + (ptrdiff_t)t * x_t + (ptrdiff_t)first * x_b"
-@ local first_in = indent
-@ if L > 1 then
-@{indent}if (layer == 0) {
-@ first_in = indent .. "    "
-@ end
-@ if units then
-@{first_in}@{first.fn}(@{w_first}, @{from}, x_t, x_b, @{first.hoisted and "gates, " or ""}state, seq, @{step}, @{seq_b}, (ptrdiff_t)steps, rows, @{backward});
+@ -- The head of a loop over chunks; direction: C text, "0" or "d".
+@ local function open_chunks(indent, direction)
+@ if p.lengths then
+@{indent}for (size_t done = 0, steps; done < longest; done += steps) {
+@{indent}    size_t t;
+@{indent}    ptrdiff_t rows;
+@{indent}    steps = next_chunk@{v.suffix}(length, all, done, @{direction}, &t, &rows);
 @ else
-@{first_in}for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s)
-@{first_in}    transpose@{v.suffix}(@{from} + s * x_t, x_b, input + s * @{I * v.block}, @{v.block}, rows, @{I});
-@{first_in}@{first.fn}(@{w_first}, input, state, seq, @{step}, (ptrdiff_t)steps, @{backward});
+@{indent}for (size_t done = 0; done < seq_len; done += @{v.chunk}) {
+@{indent}    const size_t steps = seq_len - done < @{v.chunk} ? seq_len - done : @{v.chunk};
+@{indent}    const size_t t = @{direction == "0" and "done" or direction .. " ? seq_len - done - steps : done"};
 @ end
-@ if L > 1 then
-@{indent}} else {
-@{indent}    const float *const below = between[(layer - 1) % @{v.schedule.between}]@{whole and format(" + t * (size_t)(%s)", step) or ""};
-@ if units then
-@{indent}    @{upper.fn}(@{w_upper}, below, @{step}, @{seq_b}, @{upper.hoisted and "gates, " or ""}state, seq, @{step}, @{seq_b}, (ptrdiff_t)steps, rows, @{backward});
-@ else
-@{indent}    @{upper.fn}(@{w_upper}, below, state, seq, @{step}, (ptrdiff_t)steps, @{backward});
 @ end
-@{indent}}
-@ end
-@ -- The last layer's states of this chunk go out to y.
-@ local out_in = indent
-@ if L > 1 then
-@{indent}if (layer != @{L - 1}) continue;
-@ end
-@{indent}for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s) {
-@{indent}    float *const to = y + ((ptrdiff_t)t + s) * y_t + (ptrdiff_t)first * y_b@{D == 2 and format(" + d * %d", H) or ""};
+@ local function at_t(stage) return long and format(" + t * %s", step_of(stage)) or "" end
+@ local function buffer(k) return format("between[%d]", k % v.schedule.between) end
+@ -- The first stage's input of a chunk.
+@ local function import(indent)
+@ if imported and not p.tokens then
+@{indent}for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s)
 @ if units then
 @{indent}    for (ptrdiff_t b = 0; b < rows; ++b)
-@{indent}        memcpy(to + b * y_b, seq + s * @{step} + b * @{seq_b}, @{H} * sizeof(float));
+@{indent}        memcpy(input + (s * @{v.block} + b) * @{I}, x + ((ptrdiff_t)t + s) * x_t + @{sequence} * x_b, @{I} * sizeof(float));
 @ else
-@{indent}    transpose@{v.suffix}(seq + s * @{step}, @{v.block}, to, y_b, @{H}, rows);
+@{indent}    transpose@{v.suffix}(x + ((ptrdiff_t)t + s) * x_t + (ptrdiff_t)first * x_b, x_b, input + s * @{I * v.block}, @{v.block}, rows, @{I});
 @ end
-@{indent}}
-@ for i = #loops[v.schedule.outer], 1, -1 do
-@{rep("    ", i + 1)}}
 @ end
-        if (!hn) continue;
-        for (size_t chain = 0; chain < @{L * D}; ++chain) {
-            const float *const state = states + chain * @{space.state_count};
+@ end
+@ -- Where a stage reads: C text and strides over steps and rows.
+@ local function source(stage)
+@     if stage.input then return format("%s%s", buffer(stage.first_output - 1), at_t { output = stage.input }), tostring(v.block * stage.input.row), tostring(stage.input.row) end
+@     if imported then return "input", tostring(v.block * I), tostring(I) end
+@     return "x + (ptrdiff_t)t * x_t + (ptrdiff_t)first * x_b", "x_t", "x_b"
+@ end
+@ local function stack(indent, stage, direction)
+@ local s = stage.sizes
+@ local column = stage.unit_stride * (units and 1 or v.block)
+@ local side = s.D == 2 and format(" + %s * %d", direction, column) or ""
+@ local function call(inner, layer, chain, weights, from, from_t, from_b, to)
+@ local words = { weights, from, units and from_t .. ", " .. from_b or nil }
+@ if layer.hoisted then words[#words + 1] = "gates" end
+@ words[#words + 1] = format("states + %d + %s * %d", stage.state_offset, chain, stage.state_count)
+@ words[#words + 1] = to .. side
+@ words[#words + 1] = step_of(stage)
+@ if units then words[#words + 1] = tostring(stage.output.row) end
+@ words[#words + 1] = "(ptrdiff_t)steps"
+@ if units then words[#words + 1] = "rows" end
+@ words[#words + 1] = direction
+@{inner}@{layer.fn}(@{concat(words, ", ")});
+@ end
+@ local function target(k, top) return top and "top" or buffer(k) .. at_t(stage) end
+@ local first, upper = stage.layers[1], stage.layers[2]
+@ local from, from_t, from_b = source(stage)
+@ call(indent, first, direction, format("weights + %d", stage.base) .. (s.D == 2 and format(" + %s * %d", direction, stage.chain_first) or ""), from, from_t, from_b, target(stage.first_output, stage.last and s.L == 1))
+@ end
+@ -- One layer above the first; layer: a number or the C text of one.
+@ local function upper_layer(indent, stage, direction, layer)
+@ local s, upper = stage.sizes, stage.layers[2]
+@ local number = math.tointeger(layer)
+@ local column = stage.unit_stride * (units and 1 or v.block)
+@ local side = s.D == 2 and format(" + %s * %d", direction, column) or ""
+@ local base = stage.base + s.D * stage.chain_first
+@ local chain = number and tostring(number * s.D) or format("%s * %d", layer, s.D)
+@ local weights = number and format("weights + %d", base + (number - 1) * s.D * stage.chain_upper) or format("weights + %d + (%s - 1) * %d", base, layer, s.D * stage.chain_upper)
+@ if s.D == 2 then
+@     weights = weights .. format(" + %s * %d", direction, stage.chain_upper)
+@     chain = format("(%s + (size_t)%s)", chain, direction)
+@ end
+@ local function slot(shift)
+@     if number then return buffer(stage.first_output + number + shift) end
+@     return format("between[(%s + %d) %% %d]", layer, stage.first_output + shift + v.schedule.between, v.schedule.between)
+@ end
+@ local to = slot(0) .. at_t(stage)
+@ if stage.last then
+@     if number == s.L - 1 then to = "top" elseif not number then to = format("(%s == %d ? top : %s)", layer, s.L - 1, to) end
+@ end
+@ local row = tostring(stage.output.row)
+@ local words = { weights, slot(-1) .. at_t(stage), units and step_of(stage) .. ", " .. row or nil }
+@ if upper.hoisted then words[#words + 1] = "gates" end
+@ words[#words + 1] = format("states + %d + %s * %d", stage.state_offset, chain, stage.state_count)
+@ words[#words + 1] = to .. side
+@ words[#words + 1] = step_of(stage)
+@ if units then words[#words + 1] = row end
+@ words[#words + 1] = "(ptrdiff_t)steps"
+@ if units then words[#words + 1] = "rows" end
+@ words[#words + 1] = direction
+@{indent}@{upper.fn}(@{concat(words, ", ")});
+@ end
+@ local function embedding(indent, stage)
+@ local to = stage.last and "top" or buffer(stage.first_output) .. at_t(stage)
+@{indent}for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s)
+@{indent}    for (ptrdiff_t b = 0; b < rows; ++b) {
+@{indent}        const float *const entry = weights + @{stage.base} + (ptrdiff_t)tokens[((ptrdiff_t)t + s) * x_t + @{sequence} * x_b] * @{stage.width};
 @ if units then
-            for (ptrdiff_t b = 0; b < rows; ++b)
-                memcpy(hn + (chain * batch + first + (size_t)b) * @{H}, state + b * @{stride}, @{H} * sizeof(float));
+@{indent}        memcpy(@{to} + s * @{step_of(stage)} + b * @{stage.output.row}, entry, @{stage.width} * sizeof(float));
 @ else
-            transpose@{v.suffix}(state, @{v.block}, hn + (chain * batch + first) * @{H}, @{H}, @{H}, rows);
+@{indent}        float *const column = @{to} + s * @{step_of(stage)} + b;
+@{indent}        for (ptrdiff_t i = 0; i < @{stage.width}; ++i) column[i * @{v.block}] = entry[i];
+@ end
+@{indent}    }
+@ end
+@ -- A dense layer on `steps` steps from `from`, or once on the ends of the sequences.
+@ local function dense(indent, stage, from, from_t, from_b, once)
+@ local bias = stage.parts.bias and format(", weights + %d", stage.base + stage.parts.bias.offset) or ""
+@ local to = stage.last and "top" or buffer(stage.first_output) .. at_t(stage)
+@ local weights = format("weights + %d", stage.base)
+@ local inner = indent
+@ if not once then
+@{indent}for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s)
+@ inner = indent .. "    "
+@ end
+@ local function moved(text, stride) return once and text or format("%s + s * %s", text, stride) end
+@ if units then
+@{inner}@{stage.product.fn}(@{weights}, @{moved(from, from_t)}, @{from_b}@{bias}, @{moved(to, step_of(stage))}, @{stage.output.row}, @{once and all or "rows"});
+@ else
+@{inner}@{stage.product.fn}(@{weights}, @{moved(from, from_t)}@{bias}, @{moved(to, step_of(stage))});
+@ end
+@ end
+@ -- The rows whose sequence ends within the chunk, for a dense layer on the last step.
+@ local function gather(indent, stage)
+@ local from, from_t, from_b = source(stage)
+@ if p.lengths then
+@{indent}for (ptrdiff_t b = 0; b < rows; ++b)
+@{indent}    if (length[b] == t + steps)
+@{indent}        memcpy(ends + b * @{stage.input.row}, @{from} + (ptrdiff_t)(steps - 1) * @{from_t} + b * @{from_b}, @{stage.input.row} * sizeof(float));
+@ else
+@{indent}if (t + steps == seq_len)
+@{indent}    memcpy(ends, @{from} + (ptrdiff_t)(steps - 1) * @{from_t}, @{from_t} * sizeof(float));
+@ end
+@ end
+@ -- What the last stage left in `top` goes out to y; column: the first value of a row.
+@ local function export(indent, column, width, top_row, top_column, once)
+@ local inner = once and indent or indent .. "    "
+@ if not once then
+@{indent}for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s) {
+@ end
+@ local from = "top" .. (once and "" or format(" + s * %s", step_of(last))) .. top_column
+@ local t_text = once and "" or " + ((ptrdiff_t)t + s) * y_t"
+@ if units then
+@{inner}for (ptrdiff_t b = 0; b < @{once and all or "rows"}; ++b) {
+@{inner}    float *const to = y@{t_text} + @{sequence} * y_b@{column};
+@{inner}    memcpy(to, @{from} + b * @{top_row}, @{width} * sizeof(float));
+@ else
+@{inner}transpose@{v.suffix}(@{from}, @{v.block}, y@{t_text} + (ptrdiff_t)first * y_b@{column}, y_b, @{width}, rows);
+@ if p.residual or p.softmax == "softmax" or p.softmax == "log_softmax" then
+@{inner}for (ptrdiff_t b = 0; b < rows; ++b) {
+@{inner}    float *const to = y@{t_text} + @{sequence} * y_b@{column};
+@ end
+@ end
+@ if p.softmax == "softmax" or p.softmax == "log_softmax" then
+@{inner}    @{p.softmax}(to);
+@ end
+@ if p.residual then
+@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] += x[((ptrdiff_t)t + s) * x_t + @{sequence} * x_b + i];
+@ end
+@ if units or p.residual or p.softmax == "softmax" or p.softmax == "log_softmax" then
+@{inner}}
+@ end
+@ if not once then
+@{indent}}
+@ end
+@ end
+@ local function finish(indent, stage, direction)
+@ local side = stage.kind == "stack" and stage.sizes.D == 2
+@ local column = stage.kind == "stack" and stage.unit_stride * (units and 1 or v.block) or 0
+@ local width = stage.kind == "stack" and stage.sizes.H or O
+@ if not side then width = O end
+@ export(indent, side and format(" + %s * %d", direction, width) or "", width, stage.output.row, side and format(" + %s * %d", direction, column) or "", false)
+@ end
+@ if not by_stage then
+@ open_chunks("        ", "0")
+@ import("            ")
+@ for _, stage in ipairs(stages) do
+@ if stage.kind == "embedding" then
+@ embedding("            ", stage)
+@ elseif stage.kind == "stack" then
+@ stack("            ", stage, "0")
+@ local L = stage.sizes.L
+@ if L == 2 then
+@ upper_layer("            ", stage, "0", 1)
+@ elseif L > 2 then
+            for (size_t layer = 1; layer < @{L}; ++layer)
+@ upper_layer("                ", stage, "0", "layer")
+@ end
+@ elseif stage.last_step then
+@ gather("            ", stage)
+@ else
+@ local from, from_t, from_b = source(stage)
+@ dense("            ", stage, from, from_t, from_b, false)
+@ end
+@ end
+@ if not p.last_step then
+@ finish("            ", last, "0")
 @ end
         }
+@ else
+@ for _, stage in ipairs(stages) do
+@ local indent = "        "
+@ local D = stage.kind == "stack" and stage.sizes.D or 1
+@ local L = stage.kind == "stack" and stage.sizes.L or 1
+@ for _, layer in ipairs { 0, 1 } do
+@ if layer == 0 or L > 1 then
+@ local looped = layer == 1 and L > 2
+@ local inner = indent
+@ if looped then
+@{inner}for (size_t layer = 1; layer < @{L}; ++layer) {
+@ inner = inner .. "    "
+@ end
+@ local direction = D == 2 and "d" or "0"
+@ if D == 2 then
+@{inner}for (int d = 0; d < 2; ++d) {
+@ inner = inner .. "    "
+@ end
+@ open_chunks(inner, direction)
+@ if layer == 0 and not stage.input then
+@ import(inner .. "    ")
+@ end
+@ if stage.kind == "embedding" then
+@ embedding(inner .. "    ", stage)
+@ elseif stage.kind == "dense" then
+@ if stage.last_step then
+@ gather(inner .. "    ", stage)
+@ else
+@ local from, from_t, from_b = source(stage)
+@ dense(inner .. "    ", stage, from, from_t, from_b, false)
+@ end
+@ elseif layer == 0 then
+@ stack(inner .. "    ", stage, direction)
+@ else
+@ upper_layer(inner .. "    ", stage, direction, looped and "layer" or 1)
+@ end
+@ if stage.last and not stage.last_step and (layer == 1 or L == 1) then
+@ if looped then
+@{inner}    if (layer != @{L - 1}) continue;
+@ end
+@ finish(inner .. "    ", stage, direction)
+@ end
+@{inner}}
+@ if D == 2 then
+@ inner = inner:sub(5)
+@{inner}}
+@ end
+@ if looped then
+@{indent}}
+@ end
+@ end
+@ end
+@ end
+@ end
+@ if p.last_step then
+@ dense("        ", last, "ends", "0", tostring(last.input.row), true)
+@ export("        ", "", O, last.output.row, "", true)
+@ elseif p.lengths then
+        for (ptrdiff_t b = 0; b < all; ++b)
+            for (size_t t = length[b]; t < seq_len; ++t)
+                memset(y + (ptrdiff_t)t * y_t + order[b] * y_b, 0, @{O} * sizeof(float));
+@ end
+@ for _, stage in ipairs(stages) do
+@ if stage.kind == "stack" then
+@ local s, H = stage.sizes, stage.sizes.H
+@ local layer_of = p.layers[stage.number]
+        for (size_t chain = 0; chain < @{s.L * s.D}; ++chain) {
+@ for i, name in ipairs(stage.states) do
+            const float *const @{name} = states + @{stage.state_offset + (i - 1) * stage.state_count // #stage.states} + chain * @{stage.state_count};
+@ local before = layer_of.before[name] > 0 and format("batch * %d + ", layer_of.before[name]) or ""
+@ if units then
+            for (ptrdiff_t b = 0; @{name}n && b < @{all}; ++b)
+                memcpy(@{name}n + @{before}(chain * batch + (size_t)@{sequence}) * @{H}, @{name} + b * @{stage.unit_stride}, @{H} * sizeof(float));
+@ else
+            if (@{name}n)
+                transpose@{v.suffix}(@{name}, @{v.block}, @{name}n + @{before}(chain * batch + first) * @{H}, @{H}, @{H}, rows);
+@ end
+@ end
+        }
+@ end
+@ end
     }
 }

@@ -4,6 +4,10 @@
 @{head}
 #include "@{p.name}.h"
 
+@ local softmax = p.softmax == "softmax" or p.softmax == "log_softmax"
+@ if softmax then
+#include <math.h>
+@ end
 #include <stdint.h>
 #include <string.h>
 @ local x86 = false
@@ -25,25 +29,49 @@
 
 @{weights_declaration}
 @ end
+@ if softmax then
+
+/* @{p.softmax == "softmax" and "exp(x - max) / sum of them" or "x - max - log(sum of exp(x - max))"}, in place, over the @{p.output} outputs of a row. */
+static void @{p.softmax}(float *row)
+{
+    float most = row[0], sum = 0.0f;
+    for (int i = 1; i < @{p.output}; ++i) most = row[i] > most ? row[i] : most;
+@ if p.softmax == "softmax" then
+    for (int i = 0; i < @{p.output}; ++i) sum += row[i] = expf(row[i] - most);
+    for (int i = 0; i < @{p.output}; ++i) row[i] /= sum;
+@ else
+    for (int i = 0; i < @{p.output}; ++i) sum += expf(row[i] - most);
+    const float less = most + logf(sum);
+    for (int i = 0; i < @{p.output}; ++i) row[i] -= less;
+@ end
+}
+@ end
 @ for _, v in ipairs(p.variants) do
 
 /* ---- @{v.target} @{rep("-", 100 - 11 - #v.target)} */
 
 @ include(v.prelude, v)
 
-@ include("activations.c", { activations = p.activations, vec = v.vec, inline = v.inline })
+@ include("activations.c", v)
 @ if v.kernel == "batch" then
-
 @ include("transpose.c", { fn = "transpose" .. v.suffix, vec = v.vec, lanes = v.lanes, inline = v.inline, attribute = v.attribute })
 @ end
 @ for _, product in ipairs(v.products) do
-@ include(v.kernel .. "_product.c", { p = product, vec = v.vec, lanes = v.lanes, inline = v.inline, attribute = v.attribute, update_text = update_text(v) })
+@ include(v.kernel .. "_product.c", { p = product, vec = v.vec, lanes = v.lanes, inline = v.inline, attribute = v.attribute, update = update(v, product) })
 @ end
-@ for _, layer in ipairs(v.layers) do
-@ include(v.kernel .. "_layer.c", { l = layer, attribute = v.attribute, H = s.H, stride = v.workspace.unit_stride, block = v.block })
+@ for _, stage in ipairs(v.stages) do
+@ if stage.kind == "stack" then
+@ for _, layer in ipairs(stage.layers) do
+@ include(v.kernel .. "_layer.c", { l = layer, attribute = v.attribute, H = stage.sizes.H, stride = stage.unit_stride, gates_stride = stage.gates_stride, block = v.block, state_part = stage.state_count // #stage.states })
+@ end
+@ end
+@ end
+@ if p.lengths then
+
+@ include("chunks.c", { fn = "next_chunk" .. v.suffix, chunk = v.chunk })
 @ end
 
-@ include("run.c", { v = v, p = p })
+@ include("run.c", { v = v, p = p, state_parameters = state_parameters })
 @ end
 
 /* ---- the network @{rep("-", 82)} */
@@ -58,13 +86,18 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch)
 @ end
     /* No buffer may exceed the largest object, PTRDIFF_MAX bytes. */
     const size_t most = PTRDIFF_MAX / sizeof(float);
-    if (seq_len == 0 || batch == 0 || batch > most / @{math.max(s.I, s.L * s.D * s.H)}) return 0;
-    if (seq_len > most / @{math.max(s.I, s.D * s.H)} / batch) return 0;
-@ if p.workspace.per_step > 0 then
-    if (seq_len > (most - @{p.workspace.fixed + 16}) / @{p.workspace.per_step}) return 0;
-    return (@{p.workspace.fixed} + seq_len * @{p.workspace.per_step}) * sizeof(float) + 64;
+@ local widest = math.max(p.input, p.output)
+@ local state = 1
+@ for _, name in ipairs(p.states) do state = math.max(state, p.state_counts[name]) end
+@ local w = p.workspace
+    if (seq_len == 0 || batch == 0 || batch > most / @{math.max(widest, state)}) return 0;
+    if (seq_len > most / @{widest} / batch) return 0;
+    const size_t room = seq_len < @{w.chunk} ? seq_len : @{w.chunk};
+@ if w.per_step > 0 then
+    if (seq_len > (most - @{w.fixed + w.chunk * w.per_chunk_step + 16}) / @{w.per_step}) return 0;
+    return (@{w.fixed} + room * @{w.per_chunk_step} + seq_len * @{w.per_step}) * sizeof(float) + 64;
 @ else
-    return @{p.workspace.fixed * 4 + 64};
+    return (@{w.fixed} + room * @{w.per_chunk_step}) * sizeof(float) + 64;
 @ end
 }
 @ for _, v in ipairs(p.variants) do
@@ -78,7 +111,39 @@ static int supported@{v.suffix}(void)
 @ end
 @ end
 
-rnnc_status @{p.name}_forward(@{parameters})
+@ local input = p.tokens and "tokens" or "x"
+/* Runs on the best target that this CPU has. */
+static rnnc_status run(const float *weights, size_t seq_len, size_t batch, @{p.tokens and "const int32_t *tokens" or "const float *x"}, @{p.lengths and "const size_t *lengths, " or ""}@{state_parameters}, void *workspace)
+{
+@ if p.tokens then
+    for (size_t i = 0; i < seq_len * batch; ++i)
+        if (tokens[i] < 0 || tokens[i] >= @{p.vocabulary}) return RNNC_ERR_ARGUMENT;
+@ end
+    float *const space = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
+@ local open = true
+@ for i = #p.variants, 1, -1 do
+@ local v = p.variants[i]
+@ local indent = #v.needs > 0 and "        " or "    "
+@ if open then
+@ if #v.needs > 0 then
+    if (supported@{v.suffix}()) {
+@ else
+@ open = false
+@ end
+@{indent}run@{v.suffix}(weights, seq_len, batch, @{input}, @{p.lengths and "lengths, " or ""}@{state_arguments}, space);
+@{indent}return RNNC_OK;
+@ if #v.needs > 0 then
+    }
+@ end
+@ end
+@ end
+@ if open then
+    return RNNC_ERR_TARGET;
+@ end
+}
+@ local function forward(name, declared, with_lengths)
+
+rnnc_status @{p.name}_@{name}(@{declared})
 {
 @ for _, name in ipairs(fixed) do
     const size_t @{name[1]} = @{name[2]};
@@ -86,27 +151,46 @@ rnnc_status @{p.name}_forward(@{parameters})
 @ if p.built_in then
     const float *const weights = @{weights_expression};
 @ end
-    if (!weights || !x || !y || !workspace || seq_len == 0 || batch == 0) return RNNC_ERR_ARGUMENT;
+    if (@{p.built_in and "" or "!weights || "}!@{input} || !y || !workspace || seq_len == 0 || batch == 0) return RNNC_ERR_ARGUMENT;
     if (@{p.name}_workspace_size(seq_len, batch) == 0) return RNNC_ERR_OVERFLOW;
-    float *const space = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
-@ local open = true
-@ for i = #p.variants, 1, -1 do
-@ local v = p.variants[i]
-@ if #v.needs > 0 then
-    if (supported@{v.suffix}()) {
-        run@{v.suffix}(weights, seq_len, batch, x, h0, y, hn, space);
-        return RNNC_OK;
-    }
-@ else
-    run@{v.suffix}(weights, seq_len, batch, x, h0, y, hn, space);
-    return RNNC_OK;
-@ open = false
+@ if with_lengths then
+    for (size_t b = 0; lengths && b < batch; ++b)
+        if (lengths[b] == 0 || lengths[b] > seq_len) return RNNC_ERR_ARGUMENT;
 @ end
+    return run(weights, seq_len, batch, @{input}, @{p.lengths and (with_lengths and "lengths, " or "NULL, ") or ""}@{state_arguments}, workspace);
+}
 @ end
-@ if open then
-    return RNNC_ERR_TARGET;
+@ forward("forward", parameters, false)
+@ if p.lengths then
+@ forward("forward_lengths", long_parameters, true)
+@ end
+@ local streams = true
+@ for _, v in ipairs(p.variants) do streams = streams and v.schedule.outer == "chunks" end
+@ if p.batch ~= "any" and streams and not p.last_step then
+@ local carried = {}
+@ for _, state in ipairs(p.states) do carried[#carried + 1] = "state->" .. state end
+
+void @{p.name}_state_init(@{p.name}_state *state)
+{
+@ for _, state in ipairs(p.states) do
+    memset(state->@{state}, 0, sizeof state->@{state});
 @ end
 }
+
+void @{p.name}_state_reset(@{p.name}_state *state)
+{
+    @{p.name}_state_init(state);
+}
+
+rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.name}_state *state, @{p.tokens and "const int32_t *tokens" or "const float *x"}, float *y)
+{
+@ if p.built_in then
+    const float *const weights = @{weights_expression};
+@ end
+    if (@{p.built_in and "" or "!weights || "}!state || !@{input} || !y) return RNNC_ERR_ARGUMENT;
+    return run(weights, 1, @{p.batch}, @{input}, @{p.lengths and "NULL, " or ""}@{concat(carried, ", ")}, y, @{concat(carried, ", ")}, state->workspace);
+}
+@ end
 @ if p.weights_as == "none" then
 
 rnnc_status @{p.name}_pack(const float *const *tensors, float *packed)
@@ -120,29 +204,63 @@ static rnnc_status forward_call(const rnnc_call *call)
 @ for _, name in ipairs(fixed) do
     if (call->@{name[1]} != @{name[2]}) return RNNC_ERR_ARGUMENT;
 @ end
+@ if p.lengths then
+    return @{p.name}_forward_lengths(@{long_call_arguments});
+@ else
     return @{p.name}_forward(@{call_arguments});
+@ end
 }
 
 static const rnnc_weight weight_list[] = {
-@ for _, w in ipairs(p.weights) do
-    { "@{w.name}", @{w.rows}, @{w.cols} },
+@ for i = 1, #p.weights, 2 do
+@ local w, other = p.weights[i], p.weights[i + 1]
+    { "@{w.name}", @{w.rows}, @{w.cols} },@{other and format(" { \"%s\", %d, %d },", other.name, other.rows, other.cols) or ""}
 @ end
 };
 @ if not p.built_in then
 
-/* tensor, plus, dst, units, cols, first_gate, gates, width, stride */
+/* tensor, plus, dst, units, cols, first_gate, gates, width, stride, repeat, tensor_step, dst_step */
 static const rnnc_pack_step pack_list[] = {
 @ for _, t in ipairs(p.pack) do
-    { @{t.tensor}, @{t.plus or "RNNC_NONE"}, @{t.dst}, @{t.units}, @{t.cols}, @{t.first_gate}, @{t.gates}, @{t.width}, @{t.stride} },
+    { @{t.tensor}, @{t.plus or "RNNC_NONE"}, @{t.dst}, @{t.units}, @{t.cols}, @{t.first_gate}, @{t.gates}, @{t.width}, @{t.stride}, @{t["repeat"]}, @{t.tensor_step}, @{t.dst_step} },
 @ end
 };
 @ end
+
+@ local config = nil
+@ local function config_text(layer)
+@ local s = layer.sizes
+@ return format("{ %s, %d, %d, %d, %d, %d, %d }", layer.cell, s.I, s.H, s.L, layer.bias and 1 or 0, p.batch_first and 1 or 0, s.D == 2 and 1 or 0)
+@ end
+@ local none = "{ RNNC_RNN_TANH, 0, 0, 0, 0, 0, 0 }"
+@ local activations = { none = "RNNC_IDENTITY", tanh = "RNNC_TANH", relu = "RNNC_RELU", sigmoid = "RNNC_SIGMOID", softmax = "RNNC_SOFTMAX", log_softmax = "RNNC_LOG_SOFTMAX" }
+/* kind, { cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional }, inputs, outputs,
+ * activation, bias, last_step */
+static const rnnc_layer layer_list[] = {
+@ for _, layer in ipairs(p.layers) do
+@ if layer.kind == "stack" then
+@ config = config or config_text(layer)
+    { RNNC_RECURRENT, @{config_text(layer)}, 0, 0, RNNC_IDENTITY, 0, 0 },
+@ elseif layer.kind == "embedding" then
+    { RNNC_EMBEDDING, @{none}, @{layer.inputs}, @{layer.outputs}, RNNC_IDENTITY, 0, 0 },
+@ else
+    { RNNC_DENSE, @{none}, @{layer.inputs}, @{layer.outputs}, @{activations[layer.activation]}, @{layer.bias and 1 or 0}, @{layer.last_step and 1 or 0} },
+@ end
+@ end
+};
 
 const rnnc_model @{p.name}_model = {
     RNNC_ABI,
     "@{p.name}",
     "@{concat(target_names, ", ")}",
-    { @{p.cell}, @{s.I}, @{s.H}, @{s.L}, @{p.bias and 1 or 0}, @{p.batch_first and 1 or 0}, @{s.D == 2 and 1 or 0} },
+    @{config},
+    @{#p.layers},
+    layer_list,
+    @{p.input}, /* values of x for a step */
+    @{p.output}, /* values of y */
+    @{p.batch_first and 1 or 0}, /* batch_first */
+    @{p.residual and 1 or 0}, /* residual */
+    @{p.lengths and 1 or 0}, /* lengths */
     @{p.steps == "any" and 0 or p.steps}, /* seq_len; 0: any */
     @{p.batch == "any" and 0 or p.batch}, /* batch; 0: any */
     @{#p.weights},

@@ -1,30 +1,32 @@
 @ -- One chain of the units kernel over one chunk of time.
-@ -- l: the layer; attribute: the target's; H, stride: units and their distance between rows; bias
+@ -- l: the layer; attribute: the target's; H, stride, gates_stride: units, their distance between rows of
+@ -- states and of gates; state_part: floats between the states of a chain
 @ local weight = { x = "w + " .. l.parts.input.offset, h = "w + " .. l.parts.state.offset }
 @ local step = l.step
+@ local bias = { bias = l.parts.bias and "w + " .. l.parts.bias.offset, apart = l.parts.apart and "w + " .. l.parts.apart.offset }
 
 /* Layer @{l.kind == "first" and "0" or "1 and above"}, one direction, `steps` steps for `rows` sequences.
  *   x      value k of sequence b at step t is x[t*x_t + b*x_b + k]
 @ if l.hoisted then
- *   gates  (steps, rows, @{stride}), filled here
+ *   gates  (steps, rows, @{gates_stride}), filled here
 @ end
- *   state  (rows, @{stride}): the state before, replaced by the state after
- *   seq    the state of sequence b after step t is written to seq[t*seq_t + b*seq_b ...] */
+ *   state  (rows, @{stride}): the state before, replaced by the state after@{#step.carried > 0 and format("; then the same of %s", concat(step.carried, ", ")) or ""}
+ *   seq    the output of sequence b after step t is written to seq[t*seq_t + b*seq_b ...] */
 @{attribute} void @{l.fn}(const float *w, const float *x, ptrdiff_t x_t, ptrdiff_t x_b, @{l.hoisted and "float *gates, " or ""}float *state, float *seq, ptrdiff_t seq_t, ptrdiff_t seq_b, ptrdiff_t steps, ptrdiff_t rows, int backward)
 {
 @ if l.hoisted then
-@ local start = l.input.start == "bias" and format("w + %d, ", l.parts.bias.offset) or ""
+@ local start = bias[l.input.starts[1] or ""] and bias[l.input.starts[1]] .. ", " or ""
 @ local function input(from, x_row, to, to_row, count)
 @     return format("%s(%s, %s, %s, %s%s, %s, %s)", l.input.fn, weight.x, from, x_row, start, to, to_row, count)
 @ end
     if (x_t == rows * x_b) {
-        @{input("x", "x_b", "gates", stride, "steps * rows")};
+        @{input("x", "x_b", "gates", gates_stride, "steps * rows")};
     } else if (steps >= rows) {
         for (ptrdiff_t b = 0; b < rows; ++b)
-            @{input("x + b * x_b", "x_t", format("gates + b * %d", stride), format("rows * %d", stride), "steps")};
+            @{input("x + b * x_b", "x_t", format("gates + b * %d", gates_stride), format("rows * %d", gates_stride), "steps")};
     } else {
         for (ptrdiff_t t = 0; t < steps; ++t)
-            @{input("x + t * x_t", "x_b", format("gates + t * rows * %d", stride), stride, "rows")};
+            @{input("x + t * x_t", "x_b", format("gates + t * rows * %d", gates_stride), gates_stride, "rows")};
     }
 @ end
     const float *h = state;
@@ -35,8 +37,11 @@
 @ for _, t in ipairs(step.terms) do
 @     words[#words + 1] = t.name == "x" and format("%s, x + t * x_t, x_b", weight.x) or format("%s, h, h_b", weight.h)
 @ end
-@ if step.start == "bias" then words[#words + 1] = format("w + %d", l.parts.bias.offset) end
-@ if step.start == "gates" then words[#words + 1] = format("gates + t * rows * %d, %d", stride, stride) end
+@ for _, name in ipairs(step.starts) do
+@     words[#words + 1] = name == "gates" and format("gates + t * rows * %d, %d", gates_stride, gates_stride) or bias[name]
+@ end
+@ for _, name in ipairs(step.own) do words[#words + 1] = "h, h_b" end
+@ for i, name in ipairs(step.carried) do words[#words + 1] = format("state + %d, %d", i * state_part, stride) end
         @{step.fn}(@{concat(words, ", ")}, seq + t * seq_t, seq_b@{step.exact and "" or ", rows"});
         h = seq + t * seq_t;
         h_b = seq_b;

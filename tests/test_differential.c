@@ -70,7 +70,14 @@ static size_t random_seq_len(rng *r) {
     }
 }
 
-static size_t random_batch(rng *r) { return rng_below(r, 4) ? 1 + rng_below(r, 33) : 1; }
+static size_t random_batch(rng *r) {
+    switch (rng_below(r, 8)) {
+    case 0:
+    case 1: return 1;
+    case 2: return 33 + rng_below(r, 40); /* more than a block of sequences */
+    default: return 1 + rng_below(r, 33);
+    }
+}
 
 /* T and B that keep the oracle to some milliseconds. */
 static void random_run(const rnnc_config *c, rng *r, size_t *seq_len, size_t *batch) {

@@ -207,7 +207,7 @@ static const char driver_head[] =
     "    float *h0 = all ? floats(states) : NULL, *hn = all ? floats(states) : NULL;\n"
     "    float *y = floats(T * B * D * H);\n"
     "    char *space = malloc(size + 3);\n"
-    "    const rnnc_call call = { w, T, B, x, h0, NULL, y, hn, NULL, space + 3 };\n"
+    "    const rnnc_call call = { w, T, B, NULL, NULL, x, h0, NULL, y, hn, NULL, space + 3 };\n"
     "    const int status = (int)m->forward(&call);\n"
     "    if (status) printf(\"%s: status %d\\n\", m->name, status);\n"
     "    free(w), free(x), free(h0), free(hn), free(y), free(space);\n"

@@ -20,16 +20,16 @@
 static const struct {
     const char *stage, *modules, *may;
 } stages[] = {
-    {"tables", "cells targets cost names nearest fail", "tables"},
+    {"tables", "cells expressions targets cost names nearest fail", "tables"},
     {"spec", "spec fields readers scan sandbox check", "tables spec host"},
     {"lower", "lower ir", "tables"},
     {"kernels", "kernels kernels.", "tables kernels"},
     {"passes", "passes.", "tables kernels"},
-    {"plan", "plan", "tables kernels"},
+    {"plan", "plan products", "tables kernels plan"},
     {"template", "template", "host"},
     {"emit", "emit", "template host"},
     {"weights", "weights", "tables host"},
-    {"driver", "pipeline generate starter report main verify commands commands. embed", "*"},
+    {"driver", "pipeline generate report starter main verify commands commands. embed", "*"},
     {"host", "host", ""},
 };
 

@@ -4,45 +4,56 @@
 local cost = require "cost"
 local tiles = require "kernels.tiles"
 
-local batch = { name = "batch", doc = "lanes carry the batch, weights are broadcast" }
-
-function batch.applies(net, target)
-    if net.batch == "any" then return false, "the batch is not known" end
-    if 2 * net.batch < target.lanes then return false, "the batch fills less than half a vector" end
+local function applies(ir, target)
+    if ir.batch == "any" then return false, "the batch is not known" end
+    if ir.lengths then return false, "sequences of different lengths end at different steps" end
+    if 2 * ir.batch < target.lanes then return false, "the batch fills less than half a vector" end
     return true
 end
 
--- batch.plan(net, target) -> { cycles (of one time step of the whole batch), block, rows, vectors }
-function batch.plan(net, target)
+-- The cheapest height of a tile for `units` units with `sums` sums each, and its cycles over all units.
+local function best_height(target, vectors, units, gates, sums, columns)
     local best
-    for vectors = 1, 2 do
-        local block = vectors * target.lanes
-        local blocks = tiles.ceil(net.batch, block)
-        for rows = 1, 14 do
-            if tiles.fits(target, math.max(rows, 2) * net.G, vectors, 1) then
-                local transposed = (net.columns.first + net.H) * net.D * block
-                local cycles = cost.transpose(target, transposed) + cost.handover(target)
-                for _, kind in ipairs(net.kinds) do
-                    local columns = net.columns[kind]
-                    local times = kind == "first" and 1 or net.L - 1
-                    local chain = net.G * net.H * vectors * cost.activation(target)
-                    local bytes = net.G * net.H * (columns + net.H) * 4
-                    local sums = 0
-                    for _, tile in ipairs(tiles.exact(net.H, rows)) do
-                        sums = sums + tile.count
-                            * cost.tile(target, tile.rows * net.G, vectors, 1, columns + net.H)
-                    end
-                    chain = chain + math.max(sums, cost.weights(target, bytes, bytes * net.L * net.D))
-                    cycles = cycles + net.D * times * chain
-                end
-                cycles = cycles * blocks
-                if not best or cycles < best.cycles then
-                    best = { kernel = "batch", cycles = cycles, block = block, rows = rows, vectors = vectors }
-                end
+    for rows = 1, 14 do
+        if tiles.fits(target, math.max(rows * sums, 2), vectors, 1) then
+            local cycles = 0
+            for _, tile in ipairs(tiles.exact(units, rows)) do
+                cycles = cycles + tile.count * cost.tile(target, tile.rows * gates, vectors, 1, columns)
             end
+            if not best or cycles < best.cycles then best = { rows = rows, cycles = cycles } end
         end
     end
     return best
 end
 
-return batch
+-- The candidate with so many vectors of sequences in a block.
+return function(vectors)
+    local batch = {
+        name = "batch", label = "batch x " .. vectors, applies = applies,
+        doc = "lanes carry the batch, weights are broadcast",
+    }
+
+    function batch.plan(net, target)
+        local block = vectors * target.lanes
+        local wide = math.max(net.columns.first, net.L > 1 and net.columns.upper or 0)
+        local tile = best_height(target, vectors, net.H, net.G, net.G + net.apart, wide + net.H)
+        local cycles = cost.transpose(target, (net.columns.first + net.H) * net.D * block) + cost.handover(target)
+        for _, kind in ipairs(net.kinds) do
+            local columns = net.columns[kind] + net.H
+            local bytes = net.G * net.H * columns * 4
+            local product = tile.cycles * columns / (wide + net.H)
+            cycles = cycles + net.D * (kind == "first" and 1 or net.L - 1)
+                * (math.max(product, cost.weights(target, bytes, bytes * net.L * net.D))
+                    + net.H * vectors * cost.update(target, net.update))
+        end
+        return { cycles = cycles * tiles.ceil(net.batch, block), block = block, rows = tile.rows, vectors = vectors }
+    end
+
+    function batch.dense(net, target)
+        local tile = best_height(target, vectors, net.units, 1, 1, net.inputs)
+        return { rows = tile.rows, vectors = vectors,
+                 cycles = tile.cycles * tiles.ceil(net.batch, vectors * target.lanes) }
+    end
+
+    return batch
+end

@@ -9,6 +9,7 @@ function tiles.ceil(a, b) return (a + b - 1) // b end
 -- from memory) and one that is broadcast.
 function tiles.fits(target, rows, vectors, split)
     return rows * vectors * split + (rows > 1 and vectors or 0) + 1 <= target.registers
+        and rows * vectors * split <= target.most_sums
 end
 
 -- The row tiles for exactly `rows` rows: as many of `most` as there is room for, and one of the rest.

@@ -4,7 +4,7 @@
 local cost = require "cost"
 local tiles = require "kernels.tiles"
 
-local units = { name = "units", doc = "lanes carry units, inputs are broadcast" }
+local units = { name = "units", label = "units", doc = "lanes carry units, inputs are broadcast" }
 
 -- An input this narrow goes into the step; a product of its own would only store and load gates.
 units.narrow = 4
@@ -16,9 +16,9 @@ function units.applies() return true end
 
 -- The rows of a block, and the shapes over which a tile is judged. An unknown batch is judged at one
 -- row and at sixteen, equally.
-local function row_shapes(net, vectors, columns)
-    if net.batch ~= "any" then
-        local rows = math.min(net.batch, units.most_rows)
+local function row_shapes(batch, vectors, columns)
+    if batch ~= "any" then
+        local rows = math.min(batch, units.most_rows)
         return rows, { { rows = rows, vectors = vectors, columns = columns, weight = 1 } }
     end
     return units.most_rows, {
@@ -27,29 +27,37 @@ local function row_shapes(net, vectors, columns)
     }
 end
 
--- units.plan(net, target) -> { cycles (of one time step of the whole batch), block, ... }
-function units.plan(net, target)
+local function splits(deterministic) return deterministic and { 1 } or { 1, 2, 4, 8 } end
+
+function units.plan(net, target, deterministic)
     local vectors = tiles.ceil(net.H, target.lanes)
-    local block, shapes = row_shapes(net, vectors, net.H)
+    local block, shapes = row_shapes(net.batch, vectors, net.H)
     local rows = shapes[1].rows
-    local step = tiles.best(target, shapes, net.G, { 1, 2, 4, 8 })
+    local sums = net.G + (net.I <= units.narrow and net.apart or 0)
+    local step = tiles.best(target, shapes, sums, splits(deterministic))
     local chains = net.L * net.D
     local weights = net.G * vectors * target.lanes * net.H * 4
     local cycles = chains * (math.max(step.cycles, cost.weights(target, weights, weights * chains))
-        + net.G * vectors * rows * cost.activation(target) + cost.handover(target))
+        + vectors * rows * cost.update(target, net.update) + cost.handover(target))
     local inputs = {}
     for _, kind in ipairs(net.kinds) do
         local columns = net.columns[kind]
         local many = (net.steps == "any" or net.steps * rows > 24) and 24 or net.steps * rows
         local tile = tiles.best(target, { { rows = many, vectors = vectors, columns = columns, weight = 1 } },
-            net.G, many == 1 and { 1, 2, 4, 8 } or { 1 })
+            net.G, many == 1 and splits(deterministic) or { 1 })
         inputs[kind] = tile
         local times = kind == "first" and 1 or net.L - 1
         cycles = cycles + net.D * times * tile.cycles * rows / many
     end
     local blocks = net.batch == "any" and 1 or tiles.ceil(net.batch, block)
-    return { kernel = "units", cycles = cycles * blocks, block = block, step = step, inputs = inputs,
-             vectors = vectors }
+    return { cycles = cycles * blocks, block = block, step = step, inputs = inputs, vectors = vectors }
+end
+
+function units.dense(net, target, deterministic)
+    local vectors = tiles.ceil(net.units, target.lanes)
+    local _, shapes = row_shapes(net.batch, vectors, net.inputs)
+    local tile = tiles.best(target, shapes, 1, splits(deterministic))
+    return { tile = tile, vectors = vectors, cycles = tile.cycles }
 end
 
 return units

@@ -8,27 +8,28 @@ local hoist = {}
 
 hoist.doc = "input products out of the time loop, by chunks of time"
 
-local function chunk_length(ir, target)
-    local choice, s = ir.choice, ir.sizes
-    if choice.kernel == "batch" then return 8 end
-    local row = choice.vectors * target.lanes * s.G * 4
+-- Steps whose gate inputs of that many floats a row fit in the cache, but enough for a tile of rows.
+local function chunk_length(ir, target, row)
+    if ir.kernel == "batch" then return 8 end
     -- An unknown batch may be large or one: its chunk is sized for the second cache.
     local room = ir.batch == "any" and target.l2 // 4 or target.l1 // 2
-    local chunk = room // (row * choice.block)
-    local enough = (24 + choice.block - 1) // choice.block
-    return math.min(math.max(chunk, enough), 128)
+    local enough = (24 + ir.block - 1) // ir.block
+    return math.min(math.max(room // (4 * row * ir.block), enough), 128)
 end
 
 function hoist.run(ir, target)
-    local chunk = chunk_length(ir, target)
-    if ir.steps ~= "any" then chunk = math.min(chunk, ir.steps) end
-    ir.chunk = chunk
-    ir.hoisted = {}
-    for _, scan in ipairs(ir.scans) do
-        local kind = scan.layer == 0 and "first" or "upper"
-        local columns = scan.body[1].terms[1].columns
-        ir.hoisted[kind] = ir.choice.kernel == "units" and columns > units.narrow
+    local widest = 1
+    for _, stage in ipairs(ir.stages) do
+        if stage.kind == "stack" then
+            local stack = ir.stacks[stage.stack]
+            local s = stack.sizes
+            widest = math.max(widest, s.G * (s.H + target.lanes - 1) // target.lanes * target.lanes)
+            local apart = ir.kernel == "units"
+            stack.hoisted = { first = apart and s.I > units.narrow, upper = apart and s.L > 1 and s.D * s.H > units.narrow }
+        end
     end
+    ir.chunk = chunk_length(ir, target, widest)
+    if ir.steps ~= "any" then ir.chunk = math.min(ir.chunk, ir.steps) end
     return ir
 end
 

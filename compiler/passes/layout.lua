@@ -1,6 +1,7 @@
--- layout: where everything lies. Packed weights: each chain (layer and direction) holds the panels of
--- its input product, its biases, the panels of its recurrent product, in the order in which a step
--- reads them. Workspace: states, gate inputs of a chunk, sequences between layers. Offsets count
+-- layout: where everything lies. Packed weights: stage after stage; a chain (layer and direction of a
+-- stack) holds the panels of its input product, its biases, the panels of its recurrent product, in the
+-- order in which a step reads them. Workspace: states, then what is as long as a chunk (gate inputs, the
+-- transposed input, sequences between stages), then what is as long as the sequence. Offsets count
 -- floats; every part starts on a cache line.
 local tiles = require "kernels.tiles"
 
@@ -12,98 +13,166 @@ local line = 16 -- floats
 
 local function aligned(n) return tiles.ceil(n, line) * line end
 
--- The parts of one chain, for a kind of layer: { input, bias, state }, each { offset, width }.
-local function chain_parts(ir, target, kind, columns)
-    local s, choice = ir.sizes, ir.choice
-    local input_width, state_width, bias_width
-    if choice.kernel == "units" then
-        state_width = choice.step.vectors * target.lanes
-        input_width = ir.hoisted[kind] and choice.inputs[kind].vectors * target.lanes or state_width
-        bias_width = choice.vectors * target.lanes
-    else
-        input_width, state_width, bias_width = choice.rows, choice.rows, choice.rows
-    end
-    local offset = 0
-    local function part(width, count)
-        local at = offset
-        offset = aligned(offset + tiles.ceil(s.H, width) * width * s.G * count)
+-- Hands out parts of `width`-unit panels: part(gates, units, columns, width) -> { offset, width }.
+local function allocator()
+    local space = { count = 0 }
+    function space.part(gates, units, columns, width)
+        local at = space.count
+        space.count = aligned(at + tiles.ceil(units, width) * width * gates * columns)
         return { offset = at, width = width }
-    end
-    local parts = {
-        input = part(input_width, columns), bias = ir.bias and part(bias_width, 1),
-        state = part(state_width, s.H),
-    }
-    parts.count = offset
-    return parts
-end
-
-local function pack_steps(ir, chains, base)
-    local s, steps = ir.sizes, {}
-    local function step(tensor, plus, dst, columns, width)
-        steps[#steps + 1] = { tensor = tensor - 1, plus = plus and plus - 1, dst = base + dst, units = s.H,
-            cols = columns, first_gate = 0, gates = s.G, width = width, stride = width }
-    end
-    for _, scan in ipairs(ir.scans) do
-        local parts = chains[scan.layer == 0 and "first" or "upper"]
-        local at = layout.chain_offset(ir.sizes, chains, scan.layer, scan.direction)
-        local body = scan.body[1]
-        step(body.terms[1].weight, nil, at + parts.input.offset, body.terms[1].columns, parts.input.width)
-        if parts.bias then
-            step(body.bias[1], body.bias[2], at + parts.bias.offset, 1, parts.bias.width)
-        end
-        step(body.terms[2].weight, nil, at + parts.state.offset, s.H, parts.state.width)
-    end
-    return steps
-end
-
--- Where a chain's weights start, from the start of this target's weights.
-function layout.chain_offset(sizes, chains, layer, direction)
-    if layer == 0 then return direction * chains.first.count end
-    return sizes.D * chains.first.count + ((layer - 1) * sizes.D + direction) * chains.upper.count
-end
-
--- The workspace: { name -> { offset, ... } }, its fixed length and its length for each time step.
-local function workspace(ir, target)
-    local s, choice = ir.sizes, ir.choice
-    local space = { fixed = 0, per_step = 0 }
-    local function part(count)
-        local at = space.fixed
-        space.fixed = aligned(space.fixed + count)
-        return at
-    end
-    local padded = choice.kernel == "units" and choice.vectors * target.lanes or s.H
-    space.unit_stride = padded
-    space.state_count = padded * choice.block       -- of one chain
-    space.step_count = s.D * padded * choice.block  -- of one step of a layer's output
-    space.state = part(s.L * s.D * space.state_count)
-    if choice.kernel == "batch" then
-        space.input = part(ir.chunk * s.I * choice.block)
-    elseif ir.hoisted.first or ir.hoisted.upper then
-        space.gates = part(ir.chunk * choice.block * s.G * padded)
-    end
-    space.top = part(ir.chunk * space.step_count)
-    space.between = {}
-    for i = 1, ir.schedule.between do
-        if ir.schedule.slots == "chunk" then
-            space.between[i] = part(ir.chunk * space.step_count)
-        elseif ir.steps ~= "any" then
-            space.between[i] = part(ir.steps * space.step_count)
-        else
-            space.per_step = space.per_step + space.step_count
-        end
     end
     return space
 end
 
+-- The parts of one chain, for a kind of layer.
+local function chain_parts(ir, stack, choice, target, kind, columns)
+    local s, space = stack.sizes, allocator()
+    local input_width, state_width, row
+    if ir.kernel == "units" then
+        state_width, row = choice.step.vectors * target.lanes, choice.vectors * target.lanes
+        input_width = stack.hoisted[kind] and choice.inputs[kind].vectors * target.lanes or state_width
+    else
+        input_width, state_width, row = choice.rows, choice.rows, tiles.ceil(s.H, choice.rows) * choice.rows
+    end
+    local parts = { input = space.part(s.G, s.H, columns, input_width) }
+    -- Biases lie gate by gate, each as long as a row of units.
+    parts.bias = stack.bias and space.part(s.G, s.H, 1, row)
+    parts.state = space.part(s.G, s.H, s.H, state_width)
+    parts.apart = stack.bias and #stack.apart > 0 and space.part(#stack.apart, s.H, 1, row)
+    parts.count = space.count
+    return parts
+end
+
+local function pack_step(tensor, plus, dst, units, columns, width, first_gate, gates)
+    return { tensor = tensor - 1, plus = plus and plus - 1, dst = dst, units = units, cols = columns,
+             first_gate = first_gate, gates = gates, width = width, stride = width,
+             ["repeat"] = 1, tensor_step = 0, dst_step = 0 }
+end
+
+-- Both biases of a gate are added up, but for those of a gate whose sums are apart.
+local function pack_biases(add, stack, bias, parts, at)
+    local s, apart, gate = stack.sizes, {}, 0
+    for i, name in ipairs(stack.apart) do apart[name] = i - 1 end
+    while gate < s.G do
+        local alone, first = apart[stack.gates[gate + 1]], gate
+        repeat gate = gate + 1 until gate == s.G or (apart[stack.gates[gate + 1]] == nil) ~= (alone == nil)
+        add(pack_step(bias.input, not alone and bias.state or nil, at + parts.bias.offset + first * parts.bias.width,
+            s.H, 1, parts.bias.width, first, gate - first))
+        for g = alone and first or gate, gate - 1 do
+            add(pack_step(bias.state, nil, at + parts.apart.offset + apart[stack.gates[g + 1]] * parts.apart.width,
+                s.H, 1, parts.apart.width, g, 1))
+        end
+    end
+end
+
+local function place_stack(ir, stack, stage, target, at, add)
+    local s = stack.sizes
+    local chains = { first = chain_parts(ir, stack, stage.choice, target, "first", s.I) }
+    if s.L > 1 then chains.upper = chain_parts(ir, stack, stage.choice, target, "upper", s.D * s.H) end
+    local upper_count = s.L > 1 and chains.upper.count or 0
+    -- Chains of a kind differ by their tensors and their place only: the first one stands for all.
+    local function pack_chain(scan, parts, chain, times)
+        local body = scan.body[1]
+        local input, state = body.terms[1], body.terms[2]
+        local function add_repeated(step)
+            step["repeat"], step.tensor_step = times, times > 1 and (stack.bias and 4 or 2) or 0
+            step.dst_step = times > 1 and parts.count or 0
+            add(step)
+        end
+        add_repeated(pack_step(input.weight, nil, chain + parts.input.offset, s.H, input.columns,
+            parts.input.width, 0, s.G))
+        if parts.bias then pack_biases(add_repeated, stack, body.bias, parts, chain) end
+        add_repeated(pack_step(state.weight, nil, chain + parts.state.offset, s.H, s.H, parts.state.width, 0, s.G))
+    end
+    pack_chain(stack.scans[1], chains.first, at, s.D)
+    if s.L > 1 then pack_chain(stack.scans[s.D + 1], chains.upper, at + s.D * chains.first.count, (s.L - 1) * s.D) end
+    stage.chains = chains
+    stage.count = s.D * (chains.first.count + (s.L - 1) * upper_count)
+end
+
+local function place_dense(ir, stage, target, at, add)
+    local choice, space = stage.choice, allocator()
+    local width, row = choice.rows, nil
+    if ir.kernel == "units" then
+        width, row = choice.tile.vectors * target.lanes, choice.vectors * target.lanes
+    else
+        row = tiles.ceil(stage.units, width) * width
+    end
+    stage.parts = { input = space.part(1, stage.units, stage.inputs, width),
+                    bias = stage.bias and space.part(1, stage.units, 1, row) }
+    add(pack_step(stage.weight, nil, at, stage.units, stage.inputs, width, 0, 1))
+    if stage.bias then add(pack_step(stage.bias, nil, at + stage.parts.bias.offset, stage.units, 1, row, 0, 1)) end
+    stage.count = space.count
+end
+
+-- The table stays row-major.
+local function place_embedding(_, stage, _, at, add)
+    local values = stage.rows * stage.width
+    add(pack_step(stage.weight, nil, at, values, 1, values, 0, 1))
+    stage.count = aligned(values)
+end
+
+-- What a stage hands on for one step: `row` floats for each row of the batch, in which the values are
+-- the pieces { offset, count }.
+local function output_of(ir, stage, target)
+    local function padded(n) return ir.kernel == "units" and tiles.ceil(n, target.lanes) * target.lanes or n end
+    if stage.kind == "stack" then
+        local s, pieces = ir.stacks[stage.stack].sizes, {}
+        for d = 0, s.D - 1 do pieces[d + 1] = { offset = d * padded(s.H), count = s.H } end
+        return { width = s.D * s.H, row = s.D * padded(s.H), pieces = pieces }
+    end
+    local width = stage.kind == "dense" and stage.units or stage.width
+    return { width = width, row = padded(width), pieces = { { offset = 0, count = width } } }
+end
+
+-- The workspace in floats: `fixed`, more for each step of a chunk, more for each step of the sequence.
+local function workspace(ir)
+    local space = { states = 0, gates = 0, input = 0, last = 0, top = 0, between = 0 }
+    local stages = ir.stages
+    for i, stage in ipairs(stages) do
+        if stage.kind == "stack" then
+            local stack = ir.stacks[stage.stack]
+            local s, row = stack.sizes, stage.output.row // stack.sizes.D
+            stage.state_offset = space.states
+            stage.state_count = aligned(row * ir.block) * #stack.states
+            space.states = space.states + s.L * s.D * stage.state_count
+            if stack.hoisted.first or stack.hoisted.upper then
+                space.gates = math.max(space.gates, aligned(ir.block * s.G * row))
+            end
+            if s.L > 1 then space.between = math.max(space.between, aligned(ir.block * stage.output.row)) end
+        end
+        local count = aligned(ir.block * stage.output.row)
+        if stage.last_step then space.last = aligned(ir.block * stages[i - 1].output.row) end
+        if i == #stages then space.top = count else space.between = math.max(space.between, count) end
+    end
+    if ir.kernel == "batch" or ir.lengths then space.input = aligned(ir.block * ir.input_width) end
+    local long = ir.schedule.between * space.between
+    space.fixed = space.states + space.last
+    space.per_chunk_step = space.gates + space.input + space.top + (ir.schedule.slots == "chunk" and long or 0)
+    space.per_step = ir.schedule.slots == "steps" and long or 0
+    return space
+end
+
+local place = { dense = place_dense, embedding = place_embedding }
+
 function layout.run(ir, target, base)
-    local s, chains = ir.sizes, {}
-    chains.first = chain_parts(ir, target, "first", s.I)
-    if s.L > 1 then chains.upper = chain_parts(ir, target, "upper", s.D * s.H) end
-    ir.layout = {
-        base = base, chains = chains, workspace = workspace(ir, target),
-        count = s.D * (chains.first.count + (s.L > 1 and (s.L - 1) * chains.upper.count or 0)),
-    }
-    ir.layout.pack = pack_steps(ir, chains, base)
+    local at, pack = base, {}
+    local function add(step) pack[#pack + 1] = step end
+    local first = ir.stages[1]
+    ir.input_width = first.kind == "embedding" and 0 or first.kind == "dense" and first.inputs
+        or ir.stacks[first.stack].sizes.I
+    for _, stage in ipairs(ir.stages) do
+        stage.output = output_of(ir, stage, target)
+        stage.base = at
+        if stage.kind == "stack" then
+            place_stack(ir, ir.stacks[stage.stack], stage, target, at, add)
+        else
+            place[stage.kind](ir, stage, target, at, add)
+        end
+        at = at + stage.count
+    end
+    ir.layout = { base = base, count = at - base, pack = pack, workspace = workspace(ir), chunk = ir.chunk,
+                  input_width = ir.input_width }
     return ir
 end
 

@@ -1,0 +1,216 @@
+-- products: the C functions that a stage is made of, as data: sums, terms, tiles and epilogues. The plan
+-- holds them; templates/*_product.c.t print them.
+local tiles = require "kernels.tiles"
+
+local products = {}
+
+-- Data as text in one order: what two layers of equal data share.
+local function key(value)
+    if type(value) ~= "table" then return tostring(value) end
+    local names, parts = {}, {}
+    for name in pairs(value) do names[#names + 1] = tostring(name) end
+    table.sort(names)
+    for _, name in ipairs(names) do
+        local field = value[name]
+        if field == nil then field = value[math.tointeger(name)] end
+        parts[#parts + 1] = name .. "=" .. key(field)
+    end
+    return "{" .. table.concat(parts, ",") .. "}"
+end
+
+products.key = key
+
+-- A list of products in which equal ones are one: list.add(product, name) -> the product there.
+function products.list()
+    local list, seen, names = {}, {}, {}
+    function list.add(item, name)
+        local id = key(item)
+        if not seen[id] then
+            names[name] = (names[name] or 0) + 1
+            item.fn = names[name] == 1 and name or name .. "_" .. names[name]
+            list[#list + 1] = item
+            seen[id] = item
+        end
+        return seen[id]
+    end
+    return list
+end
+
+-- The row tiles with the columns that a loop takes at a time: one for each part of a sum, and two where
+-- a tile is so small that the loop itself would show.
+local function unrolled(rows, split, vectors)
+    local list = {}
+    for i, tile in ipairs(rows) do
+        local small = tile.rows * vectors < 8
+        list[i] = { rows = tile.rows, count = tile.count, unroll = math.max(split, small and 2 or 1) }
+    end
+    return list
+end
+
+local function panels(units, lanes, width)
+    local vectors = tiles.ceil(units, lanes)
+    local list = {}
+    if vectors >= width then list[1] = { vectors = width, count = vectors // width } end
+    if vectors % width > 0 then list[#list + 1] = { vectors = vectors % width, count = 1 } end
+    return list
+end
+
+-- The sums of a product, one for each gate, or two where a gate is apart and both its terms are here:
+--   index     of the sum in the product      gate   of PyTorch's order, from 0
+--   terms     which products it adds up      start  where it begins: bias, apart, gates or zero
+--   offset    of the gate there, and in the gates that are stored
+-- and `inputs`, the gates whose input part the update reads from memory.
+local function sums_of(stack, role, hoisted, row)
+    local list, inputs, apart = {}, {}, {}
+    for i, gate in ipairs(stack.apart) do apart[gate] = i - 1 end
+    local function add(gate, part, terms, start, offset)
+        local name = stack.gates[gate + 1] .. (part == "gate" and "" or part == "input" and "_x" or "_h")
+        list[#list + 1] = { index = #list, name = name, gate = gate, part = part, terms = terms, offset = offset,
+                            start = (start == "gates" or stack.bias) and start or "zero" }
+    end
+    for i, name in ipairs(stack.gates) do
+        local gate = i - 1
+        if role == "input" then
+            add(gate, "gate", { x = true, h = false }, "bias", gate * row)
+        elseif not apart[name] then
+            add(gate, "gate", { x = not hoisted, h = true }, hoisted and "gates" or "bias", gate * row)
+        else
+            if hoisted then
+                inputs[#inputs + 1] = { gate = gate, offset = gate * row }
+            else
+                add(gate, "input", { x = true, h = false }, "bias", gate * row)
+            end
+            add(gate, "recurrent", { x = false, h = true }, "apart", apart[name] * row)
+        end
+    end
+    return list, inputs
+end
+
+-- The places where sums start and from which the update reads, in a fixed order.
+local function starts_of(sums, inputs)
+    local found, list = { gates = #inputs > 0 }, {}
+    for _, sum in ipairs(sums) do found[sum.start] = true end
+    for _, name in ipairs { "bias", "gates", "apart" } do
+        if found[name] then list[#list + 1] = name end
+    end
+    return list
+end
+
+-- Does the update read the old value of that state?
+local function reads_state(update, name)
+    local found = false
+    local function visit(tree)
+        if type(tree) ~= "table" then return end
+        found = found or (tree[1] == "state" and tree[2] == name)
+        for i = 2, #tree do visit(tree[i]) end
+    end
+    for _, pair in ipairs(update) do visit(pair[2]) end
+    return found
+end
+
+-- The fields that every product has, added to those of its kernel.
+local function product(stack, role, hoisted, row, fields)
+    fields.role, fields.gates, fields.gate_names = role, #stack.gates, stack.gates
+    fields.sums, fields.inputs = sums_of(stack, role, hoisted, row)
+    fields.starts = starts_of(fields.sums, fields.inputs)
+    fields.update, fields.states, fields.own, fields.carried = {}, {}, {}, {}
+    if role == "step" then
+        fields.update, fields.states = stack.update, stack.states
+        if reads_state(stack.update, "h") then fields.own[1] = "h" end
+        for i = 2, #stack.states do fields.carried[i - 1] = stack.states[i] end
+    end
+    return fields
+end
+
+local function kinds(s) return s.L > 1 and { "first", "upper" } or { "first" } end
+
+-- Row tiles of a step: exact where the number of rows is known.
+local function rows_of(ir, most)
+    local exact = ir.batch ~= "any" and ir.batch <= ir.block and not ir.lengths
+    return exact and tiles.exact(ir.batch, most) or tiles.any(most), exact
+end
+
+local function units_stack(ir, target, stage, list, suffix, input)
+    local stack, choice, layers = ir.stacks[stage.stack], stage.choice, {}
+    local s, split = stack.sizes, stage.choice.step.split
+    local row = choice.vectors * target.lanes
+    local rows, exact = rows_of(ir, choice.step.rows)
+    for _, kind in ipairs(kinds(s)) do
+        local columns = kind == "first" and s.I or s.D * s.H
+        local pieces = kind == "first" and input.pieces or stage.output.pieces
+        local layer = { kind = kind, parts = stage.chains[kind], hoisted = stack.hoisted[kind] }
+        local terms = { { name = "h", pieces = { { offset = 0, count = s.H } } } }
+        if layer.hoisted then
+            local tile = choice.inputs[kind]
+            layer.input = list.add(product(stack, "input", true, row, {
+                split = tile.split, width = tile.vectors, panels = panels(s.H, target.lanes, tile.vectors),
+                rows = unrolled(tiles.any(tile.rows), tile.split, tile.vectors * s.G), exact = false,
+                terms = { { name = "x", pieces = pieces } },
+            }), "input_" .. columns .. suffix)
+        else
+            table.insert(terms, 1, { name = "x", pieces = pieces })
+        end
+        layer.step = list.add(product(stack, "step", layer.hoisted, row, {
+            split = split, width = choice.step.vectors, panels = panels(s.H, target.lanes, choice.step.vectors),
+            rows = unrolled(rows, split, choice.step.vectors * s.G), exact = exact, terms = terms,
+        }), (layer.hoisted and "step_" or "step_" .. columns .. "_") .. s.H .. suffix)
+        layers[#layers + 1] = layer
+    end
+    return layers
+end
+
+local function batch_stack(ir, _, stage, list, suffix)
+    local stack, choice, layers = ir.stacks[stage.stack], stage.choice, {}
+    local s = stack.sizes
+    local row = tiles.ceil(s.H, choice.rows) * choice.rows
+    for _, kind in ipairs(kinds(s)) do
+        local columns = kind == "first" and s.I or s.D * s.H
+        local step = list.add(product(stack, "step", false, row, {
+            height = choice.rows, vectors = choice.vectors, block = ir.block, rows = tiles.exact(s.H, choice.rows),
+            terms = { { name = "x", count = columns }, { name = "h", count = s.H } },
+        }), "step_" .. columns .. "_" .. s.H .. suffix)
+        layers[#layers + 1] = { kind = kind, parts = stage.chains[kind], step = step, columns = columns,
+                                hoisted = false }
+    end
+    return layers
+end
+
+-- Activations that are computed in the epilogue; softmax needs the whole row and follows later.
+local in_epilogue = { none = { "gate", "h" } }
+for _, name in ipairs { "tanh", "relu", "sigmoid" } do in_epilogue[name] = { name, { "gate", "h" } } end
+
+local function dense(ir, target, stage, list, suffix, input)
+    local choice = stage.choice
+    local update = { { "h", in_epilogue[stage.activation] or in_epilogue.none } }
+    local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = stage.bias, update = update }
+    local fields = { terms = { { name = "x", count = stage.inputs } } }
+    if ir.kernel == "units" then
+        local tile = choice.tile
+        fields.terms = { { name = "x", pieces = input.pieces } }
+        fields.split, fields.width, fields.panels = tile.split, tile.vectors, panels(stage.units, target.lanes, tile.vectors)
+        fields.rows, fields.exact = unrolled(tiles.any(tile.rows), tile.split, tile.vectors), false
+    else
+        fields.height, fields.vectors, fields.block = choice.rows, choice.vectors, ir.block
+        fields.rows = tiles.exact(stage.units, choice.rows)
+    end
+    local result = product(stack, "step", false, 0, fields)
+    for _, sum in ipairs(result.sums) do sum.terms = { x = true, h = false } end
+    return list.add(result, string.format("dense_%d_%d%s", stage.inputs, stage.units, suffix))
+end
+
+-- products.of(ir, target, list, suffix): adds to `list` what the stages need and gives each its
+-- functions: stage.layers or stage.product.
+function products.of(ir, target, list, suffix)
+    local input = { pieces = { { offset = 0, count = ir.input_width } } }
+    for _, stage in ipairs(ir.stages) do
+        if stage.kind == "stack" then
+            local build = ir.kernel == "units" and units_stack or batch_stack
+            stage.layers = build(ir, target, stage, list, suffix, input)
+        elseif stage.kind == "dense" then
+            stage.product = dense(ir, target, stage, list, suffix, input)
+        end
+        input = stage.output
+    end
+end
+
+return products
