@@ -13,7 +13,8 @@ local function chunk_length(ir, target, row)
     if ir.kernel == "batch" then return 8 end
     -- An unknown batch may be large or one: its chunk is sized for the second cache.
     local room = ir.batch == "any" and target.l2 // 4 or target.l1 // 2
-    local enough = (24 + ir.block - 1) // ir.block
+    -- Rows of a chunk that fill row tiles and outlast the panel of weights that they share.
+    local enough = (128 + ir.block - 1) // ir.block
     return math.min(math.max(room // (4 * row * ir.block), enough), 128)
 end
 
