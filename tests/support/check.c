@@ -55,55 +55,95 @@ double max_error(const float *got, const double *want, size_t n) {
 
 /* All the memory of one call. */
 typedef struct buffers {
-    fence x, h0, weights, y, hn, workspace;
+    fence x, h0, c0, lengths, weights, y, hn, cn, workspace;
 } buffers;
 
+enum { FENCES = 9 };
+
+static void buffers_list(buffers *b, fence *all[FENCES]) {
+    fence *const list[FENCES] = {&b->x, &b->h0, &b->c0, &b->lengths,  &b->weights,
+                                 &b->y, &b->hn, &b->cn, &b->workspace};
+    memcpy(all, list, sizeof list);
+}
+
 static void buffers_free(buffers *b) {
-    fence_free(&b->x);
-    fence_free(&b->h0);
-    fence_free(&b->weights);
-    fence_free(&b->y);
-    fence_free(&b->hn);
-    fence_free(&b->workspace);
+    fence *all[FENCES];
+    buffers_list(b, all);
+    for (size_t i = 0; i < FENCES; i++)
+        fence_free(all[i]);
+}
+
+/* A state at the start: the problem's, zeros, or none. */
+static fence initial_state(const float *from, size_t count, const variation *v) {
+    if (!from && !v->zero_h0)
+        return (fence){0};
+    fence state = fence_floats(from, count);
+    if (!from)
+        memset(state.data, 0, state.size);
+    if (!v->in_place)
+        fence_protect(&state);
+    return state;
+}
+
+static fence lengths_of(const rnnc_model *model, const problem *p, const variation *v) {
+    if (!p->lengths && !(v->full_lengths && model->lengths))
+        return (fence){0};
+    fence f = fence_make(p->batch * sizeof(size_t), 0);
+    for (size_t b = 0; b < p->batch; b++)
+        memcpy((size_t *)f.data + b, p->lengths ? &p->lengths[b] : &p->seq_len, sizeof(size_t));
+    fence_protect(&f);
+    return f;
 }
 
 static void buffers_make(buffers *b, const rnnc_model *model, const float *packed, const problem *p,
                          const variation *v, size_t workspace_size) {
     const size_t states = problem_state_count(p);
+    const bool lstm = p->config.cell == RNNC_LSTM;
     b->x = fence_floats(p->x, problem_x_count(p));
     fence_protect(&b->x);
     if (packed) {
         b->weights = fence_floats(packed, model->packed_count);
         fence_protect(&b->weights);
     }
-    if (p->h0 || v->zero_h0) {
-        b->h0 = fence_floats(p->h0, states);
-        if (!p->h0)
-            memset(b->h0.data, 0, b->h0.size);
-        if (!v->in_place)
-            fence_protect(&b->h0);
-    }
+    b->h0 = initial_state(p->h0, states, v);
+    if (lstm)
+        b->c0 = initial_state(p->c0, states, v);
+    b->lengths = lengths_of(model, p, v);
     b->y = fence_floats(NULL, problem_y_count(p));
-    b->hn = fence_floats(NULL, v->without_hn ? 0 : states);
+    if (!v->without_hn && !v->in_place)
+        b->hn = fence_floats(NULL, states);
+    if (lstm && !v->without_cn && !v->in_place)
+        b->cn = fence_floats(NULL, states);
     b->workspace = fence_make(workspace_size, v->misalign);
     if (v->garbage_workspace)
         for (size_t i = 0; i < workspace_size; i++)
             ((unsigned char *)b->workspace.data)[i] = (unsigned char)(i * 151 + 77);
 }
 
-static bool guards_intact(const buffers *b, rnnc_error *err) {
-    const struct {
-        const fence *fence;
-        const char *name;
-    } all[] = {{&b->x, "x"}, {&b->h0, "h0"}, {&b->weights, "weights"},
-               {&b->y, "y"}, {&b->hn, "hn"}, {&b->workspace, "workspace"}};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i].fence->map && !fence_intact(all[i].fence))
-            return fail(err, "bytes around %s were written", all[i].name);
+static bool guards_intact(buffers *b, rnnc_error *err) {
+    static const char *const names[FENCES] = {"x", "h0", "c0", "lengths",  "weights",
+                                              "y", "hn", "cn", "workspace"};
+    fence *all[FENCES];
+    buffers_list(b, all);
+    for (size_t i = 0; i < FENCES; i++)
+        if (all[i]->map && !fence_intact(all[i]))
+            return fail(err, "bytes around %s were written", names[i]);
     return true;
 }
 
-static bool compare_results(const problem *p, const float *y, const float *hn, double tolerance,
+/* y beyond the lengths is not nearly 0 but 0. */
+static bool zero_beyond(const problem *p, const float *y, rnnc_error *err) {
+    const size_t width = (p->config.bidirectional ? 2 : 1) * p->config.hidden_size;
+    for (size_t b = 0; p->lengths && b < p->batch; b++)
+        for (size_t t = p->lengths[b]; t < p->seq_len; t++)
+            for (size_t i = 0; i < width; i++)
+                if (!(y[problem_at(p, t, b, width) + i] == 0.0f))
+                    return fail(err, "y[t=%zu,b=%zu,u=%zu] is not 0 behind a length of %zu", t, b,
+                                i, p->lengths[b]);
+    return true;
+}
+
+static bool compare_results(const problem *p, const rnnc_call *call, double tolerance,
                             rnnc_error *err) {
     const size_t directions = p->config.bidirectional ? 2 : 1, hidden = p->config.hidden_size;
     const bool batch_first = p->config.batch_first;
@@ -112,11 +152,24 @@ static bool compare_results(const problem *p, const float *y, const float *hn, d
                              .dims = {batch_first ? p->batch : p->seq_len,
                                       batch_first ? p->seq_len : p->batch, directions * hidden},
                              .tolerance = tolerance};
-    const comparison of_hn = {.what = "hn",
-                              .axes = "qbu", /* q = layer*D + direction */
-                              .dims = {p->config.num_layers * directions, p->batch, hidden},
-                              .tolerance = tolerance};
-    return compare(&of_y, y, p->y, err) && (!hn || compare(&of_hn, hn, p->hn, err));
+    comparison of_state = {.what = "hn",
+                           .axes = "qbu", /* q = layer*D + direction */
+                           .dims = {p->config.num_layers * directions, p->batch, hidden},
+                           .tolerance = tolerance};
+    if (!compare(&of_y, call->y, p->y, err) || !zero_beyond(p, call->y, err) ||
+        (call->hn && !compare(&of_state, call->hn, p->hn, err)))
+        return false;
+    of_state.what = "cn";
+    return !call->cn || compare(&of_state, call->cn, p->cn, err);
+}
+
+/* n floats, or NaN if there are none. */
+static float *append(float *to, const float *from, size_t n) {
+    if (from)
+        memcpy(to, from, n * sizeof(float));
+    else
+        memset(to, 0xFF, n * sizeof(float));
+    return to + n;
 }
 
 bool check_network(const rnnc_model *model, const float *packed, const problem *p,
@@ -126,28 +179,40 @@ bool check_network(const rnnc_model *model, const float *packed, const problem *
         return fail(err, "workspace_size(%zu, %zu) is 0", p->seq_len, p->batch);
     buffers b = {0};
     buffers_make(&b, model, packed, p, v, workspace_size);
+    const bool in_place = v->in_place;
     const rnnc_call call = {.weights = b.weights.data,
                             .seq_len = p->seq_len,
                             .batch = p->batch,
+                            .lengths = b.lengths.data,
                             .x = b.x.data,
                             .h0 = b.h0.data,
+                            .c0 = b.c0.data,
                             .y = b.y.data,
-                            .hn = v->without_hn ? NULL
-                                  : v->in_place ? b.h0.data
-                                                : b.hn.data,
+                            .hn = in_place ? b.h0.data : b.hn.data,
+                            .cn = in_place ? b.c0.data : b.cn.data,
                             .workspace = b.workspace.data};
     const rnnc_status status = model->forward(&call);
     bool ok = status == RNNC_OK;
     if (!ok)
         fail(err, "forward returns status %d", (int)status);
-    ok = ok && compare_results(p, call.y, call.hn, tolerance, err) && guards_intact(&b, err);
+    ok = ok && compare_results(p, &call, tolerance, err) && guards_intact(&b, err);
     if (ok && y_out) {
-        memcpy(y_out, call.y, problem_y_count(p) * sizeof(float));
-        if (call.hn)
-            memcpy(y_out + problem_y_count(p), call.hn, problem_state_count(p) * sizeof(float));
+        float *const hn = append(y_out, call.y, problem_y_count(p));
+        float *const cn = append(hn, call.hn, problem_state_count(p));
+        if (p->cn)
+            append(cn, call.cn, problem_state_count(p));
     }
     buffers_free(&b);
     return ok;
+}
+
+/* The same bits in y and, where both were asked for, in hn and cn. */
+static bool same_bits(const problem *p, const variation *v, const float *a, const float *b) {
+    const size_t y = problem_y_count(p), states = problem_state_count(p);
+    return memcmp(a, b, y * sizeof *a) == 0 &&
+           (v->without_hn || memcmp(a + y, b + y, states * sizeof *a) == 0) &&
+           (v->without_cn || !p->cn ||
+            memcmp(a + y + states, b + y + states, states * sizeof *a) == 0);
 }
 
 bool check_network_all_ways(const rnnc_model *model, const float *packed, const problem *p,
@@ -162,21 +227,25 @@ bool check_network_all_ways(const rnnc_model *model, const float *packed, const 
         {"a workspace that ends 20 bytes early, full of garbage",
          {.misalign = 20, .garbage_workspace = true}},
         {"hn NULL", {.without_hn = true}},
+        {"cn NULL", {.without_cn = true}},
         {"hn == h0", {.in_place = true, .zero_h0 = true}},
         {"h0 of zeros", {.zero_h0 = true}},
+        {"lengths of T", {.full_lengths = true}},
     };
-    const size_t y_count = problem_y_count(p), count = y_count + problem_state_count(p);
+    const size_t count = problem_y_count(p) + (p->cn ? 2 : 1) * problem_state_count(p);
     float *const first = malloc(count * sizeof *first), *const now = malloc(count * sizeof *now);
     if (!first || !now)
         abort();
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof ways / sizeof *ways; i++) {
+        if ((ways[i].v.without_cn && !p->cn) ||
+            (ways[i].v.full_lengths && (p->lengths || !model->lengths)))
+            continue;
         rnnc_error why;
-        const size_t compared = ways[i].v.without_hn ? y_count : count;
         ok = check_network(model, packed, p, &ways[i].v, tolerance, i ? now : first, &why);
         if (!ok)
             fail(err, "%s: %.1800s", ways[i].what, why.message);
-        else if (i && memcmp(first, now, compared * sizeof *now) != 0)
+        else if (i && !same_bits(p, &ways[i].v, first, now))
             ok = fail(err, "%s: not the bits of the plain call", ways[i].what);
     }
     free(first);

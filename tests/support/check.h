@@ -27,20 +27,23 @@ double max_error(const float *got, const double *want, size_t n);
 typedef struct variation {
     size_t misalign;        /* bytes by which the workspace misses the alignment it would have */
     bool without_hn;        /* hn = NULL */
-    bool in_place;          /* hn = h0 (needs an h0) */
-    bool zero_h0;           /* a buffer of zeros when the problem has no h0 */
+    bool without_cn;        /* cn = NULL */
+    bool in_place;          /* hn = h0 and cn = c0 (needs them) */
+    bool zero_h0;           /* buffers of zeros when the problem has no h0 and c0 */
+    bool full_lengths;      /* lengths of T when the problem has none; ignored without `lengths` */
     bool garbage_workspace; /* large numbers instead of NaN */
 } variation;
 
-/* Runs `model` once on the problem in fenced buffers: read-only x, h0 and weights, y and hn
- * prefilled with NaN, a workspace of exactly the stated size filled with NaN. `packed` are the
- * packed weights, NULL if they are built in. Checks the status, all of y and hn against the answers
- * to `tolerance`, and the guards. If y_out is not NULL, y and then hn are copied there. */
+/* Runs `model` once on the problem in fenced buffers: read-only x, h0, c0, lengths and weights; y,
+ * hn and cn prefilled with NaN, a workspace of exactly the stated size filled with NaN. `packed`
+ * are the packed weights, NULL if they are built in. Checks the status, all of y, hn and cn against
+ * the answers to `tolerance` (y beyond a length is 0 exactly), and the guards. If y_out is not
+ * NULL, y, hn and cn are copied there, one behind the other, and NaN for what was not asked for. */
 bool check_network(const rnnc_model *model, const float *packed, const problem *p,
                    const variation *v, double tolerance, float *y_out, rnnc_error *err);
 
-/* The same with a battery of variations: plain, odd alignments, garbage, without hn, in place, zero
- * h0 against NULL. All results must be equal bit for bit. */
+/* The same with a battery of variations: plain, odd alignments, garbage, without hn, without cn, in
+ * place, zero h0 against NULL, lengths of T against NULL. All results must be equal bit for bit. */
 bool check_network_all_ways(const rnnc_model *model, const float *packed, const problem *p,
                             double tolerance, rnnc_error *err);
 

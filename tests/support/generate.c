@@ -105,6 +105,10 @@ static char *spec_print(const spec *s, const char *separator) {
     fprintf(out, "batch = %s, seq_len = %s,%starget = ", size_text(s->batch, batch),
             size_text(s->seq_len, seq_len), separator);
     put_targets(out, s->target);
+    if (s->lengths)
+        fprintf(out, ",%slengths = true", separator);
+    if (s->deterministic)
+        fprintf(out, ",%sdeterministic = true", separator);
     fprintf(out, ",%s}", separator[0] == '\n' ? "\n" : " ");
     fclose(out);
     return text;

@@ -18,6 +18,7 @@ typedef struct spec {
     const char *prefix;     /* or NULL */
     const char *weights_as; /* "c", "blob", "none", or NULL: the default */
     double dropout;
+    bool lengths, deterministic;
 } spec;
 
 /* The spec in Lua, and in one line for messages; the caller frees it. */

@@ -61,6 +61,7 @@ static void free_sequence(problem *p) {
     free(p->x);
     free(p->h0);
     free(p->c0);
+    free(p->lengths);
     free(p->y);
     free(p->hn);
     free(p->cn);
@@ -104,11 +105,79 @@ void problem_resize(problem *p, size_t seq_len, size_t batch, bool with_h0, rng 
     free_sequence(p);
     p->seq_len = seq_len;
     p->batch = batch;
+    p->lengths = NULL;
     allocate_sequence(p, with_h0);
     fill_sequence(p, r);
 }
 
+size_t problem_at(const problem *p, size_t t, size_t b, size_t width) {
+    return (p->config.batch_first ? b * p->seq_len + t : t * p->batch + b) * width;
+}
+
+void problem_set_lengths(problem *p, rng *r) {
+    const size_t inputs = p->config.input_size;
+    p->lengths = allocate(p->batch, sizeof *p->lengths);
+    for (size_t b = 0; b < p->batch; b++)
+        p->lengths[b] = 1 + rng_below(r, p->seq_len);
+    if (p->batch > 1) {
+        const size_t longest = rng_below(r, p->batch);
+        p->lengths[longest] = p->seq_len;
+        p->lengths[(longest + 1 + rng_below(r, p->batch - 1)) % p->batch] = 1;
+    }
+    for (size_t b = 0; b < p->batch; b++)
+        for (size_t t = p->lengths[b]; t < p->seq_len; t++)
+            for (size_t i = 0; i < inputs; i++)
+                p->x[problem_at(p, t, b, inputs) + i] = NAN;
+}
+
+problem problem_one(const problem *p, size_t b) {
+    const size_t inputs = p->config.input_size, hidden = p->config.hidden_size;
+    problem one = {.config = p->config,
+                   .seq_len = p->lengths ? p->lengths[b] : p->seq_len,
+                   .batch = 1,
+                   .weight_count = p->weight_count,
+                   .weight = p->weight};
+    allocate_sequence(&one, p->h0 != NULL);
+    for (size_t t = 0; t < one.seq_len; t++)
+        memcpy(one.x + t * inputs, p->x + problem_at(p, t, b, inputs), inputs * sizeof(float));
+    for (size_t at = 0; at < problem_state_count(&one); at++) {
+        const size_t from = (at / hidden * p->batch + b) * hidden + at % hidden;
+        if (p->h0)
+            one.h0[at] = p->h0[from];
+        if (p->c0)
+            one.c0[at] = p->c0[from];
+    }
+    return one;
+}
+
+void problem_free_one(problem *one) {
+    free_sequence(one);
+    *one = (problem){0};
+}
+
+static void solve_one(problem *p, size_t b) {
+    problem one = problem_one(p, b);
+    const size_t hidden = p->config.hidden_size, width = directions(&p->config) * hidden;
+    problem_solve(&one);
+    for (size_t t = 0; t < p->seq_len; t++) {
+        double *const y = p->y + problem_at(p, t, b, width);
+        for (size_t i = 0; i < width; i++)
+            y[i] = t < one.seq_len ? one.y[t * width + i] : 0.0;
+    }
+    for (size_t at = 0; at < problem_state_count(&one); at++) {
+        const size_t to = (at / hidden * p->batch + b) * hidden + at % hidden;
+        p->hn[to] = one.hn[at];
+        if (p->cn)
+            p->cn[to] = one.cn[at];
+    }
+    problem_free_one(&one);
+}
+
 void problem_solve(problem *p) {
+    for (size_t b = 0; p->lengths && b < p->batch; b++)
+        solve_one(p, b);
+    if (p->lengths)
+        return;
     oracle_forward(&p->config, (const float *const *)p->weight, p->seq_len, p->batch, p->x, p->h0,
                    p->c0, p->y, p->hn, p->cn);
 }

@@ -18,6 +18,7 @@ typedef struct problem {
     float *x;            /* (T, B, I), or (B, T, I) with batch_first */
     float *h0;           /* (L*D, B, H), or NULL: zero */
     float *c0;           /* the same, lstm only */
+    size_t *lengths;     /* (B), or NULL: all T */
     double *y, *hn, *cn; /* the answers, in rnnc_call's layouts; cn NULL unless lstm */
 } problem;
 
@@ -36,14 +37,27 @@ rnnc_weight problem_weight(const rnnc_config *config, size_t index);
  * h0 uniform in +-1; no h0 if with_h0 is false. The answers are not computed. */
 problem problem_make(const rnnc_config *config, size_t seq_len, size_t batch, bool with_h0, rng *r);
 
-/* The same weights with new random x and h0 of other sizes. */
+/* The same weights with new random x, h0 and c0 of other sizes, without lengths. */
 void problem_resize(problem *p, size_t seq_len, size_t batch, bool with_h0, rng *r);
 
-/* Computes y, hn, cn in double by the tests' own oracle. */
+/* Random lengths; the shortest and the longest are always among those of several sequences. x
+ * beyond them becomes NaN. */
+void problem_set_lengths(problem *p, rng *r);
+
+/* Where step t of sequence b begins in x (width I) or y (width D*H). */
+size_t problem_at(const problem *p, size_t t, size_t b, size_t width);
+
+/* The problem of sequence b alone: its steps, with its own state and the same weights. Not its
+ * answers. Freed by problem_free_one. */
+problem problem_one(const problem *p, size_t b);
+void problem_free_one(problem *one);
+
+/* Computes y, hn, cn in double by the tests' own oracle. With lengths, each sequence alone; y is 0
+ * beyond its length. */
 void problem_solve(problem *p);
 
-/* Reads a case of tests/cases: sizes from its metadata, weights, x, h0, y and hn from its tensors.
- * With `flip`, x and y are rewritten for the other value of batch_first. */
+/* Reads a case of tests/cases: sizes from its metadata, weights, x, h0, c0, y, hn and cn from its
+ * tensors. With `flip`, x and y are rewritten for the other value of batch_first. */
 bool problem_read(const char *path, bool flip, problem *p, rnnc_error *err);
 
 /* Writes the weights as a safetensors file of float32, every name behind `prefix`. */
