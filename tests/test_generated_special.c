@@ -30,6 +30,9 @@ static const shape shapes[] = {
     {{RNNC_RNN_RELU, 5, 17, 1, 1, 1, 0}, 4, 1, 0, 0},
     {{RNNC_RNN_RELU, 4, 13, 2, 1, 0, 1}, 5, 16, 1, 0},
     {{RNNC_RNN_RELU, 7, 30, 2, 0, 1, 0}, 3, 5, 0, 0},
+    /* more than a block of sequences, in either kernel */
+    {{RNNC_RNN_TANH, 4, 11, 2, 1, 1, 0}, 3, 41, 1, 0},
+    {{RNNC_RNN_TANH, 6, 11, 2, 1, 0, 0}, 3, 41, 0, 0},
 };
 
 enum { SHAPES = sizeof shapes / sizeof *shapes };

@@ -192,6 +192,32 @@ Test(generated_text, time_is_not_unrolled, .timeout = 60) {
     workdir_remove(dir);
 }
 
+/* In whatever order a spec lists its targets, the most demanding one is asked for first. */
+Test(generated_text, best_target_is_tried_first, .timeout = 60) {
+    static const char *const lists[] = {"portable,avx512,avx2", "avx512,avx2,portable"};
+    char dir[PATH_SIZE];
+    rnnc_error err;
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        const spec s = {.name = "order",
+                        .config = {RNNC_RNN_TANH, 3, 5, 1, 1, 0, 0},
+                        .target = lists[i],
+                        .weights_as = "none"};
+        cr_assert(spread_generate(&s, dir, NULL, NULL, &err), "%s", err.message);
+        size_t size = 0;
+        char *const text = generated_file(dir, "order", ".c", &size);
+        cr_assert(text);
+        const char *at = strstr(text, "static rnnc_status run(");
+        static const char *const calls[] = {" run_avx512(", " run_avx2(", " run_portable("};
+        for (size_t k = 0; k < sizeof calls / sizeof *calls; k++) {
+            at = at ? strstr(at, calls[k]) : NULL;
+            cr_expect(at != NULL, "%s:%s is missing or too early", lists[i], calls[k]);
+        }
+        free(text);
+    }
+    workdir_remove(dir);
+}
+
 /* The macros of the header are constants with the spec's values, and no other sizes are promised.
  */
 Test(generated_text, header_macros, .timeout = 120) {

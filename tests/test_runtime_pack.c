@@ -117,12 +117,42 @@ Test(runtime_pack, by_the_formula) {
     fence_free(&packed);
 }
 
+/* A step that repeats packs what its steps would, written out. */
+Test(runtime_pack, repeats_move_tensors_and_place) {
+    make_tensors();
+    rnnc_error error = {.message = ""};
+    rnnc_pack_step step = {.tensor = 2,
+                           .plus = 2,
+                           .dst = 5,
+                           .units = H,
+                           .cols = 1,
+                           .first_gate = 1,
+                           .gates = 2,
+                           .width = 4,
+                           .stride = 6,
+                           .repeat = 2,
+                           .tensor_step = 1,
+                           .dst_step = 50};
+    static float want[PACKED];
+    fence packed = fence_floats(NULL, PACKED);
+    cr_assert_eq(rnnc_pack_check(1, &step, PACKED, 4, weights, &error), RNNC_OK, "%s",
+                 error.message);
+    cr_assert_eq(rnnc_pack(1, &step, PACKED, tensors, packed.data), RNNC_OK);
+    pack_by_formula(&step, tensors, want);
+    step.tensor = step.plus = 3;
+    step.dst = 55;
+    pack_by_formula(&step, tensors, want);
+    cr_assert(same_bits(packed.data, want, sizeof want));
+    cr_assert(fence_intact(&packed));
+    fence_free(&packed);
+}
+
 Test(runtime_pack, refuses_bad_steps) {
     make_tensors();
     fence packed = fence_floats(NULL, PACKED);
     rnnc_error error;
-    rnnc_pack_step bad[16];
-    for (size_t i = 0; i < 16; i++)
+    rnnc_pack_step bad[20];
+    for (size_t i = 0; i < 20; i++)
         bad[i] = steps[1];
     size_t n = 0;
     bad[n++].width = 0;
@@ -134,6 +164,8 @@ Test(runtime_pack, refuses_bad_steps) {
     bad[n++].dst = SIZE_MAX - 3;
     bad[n++].stride = SIZE_MAX / 4;
     bad[n].units = SIZE_MAX, bad[n++].width = 1;
+    bad[n].repeat = 2, bad[n++].dst_step = PACKED; /* the second one does not fit */
+    bad[n].repeat = 3, bad[n++].dst_step = SIZE_MAX / 2 + 1;
     const size_t writes = n; /* those above would write beyond the packed weights */
     bad[n++].first_gate = 3;
     bad[n++].first_gate = SIZE_MAX;
@@ -142,6 +174,8 @@ Test(runtime_pack, refuses_bad_steps) {
     bad[n++].plus = 4;
     bad[n++].plus = 0;
     bad[n++].tensor = 2;
+    bad[n].repeat = 2, bad[n++].tensor_step = 1; /* the second one reads a vector */
+    bad[n].repeat = 2, bad[n++].tensor_step = 3;
     for (size_t i = 0; i < n; i++) {
         const rnnc_pack_step two[] = {steps[0], bad[i]};
         cr_expect_eq(rnnc_pack_check(2, two, PACKED, 4, weights, &error), RNNC_ERR_ARGUMENT,

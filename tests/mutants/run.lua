@@ -59,7 +59,8 @@ local function still_works(mutant)
     local nets = { one = 'target = "avx2", batch = 8, seq_len = 9', two = 'target = "portable"' }
     shell("mkdir -p sample")
     for name, more in pairs(nets) do
-        write(copy .. "/sample/" .. name .. ".lua", "return rnn { name = \"" .. name .. "\", " .. fields .. ", " .. more .. " }\n")
+        write(copy .. "/sample/" .. name .. ".lua",
+            string.format("return rnn { name = %q, %s, %s }\n", name, fields, more))
     end
     return shell("for n in one two; do RNNC_HOME=" .. quote(copy) .. " build/rnnc compile sample/$n.lua -o sample"
         .. " && ${CC:-cc} -w -fsyntax-only -Iruntime sample/$n.c || exit 1; done")
