@@ -71,7 +71,7 @@ local fields = {
         doc = { "units of a layer, in each direction" },
     },
     {
-        name = "num_layers", type = "integer", least = 1, most = 1024, default = 1,
+        name = "num_layers", type = "integer", least = 1, most = 128, default = 1,
         also = { "layers", "n_layers", "nlayers", "L", "depth" },
         doc = { "layers on top of each other; each reads the output of the one below" },
     },

@@ -47,6 +47,7 @@ function names.problem(name)
     end
     if keywords[name] then return "a keyword of C or C++" end
     if headers[name:lower()] then return "the name of a system header, which NAME.h would hide" end
+    if name:find("_weights$") then return "the files of a network without _weights at the end are named so" end
     if name:lower() == "rnnc" or name:lower():find("^rnnc_") then
         return "the names of the runtime begin with rnnc"
     end

@@ -57,8 +57,17 @@ end
 
 -- The sizes that a tensor weight_ih_l0 of another shape belongs to.
 local function size_hint(spec, name, shape)
-    if name ~= "weight_ih_l0" or #shape ~= 2 then return "" end
     local gates = #cells.of(spec).gates
+    if name == "weight_hh_l0" and #shape == 2 then
+        -- The rows of all gates for as many units as there are columns: which cell has so many?
+        for _, cell in ipairs { "rnn", "gru", "lstm" } do
+            local count = #cells.of({ cell = cell, nonlinearity = "tanh" }).gates
+            if count ~= gates and shape[1] == count * shape[2] then
+                return string.format("; these are weights of cell = %q with hidden_size = %d", cell, shape[2])
+            end
+        end
+    end
+    if name ~= "weight_ih_l0" or #shape ~= 2 then return "" end
     if shape[1] % gates ~= 0 then return "" end
     return string.format("; the file is of input_size = %d, hidden_size = %d", shape[2], shape[1] // gates)
 end

@@ -12,7 +12,8 @@
 /* Maps the whole file read-only. An empty file maps to nothing and is refused by the parser. */
 static rnnc_status map(const char *path, rnnc_safetensors *file, rnnc_error *error) {
     struct stat info;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* Without O_NONBLOCK, opening a pipe waits for somebody to write into it. */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return rnnc_fail(error, RNNC_ERR_FILE, "%s: cannot open: %s", path, strerror(errno));
     rnnc_status status = RNNC_OK;

@@ -3,8 +3,8 @@
 @ local streams = true
 @ for _, v in ipairs(p.variants) do streams = streams and v.schedule.outer == "chunks" end
 @{head}
-#ifndef @{p.upper}_H
-#define @{p.upper}_H
+#ifndef @{p.name}_H
+#define @{p.name}_H
 
 #include "rnnc.h"
 
@@ -93,15 +93,19 @@ void @{p.name}_state_reset(@{p.name}_state *state);
  * forward that carry the state on gives the same bits. Errors as of forward. */
 rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.name}_state *state, @{p.tokens and "const int32_t *tokens" or "const float *x"}, float *y);
 @ end
-@ if p.weights_as == "none" then
-
-/* Packs the tensors of @{p.name}_model.weight, each contiguous in that order, into
- * @{p.upper}_WEIGHTS_COUNT floats. Links librnnc. RNNC_ERR_ARGUMENT: a null pointer. */
-rnnc_status @{p.name}_pack(const float *const *tensors, float *packed);
-@ end
 
 /* The same network for programs that handle any of them; see rnnc.h. */
 extern const rnnc_model @{p.name}_model;
+@ if p.weights_as == "none" then
+
+/* Packs the tensors of @{p.name}_model.weight, each contiguous in that order, into
+ * @{p.upper}_WEIGHTS_COUNT floats. A program that calls it links librnnc. RNNC_ERR_ARGUMENT: a null
+ * pointer. */
+static inline rnnc_status @{p.name}_pack(const float *const *tensors, float *packed)
+{
+    return rnnc_model_pack(&@{p.name}_model, tensors, packed);
+}
+@ end
 
 #ifdef __cplusplus
 }

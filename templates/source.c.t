@@ -191,13 +191,6 @@ rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.n
     return run(weights, 1, @{p.batch}, @{input}, @{p.lengths and "NULL, " or ""}@{concat(carried, ", ")}, y, @{concat(carried, ", ")}, state->workspace);
 }
 @ end
-@ if p.weights_as == "none" then
-
-rnnc_status @{p.name}_pack(const float *const *tensors, float *packed)
-{
-    return rnnc_model_pack(&@{p.name}_model, tensors, packed);
-}
-@ end
 
 static rnnc_status forward_call(const rnnc_call *call)
 {

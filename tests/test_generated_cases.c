@@ -188,6 +188,14 @@ Test(generated_cases, ways_to_load_weights, .timeout = 120) {
     cr_assert(problem_write_weights(&p, weights, "a.b.", &err), "%s", err.message);
     const spec s = {.name = "late", .config = p.config, .target = "portable", .weights_as = "none"};
     cr_assert(generate(&s, dir, &err), "%s", err.message);
+    static const char call[] =
+        "#include \"late.h\"\n"
+        "rnnc_status late_call_pack(const float *const *tensors, float *packed);\n"
+        "rnnc_status late_call_pack(const float *const *tensors, float *packed)\n"
+        "{\n    return late_pack(tensors, packed);\n}\n";
+    char caller[PATH_SIZE];
+    path_join(caller, dir, "call.c");
+    cr_assert(file_write(caller, call, sizeof call - 1));
     void *const library = build_library(NULL, "-O1", dir, NULL, &err);
     cr_assert(library, "%s", err.message);
     const rnnc_model *const model = library_model(library, "late", &err);
@@ -197,8 +205,8 @@ Test(generated_cases, ways_to_load_weights, .timeout = 120) {
     const size_t size = model->packed_count * sizeof(float);
     float *const want = pack_weights(model, &p), *const got = malloc(size);
     cr_assert(got);
-    void *const symbol = library_symbol(library, "late", "_pack");
-    cr_assert(symbol, "no late_pack");
+    void *const symbol = library_symbol(library, "late", "_call_pack");
+    cr_assert(symbol, "no late_call_pack");
     rnnc_status (*pack)(const float *const tensors[], float *packed);
     memcpy(&pack, &symbol, sizeof pack);
     memset(got, 0xFF, size);
