@@ -73,16 +73,20 @@ static size_t random_seq_len(rng *r) {
 static size_t random_batch(rng *r) {
     switch (rng_below(r, 8)) {
     case 0:
-    case 1: return 1;
-    case 2: return 33 + rng_below(r, 40); /* more than a block of sequences */
-    default: return 1 + rng_below(r, 33);
+    case 1:
+        return 1;
+    case 2:
+    case 3:
+        return 33 + rng_below(r, 40); /* more than a block of sequences */
+    default:
+        return 1 + rng_below(r, 33);
     }
 }
 
 /* T and B that keep the oracle to some milliseconds. */
 static void random_run(const rnnc_config *c, rng *r, size_t *seq_len, size_t *batch) {
     const size_t k = c->hidden_size * (c->bidirectional ? 4 : 1) + c->input_size;
-    const size_t step = c->hidden_size * k * c->num_layers;
+    const size_t step = c->hidden_size * k * c->num_layers * problem_gates(c->cell);
     *seq_len = random_seq_len(r);
     *batch = random_batch(r);
     while (*seq_len * *batch * step > 20000000 && *seq_len > 3)
@@ -102,7 +106,9 @@ static void random_target(rng *r, char target[32]) {
 static random_spec make_spec(uint64_t number) {
     random_spec one;
     rng r = {.state = number};
-    rnnc_config c = {.cell = rng_below(&r, 3) ? RNNC_RNN_TANH : RNNC_RNN_RELU,
+    static const rnnc_cell cells[] = {RNNC_RNN_TANH, RNNC_RNN_TANH, RNNC_RNN_RELU, RNNC_LSTM,
+                                      RNNC_LSTM,     RNNC_GRU,      RNNC_GRU};
+    rnnc_config c = {.cell = cells[rng_below(&r, sizeof cells / sizeof *cells)],
                      .input_size = random_units(&r),
                      .hidden_size = random_units(&r),
                      .num_layers = rng_below(&r, 2) ? 1 : 1 + rng_below(&r, 4),
@@ -124,27 +130,31 @@ static random_spec make_spec(uint64_t number) {
                    .batch = rng_below(&r, 2) ? batch : 0,
                    /* built-in weights cost compile time */
                    .weights_as = floats < 30000 && rng_below(&r, 2) ? "c" : "none",
-                   .dropout = c.num_layers > 1 && rng_below(&r, 2) ? 0.5 : 0.0};
+                   .dropout = c.num_layers > 1 && rng_below(&r, 2) ? 0.5 : 0.0,
+                   .lengths = rng_below(&r, 3) == 0,
+                   .deterministic = rng_below(&r, 6) == 0};
     one.r = r;
     return one;
 }
 
-/* Largest magnitude of the answers, at least 1: with relu, rounding errors grow with it. */
+/* Largest magnitude of the answers, at least 1: with relu, and in cn, rounding errors grow with it.
+ */
 static double magnitude(const problem *p) {
     double largest = 1.0;
     for (size_t i = 0; i < problem_y_count(p); i++)
         largest = fmax(largest, fabs(p->y[i]));
     for (size_t i = 0; i < problem_state_count(p); i++)
-        largest = fmax(largest, fabs(p->hn[i]));
+        largest = fmax(fmax(largest, fabs(p->hn[i])), p->cn ? fabs(p->cn[i]) : 0.0);
     return largest;
 }
 
 static void report(const random_spec *one, uint64_t number, const char *cc, const char *message) {
     char *const line = spec_line(&one->s);
     cr_expect(false,
-              "%s\n  spec: %s\n  T=%zu B=%zu h0=%d, compiled with %s\n"
+              "%s\n  spec: %s\n  T=%zu B=%zu h0=%d lengths=%d, compiled with %s\n"
               "  repeat: RNNC_SPEC=%" PRIu64 " build/tests/rnnc-tests --filter 'differential/*'\n",
-              message, line, one->p.seq_len, one->p.batch, one->p.h0 != NULL, cc, number);
+              message, line, one->p.seq_len, one->p.batch, one->p.h0 != NULL,
+              one->p.lengths != NULL, cc, number);
     free(line);
 }
 
@@ -158,6 +168,8 @@ static void try_network(random_spec *one, uint64_t number, void *library, const 
     float *const packed = model ? pack_weights(model, &one->p) : NULL;
     bool ok = model != NULL;
     for (int run = 0; ok && run < 3; run++) {
+        if (one->s.lengths && rng_below(&one->r, 4))
+            problem_set_lengths(&one->p, &one->r);
         problem_solve(&one->p);
         ok = check_description(model, &one->p, &err) &&
              check_network_all_ways(model, packed, &one->p, 2e-6 * magnitude(&one->p), &err);
