@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char directory[PATH_SIZE], path[PATH_SIZE];
@@ -191,4 +192,14 @@ Test(runtime_safetensors, not_a_file) {
     cr_assert_eq(rnnc_safetensors_open(NULL, &file, &error), RNNC_ERR_ARGUMENT);
     cr_assert_eq(rnnc_safetensors_open_memory(NULL, 8, &file, &error), RNNC_ERR_ARGUMENT);
     rnnc_safetensors_close(NULL);
+}
+
+/* Opening a pipe without care waits until somebody writes into it. */
+Test(runtime_safetensors, pipe_is_refused, .timeout = 10) {
+    rnnc_error error;
+    rnnc_safetensors *file = NULL;
+    cr_assert_eq(mkfifo(path, 0600), 0);
+    cr_assert_eq(rnnc_safetensors_open(path, &file, &error), RNNC_ERR_FILE);
+    cr_assert(strstr(error.message, "not a file"), "%s", error.message);
+    cr_assert_null(file);
 }
