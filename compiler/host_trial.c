@@ -51,18 +51,21 @@ int host_random_weights(lua_State *L) {
 /* All that a trial allocates; closed by Lua. */
 typedef struct scratch {
     trial trial;
-    double *y, *hn;
+    double *y, *hn, *cn;
 } scratch;
 
 static int close_scratch(lua_State *L) {
     scratch *const s = luaL_checkudata(L, 1, SCRATCH_TYPE);
     fence_close(&s->trial.x);
     fence_close(&s->trial.h0);
+    fence_close(&s->trial.c0);
     fence_close(&s->trial.y);
     fence_close(&s->trial.hn);
+    fence_close(&s->trial.cn);
     free(s->y);
     free(s->hn);
-    s->y = s->hn = NULL;
+    free(s->cn);
+    s->y = s->hn = s->cn = NULL;
     return 0;
 }
 
@@ -118,14 +121,15 @@ static rnnc_status fill(fence *buffer, size_t count, uint64_t *state, const rnnc
     return RNNC_OK;
 }
 
-/* What the case says y and hn are, against what the network says: fields recorded_y, recorded_hn of
- * the table on top of the stack. */
+/* What the case says y, hn and cn are, against what the network says: fields recorded_y,
+ * recorded_hn, recorded_cn of the table on top of the stack. */
 static rnnc_status compare_recorded(lua_State *L, scratch *s, const rnnc_safetensors *file,
                                     rnnc_error *error) {
-    const char *const names[] = {"y", "hn"};
-    const fence *const got[] = {&s->trial.y, &s->trial.hn};
-    double *const values[] = {s->y, s->hn};
-    for (int k = 0; k < 2; k++) {
+    const char *const names[] = {"y", "hn", "cn"};
+    const char *const fields[] = {"recorded_y", "recorded_hn", "recorded_cn"};
+    const fence *const got[] = {&s->trial.y, &s->trial.hn, &s->trial.cn};
+    double *const values[] = {s->y, s->hn, s->cn};
+    for (int k = 0; k < 3 && got[k]->data; k++) {
         const size_t n = got[k]->size / sizeof(float);
         float *const recorded = lua_newuserdatauv(L, got[k]->size, 0);
         const rnnc_status status = rnnc_safetensors_read_f32(file, names[k], recorded, n, error);
@@ -134,16 +138,17 @@ static rnnc_status compare_recorded(lua_State *L, scratch *s, const rnnc_safeten
         for (size_t i = 0; i < n; i++)
             values[k][i] = (double)recorded[i];
         push_difference(L, n, got[k], values[k]);
-        lua_setfield(L, -3, k == 0 ? "recorded_y" : "recorded_hn");
+        lua_setfield(L, -3, fields[k]);
         lua_pop(L, 1);
     }
     return RNNC_OK;
 }
 
-/* host.trial{library=, symbol=, weights=, seq_len=, batch=, seed=, initial= (with h0?), seconds=,
- * case= (a safetensors file with x, h0, y, hn, or nil)} -> {y=, hn=[, recorded_y=, recorded_hn=]},
- * each {absolute=, relative=, ulp=, largest=} against double precision.
- * [options -> result | fail, message] */
+/* host.trial{library=, symbol=, weights=, seq_len=, batch=, seed=, initial= (with h0 and c0?),
+ * seconds=, case= (a safetensors file with x, h0, y, hn, for lstm c0 and cn too, or nil)} -> {y=,
+ * hn=, cn=, recorded_y=, recorded_hn=, recorded_cn=}, each {absolute=, relative=, ulp=, largest=}
+ * against double precision or what is recorded; cn and recorded_cn nil unless lstm, recorded_...
+ * without a case. [options -> result | fail, message] */
 int host_trial(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
@@ -172,31 +177,43 @@ int host_trial(lua_State *L) {
     const size_t y_count = t->seq_len * t->batch * directions * hidden;
     const size_t h_count = t->config.num_layers * directions * t->batch * hidden;
     s->y = malloc(y_count * sizeof *s->y);
+    const int lstm = t->config.cell == RNNC_LSTM;
     s->hn = malloc(h_count * sizeof *s->hn);
-    if (!s->y || !s->hn || fence_open(&t->x, x_count * sizeof(float)) != 0 ||
+    s->cn = lstm ? malloc(h_count * sizeof *s->cn) : NULL;
+    if (!s->y || !s->hn || (lstm && !s->cn) || fence_open(&t->x, x_count * sizeof(float)) != 0 ||
         fence_open(&t->y, y_count * sizeof(float)) != 0 ||
         fence_open(&t->hn, h_count * sizeof(float)) != 0 ||
-        (initial && fence_open(&t->h0, h_count * sizeof(float)) != 0))
+        (lstm && fence_open(&t->cn, h_count * sizeof(float)) != 0) ||
+        (initial && fence_open(&t->h0, h_count * sizeof(float)) != 0) ||
+        (initial && lstm && fence_open(&t->c0, h_count * sizeof(float)) != 0))
         return push_failure(L, "not enough memory for this many steps and sequences");
     memset(t->y.data, 0xff, t->y.size);
     memset(t->hn.data, 0xff, t->hn.size);
+    if (lstm)
+        memset(t->cn.data, 0xff, t->cn.size);
     rnnc_error error;
     if (fill(&t->x, x_count, &state, recorded, "x", &error) != RNNC_OK ||
-        (initial && fill(&t->h0, h_count, &state, recorded, "h0", &error) != RNNC_OK))
+        (initial && fill(&t->h0, h_count, &state, recorded, "h0", &error) != RNNC_OK) ||
+        (initial && lstm && fill(&t->c0, h_count, &state, recorded, "c0", &error) != RNNC_OK))
         return push_failure(L, error.message);
     char message[TRIAL_MESSAGE];
     if (trial_run(t, message) != 0)
         return push_failure(L, message);
     const rnnc_status status = rnnc_reference_forward(
         &t->config, t->tensors, t->seq_len, t->batch, (const float *)(const void *)t->x.data,
-        (const float *)(const void *)t->h0.data, NULL, s->y, s->hn, NULL);
+        (const float *)(const void *)t->h0.data, (const float *)(const void *)t->c0.data, s->y,
+        s->hn, s->cn);
     if (status != RNNC_OK)
         return push_failure(L, rnnc_status_message(status));
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 6);
     push_difference(L, y_count, &t->y, s->y);
     lua_setfield(L, -2, "y");
     push_difference(L, h_count, &t->hn, s->hn);
     lua_setfield(L, -2, "hn");
+    if (lstm) {
+        push_difference(L, h_count, &t->cn, s->cn);
+        lua_setfield(L, -2, "cn");
+    }
     if (recorded && compare_recorded(L, s, recorded, &error) != RNNC_OK)
         return push_failure(L, error.message);
     return 1;

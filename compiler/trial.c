@@ -62,13 +62,17 @@ static int run_model(trial *t, char *message) {
     fence_protect(&t->x);
     if (t->h0.data)
         fence_protect(&t->h0);
+    if (t->c0.data)
+        fence_protect(&t->c0);
     const rnnc_call call = {.weights = packed,
                             .seq_len = t->seq_len,
                             .batch = t->batch,
                             .x = (const float *)(const void *)t->x.data,
                             .h0 = (const float *)(const void *)t->h0.data,
+                            .c0 = (const float *)(const void *)t->c0.data,
                             .y = (float *)(void *)t->y.data,
                             .hn = (float *)(void *)t->hn.data,
+                            .cn = (float *)(void *)t->cn.data,
                             .workspace = workspace.data};
     rnnc_error error;
     if (rnnc_model_forward(model, &call, &error) != RNNC_OK)
@@ -140,5 +144,7 @@ int trial_run(trial *t, char message[TRIAL_MESSAGE]) {
         return -1;
     if (!fence_intact(&t->y) || !fence_intact(&t->hn))
         return fail(message, "forward writes in front of y or hn");
+    if (t->cn.data && !fence_intact(&t->cn))
+        return fail(message, "forward writes in front of cn");
     return 0;
 }

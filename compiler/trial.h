@@ -8,15 +8,15 @@
 
 enum { TRIAL_MESSAGE = 1024 };
 
-/* Buffers as in rnnc_call, all within fences; h0 is empty (data NULL) for none. The trial protects
- * x and h0 and fills y and hn. */
+/* Buffers as in rnnc_call, all within fences; h0, c0 and cn are empty (data NULL) for none. The
+ * trial protects x, h0 and c0 and fills y, hn and cn. */
 typedef struct trial {
     const char *library; /* path of the shared library; contains a '/' */
     const char *symbol;  /* "NAME_model" */
     rnnc_config config;  /* which the model must have */
     const float *const *tensors;
     size_t seq_len, batch;
-    fence x, h0, y, hn;
+    fence x, h0, c0, y, hn, cn;
     int seconds; /* after which it is given up */
 } trial;
 

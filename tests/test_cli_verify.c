@@ -34,6 +34,8 @@ Test(verify, passes_what_is_right, .timeout = 300) {
         "  batch = \"any\", batch_first = true, nonlinearity = \"relu\" }\n",
         "return rnn { input_size = 4, hidden_size = 9, batch = 3, seq_len = 6, bias = false,\n"
         "  target = { \"portable\", \"avx2\" } }\n",
+        "return rnn { cell = \"gru\", input_size = 4, hidden_size = 9, batch = 2, lengths = true "
+        "}\n",
     };
     char dir[PATH_SIZE];
     workdir_make(dir);
@@ -72,6 +74,26 @@ Test(verify, compares_with_a_recorded_case, .timeout = 120) {
     workdir_remove(dir);
 }
 
+Test(verify, compares_the_cell_state_too, .timeout = 120) {
+    static const char file[] = "tests/cases/lstm_5_7_3_2_0_0_4_1.safetensors";
+    char dir[PATH_SIZE], path[PATH_SIZE], option[PATH_SIZE + 8];
+    workdir_make(dir);
+    write_spec(dir, "net.lua",
+               "return rnn { cell = \"lstm\", input_size = 5, hidden_size = 7, num_layers = 3,\n"
+               "  bidirectional = true, bias = false, target = \"portable\" }\n");
+    path_join(path, dir, "net.lua");
+    outcome result = run(NULL, "verify", path, NULL, NULL, NULL);
+    expect_verdict(&result, "PASS\n");
+    cr_expect(strstr(result.out, " h0,c0 ") && strstr(result.out, " cn abs "), "%s", result.out);
+    outcome_free(&result);
+    snprintf(option, sizeof option, "--case=%s", file);
+    result = run(NULL, "verify", path, option, NULL, NULL);
+    expect_verdict(&result, "PASS\n");
+    cr_expect(strstr(result.out, "\nagainst the recorded outputs\n"), "%s", result.out);
+    outcome_free(&result);
+    workdir_remove(dir);
+}
+
 /* The network of the tests below, with forward replaced by the body that a test gives. */
 static const char sabotaged[] =
     "#include \"rnnc.h\"\n#include <stdlib.h>\n"
@@ -81,20 +103,24 @@ static const char sabotaged[] =
     "    (void)n;\n%s\n    return RNNC_OK;\n}\n"
     "static const float weights[1];\n"
     "const rnnc_model net_model = {.abi = RNNC_ABI, .name = \"net\", .target = \"portable\",\n"
-    "    .config = {RNNC_RNN_TANH, %s, 2, 1, 1, 0, 0}, .weight_count = 4,\n"
+    "    .config = {%s, %s, 2, 1, 1, 0, 0}, .weight_count = 4,\n"
     "    .packed_count = 1, .built_in = weights,\n"
     "    .workspace_size = size, .forward = forward};\n";
 
 /* What verify says when the compiled network has that input size and that forward. */
-static void expect_seen(const char *input_size, const char *body, const char *says) {
+static void expect_seen_in(const char *cell, const char *constant, const char *input_size,
+                           const char *body, const char *says) {
     static const char cc[] = "#!/bin/sh\n"
                              "for word; do case $word in -I*) include=$word ;; esac; done\n"
                              "while [ \"$1\" != -o ]; do shift; done\n"
                              "exec cc -shared -fPIC $include -o \"$2\" wrong.c\n";
     char dir[PATH_SIZE], path[PATH_SIZE], text[2048];
     workdir_make(dir);
-    write_spec(dir, "net.lua", "return rnn { name = \"net\", input_size = 3, hidden_size = 2 }\n");
-    snprintf(text, sizeof text, sabotaged, body, input_size);
+    snprintf(text, sizeof text,
+             "return rnn { name = \"net\", cell = \"%s\", input_size = 3, hidden_size = 2 }\n",
+             cell);
+    write_spec(dir, "net.lua", text);
+    snprintf(text, sizeof text, sabotaged, body, constant, input_size);
     write_spec(dir, "wrong.c", text);
     write_spec(dir, "cc.sh", cc);
     path_join(path, dir, "cc.sh");
@@ -105,6 +131,10 @@ static void expect_seen(const char *input_size, const char *body, const char *sa
               result.err);
     outcome_free(&result);
     workdir_remove(dir);
+}
+
+static void expect_seen(const char *input_size, const char *body, const char *says) {
+    expect_seen_in("rnn", "RNNC_RNN_TANH", input_size, body, says);
 }
 
 Test(verify, sees_a_crash, .timeout = 60) { expect_seen("3", "abort();", "crashes: Aborted"); }
@@ -149,6 +179,17 @@ Test(verify, sees_writing_to_an_input, .timeout = 60) {
 Test(verify, sees_outputs_that_are_not_written, .timeout = 60) {
     expect_seen("3", "", "inf");
     expect_seen("3", "for (size_t i = 0; i < n; i++) c->y[i] = 0;", "<- too large");
+}
+
+Test(verify, sees_what_is_wrong_with_the_cell_state, .timeout = 60) {
+    static const char *const lstm = "RNNC_LSTM";
+    expect_seen_in("lstm", lstm, "3", "c->cn[-1] = 0;", "writes in front of cn");
+    expect_seen_in("lstm", lstm, "3", "c->cn[2] = 0;", "crashes");
+    expect_seen_in("lstm", lstm, "3", "((float *)c->c0)[0] = 0;", "crashes");
+    /* y and hn are finite, if wrong, so that this is the column of cn. */
+    expect_seen_in("lstm", lstm, "3",
+                   "for (size_t i = 0; i < n; i++) c->y[i] = 0; c->hn[0] = c->hn[1] = 0;",
+                   "inf       inf     inf  <- too large");
 }
 
 Test(verify, sees_another_network, .timeout = 60) {

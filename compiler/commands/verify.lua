@@ -1,5 +1,6 @@
 -- rnnc verify: compiles a network with the system's compiler, runs it, and compares it with plain
 -- loops in double precision and with recorded outputs.
+local cells = require "cells"
 local fail = require "fail"
 local generate = require "generate"
 local host = require "host"
@@ -24,10 +25,15 @@ local function apply_case(spec, path)
     local file = weights.open(path)
     local shapes = {}
     for _, tensor in ipairs(file:list()) do shapes[tensor.name] = tensor.shape end
-    for _, name in ipairs { "x", "y", "hn" } do
+    local needed = { "x", "y", "hn" }
+    if spec.cell == "lstm" then needed[4] = "cn" end
+    for _, name in ipairs(needed) do
         if not shapes[name] or #shapes[name] ~= 3 then
             fail.at(path, "a recorded case needs a tensor " .. name .. " with three axes")
         end
+    end
+    if spec.cell == "lstm" and (shapes.h0 == nil) ~= (shapes.c0 == nil) then
+        fail.at(path, "a recorded case of lstm needs both h0 and c0, or neither")
     end
     local wanted = {
         I = spec.input_size, H = spec.hidden_size, L = spec.num_layers,
@@ -60,10 +66,11 @@ end
 -- Multiply-adds of a time step of one sequence.
 local function work_of(spec)
     local d, h = spec.bidirectional and 2 or 1, spec.hidden_size
-    return d * h * (spec.input_size + h + (spec.num_layers - 1) * (d + 1) * h)
+    local gates = #cells.of(spec).gates
+    return gates * d * h * (spec.input_size + h + (spec.num_layers - 1) * (d + 1) * h)
 end
 
--- What is run on random inputs: { seq_len, batch, initial }, each with an h0 and without.
+-- What is run on random inputs: { seq_len, batch, initial }, each with initial states and without.
 local function random_runs(spec)
     local seq_lens = spec.seq_len == "any" and SEQ_LENS or { spec.seq_len }
     local batches = spec.batch == "any" and BATCHES or { spec.batch }
@@ -106,21 +113,36 @@ local function build(spec, options, directory)
     return library
 end
 
-local function cells_of(d)
+local function columns_of(d)
     return string.format("%9.1e %9.1e %7.1f", d.absolute, d.relative, d.ulp)
 end
 
 local function passes(d) return d.absolute <= TOLERANCE * math.max(1, d.largest) end
 
-local function print_row(run, y, hn)
-    host.print(string.format("%8d %6d  %-3s  %s  %s%s", run.seq_len, run.batch, run.initial and "yes" or "no",
-        cells_of(y), cells_of(hn), passes(y) and passes(hn) and "" or "  <- too large"))
-    return passes(y) and passes(hn)
+-- The outputs that a cell has: y, and what it carries from step to step.
+local function outputs_of(spec)
+    local names = { "y" }
+    for _, state in ipairs(cells.of(spec).states) do names[#names + 1] = state .. "n" end
+    return names
 end
 
-local function print_heading(title)
+-- A row with the columns of all outputs; `prefix` is that of their names in the result.
+local function print_row(spec, run, result, prefix)
+    local columns, passed = {}, true
+    for i, name in ipairs(outputs_of(spec)) do
+        columns[i] = columns_of(result[prefix .. name])
+        passed = passes(result[prefix .. name]) and passed
+    end
+    host.print(string.format("%8d %6d  %-5s%s%s", run.seq_len, run.batch, run.initial and "yes" or "no",
+        table.concat(columns, "  "), passed and "" or "  <- too large"))
+    return passed
+end
+
+local function print_heading(spec, title)
+    local columns = {}
+    for i, name in ipairs(outputs_of(spec)) do columns[i] = string.format("%9s       rel     ulp", name .. " abs") end
     host.print(title)
-    host.print(" seq_len  batch  h0       y abs       rel     ulp     hn abs       rel     ulp")
+    host.print(string.format(" seq_len  batch  %-5s%s", #columns > 2 and "h0,c0" or "h0", table.concat(columns, "  ")))
 end
 
 -- Runs all of `runs` on one build; true if they pass.
@@ -134,7 +156,7 @@ local function verify(spec, options, directory, runs, recorded, seed, seconds)
         own, message = host.random_weights(weights.config(spec), seed)
         if not own then fail.at("rnnc verify", message) end
     end
-    print_heading(string.format("%s for %s, weights %s: against double precision", spec.name,
+    print_heading(spec, string.format("%s for %s, weights %s: against double precision", spec.name,
         table.concat(spec.target, ", "), spec.weights and "built in" or "random"))
     local passed, results = true, {}
     for i, run in ipairs(runs) do
@@ -149,11 +171,11 @@ local function verify(spec, options, directory, runs, recorded, seed, seconds)
             return false
         end
         results[i] = result
-        passed = print_row(run, result.y, result.hn) and passed
+        passed = print_row(spec, run, result, "") and passed
     end
     if recorded then
-        print_heading("against the recorded outputs")
-        passed = print_row(runs[1], results[1].recorded_y, results[1].recorded_hn) and passed
+        print_heading(spec, "against the recorded outputs")
+        passed = print_row(spec, runs[1], results[1], "recorded_") and passed
     end
     return passed
 end
