@@ -140,12 +140,12 @@ problem problem_one(const problem *p, size_t b) {
     allocate_sequence(&one, p->h0 != NULL);
     for (size_t t = 0; t < one.seq_len; t++)
         memcpy(one.x + t * inputs, p->x + problem_at(p, t, b, inputs), inputs * sizeof(float));
-    for (size_t at = 0; at < problem_state_count(&one); at++) {
-        const size_t from = (at / hidden * p->batch + b) * hidden + at % hidden;
+    for (size_t chain = 0; chain < p->config.num_layers * directions(&p->config); chain++) {
+        const size_t from = (chain * p->batch + b) * hidden;
         if (p->h0)
-            one.h0[at] = p->h0[from];
+            memcpy(one.h0 + chain * hidden, p->h0 + from, hidden * sizeof(float));
         if (p->c0)
-            one.c0[at] = p->c0[from];
+            memcpy(one.c0 + chain * hidden, p->c0 + from, hidden * sizeof(float));
     }
     return one;
 }
@@ -164,11 +164,11 @@ static void solve_one(problem *p, size_t b) {
         for (size_t i = 0; i < width; i++)
             y[i] = t < one.seq_len ? one.y[t * width + i] : 0.0;
     }
-    for (size_t at = 0; at < problem_state_count(&one); at++) {
-        const size_t to = (at / hidden * p->batch + b) * hidden + at % hidden;
-        p->hn[to] = one.hn[at];
+    for (size_t chain = 0; chain < p->config.num_layers * directions(&p->config); chain++) {
+        const size_t to = (chain * p->batch + b) * hidden;
+        memcpy(p->hn + to, one.hn + chain * hidden, hidden * sizeof(double));
         if (p->cn)
-            p->cn[to] = one.cn[at];
+            memcpy(p->cn + to, one.cn + chain * hidden, hidden * sizeof(double));
     }
     problem_free_one(&one);
 }
