@@ -51,7 +51,8 @@ local function stages_of(ir, suffix)
             end
             outputs = outputs + stack.sizes.L
         elseif stage.kind == "dense" then
-            out.product, out.parts, out.last_step, out.units = stage.product, stage.parts, stage.last_step or false, stage.units
+            out.product, out.parts, out.units = stage.product, stage.parts, stage.units
+            out.last_step = stage.last_step or false
             outputs = outputs + 1
         else
             out.width = stage.width

@@ -187,7 +187,8 @@ local function dense(ir, target, stage, list, suffix, input)
     if ir.kernel == "units" then
         local tile = choice.tile
         fields.terms = { { name = "x", pieces = input.pieces } }
-        fields.split, fields.width, fields.panels = tile.split, tile.vectors, panels(stage.units, target.lanes, tile.vectors)
+        fields.split, fields.width = tile.split, tile.vectors
+        fields.panels = panels(stage.units, target.lanes, tile.vectors)
         fields.rows, fields.exact = unrolled(tiles.any(tile.rows), tile.split, tile.vectors), false
     else
         fields.height, fields.vectors, fields.block = choice.rows, choice.vectors, ir.block

@@ -70,8 +70,8 @@ local function layer_line(layer)
             layer.last_step and ", last step only" or "")
     end
     local s = layer.sizes
-    return string.format("%s, input %d, hidden %d, %d layer(s), %d direction(s)%s", layer.cell:gsub("RNNC_", ""):lower(),
-        s.I, s.H, s.L, s.D, layer.bias and "" or ", no bias")
+    return string.format("%s, input %d, hidden %d, %d layer(s), %d direction(s)%s",
+        layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H, s.L, s.D, layer.bias and "" or ", no bias")
 end
 
 -- The lines about shapes: x, y and the states.

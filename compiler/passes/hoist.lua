@@ -26,7 +26,10 @@ function hoist.run(ir, target)
             local s = stack.sizes
             widest = math.max(widest, s.G * (s.H + target.lanes - 1) // target.lanes * target.lanes)
             local apart = ir.kernel == "units"
-            stack.hoisted = { first = apart and s.I > units.narrow, upper = apart and s.L > 1 and s.D * s.H > units.narrow }
+            stack.hoisted = {
+                first = apart and s.I > units.narrow,
+                upper = apart and s.L > 1 and s.D * s.H > units.narrow,
+            }
         end
     end
     ir.chunk = chunk_length(ir, target, widest)

@@ -92,11 +92,11 @@ end
 
 local function place_dense(ir, stage, target, at, add)
     local choice, space = stage.choice, allocator()
-    local width, row = choice.rows, nil
+    local width, row
     if ir.kernel == "units" then
         width, row = choice.tile.vectors * target.lanes, choice.vectors * target.lanes
     else
-        row = tiles.ceil(stage.units, width) * width
+        width, row = choice.rows, tiles.ceil(stage.units, choice.rows) * choice.rows
     end
     stage.parts = { input = space.part(1, stage.units, stage.inputs, width),
                     bias = stage.bias and space.part(1, stage.units, 1, row) }
