@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* tests/cases/README: PyTorch in float32 stays within 1e-6 of all of them. */
+/* tests/cases/README.md: PyTorch in float32 stays within 1e-6 of all of them. */
 static const double tolerance = 1e-6;
 
 static const char *const targets[] = {"portable", "avx2", "avx512"};

@@ -19,6 +19,8 @@ local far = { "generated_cases/against_pytorch", "differential/*" }
 -- Rows that only a cell with gates shows; those of `cells` fail sooner in the cases.
 local gated = { "generated_special/values", "generated_cells/against_pytorch" }
 local cells = { "generated_cells/against_pytorch" }
+local alone = { "generated_stream/sequences_alone" }
+local steps = { "generated_stream/pieces_and_steps" }
 
 mutants.list = {
     -- ---- the network's equations ----
@@ -249,10 +251,10 @@ mutants.list = {
       tests = { "spec_errors/every_field_is_explained" } },
     { what = "a spec may run for ever", file = "compiler/sandbox.c",
       find = "lua_sethook(L, count_steps, LUA_MASKCOUNT, HOOK_STEPS);", replace = "(void)count_steps;",
-      tests = { "spec_hostile/*" } },
+      tests = { "spec_hostile/running_for_ever" } },
     { what = "a spec may use all memory", file = "compiler/sandbox.c",
       find = "if (size > before && size - before > MEMORY_MAX - s->memory)", replace = "if (size > (size_t)1 << 40)",
-      tests = { "spec_hostile/*" } },
+      tests = { "spec_hostile/using_memory" } },
 
     -- ---- LSTM and GRU ----
     { what = "lstm: gates in another order", file = "compiler/cells.lua",
@@ -302,6 +304,31 @@ mutants.list = {
       find = "@ elseif #p.carried > 0 then", replace = "@ elseif false then", tests = cells },
     { what = "lstm: of the rows behind the last full tile one is left out", file = "templates/units_product.c.t",
       find = "for (; r < rows; ++r)", replace = "for (; r + 1 < rows; ++r)", tests = cells },
+
+    -- ---- lengths and streaming ----
+    { what = "a sequence takes a step more than its length", file = "templates/chunks.c.t",
+      find = "while (length[n - 1] <= done) --n;", replace = "while (length[n - 1] < done) --n;", tests = alone },
+    { what = "a chunk does not end where a sequence does", file = "templates/chunks.c.t",
+      find = "return length[n - 1] - done < @{chunk} ? length[n - 1] - done : @{chunk};",
+      replace = "return length[0] - done < @{chunk} ? length[0] - done : @{chunk};", tests = alone },
+    { what = "the reverse direction begins at the longest one's end", file = "templates/chunks.c.t",
+      find = "while (length[n - 1] < end) --n;", replace = "", tests = alone },
+    { what = "a reverse chunk does not stop where another sequence begins", file = "templates/chunks.c.t",
+      find = "if (n < all && begin < length[n]) begin = length[n];", replace = "", tests = alone },
+    { what = "y is not 0 at the first step behind a sequence", file = "templates/run.c.t",
+      find = "size_t t = length[b]; t < seq_len; ++t", replace = "size_t t = length[b] + 1; t < seq_len; ++t", tests = alone },
+    { what = "hn is in the order of lengths", file = "templates/run.c.t",
+      find = "@{name}n + @{before}(chain * batch + (size_t)@{sequence})",
+      replace = "@{name}n + @{before}(chain * batch + first + (size_t)b)", tests = alone },
+    { what = "a length of 0 is accepted", file = "templates/source.c.t",
+      find = "lengths[b] == 0 || lengths[b] > seq_len", replace = "lengths[b] > seq_len", tests = alone },
+    { what = "a length beyond seq_len is accepted", file = "templates/source.c.t",
+      find = "lengths[b] == 0 || lengths[b] > seq_len", replace = "lengths[b] == 0", tests = alone },
+    { what = "the state is not carried from one step call to the next", file = "templates/source.c.t",
+      find = [[@{concat(carried, ", ")}, y, @{concat(carried, ", ")}, state->workspace]],
+      replace = [[@{rep("NULL, ", #carried)}y, @{concat(carried, ", ")}, state->workspace]], tests = steps },
+    { what = "a new state is not zero", file = "templates/source.c.t",
+      find = "memset(state->@{state}, 0, sizeof state->@{state});", replace = "(void)state->@{state};", tests = steps },
 }
 
 return mutants
