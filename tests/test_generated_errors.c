@@ -21,12 +21,13 @@ typedef struct bench_top {
     rnnc_call call;
 } bench_top;
 
-static bench_top set_up(bool fixed, const char *weights_as) {
+static bench_top set_up_with(bool fixed, const char *weights_as, bool lengths) {
     bench_top b;
     rng r = {.state = 3};
     rnnc_error err;
     b.p = problem_make(&config, SEQ_LEN, BATCH, true, &r);
-    const spec s = spec_for(&b.p, "errors", "portable", fixed, fixed, weights_as);
+    spec s = spec_for(&b.p, "errors", "portable", fixed, fixed, weights_as);
+    s.lengths = lengths;
     cr_assert(network_open(&b.n, &s, &b.p, NULL, "-O1", &err), "%s", err.message);
     const size_t size = b.n.model->workspace_size(SEQ_LEN, BATCH);
     cr_assert_neq(size, 0);
@@ -42,6 +43,10 @@ static bench_top set_up(bool fixed, const char *weights_as) {
                          .hn = b.hn.data,
                          .workspace = b.workspace.data};
     return b;
+}
+
+static bench_top set_up(bool fixed, const char *weights_as) {
+    return set_up_with(fixed, weights_as, false);
 }
 
 static void tear_down(bench_top *b) {
@@ -156,5 +161,19 @@ Test(generated_errors, workspace_size_by_name, .timeout = 60) {
     for (size_t seq_len = 1; seq_len < 200; seq_len += 33)
         for (size_t batch = 1; batch < 40; batch += 7)
             cr_expect_eq(by_name(seq_len, batch), b.n.model->workspace_size(seq_len, batch));
+    tear_down(&b);
+}
+
+Test(generated_errors, lengths_out_of_range, .timeout = 60) {
+    bench_top b = set_up_with(false, "none", true);
+    const size_t bad[][BATCH] = {{SEQ_LEN, 0, 1}, {1, SEQ_LEN, SEQ_LEN + 1}, {SIZE_MAX, 1, 1}};
+    rnnc_call call = b.call;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        call.lengths = bad[i];
+        expect_refused(&b, &call, RNNC_ERR_ARGUMENT, false, "a length out of range");
+    }
+    const size_t good[BATCH] = {SEQ_LEN, 1, 2};
+    call.lengths = good;
+    cr_expect_eq(b.n.model->forward(&call), RNNC_OK);
     tear_down(&b);
 }
