@@ -44,8 +44,10 @@ mutants.list = {
         end
         add_repeated(pack_step(input.weight, nil, chain + parts.input.offset, s.H, input.columns,]] },
     { what = "the reverse direction has the forward one's recurrent weights", file = "compiler/passes/layout.lua",
-      find = "add_repeated(pack_step(state.weight, nil, chain + parts.state.offset, s.H, s.H, parts.state.width, 0, s.G))",
-      replace = [[local last = pack_step(state.weight, nil, chain + parts.state.offset, s.H, s.H, parts.state.width, 0, s.G)
+      find = "add_repeated(pack_step(state.weight, nil, chain + parts.state.offset, "
+          .. "s.H, s.H, parts.state.width, 0, s.G))",
+      replace = [[local last = pack_step(state.weight, nil, chain + parts.state.offset,
+            s.H, s.H, parts.state.width, 0, s.G)
         add_repeated(last)
         last.tensor_step = 0]] },
     { what = "all layers above the first lie in the same place", file = "compiler/passes/layout.lua",
@@ -198,7 +200,8 @@ mutants.list = {
       tests = { "generated_text/best_target_is_tried_first" } },
     { what = "generated code keeps a counter", file = "templates/source.c.t",
       find = "static rnnc_status forward_call(const rnnc_call *call)\n{",
-      replace = "static rnnc_status forward_call(const rnnc_call *call)\n{\n    static volatile int calls;\n    ++calls;",
+      replace = "static rnnc_status forward_call(const rnnc_call *call)\n{\n"
+          .. "    static volatile int calls;\n    ++calls;",
       tests = { "generated_c/symbols_with_gcc" } },
 
     -- ---- the runtime and the host ----
@@ -287,15 +290,14 @@ mutants.list = {
     { what = "biases of the gates behind the first ones lie elsewhere", file = "compiler/passes/layout.lua",
       find = "first * parts.bias.width,", replace = "first * s.H,", tests = cells },
     { what = "units: the cell state is not carried to the next step", file = "templates/units_product.c.t",
-      find = [[state = function(name) return format(fetch, name == "h" and at("own_h", r, j * lanes) or at(name, r, j * lanes)) end]],
-      replace = [[state = function(name)
-@         return name == "h" and format(fetch, at("own_h", r, j * lanes)) or format("%s_splat(0.0f)", vec)
-@     end]], tests = gated },
+      find = [[format(fetch, name == "h" and at("own_h", r, j * lanes) or at(name, r, j * lanes))]],
+      replace = [[name == "h" and format(fetch, at("own_h", r, j * lanes)) or format("%s_splat(0.0f)", vec)]], tests = gated },
     { what = "batch: the cell state is kept over the output", file = "templates/batch_layer.c.t",
       find = [[format("state + %d, ", i * state_part)]], replace = [[format("state + %d, ", (i - 1) * state_part)]],
       tests = gated },
     { what = "c0 is not read", file = "templates/run.c.t",
-      find = "if (@{name}0)\n                    memcpy(", replace = "if (@{name}0 && @{i} == 1)\n                    memcpy(",
+      find = "if (@{name}0)\n                    memcpy(",
+      replace = "if (@{name}0 && @{i} == 1)\n                    memcpy(",
       tests = gated },
     { what = "cn is hn", file = "templates/run.c.t",
       find = "const float *const @{name} = states + @{stage.state_offset + (i - 1) *",
@@ -306,8 +308,8 @@ mutants.list = {
       find = "for (; r < rows; ++r)", replace = "for (; r + 1 < rows; ++r)", tests = cells },
 
     -- ---- lengths and streaming ----
-    { what = "a sequence takes a step more than its length", file = "templates/chunks.c.t",
-      find = "while (length[n - 1] <= done) --n;", replace = "while (length[n - 1] < done) --n;", tests = alone },
+    { what = "sequences are taken for a step shorter than they are", file = "templates/run.c.t",
+      find = "lengths ? lengths[b] : seq_len;", replace = "lengths ? lengths[b] - 1 : seq_len;", tests = alone },
     { what = "a chunk does not end where a sequence does", file = "templates/chunks.c.t",
       find = "return length[n - 1] - done < @{chunk} ? length[n - 1] - done : @{chunk};",
       replace = "return length[0] - done < @{chunk} ? length[0] - done : @{chunk};", tests = alone },
@@ -316,19 +318,23 @@ mutants.list = {
     { what = "a reverse chunk does not stop where another sequence begins", file = "templates/chunks.c.t",
       find = "if (n < all && begin < length[n]) begin = length[n];", replace = "", tests = alone },
     { what = "y is not 0 at the first step behind a sequence", file = "templates/run.c.t",
-      find = "size_t t = length[b]; t < seq_len; ++t", replace = "size_t t = length[b] + 1; t < seq_len; ++t", tests = alone },
+      find = "size_t t = length[b]; t < seq_len; ++t", replace = "size_t t = length[b] + 1; t < seq_len; ++t",
+      tests = { "differential/*" } },
     { what = "hn is in the order of lengths", file = "templates/run.c.t",
       find = "@{name}n + @{before}(chain * batch + (size_t)@{sequence})",
       replace = "@{name}n + @{before}(chain * batch + first + (size_t)b)", tests = alone },
     { what = "a length of 0 is accepted", file = "templates/source.c.t",
-      find = "lengths[b] == 0 || lengths[b] > seq_len", replace = "lengths[b] > seq_len", tests = { "generated_errors/lengths_out_of_range" } },
+      find = "lengths[b] == 0 || lengths[b] > seq_len", replace = "lengths[b] > seq_len",
+      tests = { "generated_errors/lengths_out_of_range" } },
     { what = "a length beyond seq_len is accepted", file = "templates/source.c.t",
-      find = "lengths[b] == 0 || lengths[b] > seq_len", replace = "lengths[b] == 0", tests = { "generated_errors/lengths_out_of_range" } },
+      find = "lengths[b] == 0 || lengths[b] > seq_len", replace = "lengths[b] == 0",
+      tests = { "generated_errors/lengths_out_of_range" } },
     { what = "the state is not carried from one step call to the next", file = "templates/source.c.t",
       find = [[@{concat(carried, ", ")}, y, @{concat(carried, ", ")}, state->workspace]],
       replace = [[@{rep("NULL, ", #carried)}y, @{concat(carried, ", ")}, state->workspace]], tests = steps },
     { what = "a new state is not zero", file = "templates/source.c.t",
-      find = "memset(state->@{state}, 0, sizeof state->@{state});", replace = "(void)state->@{state};", tests = steps },
+      find = "memset(state->@{state}, 0, sizeof state->@{state});", replace = "(void)state->@{state};",
+      tests = steps },
 }
 
 return mutants
