@@ -235,20 +235,39 @@ static void flip_batch_first(problem *p) {
     p->config.batch_first = !p->config.batch_first;
 }
 
+/* "4 9 1" to lengths, one for each sequence; false if there are too few or too many. */
+static bool read_lengths(const char *text, problem *p) {
+    p->lengths = allocate(p->batch, sizeof *p->lengths);
+    for (size_t b = 0; b < p->batch; b++) {
+        char *end;
+        p->lengths[b] = (size_t)strtoul(text, &end, 10);
+        if (end == text || p->lengths[b] == 0 || p->lengths[b] > p->seq_len)
+            return false;
+        text = end;
+    }
+    return *text == '\0';
+}
+
 static bool read_tensors(const rnnc_safetensors *file, problem *p, rnnc_error *err) {
     const size_t states = problem_state_count(p);
+    const char *const lengths = rnnc_safetensors_metadata(file, "lengths");
+    if (lengths && !read_lengths(lengths, p)) {
+        snprintf(err->message, sizeof err->message, "%s: lengths \"%s\"",
+                 rnnc_safetensors_name(file), lengths);
+        return false;
+    }
     for (size_t i = 0; i < p->weight_count; i++) {
         const rnnc_weight w = problem_weight(&p->config, i);
         if (rnnc_safetensors_read_f32(file, w.name, p->weight[i], weight_floats(&w), err))
             return false;
     }
     if (rnnc_safetensors_read_f32(file, "x", p->x, problem_x_count(p), err) ||
-        rnnc_safetensors_read_f32(file, "h0", p->h0, states, err) ||
+        (p->h0 && rnnc_safetensors_read_f32(file, "h0", p->h0, states, err)) ||
         !read_doubles(file, "y", p->y, problem_y_count(p), err) ||
         !read_doubles(file, "hn", p->hn, states, err))
         return false;
     return p->config.cell != RNNC_LSTM ||
-           (rnnc_safetensors_read_f32(file, "c0", p->c0, states, err) == RNNC_OK &&
+           ((!p->c0 || rnnc_safetensors_read_f32(file, "c0", p->c0, states, err) == RNNC_OK) &&
             read_doubles(file, "cn", p->cn, states, err));
 }
 
@@ -262,7 +281,8 @@ bool problem_read(const char *path, bool flip, problem *p, rnnc_error *err) {
     if (!ok) {
         snprintf(err->message, sizeof err->message, "%s: no sizes in the metadata", path);
     } else {
-        *p = problem_allocate(&config, seq_len, batch, true);
+        const char *const states = rnnc_safetensors_metadata(file, "states");
+        *p = problem_allocate(&config, seq_len, batch, !states || strcmp(states, "0") != 0);
         ok = read_tensors(file, p, err);
         if (!ok)
             problem_free(p);

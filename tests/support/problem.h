@@ -56,8 +56,9 @@ void problem_free_one(problem *one);
  * beyond its length. */
 void problem_solve(problem *p);
 
-/* Reads a case of tests/cases: sizes from its metadata, weights, x, h0, c0, y, hn and cn from its
- * tensors. With `flip`, x and y are rewritten for the other value of batch_first. */
+/* Reads a case of tests/cases: sizes and, if there are, lengths from its metadata, weights, x, h0,
+ * c0, y, hn and cn from its tensors; no h0 and c0 where the metadata's "states" is 0. With `flip`,
+ * x and y are rewritten for the other value of batch_first. */
 bool problem_read(const char *path, bool flip, problem *p, rnnc_error *err);
 
 /* Writes the weights as a safetensors file of float32, every name behind `prefix`. */
