@@ -1,4 +1,4 @@
--- fields: what a spec may say, a row per field.
+-- fields: what a spec may say, a row per field, and which of them each form of a network or layer has.
 --
 -- name      as in torch.nn.RNN, where it has a parameter for that
 -- type      how the value is read, see readers.lua
@@ -11,7 +11,7 @@
 -- advice    a function (what was given instead of a value that is allowed) -> nil, or what to do
 -- doc       for `rnnc help spec`: lines, the first of them a summary
 --
--- Rows are validated in this order, and a row may use the fields of earlier ones.
+-- The rows of a form are validated in its order, and a row may use the fields of earlier ones.
 local cells = require "cells"
 local targets = require "targets"
 local names = require "names"
@@ -40,7 +40,7 @@ local function has_nonlinearity(fields)
     return cell and cell.variants
 end
 
-local fields = {
+local rows = {
     {
         name = "name", type = "text", also = { "prefix_c", "model_name", "id" },
         default = function(_, context) return names.from_file(context.file) end,
@@ -69,6 +69,47 @@ local fields = {
         name = "hidden_size", type = "integer", least = 1, most = 65536,
         also = { "hidden", "hidden_dim", "units", "num_units", "hidden_units", "H", "out_features" },
         doc = { "units of a layer, in each direction" },
+    },
+    {
+        id = "layer.input_size", name = "input_size", type = "integer", least = 1, most = 65536, optional = true,
+        also = { "input_dim", "in_features", "inputs", "input", "input_channels", "I" },
+        doc = {
+            "values in the input of a time step",
+            "Has to be given in a first layer that is no embedding; otherwise it is what the layer before gives.",
+        },
+    },
+    {
+        name = "num_embeddings", type = "integer", least = 1, most = 1048576,
+        also = { "vocabulary", "vocab_size", "vocab", "num_tokens", "input_size" },
+        doc = { "tokens that there are: the input of a time step is one of 0 .. num_embeddings - 1" },
+    },
+    {
+        name = "dim", type = "integer", least = 1, most = 65536,
+        also = { "embedding_dim", "embedding_size", "units", "output_size" },
+        doc = { "values that stand for a token" },
+    },
+    {
+        name = "units", type = "integer", least = 1, most = 65536,
+        also = { "out_features", "output_size", "outputs", "output_dim", "hidden_size", "dim" },
+        doc = { "values in the output" },
+    },
+    {
+        id = "dense.activation", name = "activation", type = "choice", default = "none",
+        choices = { "none", "tanh", "relu", "sigmoid", "softmax", "log_softmax" },
+        also = { "nonlinearity", "act", "function" },
+        doc = { "what follows the product", "softmax and log_softmax: over the outputs, in the last layer only." },
+    },
+    {
+        id = "dense.bias", name = "bias", type = "boolean", default = true, also = { "use_bias" },
+        doc = { "false: the layer has no bias" },
+    },
+    {
+        name = "last_step", type = "boolean", default = false,
+        also = { "last", "last_only", "pool" },
+        doc = {
+            "true: this layer, and those behind it, run once, on the last step of each sequence",
+            "Then y is (batch, units). Only dense layers may follow.",
+        },
     },
     {
         name = "num_layers", type = "integer", least = 1, most = 128, default = 1,
@@ -112,6 +153,25 @@ local fields = {
         doc = { "true: a second set of weights runs backwards in time; y has both, forward first" },
     },
     {
+        name = "proj_size", type = "integer", least = 0, most = 65535, default = 0,
+        also = { "projection", "projection_size", "proj" },
+        check = function(value, fields)
+            if value > 0 and fields.cell and fields.cell ~= "lstm" then
+                return 'only a cell "lstm" can have a projection; leave proj_size out'
+            elseif value > 0 and fields.hidden_size and value >= fields.hidden_size then
+                return "has to be less than hidden_size, which is " .. fields.hidden_size
+            end
+        end,
+        doc = { "lstm: the values that h and y have after a projection; 0: none, they have hidden_size" },
+    },
+    {
+        name = "layers", type = "layers", also = { "stack", "network", "modules" },
+        doc = {
+            "the layers, first to last: { embedding {...}, rnn {...}, dense {...} }",
+            "An embedding can only be the first one.",
+        },
+    },
+    {
         name = "weights", type = "text", optional = true,
         also = { "weight", "state_dict", "weights_file", "checkpoint", "params" },
         check = function(value) if value == "" then return "an empty name; leave weights out for none" end end,
@@ -124,6 +184,17 @@ local fields = {
     {
         name = "prefix", type = "text", default = "", also = { "weights_prefix", "scope" },
         doc = { "what the names of the tensors begin with in that file, such as \"rec.\"" },
+    },
+    {
+        id = "layer.prefix", name = "prefix", type = "text", default = "", also = { "weights_prefix", "scope", "name" },
+        doc = { "what the names of the layer's tensors begin with, behind the prefix of the model" },
+    },
+    {
+        name = "map", type = "renames", optional = true, also = { "rename", "renames", "mapping" },
+        doc = {
+            "renames the tensors of that file: { { pattern, replacement }, ... } as in Lua's string.gsub",
+            "Every pair is applied to every name, in order, and before prefixes are looked at.",
+        },
     },
     {
         name = "batch", type = "size", least = 1, most = 65536, default = 1,
@@ -172,6 +243,17 @@ local fields = {
         },
     },
     {
+        name = "streaming", type = "boolean", optional = true, also = { "stream", "step" },
+        doc = {
+            "true: NAME_step has to be there; false: leave it out",
+            "Default: it is there if it can be: one direction, a fixed batch, no layer on the last step only.",
+        },
+    },
+    {
+        name = "residual", type = "boolean", default = false, also = { "skip", "skip_connection" },
+        doc = { "true: x is added to y; both have to have the same size" },
+    },
+    {
         name = "activation", type = "choice", default = "exact", choices = { "exact" },
         also = { "activations", "accuracy" },
         advice = function(given)
@@ -182,4 +264,26 @@ local fields = {
     },
 }
 
-return fields
+local by_id = {}
+for _, row in ipairs(rows) do by_id[row.id or row.name] = row end
+
+-- The rows of a list of ids.
+local function form(ids)
+    local list = {}
+    for id in ids:gmatch("%S+") do list[#list + 1] = assert(by_id[id], id) end
+    return list
+end
+
+-- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers.
+return {
+    rnn = form "name cell input_size hidden_size num_layers nonlinearity bias batch_first dropout bidirectional \
+        proj_size weights prefix map batch seq_len target lengths streaming deterministic residual activation",
+    model = form "name layers weights prefix map batch_first batch seq_len target lengths streaming deterministic \
+        residual activation",
+    layer = {
+        rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional proj_size \
+            layer.prefix",
+        embedding = form "num_embeddings dim layer.prefix",
+        dense = form "layer.input_size units dense.activation dense.bias last_step layer.prefix",
+    },
+}

@@ -7,7 +7,8 @@
 --   stages     what a time step goes through, in order:
 --                { kind = "embedding", rows, width, weight }
 --                { kind = "stack", stack = index into `stacks` }
---                { kind = "dense", inputs, units, activation, weight, bias, last_step }
+--                { kind = "dense", inputs, units, activation, weight, bias, last_step, once }
+--              once: it runs on the last step only, as the stage with last_step before it says
 --   stacks     recurrent layers of one size: gates, apart, states (see cells.lua), sizes
 --                { I, H, L, D, G } (inputs, units, layers, directions, gates) and scans
 --   scans      of a stack, one per layer and direction, in the order in which they depend on each other:
@@ -75,8 +76,9 @@ local lowering = {
 -- lower.run(spec) -> ir. A spec without `layers` is one recurrent layer.
 function lower.run(spec)
     local ir = {
-        name = spec.name, batch_first = spec.batch_first, residual = spec.residual or false,
-        deterministic = spec.deterministic or false, lengths = spec.lengths or false,
+        name = spec.name, batch_first = spec.batch_first, residual = spec.residual,
+        deterministic = spec.deterministic, lengths = spec.lengths, streaming = spec.streaming,
+        no_streaming = spec.no_streaming,
         steps = spec.seq_len, batch = spec.batch, weights = {}, stages = {}, stacks = {},
     }
     for i, item in ipairs(spec.layers or { spec }) do
@@ -85,7 +87,10 @@ function lower.run(spec)
             ir.weights[#ir.weights + 1] = { name = full, rows = rows, cols = cols }
             return #ir.weights
         end
-        ir.stages[i] = lowering[item.layer or "rnn"](ir, item, spec, add)
+        local stage = lowering[item.layer or "rnn"](ir, item, spec, add)
+        local before = ir.stages[i - 1]
+        stage.once = stage.last_step or (before and before.once) or false
+        ir.stages[i] = stage
     end
     return ir
 end

@@ -52,7 +52,7 @@ local function stages_of(ir, suffix)
             outputs = outputs + stack.sizes.L
         elseif stage.kind == "dense" then
             out.product, out.parts, out.units = stage.product, stage.parts, stage.units
-            out.last_step = stage.last_step or false
+            out.last_step, out.once = stage.last_step, stage.once
             outputs = outputs + 1
         else
             out.width = stage.width
@@ -107,7 +107,7 @@ local function layers_of(ir)
             width = stack.sizes.D * stack.sizes.H
         elseif stage.kind == "dense" then
             layer.inputs, layer.outputs, layer.activation = stage.inputs, stage.units, stage.activation
-            layer.bias, layer.last_step = stage.bias ~= nil, stage.last_step or false
+            layer.bias, layer.last_step = stage.bias ~= nil, stage.last_step
             width = stage.units
         else
             layer.inputs, layer.outputs = stage.rows, stage.width
@@ -126,7 +126,7 @@ local function operations(ir)
             for layer = 0, s.L - 1 do
                 macs = macs + s.D * s.G * s.H * ((layer == 0 and s.I or s.D * s.H) + s.H)
             end
-        elseif stage.kind == "dense" and not stage.last_step then
+        elseif stage.kind == "dense" and not stage.once then
             macs = macs + stage.inputs * stage.units
         end
     end
@@ -157,7 +157,7 @@ function plan.assemble(ir, variants, layouts, options)
     for _, name in ipairs { "h", "c" } do
         if state_counts[name] > 0 then states[#states + 1] = name end
     end
-    for _, stage in ipairs(ir.stages) do last_step = last_step or stage.last_step or false end
+    for _, stage in ipairs(ir.stages) do last_step = last_step or stage.once end
     local space = workspace_of(layouts)
     local floats = space.per_step == 0 and space.fixed + space.chunk * space.per_chunk_step
     return {
@@ -165,6 +165,7 @@ function plan.assemble(ir, variants, layouts, options)
         tokens = tokens, vocabulary = tokens and ir.stages[1].rows or 0,
         input = tokens and 1 or layouts[1].input_width, output = output,
         batch_first = ir.batch_first, residual = ir.residual, last_step = last_step, lengths = ir.lengths,
+        streaming = ir.streaming, no_streaming = ir.no_streaming,
         softmax = layers[#layers].activation or "none",
         steps = ir.steps, batch = ir.batch, weights = ir.weights,
         weights_as = options.weights_as, built_in = options.weights_as == "c", command = options.command,

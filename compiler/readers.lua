@@ -139,4 +139,61 @@ readers.choices = {
     end,
 }
 
+local LAYERS_MAX <const> = 64
+
+-- The layers of a model, each { form, fields } (sandbox.lua says what made them).
+readers.layers = {
+    allowed = function()
+        return "a list of 1 to " .. LAYERS_MAX .. " layers: rnn {...}, dense {...}, embedding {...}"
+    end,
+    read = function(value)
+        if type(value) ~= "table" or getmetatable(value) or value.form then return nil end
+        local count = 0
+        for _ in pairs(value) do count = count + 1 end
+        if count ~= #value then return nil, "the list has entries with names, or gaps" end
+        if count == 0 then return nil, "the list is empty" end
+        if count > LAYERS_MAX then return nil, "there are " .. count end
+        for i, entry in ipairs(value) do
+            if entry.form == "model" then return nil, "entry " .. i .. " is a whole model; give its layers" end
+            if not entry.form then
+                local table_hint = type(entry.fields) == "table" and "; write rnn, dense or embedding before its brace"
+                return nil, "entry " .. i .. " is " .. readers.show(entry.fields, true) .. (table_hint or "")
+            end
+        end
+        return value
+    end,
+}
+
+local RENAMES_MAX <const>, PATTERN_MAX <const> = 100, 200
+
+-- Pairs of a pattern and a replacement of string.gsub.
+readers.renames = {
+    allowed = function() return "a list of pairs { pattern, replacement } of texts" end,
+    read = function(value)
+        if type(value) ~= "table" or getmetatable(value) then return nil end
+        if type(value[1]) == "string" then return nil, "write { { pattern, replacement } }, a list of pairs" end
+        if #value > RENAMES_MAX then return nil, "there are more than " .. RENAMES_MAX end
+        local count = 0
+        for key, pair in pairs(value) do
+            count = count + 1
+            if math.type(key) ~= "integer" then
+                return nil, "write { pattern, replacement } instead of [pattern] = replacement, for the order counts"
+            end
+            if type(pair) ~= "table" or getmetatable(pair) or #pair ~= 2 then return nil end
+            for _, text in ipairs(pair) do
+                if type(text) ~= "string" then return nil end
+                if #text > PATTERN_MAX then return nil, "a text is longer than " .. PATTERN_MAX .. " bytes" end
+            end
+            local fine, message = pcall(string.find, "", pair[1])
+            -- What %1 stands for is known when the pattern is used.
+            if fine then fine, message = pcall(string.gsub, "", "", (pair[2]:gsub("%%%d", ""))) end
+            if not fine then
+                return nil, string.format("pair %d: %s", key, (message:gsub("^.-: ", "", 1)))
+            end
+        end
+        if count ~= #value then return nil, "the list has gaps" end
+        return value
+    end,
+}
+
 return readers

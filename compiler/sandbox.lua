@@ -7,13 +7,14 @@
 -- give another result each time (pairs, random).
 --
 -- Returns the environment of the spec, and a function that takes what the spec returned (how many
--- values, and the first) and gives the fields.
+-- values, and the first) and gives the network: its form and its fields.
 
 local TEXT_MAX <const> = 65536
 local LIST_MAX <const> = 1000
 local UNPACK_MAX <const> = 200
 
 local string, table, math, error, type, select = string, table, math, error, type, select
+local pairs, next, getmetatable = pairs, next, getmetatable
 
 -- The table `row`, in which names that it lacks are an error that tells what there is.
 local function closed(title, row)
@@ -103,17 +104,28 @@ function base.tostring(value)
     return tostring(value)
 end
 
-local fields
+-- What each constructor makes, by the table that it was given.
+local forms, calls = {}, { rnn = 0, model = 0 }
 
-function base.rnn(given)
-    if type(given) ~= "table" then
-        error("rnn needs a table of fields: rnn { input_size = ..., hidden_size = ... }")
+local examples = {
+    rnn = "rnn { input_size = ..., hidden_size = ... }",
+    model = "model { layers = { ... } }",
+    embedding = "embedding { num_embeddings = ..., dim = ... }",
+    dense = "dense { units = ... }",
+}
+
+for form, example in pairs(examples) do
+    base[form] = function(given)
+        if type(given) ~= "table" then
+            error(form .. " needs a table of fields: " .. example)
+        end
+        if form == "model" and calls.model > 0 then
+            error("model is called a second time; a spec is one network")
+        end
+        calls[form] = (calls[form] or 0) + 1
+        forms[given] = form
+        return given
     end
-    if fields then
-        error("rnn is called a second time; a spec is one network")
-    end
-    fields = given
-    return given
 end
 
 base.string = closed("string", strings)
@@ -133,6 +145,10 @@ for name in ("pcall xpcall warn getmetatable setmetatable rawget rawset rawequal
     absent[name] = "a spec does without it"
 end
 
+for name in ("lstm gru"):gmatch("%S+") do
+    absent[name] = "write rnn { cell = \"" .. name .. "\", ... }"
+end
+
 local environment = setmetatable(base, { __index = function(_, name)
     if absent[name] then error("'" .. name .. "' is not available in a spec: " .. absent[name]) end
     name = tostring(name)
@@ -142,13 +158,34 @@ end })
 -- ("x"):rep reaches the same closed table.
 getmetatable("").__index = base.string
 
+-- The layers of a model with what made each; anything else as it stands, to be told about later.
+local function layers_of(given)
+    if type(given) ~= "table" or getmetatable(given) then return given end
+    local list = {}
+    for key, entry in pairs(given) do list[key] = { form = forms[entry], fields = entry } end
+    return list
+end
+
+-- What the spec returned -> { form = "rnn" | "model", fields }. Each layer of a model is { form, fields }.
 local function finish(count, result)
-    if fields and result == fields then return fields end
-    if fields and count == 0 then
-        error("the result of rnn is not returned; write `return rnn {`", 0)
+    local form = result ~= nil and forms[result]
+    if form == "rnn" and calls.rnn > 1 then
+        error("rnn is called a second time; a spec is one network, and layers go into model { layers = { ... } }", 0)
+    elseif form == "rnn" then
+        return { form = form, fields = result }
+    elseif form == "model" then
+        local fields = {}
+        for key, value in pairs(result) do fields[key] = value end
+        fields.layers = layers_of(fields.layers)
+        return { form = form, fields = fields }
+    elseif form then
+        error("a network of a layer `" .. form .. "` alone: write `return model { layers = { ... } }`", 0)
+    elseif count == 0 and next(forms) then
+        error("the result of " .. (calls.model > 0 and "model" or "rnn") .. " is not returned; write `return "
+            .. (calls.model > 0 and "model" or "rnn") .. " {`", 0)
     elseif count == 0 then
         error("the spec returns nothing; it has the form `return rnn { input_size = ..., hidden_size = ... }`", 0)
-    elseif type(result) == "table" and not fields then
+    elseif type(result) == "table" then
         error("the spec returns a table without `rnn`; write `return rnn {`", 0)
     end
     error("the spec returns a " .. type(result) .. "; it has the form `return rnn { ... }`", 0)

@@ -49,17 +49,13 @@ local function tokens_of(text)
     end
 end
 
--- scan(text) -> list of { name, line } in the order of the text: the fields of the table behind the
--- first `rnn`, as `name = ...` and `["name"] = ...`; and the line of that `rnn`, or nil.
-return function(text)
-    local tokens, fields = tokens_of(text), {}
-    local function kind(i) return tokens[i] and tokens[i].kind end
-    local i = 1
-    while tokens[i] and not (tokens[i].value == "rnn" and kind(i) == "name") do i = i + 1 end
-    local line = tokens[i] and tokens[i].line
+-- The fields of the table behind the call at token i, as `name = ...` and `["name"] = ...`.
+local function fields_at(tokens, i)
+    local fields = {}
+    local function kind(k) return tokens[k] and tokens[k].kind end
     i = i + 1
     if kind(i) == "(" then i = i + 1 end
-    if kind(i) ~= "{" then return fields, line end
+    if kind(i) ~= "{" then return fields end
     local depth, blocks = 0, 0
     for k = i, #tokens do
         local t = tokens[k]
@@ -79,5 +75,20 @@ return function(text)
         depth = depth + (opens and 1 or 0) - (closes and 1 or 0)
         if depth == 0 then break end
     end
-    return fields, line
+    return fields
+end
+
+local constructors = { rnn = true, model = true, embedding = true, dense = true }
+
+-- scan(text) -> the calls of constructors in the order of the text: a list of
+-- { form = "rnn" | "model" | "embedding" | "dense", line, fields = list of { name, line } }.
+return function(text)
+    local tokens, calls = tokens_of(text), {}
+    for i, t in ipairs(tokens) do
+        local after = tokens[i + 1] and tokens[i + 1].kind
+        if t.kind == "name" and constructors[t.value] and (after == "{" or after == "(") then
+            calls[#calls + 1] = { form = t.value, line = t.line, fields = fields_at(tokens, i) }
+        end
+    end
+    return calls
 end

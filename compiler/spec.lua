@@ -3,9 +3,9 @@
 -- Everything that is wrong is found in one go and raised as a user's mistake, a line each.
 local fail = require "fail"
 local fields = require "fields"
+local forms = require "forms"
 local host = require "host"
-local nearest = require "nearest"
-local readers = require "readers"
+local layers = require "layers"
 local scan = require "scan"
 local targets = require "targets"
 
@@ -17,163 +17,90 @@ local VALUES_MAX <const> = 1 << 40
 
 local spec = {}
 
--- Names of PyTorch and others for which a spec has no field, and why.
-local foreign = {
-    proj_size = "projections are not available",
-    device = "generated code runs on the CPU that `target` names",
-    dtype = "everything is float32",
-    output_size = "an output layer is not part of the network; y has hidden_size values in each direction",
-    return_sequences = "y always has every step; hn has the last one",
-    stateful = "state is passed in as h0 and comes back as hn",
-}
-
-local function one_line(text)
-    text = text:gsub("%c", function(c)
-        return c == "\n" and "\\n" or string.format("\\%d", c:byte())
-    end)
-    return #text > 500 and text:sub(1, 497) .. "..." or text
+-- Bytes that the weights of a recurrent layer take at most. Sizes are within the limits of their rows, so
+-- nothing here overflows 64 bits.
+local function bytes_of(layer)
+    if layer.layer == "embedding" then
+        return layer.num_embeddings and layer.dim and 4 * layer.num_embeddings * layer.dim
+    end
+    local i = layer.input_size
+    if layer.layer == "dense" then return layer.units and i and 4 * layer.units * (i + 1) end
+    local directions = layer.bidirectional and 2 or 1
+    local h, count = layer.hidden_size, layer.num_layers
+    return h and i and count
+        and 4 * 4 * directions * (h * (i + h + 2) + (count - 1) * h * ((directions + 1) * h + 2))
 end
 
--- Collects the errors of one file.
-local function reporter(file)
-    local lines, report = {}, { count = 0 }
-    function report.error(line, message)
-        report.count = report.count + 1
-        lines[report.count] = { line = line or 0, order = report.count,
-            text = fail.line(file, line, "error", message) }
+-- What one field alone cannot tell: products of sizes, names that meet, options that exclude each other.
+local function check_whole(result, line_of, report)
+    local list = result.layers or { result }
+    local bytes, widest = 0, 1
+    for _, layer in ipairs(list) do
+        bytes = bytes + (bytes_of(layer) or 0)
+        widest = math.max(widest, layer.input_size or 1, layers.outputs_of(layer) or 1)
     end
-    function report.raise()
-        if report.count == 0 then return end
-        table.sort(lines, function(a, b)
-            if a.line ~= b.line then return a.line < b.line end
-            return a.order < b.order
-        end)
-        for i, entry in ipairs(lines) do lines[i] = entry.text end
-        fail.with(lines)
+    if bytes > WEIGHT_BYTES_MAX then
+        report.error(line_of.hidden_size or line_of[""], string.format(
+            "the network is too large: its weights could take %d GB, and the limit is %d GB",
+            bytes >> 30, WEIGHT_BYTES_MAX >> 30))
     end
-    return report
-end
-
--- Field names in a fixed order: as in the text, then the others sorted.
-local function given_names(given, placed)
-    local listed, order, rest = {}, {}, {}
-    for _, field in ipairs(placed) do
-        if given[field.name] ~= nil and not listed[field.name] then
-            listed[field.name] = true
-            order[#order + 1] = field.name
-        end
-    end
-    for key in pairs(given) do
-        if type(key) == "string" and not listed[key] then rest[#rest + 1] = key end
-    end
-    table.sort(rest)
-    return table.move(rest, 1, #rest, #order + 1, order)
-end
-
--- The names of all fields, what others call them, and the rows of the latter.
-local function known_names()
-    local names, aliases, rows = {}, {}, {}
-    for i, row in ipairs(fields) do
-        names[i] = row.name
-        for _, other in ipairs(row.also or {}) do
-            aliases[#aliases + 1], rows[other] = other, row
-        end
-    end
-    return names, aliases, rows
-end
-
--- What to do about a field that there is not, and the field that is meant, if that is clear.
-local function advice_for(name, names, aliases, rows)
-    if foreign[name] then return foreign[name] end
-    local near, row = nearest(name, names), rows[name]
-    if near and not row then return "did you mean " .. near .. "?", near end
-    row = row or rows[nearest(name, aliases)]
-    if row then return "here it is " .. row.name .. " (" .. readers[row.type].allowed(row) .. ")", row.name end
-    return "`rnnc help spec` lists them"
-end
-
--- Reports fields that there are not or that are given twice; returns the set of fields that are meant.
-local function check_names(given, placed, line_of, report)
-    local names, aliases, rows = known_names()
-    local is_known, meant = {}, {}
-    for _, name in ipairs(names) do is_known[name] = true end
-    for _, name in ipairs(given_names(given, placed)) do
-        if not is_known[name] then
-            local advice, field = advice_for(name, names, aliases, rows)
-            if field then meant[field] = true end
-            report.error(line_of[name], one_line(name) .. ": there is no such field; " .. advice)
-        end
-    end
-    for key in pairs(given) do
-        if type(key) ~= "string" then
-            report.error(line_of[""], "the table has an entry without a name; a field is given as name = value")
-            break
-        end
-    end
-    local seen = {}
-    for _, field in ipairs(placed) do
-        if seen[field.name] and given[field.name] ~= nil then
-            report.error(field.line, field.name .. ": given twice (first in line " .. seen[field.name] .. ")")
-        end
-        seen[field.name] = seen[field.name] or field.line
-    end
-    return meant
-end
-
--- The values of all rows, defaults filled in. A field with an error stays nil. context: {file=,
--- meant= (fields that are given under another name), options= (the options that override fields)}
-local function read_fields(given, context, line_of, report)
-    local result = {}
-    for _, row in ipairs(fields) do
-        local value, reader = given[row.name], readers[row.type]
-        if value == nil then
-            local default = row.default
-            if type(default) == "function" then default = default(result, context) end
-            if default ~= nil then
-                result[row.name] = reader.read(default, row)
-            elseif not row.optional and row.default == nil and not context.meant[row.name] then
-                report.error(line_of[""], row.name .. " is missing: " .. row.doc[1] .. "; expected "
-                    .. reader.allowed(row))
-            end
-        else
-            local read, hint = reader.read(value, row)
-            local problem
-            if read == nil then
-                hint = hint or row.advice and row.advice(value)
-                problem = "expected " .. reader.allowed(row) .. (hint and "; " .. hint or "")
-            else
-                problem = row.check and row.check(read, result)
-            end
-            if problem then
-                local given_as = context.options[row.name] and "--" .. row.name or row.name
-                report.error(line_of[row.name], given_as .. " = " .. readers.show(value) .. ": " .. problem)
-            else
-                result[row.name] = read
-            end
-        end
-    end
-    return result
-end
-
--- What one field alone cannot tell. Sizes are within the limits of their rows, so nothing here
--- overflows 64 bits.
-local function check_products(result, line_of, report)
-    local directions = result.bidirectional and 2 or 1
-    local h, i, layers = result.hidden_size, result.input_size, result.num_layers
-    if h and i and layers then
-        local bytes = 4 * 4 * directions * (h * (i + h + 2) + (layers - 1) * h * ((directions + 1) * h + 2))
-        if bytes > WEIGHT_BYTES_MAX then
-            report.error(line_of.hidden_size or line_of[""], string.format(
-                "the network is too large: its weights could take %d GB, and the limit is %d GB",
-                bytes >> 30, WEIGHT_BYTES_MAX >> 30))
-        end
-    end
-    if h and i and math.type(result.seq_len) == "integer" and math.type(result.batch) == "integer" then
-        local values = result.seq_len * result.batch * math.max(i, directions * h)
+    if math.type(result.seq_len) == "integer" and math.type(result.batch) == "integer" then
+        local values = result.seq_len * result.batch * widest
         if values > VALUES_MAX then
             report.error(line_of.seq_len or line_of[""], string.format(
                 "a call is too large: x or y would have %d values, and the limit is %d", values, VALUES_MAX))
         end
+    end
+    if not list[1] then return end
+    local first, last = list[1], list[#list]
+    local input, output = first.input_size, layers.outputs_of(last)
+    if result.residual and first.layer == "embedding" then
+        report.error(line_of.residual, "residual = true: tokens cannot be added to y")
+    elseif result.residual and input and output and input ~= output then
+        report.error(line_of.residual, string.format(
+            "residual = true: x has %d values in a step and y %d; they have to be as many", input, output))
+    end
+    local streams, why = spec.can_stream(result)
+    if result.residual and why == "last_step" then
+        report.error(line_of.residual, "residual = true: y has the last step only; leave residual or last_step out")
+    end
+    if result.streaming and not streams then
+        report.error(line_of.streaming, "streaming = true: " .. spec.no_streaming[why])
+    end
+end
+
+-- Why there can be no NAME_step.
+spec.no_streaming = {
+    bidirectional = "a bidirectional layer reads the sequence from its end, so it has to be there as a whole; "
+        .. "only one direction can be streamed",
+    last_step = "a layer with last_step = true waits for the end of the sequence; take last_step out and use the "
+        .. "output of the step that you want",
+    batch = "a stream's state has room for a fixed number of sequences; give batch a number",
+}
+
+-- spec.can_stream(spec) -> true, or false and a key of spec.no_streaming.
+function spec.can_stream(result)
+    for _, layer in ipairs(result.layers or { result }) do
+        if layer.bidirectional then return false, "bidirectional" end
+        if layer.last_step then return false, "last_step" end
+    end
+    if result.batch == "any" then return false, "batch" end
+    return true
+end
+
+-- Tensors of two layers may not have one name.
+local function check_prefixes(list, lines, report)
+    local seen = {}
+    for i, layer in ipairs(list) do
+        -- Recurrent layers have names of their own: weight_ih_l0. The others have `weight`.
+        local own = (layer.layer == "rnn" and "weight_ih_l0" or "weight")
+        local name = (layer.prefix or "") .. own
+        if seen[name] then
+            report.error(lines[i].prefix, string.format(
+                "layer %d: its tensors would have the names of layer %d's (%s); give each a prefix of its own",
+                i, seen[name], name))
+        end
+        seen[name] = seen[name] or i
     end
 end
 
@@ -201,6 +128,16 @@ end
 
 local function directory_of(path) return path:match("^(.*/)[^/]*$") or "" end
 
+-- Where the text gives the network: the call of its form, or nothing.
+local function place_of(calls, form)
+    for _, wanted in ipairs { form or "model", "rnn" } do
+        for _, call in ipairs(calls) do
+            if call.form == wanted then return call end
+        end
+    end
+    return calls[1] or { fields = {} }
+end
+
 -- spec.from_text(text, file, options) -> spec, notes. `file` is the path for messages, and what
 -- weights are relative to; options may override `target` and `weights` (relative to the current
 -- directory then). notes are lines for the user that are no errors.
@@ -209,27 +146,36 @@ function spec.from_text(text, file, options)
     text = text:gsub("^\239\187\191", "")
     if text:sub(1, 1) == "\27" then fail.at(file, "this is compiled Lua; a spec is a text") end
     local given, message, line = host.sandbox(text, host.resource("compiler/sandbox.lua"))
-    local placed, place = scan(text)
+    local calls = scan(text)
+    local place = place_of(calls, given and given.form)
     if not given then
-        -- 0: in the line of `rnn`, if there is one.
-        if line == 0 then line = place end
-        fail.with { fail.line(file, line, "error", one_line(message)) }
+        -- 0: in the line of `rnn` or `model`, if there is one.
+        if line == 0 then line = place.line end
+        fail.with { fail.line(file, line, "error", forms.one_line(message)) }
     end
-    local line_of, report = {}, reporter(file)
-    for _, field in ipairs(placed) do
-        if not options[field.name] then line_of[field.name] = field.line end
+    override(given.fields, options)
+    local report, context = forms.reporter(file), { file = file, options = options, label = "" }
+    local result, line_of = forms.read(fields[given.form], given.fields, place, context, report)
+    local dropping = { { result, line_of, "" } }
+    if given.form == "model" then
+        local lines
+        result.layers, lines = layers.read(result.layers or {}, calls, place, context, report)
+        check_prefixes(result.layers, lines, report)
+        for i, layer in ipairs(result.layers) do dropping[i] = { layer, lines[i], string.format("layer %d: ", i) } end
     end
-    setmetatable(line_of, { __index = function() return place end })
-    override(given, options)
-    local meant = check_names(given, placed, line_of, report)
-    local result = read_fields(given, { file = file, meant = meant, options = options }, line_of, report)
-    check_products(result, line_of, report)
+    check_whole(result, line_of, report)
     report.raise()
 
+    local streams, why = spec.can_stream(result)
+    if result.streaming == nil then result.streaming = streams end
+    result.no_streaming = spec.no_streaming[why]
     local notes = {}
-    if result.dropout > 0 and result.num_layers == 1 then
-        notes[1] = fail.line(file, line_of.dropout, "note",
-            "dropout acts between layers and there is one layer, so it had no effect in training either")
+    for _, entry in ipairs(dropping) do
+        local layer, lines, label = entry[1], entry[2], entry[3]
+        if (layer.dropout or 0) > 0 and layer.num_layers == 1 then
+            notes[#notes + 1] = fail.line(file, lines.dropout, "note", label
+                .. "dropout acts between layers and there is one layer, so it had no effect in training either")
+        end
     end
     result.target = resolve(result.target)
     result.source = file:match("([^/]*)$")

@@ -23,7 +23,7 @@ local function spec(given)
         "-- Fields in comments have the value that is shown.",
         "return rnn {",
     }
-    for i, row in ipairs(fields) do
+    for i, row in ipairs(fields.rnn) do
         if i > 1 then lines[#lines + 1] = "" end
         for _, line in ipairs(row.doc) do lines[#lines + 1] = "    -- " .. line end
         local value = given[row.name]

@@ -1,7 +1,5 @@
 @ -- NAME.h: what a program sees of the network.
 @ -- p: the plan; parameters: those of NAME_forward; head: the opening comment
-@ local streams = true
-@ for _, v in ipairs(p.variants) do streams = streams and v.schedule.outer == "chunks" end
 @{head}
 #ifndef @{p.name}_H
 #define @{p.name}_H
@@ -73,7 +71,7 @@ rnnc_status @{p.name}_forward(@{parameters});
  * reverse direction begins there, as with PyTorch's packed sequences. */
 rnnc_status @{p.name}_forward_lengths(@{long_parameters});
 @ end
-@ if p.batch ~= "any" and streams and not p.last_step then
+@ if p.streaming then
 
 /* One stream of @{p.batch} sequence(s): the state between steps, and room to work. Copy it to branch a stream. */
 typedef struct @{p.name}_state {
@@ -92,6 +90,11 @@ void @{p.name}_state_reset(@{p.name}_state *state);
 /* One time step, (@{p.batch}, @{p.input}) to (@{p.batch}, @{p.output}), from the state and into it. Any mixture of steps and of calls of
  * forward that carry the state on gives the same bits. Errors as of forward. */
 rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.name}_state *state, @{p.tokens and "const int32_t *tokens" or "const float *x"}, float *y);
+@ end
+@ if p.no_streaming then
+
+/* There is no @{p.name}_step:
+ * @{(p.no_streaming:gsub("; ", ";\n * "))}. */
 @ end
 
 /* The same network for programs that handle any of them; see rnnc.h. */

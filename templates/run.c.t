@@ -22,7 +22,7 @@
 @{v.attribute} void run@{v.suffix}(const float *weights, size_t seq_len, size_t batch, @{p.tokens and "const int32_t *tokens" or "const float *x"}, @{p.lengths and "const size_t *lengths, " or ""}@{state_parameters}, float *workspace)
 {
     const ptrdiff_t x_t = @{x_t}, x_b = @{x_b};
-    const ptrdiff_t y_t = @{y_t}, y_b = @{y_b};
+    const ptrdiff_t @{p.last_step and "" or format("y_t = %s, ", y_t)}y_b = @{y_b};
 @ if space.gates + space.input > 0 or v.schedule.between > 0 then
     const size_t room = seq_len < @{v.chunk} ? seq_len : @{v.chunk};
 @ end
@@ -47,7 +47,7 @@
 @ if p.lengths then
         /* The block's sequences, longest first: those that still run at a step are the first rows. */
         ptrdiff_t order[@{v.block}];
-        size_t length[@{v.block}];
+        size_t length[@{v.block}], longest = 0;
         for (ptrdiff_t i = 0; i < all; ++i) {
             const ptrdiff_t b = (ptrdiff_t)first + i;
             const size_t n = lengths ? lengths[b] : seq_len;
@@ -58,8 +58,8 @@
             }
             length[j] = n;
             order[j] = b;
+            longest = n > longest ? n : longest;
         }
-        const size_t longest = length[0];
 @ end
 @ local all = p.lengths and "all" or "rows"
 @ if not units and not p.tokens then
@@ -192,7 +192,7 @@
 @ -- A dense layer on `steps` steps from `from`, or once on the ends of the sequences.
 @ local function dense(indent, stage, from, from_t, from_b, once)
 @ local bias = stage.parts.bias and format(", weights + %d", stage.base + stage.parts.bias.offset) or ""
-@ local to = stage.last and "top" or buffer(stage.first_output) .. at_t(stage)
+@ local to = stage.last and "top" or buffer(stage.first_output) .. (once and "" or at_t(stage))
 @ local weights = format("weights + %d", stage.base)
 @ local inner = indent
 @ if not once then
@@ -241,7 +241,7 @@
 @{inner}    @{p.softmax}(to);
 @ end
 @ if p.residual then
-@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] += x[((ptrdiff_t)t + s) * x_t + @{sequence} * x_b + i];
+@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] += x[((ptrdiff_t)t + s) * x_t + @{sequence} * x_b@{column} + i];
 @ end
 @ if units or p.residual or p.softmax == "softmax" or p.softmax == "log_softmax" then
 @{inner}}
@@ -274,7 +274,7 @@
 @ end
 @ elseif stage.last_step then
 @ gather("            ", stage)
-@ else
+@ elseif not stage.once then
 @ local from, from_t, from_b = source(stage)
 @ dense("            ", stage, from, from_t, from_b, false)
 @ end
@@ -285,6 +285,7 @@
         }
 @ else
 @ for _, stage in ipairs(stages) do
+@ if stage.last_step or not stage.once then
 @ local indent = "        "
 @ local D = stage.kind == "stack" and stage.sizes.D or 1
 @ local L = stage.kind == "stack" and stage.sizes.L or 1
@@ -319,7 +320,7 @@
 @ else
 @ upper_layer(inner .. "    ", stage, direction, looped and "layer" or 1)
 @ end
-@ if stage.last and not stage.last_step and (layer == 1 or L == 1) then
+@ if stage.last and not stage.once and (layer == 1 or L == 1) then
 @ if looped then
 @{inner}    if (layer != @{L - 1}) continue;
 @ end
@@ -337,8 +338,15 @@
 @ end
 @ end
 @ end
+@ end
 @ if p.last_step then
-@ dense("        ", last, "ends", "0", tostring(last.input.row), true)
+@ local from = "ends"
+@ for _, stage in ipairs(stages) do
+@ if stage.once then
+@ dense("        ", stage, from, "0", tostring(stage.input.row), true)
+@ from = buffer(stage.first_output)
+@ end
+@ end
 @ export("        ", "", O, last.output.row, "", true)
 @ elseif p.lengths then
         for (ptrdiff_t b = 0; b < all; ++b)

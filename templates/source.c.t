@@ -164,9 +164,7 @@ rnnc_status @{p.name}_@{name}(@{declared})
 @ if p.lengths then
 @ forward("forward_lengths", long_parameters, true)
 @ end
-@ local streams = true
-@ for _, v in ipairs(p.variants) do streams = streams and v.schedule.outer == "chunks" end
-@ if p.batch ~= "any" and streams and not p.last_step then
+@ if p.streaming then
 @ local carried = {}
 @ for _, state in ipairs(p.states) do carried[#carried + 1] = "state->" .. state end
 

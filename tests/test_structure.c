@@ -21,7 +21,7 @@ static const struct {
     const char *stage, *modules, *may;
 } stages[] = {
     {"tables", "cells expressions targets cost names nearest fail", "tables"},
-    {"spec", "spec fields readers scan sandbox check", "tables spec host"},
+    {"spec", "spec forms layers fields readers scan sandbox check", "tables spec host"},
     {"lower", "lower ir", "tables"},
     {"kernels", "kernels kernels.", "tables kernels"},
     {"passes", "passes.", "tables kernels"},
