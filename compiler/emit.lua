@@ -84,7 +84,8 @@ local function describe_layer(layer)
             layer.activation == "none" and "" or ", " .. layer.activation, layer.last_step and ", last step only" or "")
     end
     local s = layer.sizes
-    return string.format("%s %d -> %d%s%s%s", layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H,
+    return string.format("%s %d -> %d%s%s%s%s", layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H,
+        s.P ~= s.H and string.format(" projected to %d", s.P) or "",
         s.L > 1 and string.format(", %d layers", s.L) or "", s.D == 2 and ", both directions" or "",
         layer.bias and "" or ", no bias")
 end
@@ -124,7 +125,8 @@ local function state_shape(plan, state, batch)
     local parts = {}
     for _, layer in ipairs(plan.layers) do
         if layer.kind == "stack" and layer.before[state] then
-            parts[#parts + 1] = string.format("(%d, %s, %d)", layer.sizes.L * layer.sizes.D, batch, layer.sizes.H)
+            parts[#parts + 1] = string.format("(%d, %s, %d)", layer.sizes.L * layer.sizes.D, batch,
+                layer.state_width[state])
         end
     end
     return table.concat(parts, " then ")

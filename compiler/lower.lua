@@ -10,7 +10,8 @@
 --                { kind = "dense", inputs, units, activation, weight, bias, last_step, once }
 --              once: it runs on the last step only, as the stage with last_step before it says
 --   stacks     recurrent layers of one size: gates, apart, states (see cells.lua), sizes
---                { I, H, L, D, G } (inputs, units, layers, directions, gates) and scans
+--                { I, H, P, L, D, G } (inputs, units, outputs of a direction, layers, directions, gates)
+--                and scans; P differs from H where the output is projected
 --   scans      of a stack, one per layer and direction, in the order in which they depend on each other:
 --                { layer, direction, backward, row = of the chain in h0 and hn (c0 and cn), body }
 --
@@ -18,39 +19,45 @@
 --   { op = "product", of = "input" | "state", weight, columns }    gates += W v
 --   { op = "bias", of = "input" | "state", tensor }                gates += b
 --   { op = "update", trees }                                       new states from the gates
+--   { op = "project", weight }                                     output = W output, P values from H
 -- A gate that the cell keeps apart has two sums, one for each `of`; the others add both up.
 -- Weights are indices (from 1) into `weights`.
 local cells = require "cells"
 
 local lower = {}
 
-local function scan_of(cell, layer, direction, row, bias, columns, units, add, suffix)
-    local gates = #cell.gates * units
+local function scan_of(cell, layer, direction, sizes, bias, add)
+    local suffix = "_l" .. layer .. (direction == 1 and "_reverse" or "")
+    local gates, columns = sizes.G * sizes.H, layer == 0 and sizes.I or sizes.D * sizes.P
     local body = {
         { op = "product", of = "input", columns = columns, weight = add("weight_ih" .. suffix, gates, columns) },
-        { op = "product", of = "state", columns = units, weight = add("weight_hh" .. suffix, gates, units) },
+        { op = "product", of = "state", columns = sizes.P, weight = add("weight_hh" .. suffix, gates, sizes.P) },
     }
     if bias then
         body[3] = { op = "bias", of = "input", tensor = add("bias_ih" .. suffix, gates, 0) }
         body[4] = { op = "bias", of = "state", tensor = add("bias_hh" .. suffix, gates, 0) }
     end
     body[#body + 1] = { op = "update", trees = cell.update }
-    return { layer = layer, direction = direction, backward = direction == 1, row = row, body = body }
+    if sizes.P ~= sizes.H then
+        body[#body + 1] = { op = "project", weight = add("weight_hr" .. suffix, sizes.P, sizes.H) }
+    end
+    return { layer = layer, direction = direction, backward = direction == 1, row = layer * sizes.D + direction,
+             body = body }
 end
 
 local function stack_of(item, spec, add)
     local cell = cells.of(item)
-    local D, L, H = item.bidirectional and 2 or 1, item.num_layers, item.hidden_size
+    local sizes = { I = item.input_size, H = item.hidden_size, L = item.num_layers,
+                    P = item.proj_size > 0 and item.proj_size or item.hidden_size,
+                    D = item.bidirectional and 2 or 1, G = #cell.gates }
     local stack = {
         cell = cell.constant, gates = cell.gates, apart = cell.apart, states = cell.states,
-        sizes = { I = item.input_size, H = H, L = L, D = D, G = #cell.gates },
+        sizes = sizes,
         bias = item.bias, dropout = item.dropout, steps = spec.seq_len, batch = spec.batch, scans = {},
     }
-    for layer = 0, L - 1 do
-        for direction = 0, D - 1 do
-            local suffix = "_l" .. layer .. (direction == 1 and "_reverse" or "")
-            stack.scans[#stack.scans + 1] = scan_of(cell, layer, direction, layer * D + direction, item.bias,
-                layer == 0 and item.input_size or D * H, H, add, suffix)
+    for layer = 0, sizes.L - 1 do
+        for direction = 0, sizes.D - 1 do
+            stack.scans[#stack.scans + 1] = scan_of(cell, layer, direction, sizes, item.bias, add)
         end
     end
     return stack

@@ -42,7 +42,7 @@ local function stages_of(ir, suffix)
             out.sizes, out.states, out.stack = stack.sizes, stack.states, stage.stack
             out.layers, out.state_offset, out.state_count = stage.layers, stage.state_offset, stage.state_count
             out.unit_stride = stage.output.row // stack.sizes.D
-            out.gates_stride = stack.sizes.G * out.unit_stride
+            out.gates_stride, out.state_parts = stage.gates_stride, stage.state_parts
             out.chain_first = stage.chains.first.count
             out.chain_upper = stage.chains.upper and stage.chains.upper.count or 0
             for _, layer in ipairs(out.layers) do
@@ -99,12 +99,14 @@ local function layers_of(ir)
             layer.cell, layer.sizes, layer.bias, layer.states = stack.cell, stack.sizes, stack.bias, stack.states
             layer.dropout = stack.dropout
             -- Floats of one sequence's states of the stacks before this one, for each state.
-            layer.before = {}
-            for _, state in ipairs(stack.states) do
-                layer.before[state] = before[state] or 0
-                before[state] = (before[state] or 0) + stack.sizes.L * stack.sizes.D * stack.sizes.H
+            layer.before, layer.state_width = {}, {}
+            local s = stack.sizes
+            layer.proj_size = s.P ~= s.H and s.P or 0
+            for k, state in ipairs(stack.states) do
+                layer.before[state], layer.state_width[state] = before[state] or 0, k == 1 and s.P or s.H
+                before[state] = (before[state] or 0) + s.L * s.D * layer.state_width[state]
             end
-            width = stack.sizes.D * stack.sizes.H
+            width = s.D * s.P
         elseif stage.kind == "dense" then
             layer.inputs, layer.outputs, layer.activation = stage.inputs, stage.units, stage.activation
             layer.bias, layer.last_step = stage.bias ~= nil, stage.last_step
@@ -124,7 +126,8 @@ local function operations(ir)
         if stage.kind == "stack" then
             local s = ir.stacks[stage.stack].sizes
             for layer = 0, s.L - 1 do
-                macs = macs + s.D * s.G * s.H * ((layer == 0 and s.I or s.D * s.H) + s.H)
+                macs = macs + s.D * s.G * s.H * ((layer == 0 and s.I or s.D * s.P) + s.P)
+                if s.P ~= s.H then macs = macs + s.D * s.P * s.H end
             end
         elseif stage.kind == "dense" and not stage.once then
             macs = macs + stage.inputs * stage.units

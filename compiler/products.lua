@@ -130,16 +130,49 @@ local function rows_of(ir, most)
     return exact and tiles.exact(ir.batch, most) or tiles.any(most), exact
 end
 
+-- Activations that are computed in the epilogue; softmax needs the whole row and follows later.
+local in_epilogue = { none = { "gate", "h" } }
+for _, name in ipairs { "tanh", "relu", "sigmoid" } do in_epilogue[name] = { name, { "gate", "h" } } end
+
+-- A product without a state. what: { inputs, pieces of the input, units, bias, activation }
+local function dense(ir, target, what, choice, list, name)
+    local update = { { "h", in_epilogue[what.activation] or in_epilogue.none } }
+    local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = what.bias, update = update }
+    local fields = { terms = { { name = "x", count = what.inputs } } }
+    if ir.kernel == "units" then
+        local tile = choice.tile
+        fields.terms = { { name = "x", pieces = what.pieces } }
+        fields.split, fields.width = tile.split, tile.vectors
+        fields.panels = panels(what.units, target.lanes, tile.vectors)
+        fields.rows, fields.exact = unrolled(tiles.any(tile.rows), tile.split, tile.vectors), false
+    else
+        fields.height, fields.vectors, fields.block = choice.rows, choice.vectors, ir.block
+        fields.rows = tiles.exact(what.units, choice.rows)
+    end
+    local result = product(stack, "step", false, 0, fields)
+    for _, sum in ipairs(result.sums) do sum.terms = { x = true, h = false } end
+    return list.add(result, name)
+end
+
+-- The product that turns the H values of a step into its P outputs; nil without one.
+local function projection(ir, target, stack, choice, list, suffix)
+    local s = stack.sizes
+    if s.P == s.H then return nil end
+    local what = { inputs = s.H, pieces = { { offset = 0, count = s.H } }, units = s.P, bias = false,
+                   activation = "none" }
+    return dense(ir, target, what, choice.projection, list, string.format("project_%d_%d%s", s.H, s.P, suffix))
+end
+
 local function units_stack(ir, target, stage, list, suffix, input)
     local stack, choice, layers = ir.stacks[stage.stack], stage.choice, {}
     local s, split = stack.sizes, stage.choice.step.split
     local row = choice.vectors * target.lanes
     local rows, exact = rows_of(ir, choice.step.rows)
     for _, kind in ipairs(kinds(s)) do
-        local columns = kind == "first" and s.I or s.D * s.H
+        local columns = kind == "first" and s.I or s.D * s.P
         local pieces = kind == "first" and input.pieces or stage.output.pieces
         local layer = { kind = kind, parts = stage.chains[kind], hoisted = stack.hoisted[kind] }
-        local terms = { { name = "h", pieces = { { offset = 0, count = s.H } } } }
+        local terms = { { name = "h", pieces = { { offset = 0, count = s.P } } } }
         if layer.hoisted then
             local tile = choice.inputs[kind]
             layer.input = list.add(product(stack, "input", true, row, {
@@ -154,49 +187,26 @@ local function units_stack(ir, target, stage, list, suffix, input)
             split = split, width = choice.step.vectors, panels = panels(s.H, target.lanes, choice.step.vectors),
             rows = unrolled(rows, split, choice.step.vectors * s.G), exact = exact, terms = terms,
         }), (layer.hoisted and "step_" or "step_" .. columns .. "_") .. s.H .. suffix)
+        layer.projection = projection(ir, target, stack, choice, list, suffix)
         layers[#layers + 1] = layer
     end
     return layers
 end
 
-local function batch_stack(ir, _, stage, list, suffix)
+local function batch_stack(ir, target, stage, list, suffix)
     local stack, choice, layers = ir.stacks[stage.stack], stage.choice, {}
     local s = stack.sizes
     local row = tiles.ceil(s.H, choice.rows) * choice.rows
     for _, kind in ipairs(kinds(s)) do
-        local columns = kind == "first" and s.I or s.D * s.H
+        local columns = kind == "first" and s.I or s.D * s.P
         local step = list.add(product(stack, "step", false, row, {
             height = choice.rows, vectors = choice.vectors, block = ir.block, rows = tiles.exact(s.H, choice.rows),
-            terms = { { name = "x", count = columns }, { name = "h", count = s.H } },
+            terms = { { name = "x", count = columns }, { name = "h", count = s.P } },
         }), "step_" .. columns .. "_" .. s.H .. suffix)
         layers[#layers + 1] = { kind = kind, parts = stage.chains[kind], step = step, columns = columns,
-                                hoisted = false }
+                                hoisted = false, projection = projection(ir, target, stack, choice, list, suffix) }
     end
     return layers
-end
-
--- Activations that are computed in the epilogue; softmax needs the whole row and follows later.
-local in_epilogue = { none = { "gate", "h" } }
-for _, name in ipairs { "tanh", "relu", "sigmoid" } do in_epilogue[name] = { name, { "gate", "h" } } end
-
-local function dense(ir, target, stage, list, suffix, input)
-    local choice = stage.choice
-    local update = { { "h", in_epilogue[stage.activation] or in_epilogue.none } }
-    local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = stage.bias, update = update }
-    local fields = { terms = { { name = "x", count = stage.inputs } } }
-    if ir.kernel == "units" then
-        local tile = choice.tile
-        fields.terms = { { name = "x", pieces = input.pieces } }
-        fields.split, fields.width = tile.split, tile.vectors
-        fields.panels = panels(stage.units, target.lanes, tile.vectors)
-        fields.rows, fields.exact = unrolled(tiles.any(tile.rows), tile.split, tile.vectors), false
-    else
-        fields.height, fields.vectors, fields.block = choice.rows, choice.vectors, ir.block
-        fields.rows = tiles.exact(stage.units, choice.rows)
-    end
-    local result = product(stack, "step", false, 0, fields)
-    for _, sum in ipairs(result.sums) do sum.terms = { x = true, h = false } end
-    return list.add(result, string.format("dense_%d_%d%s", stage.inputs, stage.units, suffix))
 end
 
 -- products.of(ir, target, list, suffix): adds to `list` what the stages need and gives each its
@@ -208,7 +218,10 @@ function products.of(ir, target, list, suffix)
             local build = ir.kernel == "units" and units_stack or batch_stack
             stage.layers = build(ir, target, stage, list, suffix, input)
         elseif stage.kind == "dense" then
-            stage.product = dense(ir, target, stage, list, suffix, input)
+            local what = { inputs = stage.inputs, pieces = input.pieces, units = stage.units, bias = stage.bias,
+                           activation = stage.activation }
+            stage.product = dense(ir, target, what, stage.choice, list,
+                string.format("dense_%d_%d%s", stage.inputs, stage.units, suffix))
         end
         input = stage.output
     end

@@ -70,8 +70,9 @@ local function layer_line(layer)
             layer.last_step and ", last step only" or "")
     end
     local s = layer.sizes
-    return string.format("%s, input %d, hidden %d, %d layer(s), %d direction(s)%s",
-        layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H, s.L, s.D, layer.bias and "" or ", no bias")
+    return string.format("%s, input %d, hidden %d%s, %d layer(s), %d direction(s)%s",
+        layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H, s.P ~= s.H and string.format(" projected to %d", s.P) or "",
+        s.L, s.D, layer.bias and "" or ", no bias")
 end
 
 -- The lines about shapes: x, y and the states.
@@ -83,9 +84,10 @@ local function shape_lines(add, plan)
         or string.format("x (%s, %d)", outer, plan.input), plan.last_step and batch or outer, plan.output)
     for _, layer in ipairs(plan.layers) do
         if layer.kind == "stack" then
-            local s, names = layer.sizes, {}
-            for i, state in ipairs(layer.states) do names[i] = state .. "0, " .. state .. "n" end
-            add("  %s (%d, %s, %d)", table.concat(names, ", "), s.L * s.D, batch, s.H)
+            local s = layer.sizes
+            for _, state in ipairs(layer.states) do
+                add("  %s0, %sn (%d, %s, %d)", state, state, s.L * s.D, batch, layer.state_width[state])
+            end
             if layer.dropout > 0 then
                 add("  dropout %g: no effect, as in PyTorch's eval mode", layer.dropout)
             end

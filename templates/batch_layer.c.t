@@ -1,22 +1,26 @@
 @ -- One chain of the batch kernel over one chunk of time.
-@ -- l: the layer; attribute: the target's; H, block: units and sequences; state_part: floats between the states of a chain
+@ -- l: the layer; attribute: the target's; block: sequences; state: the states of a chain
 @ local step = l.step
 @ local words = {}
 @ for _, name in ipairs(step.starts) do words[#words + 1] = format("w + %d, ", l.parts[name].offset) end
 @ for _, name in ipairs(step.own) do words[#words + 1] = "h, " end
-@ for i, name in ipairs(step.carried) do words[#words + 1] = format("state + %d, ", i * state_part) end
+@ for i, name in ipairs(step.carried) do words[#words + 1] = format("state + %d, ", state[i + 1].offset) end
+@ local P, wide = state[1].width, l.projection and state[#state]
 
 /* Layer @{l.kind == "first" and "0" or "1 and above"}, one direction, `steps` steps for a block of @{block} sequences.
  *   x      (steps, @{l.columns}, @{block})
- *   state  (@{H}, @{block}): the state before, replaced by the state after@{#step.carried > 0 and format("; then the same of %s", concat(step.carried, ", ")) or ""}
- *   seq    the output after step t is written to seq[t*seq_t ...] as (@{H}, @{block}) */
+ *   state  (@{P}, @{block}): the state before, replaced by the state after@{#step.carried > 0 and format("; then the same of %s", concat(step.carried, ", ")) or ""}
+ *   seq    the output after step t is written to seq[t*seq_t ...] as (@{P}, @{block}) */
 @{attribute} void @{l.fn}(const float *w, const float *x, float *state, float *seq, ptrdiff_t seq_t, ptrdiff_t steps, int backward)
 {
     const float *h = state;
     for (ptrdiff_t s = 0; s < steps; ++s) {
         const ptrdiff_t t = backward ? steps - 1 - s : s;
-        @{step.fn}(w + @{l.parts.input.offset}, x + t * @{l.columns * block}, w + @{l.parts.state.offset}, h, @{concat(words)}seq + t * seq_t);
+        @{step.fn}(w + @{l.parts.input.offset}, x + t * @{l.columns * block}, w + @{l.parts.state.offset}, h, @{concat(words)}@{wide and format("state + %d", wide.offset) or "seq + t * seq_t"});
+@ if wide then
+        @{l.projection.fn}(w + @{l.parts.projection.offset}, state + @{wide.offset}, seq + t * seq_t);
+@ end
         h = seq + t * seq_t;
     }
-    memcpy(state, h, @{H * block} * sizeof(float));
+    memcpy(state, h, @{P * block} * sizeof(float));
 }

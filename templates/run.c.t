@@ -67,23 +67,23 @@
 @ end
 @ for _, stage in ipairs(stages) do
 @ if stage.kind == "stack" then
-@ local s, H = stage.sizes, stage.sizes.H
-@ local layer_of = p.layers[stage.number]
+@ local s, layer_of = stage.sizes, p.layers[stage.number]
         for (size_t chain = 0; chain < @{s.L * s.D}; ++chain) {
 @ for i, name in ipairs(stage.states) do
-            float *const @{name} = states + @{stage.state_offset + (i - 1) * stage.state_count // #stage.states} + chain * @{stage.state_count};
+@ local part = stage.state_parts[i]
+            float *const @{name} = states + @{stage.state_offset + part.offset} + chain * @{stage.state_count};
 @ local before = layer_of.before[name] > 0 and format("batch * %d + ", layer_of.before[name]) or ""
 @ if units then
             for (ptrdiff_t b = 0; b < @{all}; ++b) {
                 if (@{name}0)
-                    memcpy(@{name} + b * @{stage.unit_stride}, @{name}0 + @{before}(chain * batch + (size_t)@{sequence}) * @{H}, @{H} * sizeof(float));
+                    memcpy(@{name} + b * @{part.stride}, @{name}0 + @{before}(chain * batch + (size_t)@{sequence}) * @{part.width}, @{part.width} * sizeof(float));
                 else
-                    memset(@{name} + b * @{stage.unit_stride}, 0, @{H} * sizeof(float));
+                    memset(@{name} + b * @{part.stride}, 0, @{part.width} * sizeof(float));
             }
 @ else
-            if (!@{name}0 || rows < @{v.block}) memset(@{name}, 0, @{H * v.block} * sizeof(float));
+            if (!@{name}0 || rows < @{v.block}) memset(@{name}, 0, @{part.width * v.block} * sizeof(float));
             if (@{name}0)
-                transpose@{v.suffix}(@{name}0 + @{before}(chain * batch + first) * @{H}, @{H}, @{name}, @{v.block}, rows, @{H});
+                transpose@{v.suffix}(@{name}0 + @{before}(chain * batch + first) * @{part.width}, @{part.width}, @{name}, @{v.block}, rows, @{part.width});
 @ end
 @ end
         }
@@ -253,7 +253,7 @@
 @ local function finish(indent, stage, direction)
 @ local side = stage.kind == "stack" and stage.sizes.D == 2
 @ local column = stage.kind == "stack" and stage.unit_stride * (units and 1 or v.block) or 0
-@ local width = stage.kind == "stack" and stage.sizes.H or O
+@ local width = stage.kind == "stack" and stage.sizes.P or O
 @ if not side then width = O end
 @ export(indent, side and format(" + %s * %d", direction, width) or "", width, stage.output.row, side and format(" + %s * %d", direction, column) or "", false)
 @ end
@@ -355,18 +355,18 @@
 @ end
 @ for _, stage in ipairs(stages) do
 @ if stage.kind == "stack" then
-@ local s, H = stage.sizes, stage.sizes.H
-@ local layer_of = p.layers[stage.number]
+@ local s, layer_of = stage.sizes, p.layers[stage.number]
         for (size_t chain = 0; chain < @{s.L * s.D}; ++chain) {
 @ for i, name in ipairs(stage.states) do
-            const float *const @{name} = states + @{stage.state_offset + (i - 1) * stage.state_count // #stage.states} + chain * @{stage.state_count};
+@ local part = stage.state_parts[i]
+            const float *const @{name} = states + @{stage.state_offset + part.offset} + chain * @{stage.state_count};
 @ local before = layer_of.before[name] > 0 and format("batch * %d + ", layer_of.before[name]) or ""
 @ if units then
             for (ptrdiff_t b = 0; @{name}n && b < @{all}; ++b)
-                memcpy(@{name}n + @{before}(chain * batch + (size_t)@{sequence}) * @{H}, @{name} + b * @{stage.unit_stride}, @{H} * sizeof(float));
+                memcpy(@{name}n + @{before}(chain * batch + (size_t)@{sequence}) * @{part.width}, @{name} + b * @{part.stride}, @{part.width} * sizeof(float));
 @ else
             if (@{name}n)
-                transpose@{v.suffix}(@{name}, @{v.block}, @{name}n + @{before}(chain * batch + first) * @{H}, @{H}, @{H}, rows);
+                transpose@{v.suffix}(@{name}, @{v.block}, @{name}n + @{before}(chain * batch + first) * @{part.width}, @{part.width}, @{part.width}, rows);
 @ end
 @ end
         }

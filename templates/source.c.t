@@ -62,7 +62,7 @@ static void @{p.softmax}(float *row)
 @ for _, stage in ipairs(v.stages) do
 @ if stage.kind == "stack" then
 @ for _, layer in ipairs(stage.layers) do
-@ include(v.kernel .. "_layer.c", { l = layer, attribute = v.attribute, H = stage.sizes.H, stride = stage.unit_stride, gates_stride = stage.gates_stride, block = v.block, state_part = stage.state_count // #stage.states })
+@ include(v.kernel .. "_layer.c", { l = layer, attribute = v.attribute, state = stage.state_parts, gates_stride = stage.gates_stride, block = v.block })
 @ end
 @ end
 @ end

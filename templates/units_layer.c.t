@@ -1,6 +1,7 @@
 @ -- One chain of the units kernel over one chunk of time.
-@ -- l: the layer; attribute: the target's; H, stride, gates_stride: units, their distance between rows of
-@ -- states and of gates; state_part: floats between the states of a chain
+@ -- l: the layer; attribute: the target's; state: the states of a chain; gates_stride: floats between rows of
+@ -- gates
+@ local P, stride, wide = state[1].width, state[1].stride, l.projection and state[#state]
 @ local weight = { x = "w + " .. l.parts.input.offset, h = "w + " .. l.parts.state.offset }
 @ local step = l.step
 @ local bias = { bias = l.parts.bias and "w + " .. l.parts.bias.offset, apart = l.parts.apart and "w + " .. l.parts.apart.offset }
@@ -41,11 +42,14 @@
 @     words[#words + 1] = name == "gates" and format("gates + t * rows * %d, %d", gates_stride, gates_stride) or bias[name]
 @ end
 @ for _, name in ipairs(step.own) do words[#words + 1] = "h, h_b" end
-@ for i, name in ipairs(step.carried) do words[#words + 1] = format("state + %d, %d", i * state_part, stride) end
-        @{step.fn}(@{concat(words, ", ")}, seq + t * seq_t, seq_b@{step.exact and "" or ", rows"});
+@ for i, name in ipairs(step.carried) do words[#words + 1] = format("state + %d, %d", state[i + 1].offset, state[i + 1].stride) end
+        @{step.fn}(@{concat(words, ", ")}, @{wide and format("state + %d, %d", wide.offset, wide.stride) or "seq + t * seq_t, seq_b"}@{step.exact and "" or ", rows"});
+@ if wide then
+        @{l.projection.fn}(w + @{l.parts.projection.offset}, state + @{wide.offset}, @{wide.stride}, seq + t * seq_t, seq_b, rows);
+@ end
         h = seq + t * seq_t;
         h_b = seq_b;
     }
     for (ptrdiff_t b = 0; b < rows; ++b)
-        memcpy(state + b * @{stride}, h + b * h_b, @{H} * sizeof(float));
+        memcpy(state + b * @{stride}, h + b * h_b, @{P} * sizeof(float));
 }

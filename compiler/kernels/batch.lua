@@ -40,12 +40,12 @@ return function(vectors)
     function batch.plan(net, target)
         local block = vectors * target.lanes
         local wide = math.max(net.columns.first, net.L > 1 and net.columns.upper or 0)
-        local tile = best_height(target, vectors, net.H, net.G, net.G + net.apart, wide + net.H)
-        local cycles = cost.transpose(target, (net.columns.first + net.H) * net.D * block) + cost.handover(target)
+        local tile = best_height(target, vectors, net.H, net.G, net.G + net.apart, wide + net.P)
+        local cycles = cost.transpose(target, (net.columns.first + net.P) * net.D * block) + cost.handover(target)
         for _, kind in ipairs(net.kinds) do
-            local columns = net.columns[kind] + net.H
+            local columns = net.columns[kind] + net.P
             local bytes = net.G * net.H * columns * 4
-            local product = tile.cycles * columns / (wide + net.H)
+            local product = tile.cycles * columns / (wide + net.P)
             cycles = cycles + net.D * (kind == "first" and 1 or net.L - 1)
                 * (math.max(product, cost.weights(target, bytes, bytes * net.L * net.D))
                     + net.H * vectors * cost.update(target, net.update))

@@ -31,12 +31,12 @@ local function splits(deterministic) return deterministic and { 1 } or { 1, 2, 4
 
 function units.plan(net, target, deterministic)
     local vectors = tiles.ceil(net.H, target.lanes)
-    local block, shapes = row_shapes(net.batch, vectors, net.H)
+    local block, shapes = row_shapes(net.batch, vectors, net.P)
     local rows = shapes[1].rows
     local sums = net.G + (net.I <= units.narrow and net.apart or 0)
     local step = tiles.best(target, shapes, sums, splits(deterministic))
     local chains = net.L * net.D
-    local weights = net.G * vectors * target.lanes * net.H * 4
+    local weights = net.G * vectors * target.lanes * net.P * 4
     local cycles = chains * (math.max(step.cycles, cost.weights(target, weights, weights * chains))
         + vectors * rows * cost.update(target, net.update) + cost.handover(target))
     local inputs = {}

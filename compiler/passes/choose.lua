@@ -9,9 +9,9 @@ choose.doc = "a kernel and its register tiles"
 local function describe(stack)
     local s = stack.sizes
     return {
-        I = s.I, H = s.H, L = s.L, D = s.D, G = s.G, apart = #stack.apart, update = stack.update,
+        I = s.I, H = s.H, P = s.P, L = s.L, D = s.D, G = s.G, apart = #stack.apart, update = stack.update,
         steps = stack.steps, batch = stack.batch, kinds = s.L > 1 and { "first", "upper" } or { "first" },
-        columns = { first = s.I, upper = s.D * s.H },
+        columns = { first = s.I, upper = s.D * s.P },
     }
 end
 
@@ -20,7 +20,13 @@ local function plan_with(kernel, ir, target)
     local plans, cycles = {}, 0
     for i, stage in ipairs(ir.stages) do
         if stage.kind == "stack" then
-            plans[i] = kernel.plan(describe(ir.stacks[stage.stack]), target, ir.deterministic)
+            local net = describe(ir.stacks[stage.stack])
+            plans[i] = kernel.plan(net, target, ir.deterministic)
+            if net.P ~= net.H then
+                local product = { inputs = net.H, units = net.P, batch = ir.batch }
+                plans[i].projection = kernel.dense(product, target, ir.deterministic)
+                plans[i].cycles = plans[i].cycles + net.L * net.D * plans[i].projection.cycles
+            end
         elseif stage.kind == "dense" then
             plans[i] = kernel.dense({ inputs = stage.inputs, units = stage.units, batch = ir.batch }, target,
                 ir.deterministic)

@@ -1,6 +1,7 @@
 -- fuse: the bias becomes the start of the sum, and the update becomes the epilogue of the sum's last
 -- product, so that gate values live in registers only. Each body becomes one `step`:
---   { op = "step", bias = { input, state } or nil, terms = { { of, weight, columns }, ... }, epilogue }
+--   { op = "step", bias = { input, state } or nil, terms = { { of, weight, columns }, ... }, epilogue,
+--     projection = weight or nil }
 local fuse = {}
 
 fuse.doc = "bias and nonlinearity into the products of a step"
@@ -13,6 +14,8 @@ local function fused(body)
         elseif op.op == "bias" then
             step.bias = step.bias or {}
             step.bias[op.of] = op.tensor
+        elseif op.op == "project" then
+            step.projection = op.weight
         else
             assert(op.op == "update" and not step.epilogue, "a body ends in one update")
             step.epilogue = op.trees

@@ -28,7 +28,7 @@ function hoist.run(ir, target)
             local apart = ir.kernel == "units"
             stack.hoisted = {
                 first = apart and s.I > units.narrow,
-                upper = apart and s.L > 1 and s.D * s.H > units.narrow,
+                upper = apart and s.L > 1 and s.D * s.P > units.narrow,
             }
         end
     end

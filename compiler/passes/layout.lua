@@ -24,6 +24,11 @@ local function allocator()
     return space
 end
 
+-- Units of a panel of a product without gates.
+local function dense_width(ir, choice, target)
+    return ir.kernel == "units" and choice.tile.vectors * target.lanes or choice.rows
+end
+
 -- The parts of one chain, for a kind of layer.
 local function chain_parts(ir, stack, choice, target, kind, columns)
     local s, space = stack.sizes, allocator()
@@ -37,8 +42,9 @@ local function chain_parts(ir, stack, choice, target, kind, columns)
     local parts = { input = space.part(s.G, s.H, columns, input_width) }
     -- Biases lie gate by gate, each as long as a row of units.
     parts.bias = stack.bias and space.part(s.G, s.H, 1, row)
-    parts.state = space.part(s.G, s.H, s.H, state_width)
+    parts.state = space.part(s.G, s.H, s.P, state_width)
     parts.apart = stack.bias and #stack.apart > 0 and space.part(#stack.apart, s.H, 1, row)
+    if s.P ~= s.H then parts.projection = space.part(1, s.P, s.H, dense_width(ir, choice.projection, target)) end
     parts.count = space.count
     return parts
 end
@@ -68,21 +74,26 @@ end
 local function place_stack(ir, stack, stage, target, at, add)
     local s = stack.sizes
     local chains = { first = chain_parts(ir, stack, stage.choice, target, "first", s.I) }
-    if s.L > 1 then chains.upper = chain_parts(ir, stack, stage.choice, target, "upper", s.D * s.H) end
+    if s.L > 1 then chains.upper = chain_parts(ir, stack, stage.choice, target, "upper", s.D * s.P) end
     local upper_count = s.L > 1 and chains.upper.count or 0
     -- Chains of a kind differ by their tensors and their place only: the first one stands for all.
     local function pack_chain(scan, parts, chain, times)
         local body = scan.body[1]
         local input, state = body.terms[1], body.terms[2]
         local function add_repeated(step)
-            step["repeat"], step.tensor_step = times, times > 1 and (stack.bias and 4 or 2) or 0
+            local tensors = (stack.bias and 4 or 2) + (body.projection and 1 or 0)
+            step["repeat"], step.tensor_step = times, times > 1 and tensors or 0
             step.dst_step = times > 1 and parts.count or 0
             add(step)
         end
         add_repeated(pack_step(input.weight, nil, chain + parts.input.offset, s.H, input.columns,
             parts.input.width, 0, s.G))
         if parts.bias then pack_biases(add_repeated, stack, body.bias, parts, chain) end
-        add_repeated(pack_step(state.weight, nil, chain + parts.state.offset, s.H, s.H, parts.state.width, 0, s.G))
+        add_repeated(pack_step(state.weight, nil, chain + parts.state.offset, s.H, s.P, parts.state.width, 0, s.G))
+        if body.projection then
+            add_repeated(pack_step(body.projection, nil, chain + parts.projection.offset, s.P, s.H,
+                parts.projection.width, 0, 1))
+        end
     end
     pack_chain(stack.scans[1], chains.first, at, s.D)
     if s.L > 1 then pack_chain(stack.scans[s.D + 1], chains.upper, at + s.D * chains.first.count, (s.L - 1) * s.D) end
@@ -92,12 +103,9 @@ end
 
 local function place_dense(ir, stage, target, at, add)
     local choice, space = stage.choice, allocator()
-    local width, row
-    if ir.kernel == "units" then
-        width, row = choice.tile.vectors * target.lanes, choice.vectors * target.lanes
-    else
-        width, row = choice.rows, tiles.ceil(stage.units, choice.rows) * choice.rows
-    end
+    local width = dense_width(ir, choice, target)
+    local row = ir.kernel == "units" and choice.vectors * target.lanes
+        or tiles.ceil(stage.units, choice.rows) * choice.rows
     stage.parts = { input = space.part(1, stage.units, stage.inputs, width),
                     bias = stage.bias and space.part(1, stage.units, 1, row) }
     add(pack_step(stage.weight, nil, at, stage.units, stage.inputs, width, 0, 1))
@@ -112,17 +120,36 @@ local function place_embedding(_, stage, _, at, add)
     stage.count = aligned(values)
 end
 
+-- Floats that n units of one sequence take; n in the batch kernel, where a row is a whole block.
+local function padded(ir, target, n)
+    return ir.kernel == "units" and tiles.ceil(n, target.lanes) * target.lanes or n
+end
+
+-- The states of a chain and, with a projection, what it reads: { name, offset, width, stride }, and the
+-- floats of all.
+local function state_parts(ir, stack, target)
+    local s, list, count = stack.sizes, {}, 0
+    local function add(name, width)
+        local stride = padded(ir, target, width)
+        list[#list + 1] = { name = name, offset = count, width = width, stride = stride }
+        count = count + aligned(stride * ir.block)
+    end
+    for i, name in ipairs(stack.states) do add(name, i == 1 and s.P or s.H) end
+    if s.P ~= s.H then add("unprojected", s.H) end
+    return list, count
+end
+
 -- What a stage hands on for one step: `row` floats for each row of the batch, in which the values are
 -- the pieces { offset, count }.
 local function output_of(ir, stage, target)
-    local function padded(n) return ir.kernel == "units" and tiles.ceil(n, target.lanes) * target.lanes or n end
     if stage.kind == "stack" then
         local s, pieces = ir.stacks[stage.stack].sizes, {}
-        for d = 0, s.D - 1 do pieces[d + 1] = { offset = d * padded(s.H), count = s.H } end
-        return { width = s.D * s.H, row = s.D * padded(s.H), pieces = pieces }
+        local row = padded(ir, target, s.P)
+        for d = 0, s.D - 1 do pieces[d + 1] = { offset = d * row, count = s.P } end
+        return { width = s.D * s.P, row = s.D * row, pieces = pieces }
     end
     local width = stage.kind == "dense" and stage.units or stage.width
-    return { width = width, row = padded(width), pieces = { { offset = 0, count = width } } }
+    return { width = width, row = padded(ir, target, width), pieces = { { offset = 0, count = width } } }
 end
 
 -- The workspace in floats: `fixed`, more for each step of a chunk, more for each step of the sequence.
@@ -132,12 +159,11 @@ local function workspace(ir)
     for i, stage in ipairs(stages) do
         if stage.kind == "stack" then
             local stack = ir.stacks[stage.stack]
-            local s, row = stack.sizes, stage.output.row // stack.sizes.D
+            local s = stack.sizes
             stage.state_offset = space.states
-            stage.state_count = aligned(row * ir.block) * #stack.states
             space.states = space.states + s.L * s.D * stage.state_count
             if stack.hoisted.first or stack.hoisted.upper then
-                space.gates = math.max(space.gates, aligned(ir.block * s.G * row))
+                space.gates = math.max(space.gates, aligned(ir.block * stage.gates_stride))
             end
             if s.L > 1 then space.between = math.max(space.between, aligned(ir.block * stage.output.row)) end
         end
@@ -165,7 +191,10 @@ function layout.run(ir, target, base)
         stage.output = output_of(ir, stage, target)
         stage.base = at
         if stage.kind == "stack" then
-            place_stack(ir, ir.stacks[stage.stack], stage, target, at, add)
+            local stack = ir.stacks[stage.stack]
+            stage.state_parts, stage.state_count = state_parts(ir, stack, target)
+            stage.gates_stride = stack.sizes.G * padded(ir, target, stack.sizes.H)
+            place_stack(ir, stack, stage, target, at, add)
         else
             place[stage.kind](ir, stage, target, at, add)
         end
