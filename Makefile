@@ -31,7 +31,8 @@ support_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 test_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/test_*.c)) $(support_objects)
 fuzzers := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 # The folders are in the list so that a script that is deleted leaves the executable too.
-scripts := $(shell find $(wildcard compiler templates) -type d -o -name '*.lua' -o -name '*.t') runtime/rnnc.h
+scripts := $(shell find $(wildcard compiler templates tests/bench/peers) -type d -o -name '*.lua' -o -name '*.t') \
+	$(shell find $(wildcard tests/bench/peers) -type f) runtime/rnnc.h
 c_files := $(shell find $(wildcard compiler runtime tests examples) -name '*.[ch]')
 
 # ---- targets ----
@@ -55,8 +56,9 @@ test: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the whole suite
 test-fast: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the suite with fewer random cases: a minute or less
 	@RNNC_TEST_FAST=1 $(run_tests)
 
-bench: $(BUILD)/setup-bench build ## speed of specialised and generic kernels
-	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run
+# BENCH: options of rnnc bench, such as BENCH='--peers --csv=grid.csv'.
+bench: $(BUILD)/setup-bench build ## the speed of the networks of tests/bench/grid.txt, beside others
+	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run $(BENCH)
 
 FUZZ_SECONDS = 60
 fuzz: $(BUILD)/setup-fuzz ## each fuzzer of tests/fuzz for FUZZ_SECONDS (60)

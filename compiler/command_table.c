@@ -53,6 +53,24 @@ static const command_option verify_options[] = {
     HELP_OPTION,
 };
 
+static const command_option bench_options[] = {
+    {"peers", 'p', NULL,
+     "also PyTorch, oneDNN and ONNX Runtime, as far as they\n"
+     "are installed; RNNC_ONNXRUNTIME may name the library"},
+    {"seq-len", 0, "N", "run N steps where the spec says \"any\" (default: 100)"},
+    {"batch", 0, "N", "run N sequences where the spec says \"any\" (default: 1)"},
+    {"seconds", 's', "N", "measure each model for N seconds (default: 2)"},
+    {"csv", 0, "FILE", "write the results as CSV; -: to stdout instead of the table"},
+    {"json", 0, "FILE", "write the results as JSON; -: to stdout instead of the table"},
+    {"machine", 0, "TEXT",
+     "take the limits of the machine from TEXT, which is as\n"
+     "the first line prints it, instead of measuring them"},
+    {"cc", 0, "CC", "compile with CC (default: $CC, or cc)"},
+    WEIGHTS_OPTION,
+    TARGET_OPTION,
+    HELP_OPTION,
+};
+
 static const command_option init_options[] = {
     {"program", 'p', NULL, "also write main.c and a Makefile that build a program"},
     {"weights", 'w', "FILE", "read the sizes from the weights in FILE"},
@@ -81,6 +99,13 @@ const command commands[] = {
      "double precision. Passes if no absolute error exceeds 1e-5 and no byte outside the\n"
      "outputs and the workspace changes. Weights are random if the spec has none.",
      verify_options, COUNT(verify_options), "commands.verify"},
+    {"bench", "MODEL.lua...", 1, 1000, "time the code beside others and the speed of light",
+     "Generates and compiles the networks, runs each beside the runtime's generic networks on\n"
+     "OpenBLAS and on built-in products, in turns, on one CPU, and prints medians and minima of\n"
+     "a call. ratio is the median over that of the specialised code; GFLOP/s and GB/s count what\n"
+     "cannot be saved; % light is the speed of light (see compiler/limits.lua) over the minimum;\n"
+     "predicted is the cost model's time. All outputs are checked against double precision first.",
+     bench_options, COUNT(bench_options), "commands.bench"},
     {"init", "[DIR]", 0, 1, "write a spec to start from",
      "Writes DIR/NAME.lua (default: model.lua in the current directory), with every field\n"
      "explained. With --program also a program around it, with random weights if no others are\n"

@@ -1,4 +1,5 @@
--- embed: packs the scripts, the templates and rnnc.h into one C file, byte for byte.
+-- embed: packs the scripts, the templates, rnnc.h and the drivers of `rnnc bench --peers` into one C
+-- file, byte for byte.
 --
 --     lua5.4 compiler/embed.lua OUTPUT.c        (in the root of the tree)
 --
@@ -28,6 +29,7 @@ local function literal(text)
 end
 
 local names = lines_of("find compiler templates -type f \\( -name '*.lua' -o -name '*.t' \\)")
+for _, name in ipairs(lines_of("find tests/bench/peers -type f")) do names[#names + 1] = name end
 names[#names + 1] = "runtime/rnnc.h"
 table.sort(names)
 

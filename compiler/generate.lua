@@ -29,7 +29,7 @@ local function command_line(spec, options, form)
     return table.concat(words, " ")
 end
 
--- generate(spec, options) -> list of {name=, text=}, notes. options: those of `rnnc compile`.
+-- generate(spec, options) -> list of {name=, text=}, notes, the plan. options: those of `rnnc compile`.
 return function(spec, options)
     local form = options["weights-as"] or (spec.weights and "c" or "none")
     if not emitters[form] then
@@ -47,5 +47,5 @@ return function(spec, options)
         local packed = host.pack(loaded, result.pack.steps, result.pack.packed_count)
         files[#files + 1] = emitters[form](spec, result, packed)
     end
-    return files, notes
+    return files, notes, result.plan
 end

@@ -28,6 +28,12 @@ static const luaL_Reg functions[] = {
     {"random_weights", host_random_weights},
     {"run", host_run},
     {"trial", host_trial},
+    {"problem", host_problem},
+    {"contender", host_contender},
+    {"start", host_start},
+    {"pin", host_pin},
+    {"progress", host_progress},
+    {"json", host_json},
     {NULL, NULL},
 };
 

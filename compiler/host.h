@@ -36,5 +36,11 @@ int host_weights_expression(lua_State *L);
 int host_random_weights(lua_State *L);
 int host_run(lua_State *L);
 int host_trial(lua_State *L);
+int host_problem(lua_State *L);
+int host_contender(lua_State *L);
+int host_start(lua_State *L);
+int host_pin(lua_State *L);
+int host_progress(lua_State *L);
+int host_json(lua_State *L);
 
 #endif

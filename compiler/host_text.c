@@ -1,4 +1,5 @@
-/* host.print, host.complain, host.getenv, host.float */
+/* host.print, host.complain, host.progress, host.getenv, host.float */
+#define _POSIX_C_SOURCE 200809L
 #include "host.h"
 
 #include <lauxlib.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int put_line(lua_State *L, FILE *stream) {
     size_t size;
@@ -20,6 +22,15 @@ int host_print(lua_State *L) { return put_line(L, stdout); }
 
 /* host.complain(text): a line on stderr.  [text -> ] */
 int host_complain(lua_State *L) { return put_line(L, stderr); }
+
+/* host.progress(text): overwrites the last line on stderr, if that is a terminal; "" removes it.
+ * [text -> ] */
+int host_progress(lua_State *L) {
+    const char *const text = luaL_checkstring(L, 1);
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[K%s", text);
+    return 0;
+}
 
 /* host.getenv(name) -> the value of an environment variable, or nil.  [name -> text | nil] */
 int host_getenv(lua_State *L) {

@@ -3,6 +3,7 @@
 #include "host.h"
 #include "network.h"
 #include "trial.h"
+#include "uniform.h"
 
 #include <lauxlib.h>
 #include <math.h>
@@ -10,15 +11,6 @@
 #include <string.h>
 
 #define SCRATCH_TYPE "rnnc.scratch"
-
-/* Uniform in [-1, 1): splitmix64 (Steele, Lea, Flood 2014). */
-static double uniform(uint64_t *state) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-    z ^= z >> 31;
-    return (double)(z >> 11) * 0x1p-52 - 1.0;
-}
 
 /* host.random_weights(config, seed) -> weights, uniform within 1/sqrt(hidden_size) as PyTorch draws
  * them.  [config, seed -> weights | fail, message] */

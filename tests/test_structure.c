@@ -20,7 +20,7 @@
 static const struct {
     const char *stage, *modules, *may;
 } stages[] = {
-    {"tables", "cells expressions targets cost names nearest fail", "tables"},
+    {"tables", "cells expressions targets cost limits names nearest fail", "tables"},
     {"spec", "spec forms layers fields readers scan sandbox check", "tables spec host"},
     {"lower", "lower ir", "tables"},
     {"kernels", "kernels kernels.", "tables kernels"},
@@ -30,6 +30,7 @@ static const struct {
     {"emit", "emit", "template host"},
     {"weights", "weights", "tables host"},
     {"driver", "pipeline generate report starter main verify commands commands. embed", "*"},
+    {"driver", "build machine contest peers results page", "*"},
     {"host", "host", ""},
 };
 

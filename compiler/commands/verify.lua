@@ -1,8 +1,8 @@
 -- rnnc verify: compiles a network with the system's compiler, runs it, and compares it with plain
 -- loops in double precision and with recorded outputs.
+local build = require "build"
 local cells = require "cells"
 local fail = require "fail"
-local generate = require "generate"
 local host = require "host"
 local specs = require "spec"
 local targets = require "targets"
@@ -11,7 +11,6 @@ local weights = require "weights"
 -- Absolute error that passes, for outputs up to 1; relu networks with larger ones get as much more.
 local TOLERANCE <const> = 1e-5
 
-local COMPILE_SECONDS <const> = 300
 local RUN_SECONDS <const> = 60
 
 -- Tried where the spec says "any": one, a few, and more than a vector or a tile holds. Whole sets
@@ -86,33 +85,6 @@ local function random_runs(spec)
     return runs
 end
 
--- Generates into `directory` and compiles there; returns the path of the library.
-local function build(spec, options, directory)
-    local files = generate(spec, options)
-    local sources = {}
-    for _, file in ipairs(files) do
-        if file.name:find("%.c$") then sources[#sources + 1] = directory .. "/" .. file.name end
-    end
-    files[#files + 1] = { name = "rnnc.h", text = host.resource("runtime/rnnc.h") }
-    local written, message = host.write(directory, files)
-    if not written then fail.with { "rnnc verify: error: " .. message } end
-    local words, library = {}, directory .. "/" .. spec.name .. ".so"
-    for word in (options.cc or host.getenv("CC") or "cc"):gmatch("%S+") do words[#words + 1] = word end
-    if #words == 0 then fail.at("rnnc verify", "--cc needs the name of a C compiler") end
-    local compiler = words[1]
-    for word in ("-std=c11 -O2 -fPIC -shared -I"):gmatch("%S+") do words[#words + 1] = word end
-    words[#words] = "-I" .. directory
-    table.move(sources, 1, #sources, #words + 1, words)
-    for _, word in ipairs { "-o", library, "-lm" } do words[#words + 1] = word end
-    local code, output = host.run(words, COMPILE_SECONDS)
-    if code == 127 then fail.at("rnnc verify", compiler .. " " .. output .. "; name another with --cc") end
-    if code ~= 0 then
-        fail.with { "rnnc verify: error: " .. (code and compiler .. " fails:" or compiler
-            .. " takes longer than " .. COMPILE_SECONDS .. " seconds:"), (output:gsub("\n$", "")) }
-    end
-    return library
-end
-
 local function columns_of(d)
     return string.format("%9.1e %9.1e %7.1f", d.absolute, d.relative, d.ulp)
 end
@@ -147,8 +119,7 @@ end
 
 -- Runs all of `runs` on one build; true if they pass.
 local function verify(spec, options, directory, runs, recorded, seed, seconds)
-    local library = build(spec, options, directory)
-    if not library:find("/", 1, true) then library = "./" .. library end
+    local library = build.network(spec, options, directory, "rnnc verify")
     local own, message
     if spec.weights then
         own = weights.load(spec)

@@ -1,0 +1,52 @@
+-- build: what is generated, compiled with the system's C compiler.
+local fail = require "fail"
+local generate = require "generate"
+local host = require "host"
+
+local build = {}
+
+local SECONDS <const> = 300
+
+-- build.compiler(option, command) -> the words of --cc, $CC or cc.
+function build.compiler(option, command)
+    local words = {}
+    for word in (option or host.getenv("CC") or "cc"):gmatch("%S+") do words[#words + 1] = word end
+    if #words == 0 then fail.at(command, "--cc needs the name of a C compiler") end
+    return words
+end
+
+-- build.call(compiler, flags, files) -> true, or nil, what is wrong, and what the compiler said. Flags that
+-- stand beside the compiler's name come last and win.
+function build.call(compiler, flags, files)
+    local words = { compiler[1] }
+    for word in flags:gmatch("%S+") do words[#words + 1] = word end
+    table.move(compiler, 2, #compiler, #words + 1, words)
+    table.move(files, 1, #files, #words + 1, words)
+    local code, output = host.run(words, SECONDS)
+    if code == 0 then return true end
+    output = output:gsub("\n$", "")
+    if code == 127 then return nil, compiler[1] .. " " .. output .. "; name another with --cc" end
+    return nil, compiler[1] .. (code and " fails:" or " takes longer than " .. SECONDS .. " seconds:"), output
+end
+
+-- build.network(spec, options, directory, command) -> the path of a shared library with NAME_model, made in
+-- `directory`, and the plan; what is wrong is the user's mistake.
+function build.network(spec, options, directory, command)
+    local files, _, plan = generate(spec, options)
+    local words = {}
+    for _, file in ipairs(files) do
+        if file.name:find("%.c$") then words[#words + 1] = directory .. "/" .. file.name end
+    end
+    files[#files + 1] = { name = "rnnc.h", text = host.resource("runtime/rnnc.h") }
+    local written, message = host.write(directory, files)
+    if not written then fail.with { command .. ": error: " .. message } end
+    local library = directory .. "/" .. spec.name .. ".so"
+    for _, word in ipairs { "-I" .. directory, "-o", library, "-lm" } do words[#words + 1] = word end
+    local made, problem, output =
+        build.call(build.compiler(options.cc, command), "-std=c11 -O2 -fPIC -shared", words)
+    if not made then fail.with { command .. ": error: " .. problem, output } end
+    -- What is loaded by a name without '/' is looked for elsewhere.
+    return library:find("/", 1, true) and library or "./" .. library, plan
+end
+
+return build

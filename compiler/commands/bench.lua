@@ -1,0 +1,232 @@
+-- rnnc bench: how fast generated networks are, beside the runtime's generic ones, other libraries and the
+-- speed of light.
+local build = require "build"
+local contest = require "contest"
+local fail = require "fail"
+local host = require "host"
+local limits = require "limits"
+local machines = require "machine"
+local peers = require "peers"
+local results = require "results"
+local specs = require "spec"
+local targets = require "targets"
+local weights = require "weights"
+
+local COMMAND <const> = "rnnc bench"
+
+-- Where the spec says "any" and no option says more.
+local SEQ_LEN <const>, BATCH <const> = 100, 1
+local SIZE_MAX <const> = 1000000
+
+local function positive(options, name, default)
+    local value = tonumber(options[name] or default)
+    if value and value > 0 and value < math.huge then return value end
+    fail.at(COMMAND, "--" .. name .. " needs a number above 0")
+end
+
+-- The size that is run: the spec's, or that of an option where the spec says "any".
+local function size_of(spec, field, option, options, default)
+    local given = options[option]
+    local value = given and math.tointeger(tonumber(given))
+    if given and not (value and value >= 1 and value <= SIZE_MAX) then
+        fail.at(COMMAND, "--" .. option .. " needs an integer from 1 to " .. SIZE_MAX)
+    end
+    if spec[field] == "any" then return value or default end
+    if value and value ~= spec[field] then
+        fail.at(COMMAND, string.format('--%s=%d: the spec of %s is for %s = %d; write "any" there to try others',
+            option, value, spec.name, field, spec[field]))
+    end
+    return spec[field]
+end
+
+-- The last target of the plan that this CPU runs, which is what generated code takes too.
+local function variant_of(plan)
+    local cpu, found = host.cpu(), nil
+    for _, variant in ipairs(plan.variants) do
+        local runs = true
+        for _, need in ipairs(targets[variant.target].needs) do runs = runs and cpu[need] end
+        if runs then found = variant end
+    end
+    return found or fail.at(COMMAND, "this CPU runs none of the targets; choose one with --target")
+end
+
+-- The arguments of drivers, "cell I H L D B T", for networks that libraries have as one layer.
+local function shape_of(spec, seq_len, batch)
+    if spec.layers then return nil end
+    local cell = spec.cell == "rnn" and "rnn_" .. spec.nonlinearity or spec.cell
+    return { cell, tostring(spec.input_size), tostring(spec.hidden_size), tostring(spec.num_layers),
+             spec.bidirectional and "2" or "1", tostring(batch), tostring(seq_len) }
+end
+
+-- What stands in tables for a network: its sizes if they say all, else its name.
+local function title_of(spec, shape, seq_len, batch)
+    if shape then return table.concat(shape, " ") end
+    return string.format("%s, batch %d, %d steps", spec.name, batch, seq_len)
+end
+
+-- What is to be run of one model; nothing is generated yet.
+local function read_problem(path, options)
+    local spec, notes = specs.load(path, options)
+    for _, note in ipairs(notes) do host.complain(note) end
+    local seq_len = size_of(spec, "seq_len", "seq-len", options, SEQ_LEN)
+    local batch = size_of(spec, "batch", "batch", options, BATCH)
+    local shape = shape_of(spec, seq_len, batch)
+    local title = title_of(spec, shape, seq_len, batch)
+    return { spec = spec, model = spec.name, path = path, seq_len = seq_len, batch = batch, shape = shape,
+             problem = title, title = title, rows = {} }
+end
+
+-- Generates and compiles it; adds the plan, the work and what to expect.
+local function build_problem(problem, options, settings)
+    settings.progress(problem.title .. ": compiling")
+    problem.library, problem.plan = build.network(problem.spec, options, settings.directory, COMMAND)
+    problem.variant = variant_of(problem.plan)
+    local layers, seq_len, batch = problem.plan.layers, problem.seq_len, problem.batch
+    problem.flops, problem.bytes = limits.work(layers, seq_len, batch)
+    problem.light_us = 1e6 * limits.time(layers, seq_len, batch, settings.machine)
+    if problem.plan.batch ~= "any" or batch == 1 then
+        problem.predicted_us = problem.variant.cycles * seq_len / (1e3 * settings.machine.clock_ghz)
+    end
+end
+
+local function own_contenders(problem, inputs)
+    return {
+        contest.own(inputs, "specialised", { library = problem.library, symbol = problem.model .. "_model" }),
+        contest.own(inputs, "generic (OpenBLAS)", { blas = "openblas" }),
+        contest.own(inputs, "generic (built-in)", { blas = "builtin" }),
+    }
+end
+
+local function other_contenders(problem, inputs, settings)
+    local list, arguments = {}, problem.shape
+    if not arguments or problem.spec.batch_first then
+        return { { code = "other libraries",
+                   note = "skipped: their drivers run one recurrent network without batch_first" } }
+    end
+    local path = settings.directory .. "/problem"
+    local written, message = inputs:write(path)
+    if not written then fail.at(COMMAND, message) end
+    arguments[#arguments + 1] = path
+    for i, peer in ipairs(settings.peers) do
+        settings.progress(problem.title .. ": " .. peer.name)
+        list[i] = peers.contender(peer, arguments, inputs, settings.directory)
+    end
+    arguments[#arguments] = nil
+    return list
+end
+
+local function load_weights(spec)
+    if spec.weights then return weights.load(spec) end
+    local random, message = host.random_weights(weights.config(spec), 1)
+    return random or fail.at(COMMAND, message)
+end
+
+-- Measures one model. Wrong specialised code is a mistake to hear of.
+local function measure(problem, options, settings)
+    build_problem(problem, options, settings)
+    settings.progress(problem.title .. ": reference in double precision")
+    local inputs, message = host.problem(load_weights(problem.spec), problem.seq_len, problem.batch, 1)
+    if not inputs then fail.at(COMMAND, problem.path .. ": " .. message) end
+    local contenders = own_contenders(problem, inputs)
+    for _, c in ipairs(contenders) do
+        if c.dialogue then contest.check(c, inputs, settings.directory) end
+    end
+    if settings.peers then
+        local others = other_contenders(problem, inputs, settings)
+        table.move(others, 1, #others, #contenders + 1, contenders)
+    end
+    contest.run(contenders, settings.seconds, function(part) settings.progress(problem.title, part) end)
+    for i, c in ipairs(contenders) do problem.rows[i] = results.row(c, problem, problem.rows[1]) end
+    problem.rows[1].note = problem.variant.target
+    if not problem.rows[1].median_us then
+        fail.at(COMMAND, problem.path .. ": the generated code cannot be timed: " .. contenders[1].note)
+    end
+end
+
+-- "title  [=====     ] 3 of 30" on a terminal.
+local function progress_of(count)
+    local current = 0
+    return function(text, part)
+        local bar = part and string.format("  [%-20s]", string.rep("=", math.floor(20 * part + 0.5))) or ""
+        host.progress(text == "" and "" or string.format("%d of %d  %s%s", current, count, text, bar))
+    end, function() current = current + 1 end
+end
+
+local function measured_machine(options, directory)
+    local m, message = machines.measured(function(text, name)
+        local written, problem = host.write(directory, { { name = name .. ".c", text = text } })
+        if not written then return nil, problem end
+        local program = directory .. "/" .. name
+        local compiler, files = build.compiler(options.cc, COMMAND), { program .. ".c", "-o", program, "-lm" }
+        local made, why = build.call(compiler, "-std=gnu11 -O2 -march=native", files)
+        if not made then made, why = build.call(compiler, "-std=gnu11 -O2", files) end
+        return made and program, why
+    end)
+    return m or fail.at(COMMAND, message .. "; or describe the machine with --machine")
+end
+
+-- The files that options ask for; "-" is stdout.
+local function put(options, name, text)
+    local path = options[name]
+    if not path then return end
+    if path == "-" then return host.print((text:gsub("\n$", ""))) end
+    local directory, file = path:match("^(.*)/([^/]*)$")
+    if (file or path) == "" then fail.at(COMMAND, "--" .. name .. " needs the name of a file") end
+    directory = directory == "" and "/" or directory or "."
+    local written, message = host.write(directory, { { name = file or path, text = text } })
+    if not written then fail.at(COMMAND, message) end
+    host.complain(path .. " is written")
+end
+
+local function data_of(problems, settings)
+    local list = {}
+    for i, p in ipairs(problems) do
+        list[i] = { model = p.model, problem = p.problem, seq_len = p.seq_len, batch = p.batch, flops = p.flops,
+                    bytes = p.bytes, light_us = p.light_us, predicted_us = p.predicted_us,
+                    target = p.variant.target, results = p.rows }
+    end
+    return { machine = settings.machine, seconds = settings.seconds, problems = list }
+end
+
+return function(arguments, options)
+    local seconds = positive(options, "seconds", 2)
+    local given = options.machine and machines.given(options.machine, COMMAND)
+    for _, name in ipairs { "csv", "json" } do
+        if options[name] == "" then fail.at(COMMAND, "--" .. name .. " needs the name of a file, or -") end
+    end
+    if options.csv == "-" and options.json == "-" then
+        fail.at(COMMAND, "only one of --csv and --json can go to stdout")
+    end
+    local quiet = options.csv == "-" or options.json == "-"
+    local function say(line) if not quiet then host.print(line) end end
+
+    -- All that can be wrong with a model is said before any is run.
+    local problems = {}
+    for i, path in ipairs(arguments) do problems[i] = read_problem(path, options) end
+    local directory, message = host.temporary()
+    if not directory then fail.at(COMMAND, message) end
+    local _ <close> = setmetatable({}, { __close = function()
+        host.progress("")
+        host.remove_tree(directory)
+    end })
+    local progress, next_problem = progress_of(#arguments)
+    local cpu = host.pin()
+    progress("the machine")
+    local settings = { directory = directory, seconds = seconds, progress = progress,
+                       machine = given or measured_machine(options, directory) }
+    settings.peers = options.peers and peers.open(directory)
+    say("machine: " .. machines.text(settings.machine))
+    say(string.format("one thread%s, %g s for each problem", cpu and " on CPU " .. cpu or "", seconds))
+    say(results.heading())
+    for _, problem in ipairs(problems) do
+        next_problem()
+        measure(problem, options, settings)
+        progress("")
+        for _, line in ipairs(results.lines(problem)) do say(line) end
+    end
+    if #problems > 1 then
+        for _, line in ipairs(results.summary(problems)) do say(line) end
+    end
+    put(options, "csv", results.csv(problems))
+    put(options, "json", host.json(data_of(problems, settings)))
+end

@@ -1,0 +1,147 @@
+#define _XOPEN_SOURCE 700
+#include "contender.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* All of this runs in a child that ends with its socket: what it allocates goes with it. */
+
+typedef struct network {
+    const rnnc_model *model; /* NULL: generic */
+    const rnnc_config *config;
+    const rnnc_blas *blas;
+    rnnc_call call;
+} network;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* At least one byte, on a cache line; NULL if there is none. */
+static void *allocate(size_t size) {
+    void *memory = NULL;
+    return posix_memalign(&memory, 64, size + 64) == 0 ? memory : NULL;
+}
+
+static int same_config(const rnnc_config *a, const rnnc_config *b) {
+    return a->cell == b->cell && a->input_size == b->input_size &&
+           a->hidden_size == b->hidden_size && a->num_layers == b->num_layers &&
+           a->bias == b->bias && a->batch_first == b->batch_first &&
+           a->bidirectional == b->bidirectional;
+}
+
+/* Those that return a text return what is wrong, or NULL. */
+
+static const char *load_model(const contender *c, network *n) {
+    const problem *const p = c->problem;
+    void *const library = dlopen(c->library, RTLD_LAZY | RTLD_LOCAL);
+    const rnnc_model *const model = library ? dlsym(library, c->symbol) : NULL;
+    if (!model)
+        return dlerror();
+    if (model->abi != RNNC_ABI || !same_config(&model->config, &p->config))
+        return "the compiled network has other sizes than the spec";
+    float *packed = NULL;
+    if (!model->built_in) {
+        packed = allocate(model->packed_count * sizeof *packed);
+        if (!packed || rnnc_model_pack(model, p->tensors, packed) != RNNC_OK)
+            return "the weights cannot be packed";
+    }
+    n->model = model;
+    n->call.weights = packed;
+    const size_t size = model->workspace_size(p->seq_len, p->batch);
+    n->call.workspace = size ? allocate(size) : NULL;
+    return NULL;
+}
+
+static const char *prepare_generic(const contender *c, network *n) {
+    const problem *const p = c->problem;
+    static rnnc_error error;
+    n->blas = strcmp(c->blas, "openblas") == 0 ? rnnc_blas_openblas(&error) : rnnc_blas_builtin();
+    if (!n->blas)
+        return error.message;
+    float *const prepared = allocate(rnnc_generic_prepared_count(&p->config) * sizeof *prepared);
+    if (!prepared || rnnc_generic_prepare(&p->config, p->tensors, prepared) != RNNC_OK)
+        return "the weights cannot be prepared";
+    n->call.weights = prepared;
+    n->call.workspace = allocate(rnnc_generic_workspace_size(&p->config, p->seq_len, p->batch));
+    return NULL;
+}
+
+static const char *prepare(const contender *c, network *n) {
+    const problem *const p = c->problem;
+    *n = (network){.config = &p->config};
+    const char *const wrong = c->library ? load_model(c, n) : prepare_generic(c, n);
+    if (wrong)
+        return wrong;
+    n->call.seq_len = p->seq_len;
+    n->call.batch = p->batch;
+    n->call.x = p->x;
+    n->call.y = allocate(p->y_count * sizeof(float));
+    n->call.hn = allocate(p->h_count * sizeof(float));
+    n->call.cn = p->c_count ? allocate(p->c_count * sizeof(float)) : NULL;
+    if (!n->call.workspace || !n->call.y || !n->call.hn || (p->c_count && !n->call.cn))
+        return "not enough memory";
+    return NULL;
+}
+
+static rnnc_status forward(const network *n) {
+    return n->model ? rnnc_model_forward(n->model, &n->call, NULL)
+                    : rnnc_generic_forward(n->config, n->blas, &n->call);
+}
+
+static const char *run_once(const contender *c, const network *n, const char *path) {
+    const problem *const p = c->problem;
+    memset(n->call.y, 0xff, p->y_count * sizeof(float));
+    memset(n->call.hn, 0xff, p->h_count * sizeof(float));
+    if (p->c_count)
+        memset(n->call.cn, 0xff, p->c_count * sizeof(float));
+    const rnnc_status status = forward(n);
+    if (status != RNNC_OK)
+        return rnnc_status_message(status);
+    FILE *const file = fopen(path, "wb");
+    if (!file)
+        return strerror(errno);
+    size_t written = fwrite(n->call.y, sizeof(float), p->y_count, file);
+    written += fwrite(n->call.hn, sizeof(float), p->h_count, file);
+    if (p->c_count)
+        written += fwrite(n->call.cn, sizeof(float), p->c_count, file);
+    if (fclose(file) != 0 || written != p->y_count + p->h_count + p->c_count)
+        return "its outputs cannot be written";
+    return NULL;
+}
+
+static double time_calls(const network *n, long calls) {
+    const double begin = now();
+    for (long i = 0; i < calls; i++)
+        forward(n);
+    return now() - begin;
+}
+
+static void say(int socket, const char *word, const char *why) {
+    dprintf(socket, "%s%s%.900s\n", word, why ? " " : "", why ? why : "");
+}
+
+void contender_serve(void *a_contender, int socket) {
+    const contender *const c = a_contender;
+    FILE *const in = fdopen(socket, "r");
+    network n;
+    char line[1024];
+    const char *wrong = prepare(c, &n);
+    say(socket, wrong ? "absent" : "hello", wrong);
+    while (in && !wrong && fgets(line, sizeof line, in)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strncmp(line, "run ", 4) == 0) {
+            wrong = run_once(c, &n, line + 4);
+            say(socket, wrong ? "wrong" : "done", wrong);
+        } else if (strncmp(line, "time ", 5) == 0) {
+            dprintf(socket, "%.9g\n", time_calls(&n, strtol(line + 5, NULL, 10)));
+        }
+    }
+}

@@ -1,0 +1,32 @@
+/* contender.h: what is timed by `rnnc bench`: a network on fixed inputs, in a process of its own
+ * that answers on a socket. The lines are those of tests/bench/peers/README. */
+#ifndef RNNC_CONTENDER_H
+#define RNNC_CONTENDER_H
+
+#include "rnnc.h"
+
+/* A network, its inputs, and what should come out. All buffers as in rnnc_call. */
+typedef struct problem {
+    rnnc_config config;
+    const float *const *tensors; /* in the order of rnnc_config_weight */
+    size_t seq_len, batch;
+    size_t x_count, y_count, h_count, c_count; /* floats; c_count 0 without a cell state */
+    float *x;
+    double *y, *hn, *cn; /* from rnnc_reference_forward */
+} problem;
+
+/* Generated code if `library` (a path with a '/') is there, else the generic network on `blas`
+ * ("builtin" or "openblas"). */
+typedef struct contender {
+    const problem *problem;
+    const char *library, *symbol; /* "NAME_model" */
+    const char *blas;
+} contender;
+
+/* A dialogue_child: prepares the network, says "hello" or "absent WHY", then answers
+ *   run FILE    one call on outputs filled with NaN; y, hn and cn as floats into FILE; "done"
+ *   time N      the seconds that N calls take
+ * until the socket ends. */
+void contender_serve(void *a_contender, int socket);
+
+#endif

@@ -1,0 +1,123 @@
+-- contest: times contenders in turns, so that a change of the machine's speed meets each alike.
+local host = require "host"
+
+local contest = {}
+
+-- Largest absolute error of y, hn and cn that passes.
+local TOLERANCE <const> = 1e-4
+
+-- A sample has as many calls as take this many seconds; shorter ones would measure the clock.
+local SAMPLE_SECONDS <const> = 0.002
+
+local LEAST_ROUNDS <const>, MOST_ROUNDS <const> = 3, 1001
+
+-- A process that says nothing for so long is given up.
+local PATIENCE <const> = 120
+
+-- Rounds by which variants of one code are compared before the best of them competes.
+local TRIAL_ROUNDS <const> = 5
+
+local function give_up(c, why)
+    c.note = why
+    c.dialogue:close()
+    c.dialogue = nil
+end
+
+-- One sample of a contender: seconds of a call. nil: it has been given up.
+local function sample(c)
+    local answer, message = c.dialogue:ask("time " .. c.calls, PATIENCE)
+    local seconds = tonumber(answer)
+    if not seconds then return give_up(c, message or answer) end
+    return seconds / c.calls, seconds
+end
+
+-- contest.check(c, problem, directory): runs the contender once and judges its outputs; sets c.error. A wrong
+-- one is given up.
+function contest.check(c, problem, directory)
+    local path = directory .. "/outputs"
+    local answer, message = c.dialogue:ask("run " .. path, PATIENCE)
+    if answer ~= "done" then return give_up(c, (message or answer):gsub("^wrong ", "")) end
+    c.error = problem:error(path)
+    local passes = c.error <= TOLERANCE
+    if not passes then give_up(c, string.format("wrong: largest error %.1e", c.error)) end
+    return passes
+end
+
+-- How many calls make a sample.
+local function calibrate(c, sample_seconds)
+    c.calls = 1
+    repeat
+        local _, seconds = sample(c)
+        if not seconds then return end
+        local enough = seconds >= sample_seconds or c.calls >= 1 << 24
+        if not enough then c.calls = c.calls * 2 end
+    until enough
+    return true
+end
+
+-- contest.choose(candidates, problem, directory) -> the fastest of some variants of one code, the others
+-- closed; or one of those that failed.
+function contest.choose(candidates, problem, directory)
+    local best
+    for _, c in ipairs(candidates) do
+        local least = math.huge
+        if c.dialogue and contest.check(c, problem, directory) and calibrate(c, SAMPLE_SECONDS / 4) then
+            for _ = 1, TRIAL_ROUNDS do least = math.min(least, sample(c) or math.huge) end
+        end
+        c.trial = least
+        if not best or least < best.trial then best = c end
+    end
+    for _, c in ipairs(candidates) do
+        if c ~= best and c.dialogue then c.dialogue:close() end
+    end
+    return best
+end
+
+-- contest.run(contenders, seconds, progress): each of them that has a dialogue gets `times`, seconds of a call
+-- in ascending order. progress(part) hears how far it is, from 0 to 1.
+function contest.run(contenders, seconds, progress)
+    local running = {}
+    for _, c in ipairs(contenders) do
+        if c.dialogue and calibrate(c, math.min(SAMPLE_SECONDS, seconds / 10)) then
+            c.times = {}
+            running[#running + 1] = c
+        end
+    end
+    local spent, round = 0, 0
+    while #running > 0 and round < MOST_ROUNDS and (round < LEAST_ROUNDS or spent < seconds) do
+        for i = 1, #running do
+            local c = running[(i + round) % #running + 1]
+            if c.dialogue then
+                local time, all = sample(c)
+                c.times[#c.times + 1] = time
+                spent = spent + (all or 0)
+            end
+        end
+        round = round + 1
+        progress(math.min(1, math.max(spent / seconds, round / MOST_ROUNDS)))
+    end
+    for _, c in ipairs(running) do
+        if c.dialogue then
+            table.sort(c.times)
+            c.dialogue:close()
+        else
+            c.times = nil
+        end
+    end
+end
+
+-- contest.own(problem, code, what) -> a contender of this process: see host.contender.
+function contest.own(problem, code, what)
+    local c = { code = code }
+    local dialogue, message = host.contender(problem, what)
+    if not dialogue then
+        c.note = message
+        return c
+    end
+    c.dialogue = dialogue
+    local answer, problem_of = dialogue:ask(nil, PATIENCE)
+    if answer ~= "hello" then give_up(c, problem_of or (answer:gsub("^absent ", ""))) end
+    return c
+end
+
+return contest

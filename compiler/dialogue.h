@@ -1,0 +1,33 @@
+/* dialogue.h: a child process that is asked line by line, and waits in between. */
+#ifndef RNNC_DIALOGUE_H
+#define RNNC_DIALOGUE_H
+
+#include <sys/types.h>
+
+enum { DIALOGUE_LINE = 1024 }; /* bytes of a line or message, its terminator included */
+
+typedef struct dialogue {
+    pid_t pid; /* 0: none */
+    int socket;
+    size_t filled;
+    char buffer[DIALOGUE_LINE]; /* what was heard beyond the last line */
+} dialogue;
+
+/* What a child does that is a function of this program: it answers on the socket until that ends.
+ */
+typedef void (*dialogue_child)(void *context, int socket);
+
+/* Starts argv (found in PATH) with the socket as its stdin and stdout, or, if argv is NULL, a copy
+ * of this process that runs child(context). 0, or -1 with a message. */
+int dialogue_start(dialogue *d, char **argv, dialogue_child child, void *context,
+                   char message[DIALOGUE_LINE]);
+
+/* Sends `line` (NULL: nothing) and reads the next line, without its '\n', within `seconds`. 0, or
+ * -1 with what happened: the child crashed, ended, or was late, and then it is ended. */
+int dialogue_ask(dialogue *d, const char *line, double seconds, char reply[DIALOGUE_LINE],
+                 char message[DIALOGUE_LINE]);
+
+/* Ends the child and forgets it; also one that was not started but is all zeros. */
+void dialogue_end(dialogue *d);
+
+#endif

@@ -1,0 +1,232 @@
+/* host.problem, host.contender, host.start, host.pin */
+#define _GNU_SOURCE
+#include "contender.h"
+#include "dialogue.h"
+#include "difference.h"
+#include "host.h"
+#include "network.h"
+#include "uniform.h"
+
+#include <errno.h>
+#include <lauxlib.h>
+#include <math.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROBLEM_TYPE "rnnc.problem"
+#define DIALOGUE_TYPE "rnnc.dialogue"
+
+static int push_failure(lua_State *L, const char *message) {
+    luaL_pushfail(L);
+    lua_pushstring(L, message);
+    return 2;
+}
+
+/* ---- problems ---- */
+
+static problem *check_problem(lua_State *L) { return luaL_checkudata(L, 1, PROBLEM_TYPE); }
+
+static int free_problem(lua_State *L) {
+    problem *const p = check_problem(L);
+    free(p->x);
+    free(p->y);
+    free(p->hn);
+    free(p->cn);
+    p->x = NULL;
+    p->y = p->hn = p->cn = NULL;
+    return 0;
+}
+
+/* Sizes are within the limits of the spec language, so that no product overflows. */
+static void set_counts(problem *p) {
+    const rnnc_config *const c = &p->config;
+    const size_t directions = c->bidirectional ? 2 : 1, rows = p->seq_len * p->batch;
+    p->x_count = rows * c->input_size;
+    p->y_count = rows * directions * c->hidden_size;
+    p->h_count = c->num_layers * directions * p->batch * c->hidden_size;
+    p->c_count = c->cell == RNNC_LSTM ? p->h_count : 0;
+}
+
+/* problem:write(path): weights in PyTorch's order, biases being zeros if there are none, then x, as
+ * floats.  [problem, path -> true | fail, message] */
+static int write_problem(lua_State *L) {
+    const problem *const p = check_problem(L);
+    FILE *const file = fopen(luaL_checkstring(L, 2), "wb");
+    if (!file)
+        return push_failure(L, strerror(errno));
+    const rnnc_config *const c = &p->config;
+    const size_t none = 2 * rnnc_config_gates(c) * c->hidden_size;
+    int failed = 0;
+    for (size_t i = 0; i < rnnc_config_weight_count(c); i++) {
+        rnnc_weight weight;
+        rnnc_config_weight(c, i, &weight);
+        const size_t count = weight.rows * (weight.cols ? weight.cols : 1);
+        failed |= fwrite(p->tensors[i], sizeof(float), count, file) != count;
+        for (size_t k = 0; !c->bias && i % 2 == 1 && k < none; k++)
+            failed |= fwrite(&(float){0}, sizeof(float), 1, file) != 1;
+    }
+    failed |= fwrite(p->x, sizeof(float), p->x_count, file) != p->x_count;
+    failed |= fclose(file) != 0;
+    if (failed)
+        return push_failure(L, "a temporary file cannot be written");
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+/* problem:error(path) -> the largest absolute error of the outputs in a file: y, hn and, if they
+ * are there, cn. Infinite for NaN, and if the file is too short.  [problem, path -> error] */
+static int problem_error(lua_State *L) {
+    const problem *const p = check_problem(L);
+    FILE *const file = fopen(luaL_checkstring(L, 2), "rb");
+    const size_t counts[] = {p->y_count, p->h_count, p->c_count};
+    const double *const wanted[] = {p->y, p->hn, p->cn};
+    double error = file ? 0 : INFINITY;
+    for (int k = 0; file && k < 3 && counts[k]; k++) {
+        float *const got = malloc(counts[k] * sizeof *got);
+        const size_t count = got ? fread(got, sizeof *got, counts[k], file) : 0;
+        if (count == counts[k])
+            error = fmax(error, difference_of(count, got, wanted[k]).absolute);
+        else if (count > 0 || k < 2)
+            error = INFINITY;
+        free(got);
+    }
+    if (file)
+        fclose(file);
+    lua_pushnumber(L, error);
+    return 1;
+}
+
+static const luaL_Reg problem_methods[] = {
+    {"write", write_problem}, {"error", problem_error}, {NULL, NULL}};
+
+/* host.problem(weights, seq_len, batch, seed) -> a network with those weights, random inputs, no
+ * initial state, and the outputs in double precision.
+ * [weights, seq_len, batch, seed -> problem | fail, message] */
+int host_problem(lua_State *L) {
+    const network_weights *const weights = network_check_weights(L, 1);
+    uint64_t state = (uint64_t)luaL_checkinteger(L, 4);
+    problem *const p = lua_newuserdatauv(L, sizeof *p, 1);
+    *p = (problem){.config = weights->config,
+                   .tensors = weights->tensors,
+                   .seq_len = (size_t)luaL_checkinteger(L, 2),
+                   .batch = (size_t)luaL_checkinteger(L, 3)};
+    if (luaL_newmetatable(L, PROBLEM_TYPE)) {
+        lua_pushcfunction(L, free_problem);
+        lua_setfield(L, -2, "__gc");
+        luaL_newlib(L, problem_methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, 1); /* the tensors stay as long as the problem */
+    lua_setiuservalue(L, -2, 1);
+    set_counts(p);
+    p->x = malloc((p->x_count + 1) * sizeof *p->x);
+    p->y = malloc((p->y_count + 1) * sizeof *p->y);
+    p->hn = malloc((p->h_count + 1) * sizeof *p->hn);
+    p->cn = p->c_count ? malloc(p->c_count * sizeof *p->cn) : NULL;
+    if (!p->x || !p->y || !p->hn || (p->c_count && !p->cn))
+        return push_failure(L, "not enough memory for this many steps and sequences");
+    for (size_t i = 0; i < p->x_count; i++)
+        p->x[i] = (float)uniform(&state);
+    const rnnc_status status = rnnc_reference_forward(&p->config, p->tensors, p->seq_len, p->batch,
+                                                      p->x, NULL, NULL, p->y, p->hn, p->cn);
+    if (status != RNNC_OK)
+        return push_failure(L, rnnc_status_message(status));
+    return 1;
+}
+
+/* ---- dialogues ---- */
+
+static dialogue *check_dialogue(lua_State *L) { return luaL_checkudata(L, 1, DIALOGUE_TYPE); }
+
+/* dialogue:ask(line | nil, seconds) -> the answer, a line.
+ * [dialogue, line | nil, seconds -> answer | fail, message] */
+static int ask(lua_State *L) {
+    char reply[DIALOGUE_LINE], message[DIALOGUE_LINE];
+    if (dialogue_ask(check_dialogue(L), luaL_optstring(L, 2, NULL), luaL_checknumber(L, 3), reply,
+                     message) != 0)
+        return push_failure(L, message);
+    lua_pushstring(L, reply);
+    return 1;
+}
+
+static int end_dialogue(lua_State *L) {
+    dialogue_end(check_dialogue(L));
+    return 0;
+}
+
+static const luaL_Reg dialogue_methods[] = {{"ask", ask}, {"close", end_dialogue}, {NULL, NULL}};
+
+static dialogue *new_dialogue(lua_State *L) {
+    dialogue *const d = lua_newuserdatauv(L, sizeof *d, 0);
+    *d = (dialogue){0};
+    if (luaL_newmetatable(L, DIALOGUE_TYPE)) {
+        lua_pushcfunction(L, end_dialogue);
+        lua_setfield(L, -2, "__gc");
+        lua_pushcfunction(L, end_dialogue);
+        lua_setfield(L, -2, "__close");
+        luaL_newlib(L, dialogue_methods);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_setmetatable(L, -2);
+    return d;
+}
+
+/* host.contender(problem, {library=, symbol=} or {blas=}) -> a dialogue with a process that runs
+ * the generated or the generic network on it; contender.h has the lines. [problem, what -> dialogue
+ * | fail, message] */
+int host_contender(lua_State *L) {
+    contender c = {.problem = check_problem(L)};
+    lua_settop(L, 2);
+    lua_getfield(L, 2, "library");
+    lua_getfield(L, 2, "symbol");
+    lua_getfield(L, 2, "blas");
+    c.library = luaL_optstring(L, 3, NULL);
+    c.symbol = luaL_optstring(L, 4, NULL);
+    c.blas = luaL_optstring(L, 5, "builtin");
+    char message[DIALOGUE_LINE];
+    dialogue *const d = new_dialogue(L);
+    if (dialogue_start(d, NULL, contender_serve, &c, message) != 0)
+        return push_failure(L, message);
+    return 1;
+}
+
+/* host.start(words) -> a dialogue with the program words[1], which is found in PATH.
+ * [words -> dialogue | fail, message] */
+int host_start(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    const lua_Unsigned count = lua_rawlen(L, 1);
+    luaL_checkstack(L, (int)count + 8, NULL);
+    char **const argv = lua_newuserdatauv(L, (count + 1) * sizeof *argv, 0);
+    for (lua_Unsigned i = 0; i < count; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)i + 1);
+        argv[i] = (char *)luaL_checkstring(L, -1);
+    }
+    argv[count] = NULL;
+    char message[DIALOGUE_LINE];
+    dialogue *const d = new_dialogue(L);
+    if (dialogue_start(d, argv, NULL, NULL, message) != 0)
+        return push_failure(L, message);
+    return 1;
+}
+
+/* host.pin() -> the CPU on which this process and its children run from now on, the last of those
+ * that they may use; nil where the system has no such call.  [ -> cpu | nil] */
+int host_pin(lua_State *L) {
+    luaL_pushfail(L);
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    size_t last = CPU_SETSIZE - 1;
+    while (last > 0 && !CPU_ISSET(last, &set))
+        last--;
+    CPU_ZERO(&set);
+    CPU_SET(last, &set);
+    if (sched_setaffinity(0, sizeof set, &set) == 0)
+        lua_pushinteger(L, (lua_Integer)last);
+#endif
+    return 1;
+}

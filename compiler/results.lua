@@ -1,0 +1,153 @@
+-- results: what was measured, as rows, as a table for a person, as CSV and for JSON.
+local results = {}
+
+-- The columns of a row: how CSV and JSON call it, the heading, its width, and the format of a value.
+local columns = {
+    { "median_us", "median us", 10, "%.2f" }, { "min_us", "min us", 10, "%.2f" }, { "ratio", "ratio", 6, "%.2f" },
+    { "gflops", "GFLOP/s", 8, "%.1f" }, { "gbs", "GB/s", 7, "%.1f" }, { "light_percent", "% light", 7, "%.0f" },
+    { "step_ns", "ns/step", 10, "%.1f" }, { "max_error", "max error", 9, "%.1e" },
+}
+
+-- What CSV says of a problem in front of each row.
+local problem_fields = { "model", "problem", "seq_len", "batch", "flops", "bytes", "light_us", "predicted_us" }
+
+-- results.row(contender, problem, first) -> a row. problem: { seq_len, flops, bytes, light_us }; first: the row
+-- that others are compared with, or nil. Rates are those of the median; light is compared with the minimum,
+-- because the machine's limits are minima too.
+function results.row(contender, problem, first)
+    local row = { code = contender.code, note = contender.variant or "", max_error = contender.error }
+    local times = contender.times
+    if not times or #times == 0 then
+        row.note = contender.note or "not measured"
+        return row
+    end
+    local median = times[(#times + 1) // 2]
+    row.median_us, row.min_us, row.rounds = 1e6 * median, 1e6 * times[1], #times
+    row.ratio = first and first.median_us and row.median_us / first.median_us or (not first and 1.0) or nil
+    row.gflops, row.gbs = 1e-9 * problem.flops / median, 1e-9 * problem.bytes / median
+    row.light_percent = 100 * problem.light_us / row.min_us
+    row.step_ns = 1e9 * median / problem.seq_len
+    return row
+end
+
+function results.heading()
+    local cells = { string.format("%-24s", "code") }
+    for _, column in ipairs(columns) do cells[#cells + 1] = string.format("%" .. column[3] .. "s", column[2]) end
+    return table.concat(cells, " ") .. "  variant"
+end
+
+local function row_line(row)
+    local cells = { string.format("%-24s", row.code) }
+    if not row.median_us then return cells[1] .. " " .. row.note end
+    for _, column in ipairs(columns) do
+        local value = row[column[1]]
+        cells[#cells + 1] = string.format("%" .. column[3] .. "s", value and column[4]:format(value) or "-")
+    end
+    return (table.concat(cells, " ") .. "  " .. row.note):gsub("%s+$", "")
+end
+
+-- results.lines(problem) -> the problem and its rows as lines of text.
+function results.lines(problem)
+    local lines = { "", string.format("%s: speed of light %.2f us, predicted %s", problem.title, problem.light_us,
+        problem.predicted_us and string.format("%.2f us", problem.predicted_us) or "-") }
+    for _, row in ipairs(problem.rows) do lines[#lines + 1] = row_line(row) end
+    return lines
+end
+
+local function geometric_mean(values)
+    local sum = 0
+    for _, value in ipairs(values) do sum = sum + math.log(value) end
+    return math.exp(sum / #values)
+end
+
+-- The values that `pick(problem)` gives, where it gives one, with the problem of the largest.
+local function gather(problems, pick)
+    local list, worst = {}, nil
+    for _, problem in ipairs(problems) do
+        local value = pick(problem)
+        if value then
+            list[#list + 1] = value
+            if not worst or value > worst.value then worst = { value = value, title = problem.title } end
+        end
+    end
+    return list, worst
+end
+
+-- The least time of all rows but the specialised one.
+local function best_other(problem)
+    local best
+    for i, row in ipairs(problem.rows) do
+        if i > 1 and row.median_us and (not best or row.median_us < best) then best = row.median_us end
+    end
+    return best
+end
+
+-- results.summary(problems) -> lines over all problems; the first row of each is the specialised code.
+function results.summary(problems)
+    local lines, codes, seen = { "", "geometric means over " .. #problems .. " problems, of medians:" }, {}, {}
+    for _, problem in ipairs(problems) do
+        for i, row in ipairs(problem.rows) do
+            if i > 1 and row.ratio and not seen[row.code] then
+                seen[row.code] = true
+                codes[#codes + 1] = row.code
+            end
+        end
+    end
+    for _, code in ipairs(codes) do
+        local list = gather(problems, function(problem)
+            for _, row in ipairs(problem.rows) do
+                if row.code == code then return row.ratio end
+            end
+        end)
+        lines[#lines + 1] = string.format("  %-24s %6.2f times the specialised code (%d)", code, geometric_mean(list),
+            #list)
+    end
+    local function ours(problem) return problem.rows[1].median_us end
+    local list, worst = gather(problems, function(problem)
+        local other = best_other(problem)
+        return ours(problem) and other and ours(problem) / other
+    end)
+    if #list > 0 then
+        local slower = 0
+        for _, value in ipairs(list) do slower = slower + (value > 1 and 1 or 0) end
+        lines[#lines + 1] = string.format("  %-24s %6.2f times the specialised code; faster on %d of %d%s",
+            "the fastest other", 1 / geometric_mean(list), slower, #list,
+            slower > 0 and string.format(", at worst %.2f times on %s", worst.value, worst.title) or "")
+    end
+    list, worst = gather(problems, function(problem)
+        return problem.rows[1].min_us and problem.rows[1].min_us / problem.light_us
+    end)
+    if #list > 0 then
+        lines[#lines + 1] = string.format("  %-24s %6.2f times the speed of light (minima), at most %.2f on %s",
+            problems[1].rows[1].code, geometric_mean(list), worst.value, worst.title)
+    end
+    return lines
+end
+
+local function quoted(value)
+    if math.type(value) == "float" then value = string.format("%.6g", value) end
+    local text = value == nil and "" or tostring(value)
+    return text:find('[",\n]') and '"' .. text:gsub('"', '""') .. '"' or text
+end
+
+-- results.csv(problems) -> text: a line of names, then a line for each row.
+function results.csv(problems)
+    local names, lines = {}, {}
+    for i, name in ipairs(problem_fields) do names[i] = name end
+    names[#names + 1] = "code"
+    for _, column in ipairs(columns) do names[#names + 1] = column[1] end
+    names[#names + 1] = "note"
+    lines[1] = table.concat(names, ",")
+    for _, problem in ipairs(problems) do
+        for _, row in ipairs(problem.rows) do
+            local cells = {}
+            for i, name in ipairs(names) do
+                if i <= #problem_fields then cells[i] = quoted(problem[name]) else cells[i] = quoted(row[name]) end
+            end
+            lines[#lines + 1] = table.concat(cells, ",")
+        end
+    end
+    return table.concat(lines, "\n") .. "\n"
+end
+
+return results
