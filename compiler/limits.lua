@@ -95,7 +95,7 @@ function parts_of.stack(layer, machine, steps, batch, add)
 end
 
 function parts_of.dense(layer, machine, steps, batch, add)
-    local rows = (layer.last_step and 1 or steps) * batch
+    local rows = (layer.once and 1 or steps) * batch
     add("input", product_time(machine, rows, layer.outputs, layer.inputs))
     if layer.activation ~= "none" and layer.activation ~= "relu" then
         add("activation", function_time(machine, rows * layer.outputs))
@@ -125,7 +125,7 @@ end
 function limits.work(layers, seq_len, batch)
     local flops, bytes, input, output = 0, 0, nil, nil
     for _, layer in ipairs(layers) do
-        local steps, rows = layer.last_step and 1 or seq_len, 0
+        local steps, rows = layer.once and 1 or seq_len, 0
         if layer.kind == "stack" then
             local s = layer.sizes
             for index = 0, s.L - 1 do rows = rows + s.D * s.G * s.H * ((index == 0 and s.I or s.D * s.H) + s.H) end

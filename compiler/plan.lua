@@ -109,7 +109,7 @@ local function layers_of(ir)
             width = s.D * s.P
         elseif stage.kind == "dense" then
             layer.inputs, layer.outputs, layer.activation = stage.inputs, stage.units, stage.activation
-            layer.bias, layer.last_step = stage.bias ~= nil, stage.last_step
+            layer.bias, layer.last_step, layer.once = stage.bias ~= nil, stage.last_step, stage.once
             width = stage.units
         else
             layer.inputs, layer.outputs = stage.rows, stage.width
