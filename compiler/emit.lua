@@ -132,6 +132,9 @@ local function state_shape(plan, state, batch)
     return table.concat(parts, " then ")
 end
 
+-- A text as a literal of C. `?` too, for trigraphs.
+local function literal(text) return '"' .. text:gsub('[\\"?]', "\\%0") .. '"' end
+
 -- Everything that the templates see of the plan and of names in C.
 local function fields_of(plan)
     local list, long = parameters_of(plan, false), parameters_of(plan, true)
@@ -149,7 +152,7 @@ local function fields_of(plan)
         needs_text = #plan.variants[1].needs == 0 and "" or plan.variants[1].target,
         x_shape = shape, y_shape = plan.last_step and batch or shape,
         state_shape = function(state) return state_shape(plan, state, batch) end,
-        update = update_of, cpu_checks = cpu_checks,
+        literal = literal, update = update_of, cpu_checks = cpu_checks,
         weights_declaration = host.weights_declaration(plan.name, plan.packed_count),
         weights_expression = host.weights_expression(plan.name, plan.packed_count),
     }

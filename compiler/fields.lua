@@ -16,6 +16,9 @@ local cells = require "cells"
 local targets = require "targets"
 local names = require "names"
 
+-- With the longest name of PyTorch, bias_hh_l127_reverse, this fits in rnnc_weight.name (rnnc.h).
+local PREFIX_MAX <const> = 96
+
 local function cell_names()
     local list = {}
     for name, row in pairs(cells) do
@@ -187,6 +190,7 @@ local rows = {
     },
     {
         id = "layer.prefix", name = "prefix", type = "text", default = "", also = { "weights_prefix", "scope", "name" },
+        check = function(value) if #value > PREFIX_MAX then return "longer than " .. PREFIX_MAX .. " bytes" end end,
         doc = { "what the names of the layer's tensors begin with, behind the prefix of the model" },
     },
     {

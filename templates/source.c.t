@@ -205,7 +205,7 @@ static rnnc_status forward_call(const rnnc_call *call)
 static const rnnc_weight weight_list[] = {
 @ for i = 1, #p.weights, 2 do
 @ local w, other = p.weights[i], p.weights[i + 1]
-    { "@{w.name}", @{w.rows}, @{w.cols} },@{other and format(" { \"%s\", %d, %d },", other.name, other.rows, other.cols) or ""}
+    { @{literal(w.name)}, @{w.rows}, @{w.cols} },@{other and format(" { %s, %d, %d },", literal(other.name), other.rows, other.cols) or ""}
 @ end
 };
 @ if not p.built_in then

@@ -26,6 +26,8 @@ Test(build, installed_files_serve_a_program_outside_the_tree) { run_script("pack
 
 Test(build, every_target_is_in_the_help) { run_script("packaging/help"); }
 
+Test(mutants, every_planted_bug_finds_its_place) { run_script("mutants/places"); }
+
 Test(examples, print_what_is_expected) { run_script("packaging/examples"); }
 
 Test(readme, sixty_seconds_do_what_they_say) { run_script("readme/start"); }
