@@ -9,7 +9,7 @@
 --   products with the input   2TBNK FLOPs at peak if T*B rows share each weight; with fewer than ROWS
 --                             rows each row loads the weights, 4NK bytes
 --   products with the state   cannot be batched over time: T times the longer of 2BNH FLOPs at peak and
---                             loading 4NH bytes
+--                             loading 4NH bytes; with a projection to P values 2BNP and 4NP, and 2BHP and 4HP
 --   activations               FUNCTION_CYCLES for LANES values of one function (sigmoid or tanh)
 --
 -- A dense layer is a product with the input; an embedding loads its rows. Loads run at the rate of the
@@ -80,16 +80,21 @@ local function update_of(constant)
     error("no cell " .. tostring(constant))
 end
 
+-- Seconds of the product of `batch` rows with n x k weights in a step, which has to wait for the one before.
+local function step_time(machine, batch, n, k)
+    return math.max(2 * batch * n * k / (machine.peak_gflops * 1e9), load_time(machine, 4 * n * k))
+end
+
 local parts_of = {}
 
 function parts_of.stack(layer, machine, steps, batch, add)
     local s, functions = layer.sizes, limits.functions(update_of(layer.cell))
     local n = s.G * s.H
     for index = 0, s.L - 1 do
-        local k = index == 0 and s.I or s.D * s.H
-        local recurrent = math.max(2 * batch * n * s.H / (machine.peak_gflops * 1e9), load_time(machine, 4 * n * s.H))
+        local k = index == 0 and s.I or s.D * s.P
         add("input", s.D * product_time(machine, steps * batch, n, k))
-        add("recurrent", s.D * steps * recurrent)
+        add("recurrent", s.D * steps * step_time(machine, batch, n, s.P))
+        if s.P < s.H then add("recurrent", s.D * steps * step_time(machine, batch, s.P, s.H)) end
         add("activation", s.D * function_time(machine, steps * batch * s.H * functions))
     end
 end
@@ -128,8 +133,11 @@ function limits.work(layers, seq_len, batch)
         local steps, rows = layer.once and 1 or seq_len, 0
         if layer.kind == "stack" then
             local s = layer.sizes
-            for index = 0, s.L - 1 do rows = rows + s.D * s.G * s.H * ((index == 0 and s.I or s.D * s.H) + s.H) end
-            input, output = input or s.I, s.D * s.H
+            local projection = s.P < s.H and s.P * s.H or 0
+            for index = 0, s.L - 1 do
+                rows = rows + s.D * (s.G * s.H * ((index == 0 and s.I or s.D * s.P) + s.P) + projection)
+            end
+            input, output = input or s.I, s.D * s.P
         elseif layer.kind == "dense" then
             rows = layer.inputs * layer.outputs
             input, output = input or layer.inputs, layer.outputs

@@ -26,7 +26,11 @@ local rows = {
 -- Writes and compiles the driver of a row; returns the words that start it, or nil and why not.
 local function prepare(row, directory)
     local files = {}
-    for i, name in ipairs(row.files) do files[i] = { name = name, text = host.resource(FOLDER .. name) } end
+    for i, name in ipairs(row.files) do
+        local there, text = pcall(host.resource, FOLDER .. name)
+        if not there then return nil, "skipped: this rnnc was built without its driver" end
+        files[i] = { name = name, text = text }
+    end
     local written, message = host.write(directory, files)
     if not written then return nil, message end
     local source = directory .. "/" .. row.files[1]

@@ -4,6 +4,7 @@
 -- A plan has the network's facts and a list of variants, one per target. A variant has its products
 -- (C functions made of register tiles), its stages and, for those that are recurrent, layers (C functions
 -- that run one chain over a chunk).
+local bounds = require "bounds"
 local expressions = require "expressions"
 local products = require "products"
 local targets = require "targets"
@@ -69,6 +70,7 @@ function plan.variant(ir, name)
     local list = products.list()
     products.of(ir, target, list, suffix)
     list.add = nil
+    bounds.of(ir, target)
     local functions, helpers, uses = used(ir, list)
     return {
         target = name, needs = target.needs, lanes = target.lanes, vec = target.vector, isa = target.isa,

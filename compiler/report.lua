@@ -1,5 +1,10 @@
 -- report: the plan for a person, and any stage's data as text.
+local bounds = require "bounds"
+
 local report = {}
+
+-- GHz at which predicted cycles become times; `rnnc bench` takes the clock that it measures.
+local CLOCK <const> = 3
 
 -- report.dump(value) -> its text as a Lua table, keys in sorted order, so that equal data is equal text.
 function report.dump(value, indent)
@@ -43,6 +48,25 @@ local function product_line(p)
         p.split > 1 and string.format(", sums in %d parts", p.split) or "")
 end
 
+local resource_names = { fma = "FMA", l1 = "L1", l2 = "L2", l3 = "L3", latency = "latency" }
+
+-- What a step needs of each resource, and which binds.
+local function bounds_line(p)
+    local parts = {}
+    for _, name in ipairs(bounds.resources) do
+        local cycles = p.bounds[name]
+        if cycles then parts[#parts + 1] = string.format("%s %.0f", resource_names[name], cycles) end
+    end
+    return string.format("%-24s %d cycles a step, bound by %s (%s), update %.0f", "", p.cycles,
+        resource_names[p.limit], table.concat(parts, ", "), p.bounds.update)
+end
+
+-- Nanoseconds, or microseconds where those are many.
+local function duration(cycles)
+    local ns = cycles / CLOCK
+    return ns < 10000 and string.format("%.0f ns", ns) or string.format("%.1f us", ns / 1000)
+end
+
 local function variant_lines(add, plan, v)
     add("")
     add("target %s: %d floats in a vector", v.target, v.lanes)
@@ -54,11 +78,16 @@ local function variant_lines(add, plan, v)
                 c.kernel == v.label and "   <- chosen" or "")
         end
     end
-    for _, product in ipairs(v.products) do add("  %s", product_line(product)) end
+    for _, product in ipairs(v.products) do
+        add("  %s", product_line(product))
+        add("  %s", bounds_line(product))
+    end
     add("  batch in blocks of %d, time in chunks of %d, %s outermost", v.block, v.chunk, v.schedule.outer)
     local peak = 2 * v.lanes * v.fma_per_cycle
     local flops = 2 * plan.macs_per_step * (plan.batch == "any" and 1 or plan.batch)
-    add("  speed of light: %.0f cycles a step at %d FLOPs a cycle", flops / peak, peak)
+    add("  arithmetic alone: %.0f cycles a step at %d FLOPs a cycle", flops / peak, peak)
+    add("  predicted: %d cycles a step%s, %s at %g GHz", v.cycles,
+        plan.batch == "any" and " of one sequence" or "", duration(v.cycles), CLOCK)
 end
 
 local function layer_line(layer)

@@ -25,7 +25,7 @@ static const struct {
     {"lower", "lower ir", "tables"},
     {"kernels", "kernels kernels.", "tables kernels"},
     {"passes", "passes.", "tables kernels"},
-    {"plan", "plan products", "tables kernels plan"},
+    {"plan", "plan products bounds", "tables kernels plan"},
     {"template", "template", "host"},
     {"emit", "emit", "template host"},
     {"weights", "weights", "tables host"},
