@@ -49,7 +49,9 @@ end
 local function check_order(list, i, line_of, error_at)
     local layer, once = list[i], false
     for k = 1, i - 1 do once = once or list[k].last_step end
-    if once and layer.layer ~= "dense" then
+    if once and layer.last_step then
+        error_at(line_of.last_step, "last_step = true: a layer before it leaves one step already; leave it out")
+    elseif once and layer.layer ~= "dense" then
         error_at(line_of[""], "only dense layers can follow one with last_step = true, which leaves one step")
     end
     local over = layer.activation == "softmax" or layer.activation == "log_softmax"

@@ -52,6 +52,11 @@ local function check_whole(result, line_of, report)
         end
     end
     if not list[1] then return end
+    local recurrent = false
+    for _, layer in ipairs(list) do recurrent = recurrent or (layer.layer or "rnn") == "rnn" end
+    if not recurrent then
+        report.error(line_of.layers, "layers: none of them is recurrent; a model needs an rnn { ... }")
+    end
     local first, last = list[1], list[#list]
     local input, output = first.input_size, layers.outputs_of(last)
     if result.residual and first.layer == "embedding" then
