@@ -7,11 +7,37 @@ local build = {}
 
 local SECONDS <const> = 300
 
--- build.compiler(option, command) -> the words of --cc, $CC or cc.
+-- The words of a command: at spaces, but not at those within quotes or behind a backslash.
+local function split(text, command)
+    local words, word, quote, i = {}, nil, nil, 1
+    while i <= #text do
+        local c = text:sub(i, i)
+        if c == "\\" and quote ~= "'" and i < #text then
+            i = i + 1
+            word = (word or "") .. text:sub(i, i)
+        elseif c == quote then
+            quote = nil
+        elseif not quote and (c == "'" or c == '"') then
+            quote, word = c, word or ""
+        elseif not quote and c:find("%s") then
+            words[#words + 1], word = word, nil
+        else
+            word = (word or "") .. c
+        end
+        i = i + 1
+    end
+    if quote then fail.at(command, "a quote is left open in the name of the C compiler: " .. text) end
+    words[#words + 1] = word
+    return words
+end
+
+-- build.compiler(option, command) -> the words of --cc, $CC or cc. The path of a file is one word as it
+-- stands; otherwise spaces divide, unless they are quoted.
 function build.compiler(option, command)
-    local words = {}
-    for word in (option or host.getenv("CC") or "cc"):gmatch("%S+") do words[#words + 1] = word end
-    if #words == 0 then fail.at(command, "--cc needs the name of a C compiler") end
+    local text = option or host.getenv("CC") or "cc"
+    if text:find("/", 1, true) and host.exists(text) then return { text } end
+    local words = split(text, command)
+    if #words == 0 or words[1] == "" then fail.at(command, "--cc needs the name of a C compiler") end
     return words
 end
 

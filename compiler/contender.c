@@ -1,5 +1,6 @@
 #define _XOPEN_SOURCE 700
 #include "contender.h"
+#include "network.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -13,7 +14,7 @@
 
 typedef struct network {
     const rnnc_model *model; /* NULL: generic */
-    const rnnc_config *config;
+    const rnnc_network *network;
     const rnnc_blas *blas;
     rnnc_call call;
 } network;
@@ -30,13 +31,6 @@ static void *allocate(size_t size) {
     return posix_memalign(&memory, 64, size + 64) == 0 ? memory : NULL;
 }
 
-static int same_config(const rnnc_config *a, const rnnc_config *b) {
-    return a->cell == b->cell && a->input_size == b->input_size &&
-           a->hidden_size == b->hidden_size && a->num_layers == b->num_layers &&
-           a->bias == b->bias && a->batch_first == b->batch_first &&
-           a->bidirectional == b->bidirectional;
-}
-
 /* Those that return a text return what is wrong, or NULL. */
 
 static const char *load_model(const contender *c, network *n) {
@@ -45,7 +39,7 @@ static const char *load_model(const contender *c, network *n) {
     const rnnc_model *const model = library ? dlsym(library, c->symbol) : NULL;
     if (!model)
         return dlerror();
-    if (model->abi != RNNC_ABI || !same_config(&model->config, &p->config))
+    if (model->abi != RNNC_ABI || !network_same(&model->network, p->network))
         return "the compiled network has other sizes than the spec";
     float *packed = NULL;
     if (!model->built_in) {
@@ -66,23 +60,24 @@ static const char *prepare_generic(const contender *c, network *n) {
     n->blas = strcmp(c->blas, "openblas") == 0 ? rnnc_blas_openblas(&error) : rnnc_blas_builtin();
     if (!n->blas)
         return error.message;
-    float *const prepared = allocate(rnnc_generic_prepared_count(&p->config) * sizeof *prepared);
-    if (!prepared || rnnc_generic_prepare(&p->config, p->tensors, prepared) != RNNC_OK)
+    float *const prepared = allocate(rnnc_generic_prepared_count(p->network) * sizeof *prepared);
+    if (!prepared || rnnc_generic_prepare(p->network, p->tensors, prepared) != RNNC_OK)
         return "the weights cannot be prepared";
     n->call.weights = prepared;
-    n->call.workspace = allocate(rnnc_generic_workspace_size(&p->config, p->seq_len, p->batch));
+    n->call.workspace = allocate(rnnc_generic_workspace_size(p->network, p->seq_len, p->batch));
     return NULL;
 }
 
 static const char *prepare(const contender *c, network *n) {
     const problem *const p = c->problem;
-    *n = (network){.config = &p->config};
+    *n = (network){.network = p->network};
     const char *const wrong = c->library ? load_model(c, n) : prepare_generic(c, n);
     if (wrong)
         return wrong;
     n->call.seq_len = p->seq_len;
     n->call.batch = p->batch;
     n->call.x = p->x;
+    n->call.tokens = p->tokens;
     n->call.y = allocate(p->y_count * sizeof(float));
     n->call.hn = allocate(p->h_count * sizeof(float));
     n->call.cn = p->c_count ? allocate(p->c_count * sizeof(float)) : NULL;
@@ -93,7 +88,7 @@ static const char *prepare(const contender *c, network *n) {
 
 static rnnc_status forward(const network *n) {
     return n->model ? rnnc_model_forward(n->model, &n->call, NULL)
-                    : rnnc_generic_forward(n->config, n->blas, &n->call);
+                    : rnnc_generic_forward(n->network, n->blas, &n->call);
 }
 
 static const char *run_once(const contender *c, const network *n, const char *path) {

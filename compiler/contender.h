@@ -7,11 +7,12 @@
 
 /* A network, its inputs, and what should come out. All buffers as in rnnc_call. */
 typedef struct problem {
-    rnnc_config config;
-    const float *const *tensors; /* in the order of rnnc_config_weight */
+    const rnnc_network *network;
+    const float *const *tensors;
     size_t seq_len, batch;
-    size_t x_count, y_count, h_count, c_count; /* floats; c_count 0 without a cell state */
+    size_t x_count, y_count, h_count, c_count; /* values; 0: the network has none */
     float *x;
+    int32_t *tokens;     /* instead of x, x_count of them, or NULL */
     double *y, *hn, *cn; /* from rnnc_reference_forward */
 } problem;
 

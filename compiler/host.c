@@ -18,7 +18,6 @@ static const luaL_Reg functions[] = {
     {"sandbox", host_sandbox},
     {"safetensors", host_safetensors},
     {"safetensors_text", host_safetensors_text},
-    {"expected_weights", host_expected_weights},
     {"weights", host_weights},
     {"pack", host_pack},
     {"weights_blob", host_weights_blob},

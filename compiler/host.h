@@ -26,7 +26,6 @@ int host_float(lua_State *L);
 int host_sandbox(lua_State *L);
 int host_safetensors(lua_State *L);
 int host_safetensors_text(lua_State *L);
-int host_expected_weights(lua_State *L);
 int host_weights(lua_State *L);
 int host_pack(lua_State *L);
 int host_weights_blob(lua_State *L);

@@ -31,32 +31,32 @@ static problem *check_problem(lua_State *L) { return luaL_checkudata(L, 1, PROBL
 static int free_problem(lua_State *L) {
     problem *const p = check_problem(L);
     free(p->x);
+    free(p->tokens);
     free(p->y);
     free(p->hn);
     free(p->cn);
     p->x = NULL;
+    p->tokens = NULL;
     p->y = p->hn = p->cn = NULL;
     return 0;
 }
 
 /* Sizes are within the limits of the spec language, so that no product overflows. */
-static void set_counts(problem *p) {
-    const rnnc_config *const c = &p->config;
-    const size_t directions = c->bidirectional ? 2 : 1, rows = p->seq_len * p->batch;
-    p->x_count = rows * c->input_size;
-    p->y_count = rows * directions * c->hidden_size;
-    p->h_count = c->num_layers * directions * p->batch * c->hidden_size;
-    p->c_count = c->cell == RNNC_LSTM ? p->h_count : 0;
+static void set_counts(problem *p, const rnnc_network_sizes *sizes) {
+    p->x_count = p->seq_len * p->batch * sizes->input;
+    p->y_count = (sizes->last_step ? 1 : p->seq_len) * p->batch * sizes->output;
+    p->h_count = p->batch * sizes->h;
+    p->c_count = p->batch * sizes->c;
 }
 
-/* problem:write(path): weights in PyTorch's order, biases being zeros if there are none, then x, as
- * floats.  [problem, path -> true | fail, message] */
+/* problem:write(path), of a network of one recurrent layer: weights in PyTorch's order, biases
+ * being zeros if there are none, then x, as floats.  [problem, path -> true | fail, message] */
 static int write_problem(lua_State *L) {
     const problem *const p = check_problem(L);
     FILE *const file = fopen(luaL_checkstring(L, 2), "wb");
     if (!file)
         return push_failure(L, strerror(errno));
-    const rnnc_config *const c = &p->config;
+    const rnnc_config *const c = &p->network->layer[0].recurrent;
     const size_t none = 2 * rnnc_config_gates(c) * c->hidden_size;
     int failed = 0;
     for (size_t i = 0; i < rnnc_config_weight_count(c); i++) {
@@ -88,7 +88,7 @@ static int problem_error(lua_State *L) {
         const size_t count = got ? fread(got, sizeof *got, counts[k], file) : 0;
         if (count == counts[k])
             error = fmax(error, difference_of(count, got, wanted[k]).absolute);
-        else if (count > 0 || k < 2)
+        else if (count > 0 || k == 0)
             error = INFINITY;
         free(got);
     }
@@ -101,17 +101,33 @@ static int problem_error(lua_State *L) {
 static const luaL_Reg problem_methods[] = {
     {"write", write_problem}, {"error", problem_error}, {NULL, NULL}};
 
-/* host.problem(weights, seq_len, batch, seed) -> a network with those weights, random inputs, no
- * initial state, and the outputs in double precision.
- * [weights, seq_len, batch, seed -> problem | fail, message] */
+/* Random x or tokens. -1 if memory is out. */
+static int fill_inputs(problem *p, size_t vocabulary, uint64_t state) {
+    if (vocabulary)
+        p->tokens = malloc((p->x_count + 1) * sizeof *p->tokens);
+    else
+        p->x = malloc((p->x_count + 1) * sizeof *p->x);
+    for (size_t i = 0; p->x && i < p->x_count; i++)
+        p->x[i] = (float)uniform(&state);
+    for (size_t i = 0; p->tokens && i < p->x_count; i++)
+        p->tokens[i] = (int32_t)uniform_below(&state, vocabulary);
+    return p->x || p->tokens ? 0 : -1;
+}
+
+/* host.problem(network (see network_read), weights, seq_len, batch, seed) -> the network with those
+ * weights, random inputs, no initial state, and the outputs in double precision.
+ * [network, weights, seq_len, batch, seed -> problem | fail, message] */
 int host_problem(lua_State *L) {
-    const network_weights *const weights = network_check_weights(L, 1);
-    uint64_t state = (uint64_t)luaL_checkinteger(L, 4);
-    problem *const p = lua_newuserdatauv(L, sizeof *p, 1);
-    *p = (problem){.config = weights->config,
+    const network_weights *const weights = network_check_weights(L, 2);
+    const uint64_t seed = (uint64_t)luaL_checkinteger(L, 5);
+    rnnc_network_sizes sizes;
+    lua_settop(L, 5);
+    const rnnc_network *const network = network_read(L, 1, &sizes);
+    problem *const p = lua_newuserdatauv(L, sizeof *p, 2);
+    *p = (problem){.network = network,
                    .tensors = weights->tensors,
-                   .seq_len = (size_t)luaL_checkinteger(L, 2),
-                   .batch = (size_t)luaL_checkinteger(L, 3)};
+                   .seq_len = (size_t)luaL_checkinteger(L, 3),
+                   .batch = (size_t)luaL_checkinteger(L, 4)};
     if (luaL_newmetatable(L, PROBLEM_TYPE)) {
         lua_pushcfunction(L, free_problem);
         lua_setfield(L, -2, "__gc");
@@ -119,19 +135,23 @@ int host_problem(lua_State *L) {
         lua_setfield(L, -2, "__index");
     }
     lua_setmetatable(L, -2);
-    lua_pushvalue(L, 1); /* the tensors stay as long as the problem */
+    /* Tensors and network stay as long as the problem. */
+    lua_pushvalue(L, 2);
     lua_setiuservalue(L, -2, 1);
-    set_counts(p);
-    p->x = malloc((p->x_count + 1) * sizeof *p->x);
+    lua_pushvalue(L, 6);
+    lua_setiuservalue(L, -2, 2);
+    if (weights->count != sizes.weight_count)
+        return luaL_error(L, "the network has other weights");
+    set_counts(p, &sizes);
     p->y = malloc((p->y_count + 1) * sizeof *p->y);
     p->hn = malloc((p->h_count + 1) * sizeof *p->hn);
     p->cn = p->c_count ? malloc(p->c_count * sizeof *p->cn) : NULL;
-    if (!p->x || !p->y || !p->hn || (p->c_count && !p->cn))
+    if (fill_inputs(p, sizes.vocabulary, seed) != 0 || !p->y || !p->hn || (p->c_count && !p->cn))
         return push_failure(L, "not enough memory for this many steps and sequences");
-    for (size_t i = 0; i < p->x_count; i++)
-        p->x[i] = (float)uniform(&state);
-    const rnnc_status status = rnnc_reference_forward(&p->config, p->tensors, p->seq_len, p->batch,
-                                                      p->x, NULL, NULL, p->y, p->hn, p->cn);
+    const rnnc_call call = {
+        .seq_len = p->seq_len, .batch = p->batch, .x = p->x, .tokens = p->tokens};
+    const rnnc_status status =
+        rnnc_reference_forward(network, p->tensors, &call, p->y, p->hn, p->cn);
     if (status != RNNC_OK)
         return push_failure(L, rnnc_status_message(status));
     return 1;

@@ -79,12 +79,11 @@ int host_safetensors(lua_State *L) {
  * fails.  [ -> text], or nothing */
 static int through_file(lua_State *L, const network_weights *weights, const char *directory,
                         char message[FILES_MESSAGE]) {
-    const size_t count = rnnc_config_weight_count(&weights->config);
-    rnnc_weight *const shapes = lua_newuserdatauv(L, count * sizeof *shapes, 0);
+    const size_t count = weights->count;
+    const rnnc_weight *const shapes = weights->list;
     rnnc_tensor *const tensors = lua_newuserdatauv(L, count * sizeof *tensors, 0);
     const char **const names = lua_newuserdatauv(L, count * sizeof *names, 0);
     for (size_t i = 0; i < count; i++) {
-        rnnc_config_weight(&weights->config, i, &shapes[i]);
         const size_t shape[] = {shapes[i].rows, shapes[i].cols};
         const size_t values = shapes[i].rows * (shapes[i].cols ? shapes[i].cols : 1);
         names[i] = shapes[i].name;

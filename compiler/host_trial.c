@@ -1,4 +1,4 @@
-/* host.random_weights, host.trial */
+/* host.trial */
 #include "difference.h"
 #include "host.h"
 #include "network.h"
@@ -6,58 +6,39 @@
 #include "uniform.h"
 
 #include <lauxlib.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SCRATCH_TYPE "rnnc.scratch"
 
-/* host.random_weights(config, seed) -> weights, uniform within 1/sqrt(hidden_size) as PyTorch draws
- * them.  [config, seed -> weights | fail, message] */
-int host_random_weights(lua_State *L) {
-    const rnnc_config config = network_config(L, 1);
-    uint64_t state = (uint64_t)luaL_checkinteger(L, 2);
-    network_weights *const weights = network_new_weights(L, &config);
-    const size_t count = rnnc_config_weight_count(&config);
-    const size_t floats = rnnc_config_weight_floats(&config);
-    weights->owned = malloc((floats + 1) * sizeof(float));
-    weights->tensors = weights->owned ? malloc(count * sizeof *weights->tensors) : NULL;
-    if (!weights->tensors) {
-        luaL_pushfail(L);
-        lua_pushstring(L, "not enough memory for the weights");
-        return 2;
-    }
-    const double bound = 1.0 / sqrt((double)config.hidden_size);
-    for (size_t i = 0; i < floats; i++)
-        weights->owned[i] = (float)(bound * uniform(&state));
-    size_t at = 0;
-    for (size_t i = 0; i < count; i++) {
-        rnnc_weight weight;
-        rnnc_config_weight(&config, i, &weight);
-        weights->tensors[i] = weights->owned + at;
-        at += weight.rows * (weight.cols ? weight.cols : 1);
-    }
-    return 1;
-}
+enum { Y, HN, CN, OUTPUTS };
+
+static const char *const output_names[OUTPUTS] = {"y", "hn", "cn"};
+static const char *const recorded_names[OUTPUTS] = {"recorded_y", "recorded_hn", "recorded_cn"};
+static const char *const generic_names[OUTPUTS] = {"generic_y", "generic_hn", "generic_cn"};
 
 /* All that a trial allocates; closed by Lua. */
 typedef struct scratch {
     trial trial;
-    double *y, *hn, *cn;
+    double *right[OUTPUTS]; /* what y, hn and cn are in double precision */
+    float *prepared, *generic[OUTPUTS];
+    void *workspace;
+    size_t count[OUTPUTS]; /* values; 0: the network has none */
 } scratch;
 
 static int close_scratch(lua_State *L) {
     scratch *const s = luaL_checkudata(L, 1, SCRATCH_TYPE);
-    fence_close(&s->trial.x);
-    fence_close(&s->trial.h0);
-    fence_close(&s->trial.c0);
-    fence_close(&s->trial.y);
-    fence_close(&s->trial.hn);
-    fence_close(&s->trial.cn);
-    free(s->y);
-    free(s->hn);
-    free(s->cn);
-    s->y = s->hn = s->cn = NULL;
+    trial *const t = &s->trial;
+    fence *const fences[] = {&t->x, &t->tokens, &t->lengths, &t->h0, &t->c0, &t->y, &t->hn, &t->cn};
+    for (size_t i = 0; i < sizeof fences / sizeof fences[0]; i++)
+        fence_close(fences[i]);
+    for (int k = 0; k < OUTPUTS; k++) {
+        free(s->right[k]);
+        free(s->generic[k]);
+    }
+    free(s->prepared);
+    free(s->workspace);
+    memset(s, 0, sizeof *s);
     return 0;
 }
 
@@ -75,22 +56,100 @@ static scratch *new_scratch(lua_State *L) {
     return s;
 }
 
-static int push_failure(lua_State *L, const char *message) {
-    luaL_pushfail(L);
-    lua_pushstring(L, message);
-    return 2;
+static fence *output_of(scratch *s, int k) {
+    return k == Y ? &s->trial.y : k == HN ? &s->trial.hn : &s->trial.cn;
 }
 
-static lua_Integer integer_field(lua_State *L, const char *name) {
-    lua_getfield(L, 1, name);
-    const lua_Integer value = luaL_checkinteger(L, -1);
-    lua_pop(L, 1);
-    return value;
+/* Buffers for the outputs, and for what else computes them. -1 if memory is out. */
+static int open_outputs(scratch *s) {
+    for (int k = 0; k < OUTPUTS; k++) {
+        if (s->count[k] == 0)
+            continue;
+        fence *const f = output_of(s, k);
+        s->right[k] = malloc(s->count[k] * sizeof *s->right[k]);
+        s->generic[k] = malloc(s->count[k] * sizeof *s->generic[k]);
+        if (!s->right[k] || !s->generic[k] || fence_open(f, s->count[k] * sizeof(float)) != 0)
+            return -1;
+        memset(f->data, 0xff, f->size); /* NaN */
+    }
+    return 0;
 }
 
-/* {absolute=, relative=, ulp=, largest=}.  [ -> table] */
-static void push_difference(lua_State *L, size_t n, const fence *got, const double *reference) {
-    const difference d = difference_of(n, (const float *)(const void *)got->data, reference);
+/* Opens a buffer of floats, uniform in [-1, 1) or the tensor `name` of the recorded case. */
+static rnnc_status fill(fence *buffer, size_t count, uint64_t *state, const rnnc_safetensors *file,
+                        const char *name, rnnc_error *error) {
+    if (fence_open(buffer, count * sizeof(float)) != 0)
+        return RNNC_ERR_MEMORY;
+    float *const values = (float *)(void *)buffer->data;
+    if (file)
+        return rnnc_safetensors_read_f32(file, name, values, count, error);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)uniform(state);
+    return RNNC_OK;
+}
+
+/* The tensor `tokens` of a recorded case, I32 or I64. Which tokens there may be is for forward to
+ * find out; here they only have to fit. */
+static rnnc_status read_tokens(const rnnc_safetensors *file, int32_t *to, size_t count,
+                               rnnc_error *error) {
+    const rnnc_entry *entry;
+    size_t at = 0;
+    while ((entry = rnnc_safetensors_get(file, at)) != NULL && strcmp(entry->name, "tokens") != 0)
+        at++;
+    const size_t each = entry && strcmp(entry->dtype, "I32") == 0   ? 4
+                        : entry && strcmp(entry->dtype, "I64") == 0 ? 8
+                                                                    : 0;
+    if (each == 0 || entry->size != count * each) {
+        strcpy(error->message, "a recorded case needs a tensor tokens of type I32 or I64, with as "
+                               "many values as there are steps");
+        return RNNC_ERR_SHAPE;
+    }
+    const unsigned char *const from = entry->tensor.data;
+    for (size_t i = 0; i < count; i++) {
+        int64_t value = 0;
+        int32_t small = 0;
+        if (each == 4) {
+            memcpy(&small, from + 4 * i, 4);
+            value = small;
+        } else {
+            memcpy(&value, from + 8 * i, 8);
+        }
+        to[i] = value >= INT32_MIN && value <= INT32_MAX ? (int32_t)value : -1;
+    }
+    return RNNC_OK;
+}
+
+static rnnc_status fill_tokens(trial *t, size_t vocabulary, uint64_t *state,
+                               const rnnc_safetensors *file, rnnc_error *error) {
+    const size_t count = t->seq_len * t->batch;
+    if (fence_open(&t->tokens, count * sizeof(int32_t)) != 0)
+        return RNNC_ERR_MEMORY;
+    int32_t *const tokens = (int32_t *)(void *)t->tokens.data;
+    if (file)
+        return read_tokens(file, tokens, count, error);
+    for (size_t i = 0; i < count; i++)
+        tokens[i] = (int32_t)uniform_below(state, vocabulary);
+    return RNNC_OK;
+}
+
+/* A random number of steps for each sequence; of several, the longest and the shortest. */
+static rnnc_status fill_lengths(trial *t, uint64_t *state) {
+    if (fence_open(&t->lengths, t->batch * sizeof(size_t)) != 0)
+        return RNNC_ERR_MEMORY;
+    size_t *const lengths = (size_t *)(void *)t->lengths.data;
+    for (size_t b = 0; b < t->batch; b++)
+        lengths[b] = 1 + uniform_below(state, t->seq_len);
+    if (t->batch > 1) {
+        lengths[t->batch / 2] = t->seq_len;
+        lengths[t->batch / 2 - 1] = 1;
+    }
+    return RNNC_OK;
+}
+
+/* {absolute=, relative=, ulp=, largest=} as a field of the table on top of the stack. */
+static void set_difference(lua_State *L, const char *field, size_t n, const float *got,
+                           const double *reference) {
+    const difference d = difference_of(n, got, reference);
     lua_createtable(L, 0, 4);
     lua_pushnumber(L, d.absolute);
     lua_setfield(L, -2, "absolute");
@@ -100,47 +159,81 @@ static void push_difference(lua_State *L, size_t n, const fence *got, const doub
     lua_setfield(L, -2, "ulp");
     lua_pushnumber(L, d.largest);
     lua_setfield(L, -2, "largest");
+    lua_setfield(L, -2, field);
 }
 
-/* Values uniform in [-1, 1), or the tensor `name` of the recorded case. */
-static rnnc_status fill(fence *buffer, size_t count, uint64_t *state, const rnnc_safetensors *file,
-                        const char *name, rnnc_error *error) {
-    float *const values = (float *)(void *)buffer->data;
-    if (file)
-        return rnnc_safetensors_read_f32(file, name, values, count, error);
-    for (size_t i = 0; i < count; i++)
-        values[i] = (float)uniform(state);
-    return RNNC_OK;
+static const float *floats_of(const fence *f) { return (const float *)(const void *)f->data; }
+
+/* The generic network on the same inputs, into s->generic. */
+static rnnc_status run_generic(scratch *s) {
+    const trial *const t = &s->trial;
+    const size_t count = rnnc_generic_prepared_count(t->network);
+    const size_t size = rnnc_generic_workspace_size(t->network, t->seq_len, t->batch);
+    s->prepared = count ? malloc(count * sizeof *s->prepared) : NULL;
+    s->workspace = size ? malloc(size) : NULL;
+    if (!s->prepared || !s->workspace)
+        return RNNC_ERR_MEMORY;
+    rnnc_call call = trial_call(t);
+    call.weights = s->prepared;
+    call.workspace = s->workspace;
+    call.y = s->generic[Y];
+    call.hn = s->generic[HN];
+    call.cn = s->generic[CN];
+    const rnnc_status status = rnnc_generic_prepare(t->network, t->tensors, s->prepared);
+    return status == RNNC_OK ? rnnc_generic_forward(t->network, NULL, &call) : status;
 }
 
-/* What the case says y, hn and cn are, against what the network says: fields recorded_y,
- * recorded_hn, recorded_cn of the table on top of the stack. */
+/* What the case says the outputs are, against what the network says. */
 static rnnc_status compare_recorded(lua_State *L, scratch *s, const rnnc_safetensors *file,
                                     rnnc_error *error) {
-    const char *const names[] = {"y", "hn", "cn"};
-    const char *const fields[] = {"recorded_y", "recorded_hn", "recorded_cn"};
-    const fence *const got[] = {&s->trial.y, &s->trial.hn, &s->trial.cn};
-    double *const values[] = {s->y, s->hn, s->cn};
-    for (int k = 0; k < 3 && got[k]->data; k++) {
-        const size_t n = got[k]->size / sizeof(float);
-        float *const recorded = lua_newuserdatauv(L, got[k]->size, 0);
-        const rnnc_status status = rnnc_safetensors_read_f32(file, names[k], recorded, n, error);
+    for (int k = 0; k < OUTPUTS; k++) {
+        if (s->count[k] == 0)
+            continue;
+        /* Both are done with. */
+        const rnnc_status status =
+            rnnc_safetensors_read_f32(file, output_names[k], s->generic[k], s->count[k], error);
         if (status != RNNC_OK)
             return status;
-        for (size_t i = 0; i < n; i++)
-            values[k][i] = (double)recorded[i];
-        push_difference(L, n, got[k], values[k]);
-        lua_setfield(L, -3, fields[k]);
-        lua_pop(L, 1);
+        for (size_t i = 0; i < s->count[k]; i++)
+            s->right[k][i] = (double)s->generic[k][i];
+        set_difference(L, recorded_names[k], s->count[k], floats_of(output_of(s, k)), s->right[k]);
     }
     return RNNC_OK;
 }
 
-/* host.trial{library=, symbol=, weights=, seq_len=, batch=, seed=, initial= (with h0 and c0?),
- * seconds=, case= (a safetensors file with x, h0, y, hn, for lstm c0 and cn too, or nil)} -> {y=,
- * hn=, cn=, recorded_y=, recorded_hn=, recorded_cn=}, each {absolute=, relative=, ulp=, largest=}
- * against double precision or what is recorded; cn and recorded_cn nil unless lstm, recorded_...
- * without a case. [options -> result | fail, message] */
+static int fail_with(lua_State *L, rnnc_status status, const char *message) {
+    luaL_pushfail(L);
+    lua_pushstring(L, status == RNNC_ERR_MEMORY
+                          ? "not enough memory for this many steps and sequences"
+                          : message);
+    return 2;
+}
+
+/* Everything that goes into the call, of options that are on the stack. */
+static rnnc_status open_inputs(lua_State *L, scratch *s, const rnnc_network_sizes *sizes,
+                               const rnnc_safetensors *recorded, rnnc_error *error) {
+    trial *const t = &s->trial;
+    uint64_t state = network_size_field(L, 1, "seed");
+    const int initial = network_flag_field(L, 1, "initial");
+    rnnc_status status =
+        sizes->vocabulary
+            ? fill_tokens(t, sizes->vocabulary, &state, recorded, error)
+            : fill(&t->x, t->seq_len * t->batch * sizes->input, &state, recorded, "x", error);
+    if (status == RNNC_OK && initial && sizes->h)
+        status = fill(&t->h0, t->batch * sizes->h, &state, recorded, "h0", error);
+    if (status == RNNC_OK && initial && sizes->c)
+        status = fill(&t->c0, t->batch * sizes->c, &state, recorded, "c0", error);
+    if (status == RNNC_OK && network_flag_field(L, 1, "lengths"))
+        status = fill_lengths(t, &state);
+    return status;
+}
+
+/* host.trial{library=, symbol=, network= (see network_read), weights=, seq_len=, batch=, seed=,
+ * initial= (with h0 and c0?), lengths= (sequences of different lengths?), seconds=, case= (a
+ * safetensors file with x or tokens, y and what else the network has of h0, c0, hn, cn, or nil)} ->
+ * {y=, hn=, cn=} against double precision, each {absolute=, relative=, ulp=, largest=}; generic_y=
+ * and so on of the generic network, and recorded_y= of a case; only those that the network has.
+ * [options -> result | fail, message] */
 int host_trial(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
@@ -148,65 +241,51 @@ int host_trial(lua_State *L) {
     lua_getfield(L, 1, "symbol");
     lua_getfield(L, 1, "weights");
     lua_getfield(L, 1, "case");
-    lua_getfield(L, 1, "initial");
+    lua_getfield(L, 1, "network");
     const network_weights *const weights = network_check_weights(L, 4);
     const rnnc_safetensors *const recorded = lua_isnil(L, 5) ? NULL : network_check_file(L, 5);
-    const int initial = lua_toboolean(L, 6);
-    uint64_t state = (uint64_t)integer_field(L, "seed");
+    rnnc_network_sizes sizes;
+    const rnnc_network *const network = network_read(L, 6, &sizes);
     scratch *const s = new_scratch(L);
     trial *const t = &s->trial;
     t->library = luaL_checkstring(L, 2);
     t->symbol = luaL_checkstring(L, 3);
-    t->config = weights->config;
+    t->network = network;
     t->tensors = weights->tensors;
-    t->seq_len = (size_t)integer_field(L, "seq_len");
-    t->batch = (size_t)integer_field(L, "batch");
-    t->seconds = (int)integer_field(L, "seconds");
+    if (weights->count != sizes.weight_count)
+        return luaL_error(L, "the network has other weights");
+    t->seq_len = network_size_field(L, 1, "seq_len");
+    t->batch = network_size_field(L, 1, "batch");
+    t->seconds = (int)network_size_field(L, 1, "seconds");
 
     /* Sizes are within the limits of the spec language, so that none of these overflows. */
-    const size_t directions = t->config.bidirectional ? 2 : 1, hidden = t->config.hidden_size;
-    const size_t x_count = t->seq_len * t->batch * t->config.input_size;
-    const size_t y_count = t->seq_len * t->batch * directions * hidden;
-    const size_t h_count = t->config.num_layers * directions * t->batch * hidden;
-    s->y = malloc(y_count * sizeof *s->y);
-    const int lstm = t->config.cell == RNNC_LSTM;
-    s->hn = malloc(h_count * sizeof *s->hn);
-    s->cn = lstm ? malloc(h_count * sizeof *s->cn) : NULL;
-    if (!s->y || !s->hn || (lstm && !s->cn) || fence_open(&t->x, x_count * sizeof(float)) != 0 ||
-        fence_open(&t->y, y_count * sizeof(float)) != 0 ||
-        fence_open(&t->hn, h_count * sizeof(float)) != 0 ||
-        (lstm && fence_open(&t->cn, h_count * sizeof(float)) != 0) ||
-        (initial && fence_open(&t->h0, h_count * sizeof(float)) != 0) ||
-        (initial && lstm && fence_open(&t->c0, h_count * sizeof(float)) != 0))
-        return push_failure(L, "not enough memory for this many steps and sequences");
-    memset(t->y.data, 0xff, t->y.size);
-    memset(t->hn.data, 0xff, t->hn.size);
-    if (lstm)
-        memset(t->cn.data, 0xff, t->cn.size);
-    rnnc_error error;
-    if (fill(&t->x, x_count, &state, recorded, "x", &error) != RNNC_OK ||
-        (initial && fill(&t->h0, h_count, &state, recorded, "h0", &error) != RNNC_OK) ||
-        (initial && lstm && fill(&t->c0, h_count, &state, recorded, "c0", &error) != RNNC_OK))
-        return push_failure(L, error.message);
+    s->count[Y] = (sizes.last_step ? 1 : t->seq_len) * t->batch * sizes.output;
+    s->count[HN] = t->batch * sizes.h;
+    s->count[CN] = t->batch * sizes.c;
+    rnnc_error error = {.message = ""};
+    rnnc_status status = open_outputs(s) == 0 ? RNNC_OK : RNNC_ERR_MEMORY;
+    if (status == RNNC_OK)
+        status = open_inputs(L, s, &sizes, recorded, &error);
+    if (status != RNNC_OK)
+        return fail_with(L, status, error.message);
     char message[TRIAL_MESSAGE];
     if (trial_run(t, message) != 0)
-        return push_failure(L, message);
-    const rnnc_status status = rnnc_reference_forward(
-        &t->config, t->tensors, t->seq_len, t->batch, (const float *)(const void *)t->x.data,
-        (const float *)(const void *)t->h0.data, (const float *)(const void *)t->c0.data, s->y,
-        s->hn, s->cn);
+        return fail_with(L, RNNC_OK, message);
+    const rnnc_call call = trial_call(t);
+    status =
+        rnnc_reference_forward(network, t->tensors, &call, s->right[Y], s->right[HN], s->right[CN]);
+    if (status == RNNC_OK)
+        status = run_generic(s);
     if (status != RNNC_OK)
-        return push_failure(L, rnnc_status_message(status));
-    lua_createtable(L, 0, 6);
-    push_difference(L, y_count, &t->y, s->y);
-    lua_setfield(L, -2, "y");
-    push_difference(L, h_count, &t->hn, s->hn);
-    lua_setfield(L, -2, "hn");
-    if (lstm) {
-        push_difference(L, h_count, &t->cn, s->cn);
-        lua_setfield(L, -2, "cn");
+        return fail_with(L, status, rnnc_status_message(status));
+    lua_createtable(L, 0, 3 * OUTPUTS);
+    for (int k = 0; k < OUTPUTS; k++) {
+        if (s->count[k] == 0)
+            continue;
+        const float *const got = floats_of(output_of(s, k));
+        set_difference(L, output_names[k], s->count[k], got, s->right[k]);
+        set_difference(L, generic_names[k], s->count[k], s->generic[k], s->right[k]);
     }
-    if (recorded && compare_recorded(L, s, recorded, &error) != RNNC_OK)
-        return push_failure(L, error.message);
-    return 1;
+    status = recorded ? compare_recorded(L, s, recorded, &error) : RNNC_OK;
+    return status == RNNC_OK ? 1 : fail_with(L, status, error.message);
 }

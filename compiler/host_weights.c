@@ -1,6 +1,7 @@
-/* host.expected_weights, host.weights, host.pack, host.weights_blob */
+/* host.weights, host.random_weights, host.pack, host.weights_blob */
 #include "host.h"
 #include "network.h"
+#include "uniform.h"
 
 #include <lauxlib.h>
 #include <math.h>
@@ -10,88 +11,27 @@
 #define WEIGHTS_TYPE "rnnc.weights"
 #define PACKED_TYPE "rnnc.packed"
 
-static size_t size_field(lua_State *L, int index, const char *name) {
-    lua_getfield(L, index, name);
-    int valid;
-    const lua_Integer value = lua_tointegerx(L, -1, &valid);
-    if (!valid || value < 0)
-        luaL_error(L, "'%s' is no size", name);
-    lua_pop(L, 1);
-    return (size_t)value;
-}
-
-static int flag_field(lua_State *L, int index, const char *name) {
-    lua_getfield(L, index, name);
-    const int value = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    return value;
-}
-
-rnnc_config network_config(lua_State *L, int index) {
-    static const char *const constants[] = {"RNNC_RNN_TANH", "RNNC_RNN_RELU", "RNNC_LSTM",
-                                            "RNNC_GRU", NULL};
-    luaL_checktype(L, index, LUA_TTABLE);
-    lua_getfield(L, index, "constant");
-    const rnnc_cell cell = (rnnc_cell)luaL_checkoption(L, -1, NULL, constants);
-    lua_pop(L, 1);
-    const rnnc_config config = {
-        .cell = cell,
-        .input_size = size_field(L, index, "input_size"),
-        .hidden_size = size_field(L, index, "hidden_size"),
-        .num_layers = size_field(L, index, "num_layers"),
-        .bias = flag_field(L, index, "bias"),
-        .batch_first = flag_field(L, index, "batch_first"),
-        .bidirectional = flag_field(L, index, "bidirectional"),
-    };
-    rnnc_error error;
-    if (rnnc_config_check(&config, &error) != RNNC_OK)
-        luaL_error(L, "%s", error.message);
-    return config;
-}
-
-/* host.expected_weights(config) -> {{name=, rows=, cols=}, ...} in PyTorch's order; cols is absent
- * for biases.  [config -> list] */
-int host_expected_weights(lua_State *L) {
-    const rnnc_config config = network_config(L, 1);
-    const size_t count = rnnc_config_weight_count(&config);
-    lua_createtable(L, (int)count, 0);
-    for (size_t i = 0; i < count; i++) {
-        rnnc_weight weight;
-        if (rnnc_config_weight(&config, i, &weight) != RNNC_OK)
-            return luaL_error(L, "there is no weight %d", (int)i);
-        lua_createtable(L, 0, 3);
-        lua_pushstring(L, weight.name);
-        lua_setfield(L, -2, "name");
-        lua_pushinteger(L, (lua_Integer)weight.rows);
-        lua_setfield(L, -2, "rows");
-        if (weight.cols != 0) {
-            lua_pushinteger(L, (lua_Integer)weight.cols);
-            lua_setfield(L, -2, "cols");
-        }
-        lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
-    return 1;
-}
-
 network_weights *network_check_weights(lua_State *L, int index) {
     return luaL_checkudata(L, index, WEIGHTS_TYPE);
 }
 
 static int free_weights(lua_State *L) {
     network_weights *const weights = network_check_weights(L, 1);
-    if (weights->owned)
-        free((void *)weights->tensors);
-    else
-        rnnc_weights_free(weights->tensors);
-    free(weights->owned);
-    weights->tensors = NULL;
-    weights->owned = NULL;
+    free(weights->list);
+    free((void *)weights->tensors);
+    free(weights->values);
+    *weights = (network_weights){0};
     return 0;
 }
 
-network_weights *network_new_weights(lua_State *L, const rnnc_config *config) {
+static size_t values_of(const rnnc_weight *weight) {
+    return weight->rows * (weight->cols ? weight->cols : 1);
+}
+
+/* A userdata that has nothing yet.  [ -> weights] */
+static network_weights *push_weights(lua_State *L) {
     network_weights *const weights = lua_newuserdatauv(L, sizeof *weights, 0);
-    *weights = (network_weights){.config = *config};
+    *weights = (network_weights){0};
     if (luaL_newmetatable(L, WEIGHTS_TYPE)) {
         lua_pushcfunction(L, free_weights);
         lua_setfield(L, -2, "__gc");
@@ -100,35 +40,102 @@ network_weights *network_new_weights(lua_State *L, const rnnc_config *config) {
     return weights;
 }
 
-/* How many of the weights are NaN or infinite. */
-static lua_Integer count_non_finite(const network_weights *weights) {
-    lua_Integer found = 0;
-    for (size_t i = 0; i < rnnc_config_weight_count(&weights->config); i++) {
-        rnnc_weight weight;
-        if (rnnc_config_weight(&weights->config, i, &weight) != RNNC_OK)
-            continue;
-        const size_t count = weight.rows * (weight.cols ? weight.cols : 1);
-        for (size_t k = 0; k < count; k++)
-            found += !isfinite(weights->tensors[i][k]);
-    }
-    return found;
+/* Reads {name=, rows=, cols=} on top of the stack and takes it off. */
+static rnnc_weight read_weight(lua_State *L) {
+    const int index = lua_gettop(L);
+    rnnc_weight weight = {.rows = network_size_field(L, index, "rows"),
+                          .cols = network_size_field(L, index, "cols")};
+    lua_getfield(L, index, "name");
+    const char *const name = luaL_checkstring(L, -1);
+    if (strlen(name) >= sizeof weight.name)
+        luaL_error(L, "the name '%s' is too long", name);
+    strcpy(weight.name, name);
+    lua_settop(L, index - 1);
+    return weight;
 }
 
-/* host.weights(file, config, prefix) -> all tensors of the network as floats, and how many of their
- * values are not finite.  [file, config, prefix -> weights, count | fail, message] */
+/* Allocates the tensors of the list at `index`, without values. 0 if memory is out. Sizes are
+ * within the limits of the spec language, so that their sum does not overflow.  [ -> weights] */
+static network_weights *new_weights(lua_State *L, int index) {
+    luaL_checktype(L, index, LUA_TTABLE);
+    network_weights *const weights = push_weights(L);
+    const size_t count = (size_t)lua_rawlen(L, index);
+    weights->list = calloc(count + 1, sizeof *weights->list);
+    weights->tensors = calloc(count + 1, sizeof *weights->tensors);
+    size_t floats = 0;
+    for (; weights->list && weights->count < count; weights->count++) {
+        lua_rawgeti(L, index, (lua_Integer)weights->count + 1);
+        weights->list[weights->count] = read_weight(L);
+        floats += values_of(&weights->list[weights->count]);
+    }
+    weights->values = malloc((floats + 1) * sizeof *weights->values);
+    if (!weights->list || !weights->tensors || !weights->values)
+        return NULL;
+    size_t at = 0;
+    for (size_t i = 0; i < count; i++) {
+        weights->tensors[i] = weights->values + at;
+        at += values_of(&weights->list[i]);
+    }
+    return weights;
+}
+
+static int push_failure(lua_State *L, const char *message) {
+    luaL_pushfail(L);
+    lua_pushstring(L, message);
+    return 2;
+}
+
+/* The text of a field of entry `i` of the list at `index`, which has to be there; it stays referred
+ * to by the list. */
+static const char *text_of(lua_State *L, int index, size_t i, const char *field) {
+    lua_rawgeti(L, index, (lua_Integer)i + 1);
+    lua_getfield(L, -1, field);
+    const char *const text = luaL_checkstring(L, -1);
+    lua_pop(L, 2);
+    return text;
+}
+
+/* host.weights(file, list) -> tensors as floats, and how many of their values are not finite. The
+ * list has {name=, rows=, cols= (0: a vector), file_name= (its name in the file)} for each.
+ * [file, list -> weights, count | fail, message] */
 int host_weights(lua_State *L) {
     const rnnc_safetensors *const file = network_check_file(L, 1);
-    const rnnc_config config = network_config(L, 2);
-    network_weights *const weights = network_new_weights(L, &config);
-    rnnc_error error;
-    if (rnnc_weights_load(&config, luaL_checkstring(L, 3), file, &weights->tensors, &error) !=
-        RNNC_OK) {
-        luaL_pushfail(L);
-        lua_pushstring(L, error.message);
-        return 2;
+    const network_weights *const weights = new_weights(L, 2);
+    if (!weights)
+        return push_failure(L, "not enough memory for the weights");
+    lua_Integer not_finite = 0;
+    float *to = weights->values;
+    for (size_t i = 0; i < weights->count; i++) {
+        const size_t count = values_of(&weights->list[i]);
+        rnnc_error error;
+        if (rnnc_safetensors_read_f32(file, text_of(L, 2, i, "file_name"), to, count, &error) !=
+            RNNC_OK)
+            return push_failure(L, error.message);
+        for (size_t k = 0; k < count; k++)
+            not_finite += !isfinite(to[k]);
+        to += count;
     }
-    lua_pushinteger(L, count_non_finite(weights));
+    lua_pushinteger(L, not_finite);
     return 2;
+}
+
+/* host.random_weights(list, seed) -> weights; the list has {name=, rows=, cols=, bound=} for each,
+ * whose values are uniform within -bound and bound.  [list, seed -> weights | fail, message] */
+int host_random_weights(lua_State *L) {
+    uint64_t state = (uint64_t)luaL_checkinteger(L, 2);
+    const network_weights *const weights = new_weights(L, 1);
+    if (!weights)
+        return push_failure(L, "not enough memory for the weights");
+    float *to = weights->values;
+    for (size_t i = 0; i < weights->count; i++) {
+        lua_rawgeti(L, 1, (lua_Integer)i + 1);
+        lua_getfield(L, -1, "bound");
+        const double bound = luaL_checknumber(L, -1);
+        lua_pop(L, 2);
+        for (const float *const end = to + values_of(&weights->list[i]); to < end; to++)
+            *to = (float)(bound * uniform(&state));
+    }
+    return 1;
 }
 
 /* The step at the top of the stack; its fields are those of rnnc_pack_step, `plus` may be nil. */
@@ -137,18 +144,18 @@ static rnnc_pack_step read_step(lua_State *L) {
     const int has_plus = lua_getfield(L, index, "plus") != LUA_TNIL;
     lua_pop(L, 1);
     return (rnnc_pack_step){
-        .tensor = (uint32_t)size_field(L, index, "tensor"),
-        .plus = has_plus ? (uint32_t)size_field(L, index, "plus") : RNNC_NONE,
-        .dst = size_field(L, index, "dst"),
-        .units = size_field(L, index, "units"),
-        .cols = size_field(L, index, "cols"),
-        .first_gate = size_field(L, index, "first_gate"),
-        .gates = size_field(L, index, "gates"),
-        .width = size_field(L, index, "width"),
-        .stride = size_field(L, index, "stride"),
-        .repeat = size_field(L, index, "repeat"),
-        .tensor_step = size_field(L, index, "tensor_step"),
-        .dst_step = size_field(L, index, "dst_step"),
+        .tensor = (uint32_t)network_size_field(L, index, "tensor"),
+        .plus = has_plus ? (uint32_t)network_size_field(L, index, "plus") : RNNC_NONE,
+        .dst = network_size_field(L, index, "dst"),
+        .units = network_size_field(L, index, "units"),
+        .cols = network_size_field(L, index, "cols"),
+        .first_gate = network_size_field(L, index, "first_gate"),
+        .gates = network_size_field(L, index, "gates"),
+        .width = network_size_field(L, index, "width"),
+        .stride = network_size_field(L, index, "stride"),
+        .repeat = network_size_field(L, index, "repeat"),
+        .tensor_step = network_size_field(L, index, "tensor_step"),
+        .dst_step = network_size_field(L, index, "dst_step"),
     };
 }
 
@@ -158,7 +165,6 @@ int host_pack(lua_State *L) {
     const network_weights *const weights = network_check_weights(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     const size_t packed_count = (size_t)luaL_checkinteger(L, 3);
-    const size_t weight_count = rnnc_config_weight_count(&weights->config);
     const size_t count = (size_t)lua_rawlen(L, 2);
     rnnc_pack_step *const steps = lua_newuserdatauv(L, (count + 1) * sizeof *steps, 0);
     for (size_t i = 0; i < count; i++) {
@@ -166,11 +172,9 @@ int host_pack(lua_State *L) {
         steps[i] = read_step(L);
         lua_pop(L, 1);
     }
-    rnnc_weight *const shapes = lua_newuserdatauv(L, weight_count * sizeof *shapes, 0);
-    for (size_t i = 0; i < weight_count; i++)
-        rnnc_config_weight(&weights->config, i, &shapes[i]);
     rnnc_error error;
-    if (rnnc_pack_check(count, steps, packed_count, weight_count, shapes, &error) != RNNC_OK)
+    if (rnnc_pack_check(count, steps, packed_count, weights->count, weights->list, &error) !=
+        RNNC_OK)
         return luaL_error(L, "the plan packs wrongly: %s", error.message);
     network_packed *const packed =
         lua_newuserdatauv(L, sizeof *packed + packed_count * sizeof(float), 0);

@@ -8,17 +8,21 @@
 
 enum { TRIAL_MESSAGE = 1024 };
 
-/* Buffers as in rnnc_call, all within fences; h0, c0 and cn are empty (data NULL) for none. The
- * trial protects x, h0 and c0 and fills y, hn and cn. */
+/* Buffers as in rnnc_call, all within fences; those that the call does not have are empty (data
+ * NULL). The trial protects inputs and fills outputs. */
 typedef struct trial {
-    const char *library; /* path of the shared library; contains a '/' */
-    const char *symbol;  /* "NAME_model" */
-    rnnc_config config;  /* which the model must have */
+    const char *library;         /* path of the shared library; contains a '/' */
+    const char *symbol;          /* "NAME_model" */
+    const rnnc_network *network; /* which the model must have */
     const float *const *tensors;
     size_t seq_len, batch;
-    fence x, h0, c0, y, hn, cn;
+    fence x, tokens, lengths, h0, c0; /* x or tokens; lengths of size_t */
+    fence y, hn, cn;
     int seconds; /* after which it is given up */
 } trial;
+
+/* The call with these buffers, without weights and workspace. */
+rnnc_call trial_call(const trial *t);
 
 /* 0, or -1 with what happened: the library cannot be loaded, the model is another, forward fails,
  * crashes, takes too long, or writes where it must not. */

@@ -8,3 +8,8 @@ double uniform(uint64_t *state) {
     z ^= z >> 31;
     return (double)(z >> 11) * 0x1p-52 - 1.0;
 }
+
+uint64_t uniform_below(uint64_t *state, uint64_t count) {
+    const uint64_t value = (uint64_t)((uniform(state) + 1.0) / 2.0 * (double)count);
+    return value < count ? value : count - 1;
+}

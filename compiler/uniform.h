@@ -7,4 +7,7 @@
 /* The next number of the sequence, uniform in [-1, 1); any state is a seed. */
 double uniform(uint64_t *state);
 
+/* The next number, uniform in 0 .. count - 1; count is far below 2^53. */
+uint64_t uniform_below(uint64_t *state, uint64_t count);
+
 #endif

@@ -1,75 +1,53 @@
 -- weights: does a safetensors file hold the weights of a network?
-local cells = require "cells"
 local fail = require "fail"
+local hints = require "weight_hints"
 local host = require "host"
+local lower = require "lower"
 local nearest = require "nearest"
+local weight_map = require "weight_map"
 
 local weights = {}
 
 local READABLE <const> = { F64 = true, F32 = true, F16 = true, BF16 = true }
 
--- What host functions need to know of a spec.
-function weights.config(spec)
-    return {
-        constant = cells.of(spec).constant, input_size = spec.input_size, hidden_size = spec.hidden_size,
-        num_layers = spec.num_layers, bias = spec.bias, batch_first = spec.batch_first,
-        bidirectional = spec.bidirectional,
-    }
-end
+-- What rnnc.h has room for, less its terminator.
+local NAME_MAX <const> = 119
+
+-- A misspelt name is looked for among so many that it takes no time.
+local PAIRS_MAX <const> = 10000
 
 local function shape_text(shape) return "(" .. table.concat(shape, ", ") .. ")" end
 
-local function shape_of(expected) return { expected.rows, expected.cols } end
+local function shape_of(weight) return weight.cols > 0 and { weight.rows, weight.cols } or { weight.rows } end
 
-local function is_recurrent(name)
-    return name:find("^weight_[ih]h_l%d+$") or name:find("^weight_[ih]h_l%d+_reverse$")
-        or name:find("^bias_[ih]h_l%d+$") or name:find("^bias_[ih]h_l%d+_reverse$")
+-- PyTorch draws weights within this bound, but for an embedding, whose values are normal.
+local function bound_of(item)
+    if item.layer == "embedding" then return 1.0 end
+    return 1.0 / math.sqrt(item.layer == "dense" and item.input_size or item.hidden_size)
 end
 
--- Why a whole group of tensors may be missing: what in the spec or the file to look at.
-local function hints(spec, tensors, missing, extra)
-    local list = {}
-    local function any(names, pattern)
-        for _, name in ipairs(names) do
-            if name:find(pattern) then return true end
-        end
-    end
-    local first = tensors[spec.prefix .. "weight_ih_l0"]
-    if not first then
-        for name in pairs(tensors) do
-            local prefix = name:match("^(.*)weight_ih_l0$")
-            if prefix and (not list.prefix or prefix < list.prefix) then list.prefix = prefix end
-        end
-        if list.prefix then return { 'the file has weights under prefix = "' .. list.prefix .. '"' } end
-    end
-    if any(missing, "^bias") and not any(extra, "^bias") and any(missing, "^bias_ih_l0$") then
-        list[#list + 1] = "bias = false would do without biases"
-    end
-    if any(extra, "^bias_ih_l0$") then list[#list + 1] = "they need bias = true" end
-    if any(extra, "_reverse$") then list[#list + 1] = "those that end in _reverse need bidirectional = true" end
-    local layers = 0
-    for _, name in ipairs(extra) do
-        layers = math.max(layers, 1 + (tonumber(name:match("_l(%d+)")) or 0))
-    end
-    if layers > spec.num_layers then list[#list + 1] = "they need num_layers = " .. layers end
-    return list
-end
-
--- The sizes that a tensor weight_ih_l0 of another shape belongs to.
-local function size_hint(spec, name, shape)
-    local gates = #cells.of(spec).gates
-    if name == "weight_hh_l0" and #shape == 2 then
-        -- The rows of all gates for as many units as there are columns: which cell has so many?
-        for _, cell in ipairs { "rnn", "gru", "lstm" } do
-            local count = #cells.of({ cell = cell, nonlinearity = "tanh" }).gates
-            if count ~= gates and shape[1] == count * shape[2] then
-                return string.format("; these are weights of cell = %q with hidden_size = %d", cell, shape[2])
+-- weights.expected(spec) -> the tensors in the order of the network: { name, rows, cols (0: a vector),
+-- own (the name within its layer), layer (its number), item (its fields), bound (of random values) }.
+-- Names have the layer's prefix, not the model's.
+function weights.expected(spec)
+    local list, all, number = {}, lower.run(spec).weights, 0
+    for i, item in ipairs(spec.layers or { spec }) do
+        local prefix = spec.layers and item.prefix or ""
+        for _ = 1, hints.count(item) do
+            number = number + 1
+            local weight = all[number]
+            list[number] = {
+                name = weight.name, rows = weight.rows, cols = weight.cols, own = weight.name:sub(#prefix + 1),
+                layer = i, item = item, bound = bound_of(item),
+            }
+            if #weight.name > NAME_MAX then
+                fail.at(spec.source, string.format("the name %s has %d characters, and the limit is %d; shorten "
+                    .. "the prefix of layer %d", weight.name, #weight.name, NAME_MAX, i))
             end
         end
     end
-    if name ~= "weight_ih_l0" or #shape ~= 2 then return "" end
-    if shape[1] % gates ~= 0 then return "" end
-    return string.format("; the file is of input_size = %d, hidden_size = %d", shape[2], shape[1] // gates)
+    assert(number == #all, "the layers have other weights than the network")
+    return list
 end
 
 -- weights.open(path) -> a safetensors file, or a user's mistake.
@@ -80,55 +58,81 @@ function weights.open(path)
     fail.at(path, message:sub(1, #path + 2) == path .. ": " and message:sub(#path + 3) or message)
 end
 
--- weights.check(spec) -> an open file with all weights of `spec`, and notes. Raises every tensor that
--- is missing, misshapen, of another type, or a recurrent weight that the network does not have.
-function weights.check(spec)
-    local path = spec.weights_path
-    local file = weights.open(path)
-    local tensors, expected, lines, missing = {}, {}, {}, {}
-    for _, tensor in ipairs(file:list()) do tensors[tensor.name] = tensor end
-    local function report(text) lines[#lines + 1] = fail.line(path, nil, "error", text) end
+-- The tensors of a file under the names that `map` gives them: { name, file_name, shown, dtype, shape }.
+local function tensors_of(spec, file)
+    local list, names = file:list(), {}
+    for i, tensor in ipairs(list) do names[i] = tensor.name end
+    local renamed = weight_map.apply(spec.map, names, spec.weights_path)
+    for i, tensor in ipairs(list) do
+        tensor.file_name, tensor.name = tensor.name, renamed[i]
+        tensor.shown = tensor.name == tensor.file_name and tensor.name
+            or string.format("%s (which map makes %s)", tensor.file_name, tensor.name)
+    end
+    return list
+end
 
-    for _, weight in ipairs(host.expected_weights(weights.config(spec))) do
+-- What is wrong with the weights that are needed, through report(text); returns those that are missing.
+local function check_needed(spec, expected, tensors, report)
+    local missing = {}
+    for _, weight in ipairs(expected) do
         local name = spec.prefix .. weight.name
         local tensor, shape = tensors[name], shape_of(weight)
-        expected[name] = true
         if not tensor then
-            missing[#missing + 1] = weight.name
+            missing[#missing + 1] = weight
             report(name .. " is missing, expected " .. shape_text(shape))
         else
+            weight.file_name = tensor.file_name
             if shape_text(tensor.shape) ~= shape_text(shape) then
-                report(name .. " is " .. shape_text(tensor.shape) .. ", expected " .. shape_text(shape)
-                    .. size_hint(spec, weight.name, tensor.shape))
+                report(tensor.shown .. " is " .. shape_text(tensor.shape) .. ", expected " .. shape_text(shape)
+                    .. hints.of_shape(weight, tensor.shape))
             end
             if not READABLE[tensor.dtype] then
-                report(name .. " is of type " .. tensor.dtype .. ", expected F32, F64, F16 or BF16")
+                report(tensor.shown .. " is of type " .. tensor.dtype .. ", expected F32, F64, F16 or BF16")
             end
         end
     end
+    return missing
+end
 
-    local extra, others = {}, {}
-    for _, tensor in ipairs(file:list()) do
+-- Tensors that no layer needs: those that belong to one all the same, which are mistakes, as
+-- { own, layer, item, shape }, and the names of the others under the prefix.
+local function check_unneeded(spec, expected, list, report)
+    local needed, extra, others = {}, {}, {}
+    for _, weight in ipairs(expected) do needed[spec.prefix .. weight.name] = true end
+    for _, tensor in ipairs(list) do
         local name = tensor.name
-        if not expected[name] then
-            local inside = name:sub(1, #spec.prefix) == spec.prefix
-            local own = name:sub(#spec.prefix + 1)
-            if inside and is_recurrent(own) then
-                extra[#extra + 1] = own
-                report(name .. " " .. shape_text(tensor.shape) .. " is of no use to this network")
-            elseif inside then
-                others[#others + 1] = name
+        if not needed[name] and name:sub(1, #spec.prefix) == spec.prefix then
+            local owner = hints.owner(spec, name:sub(#spec.prefix + 1))
+            if owner then
+                owner.shape = tensor.shape
+                extra[#extra + 1] = owner
+                report(tensor.shown .. " " .. shape_text(tensor.shape) .. " is of no use to this network")
+            else
+                others[#others + 1] = tensor.file_name
             end
         end
     end
-    for _, name in ipairs(missing) do
-        local near = nearest(name, others)
-        if near and #lines > 0 then
-            report("did you mean " .. name .. " where the file has " .. near .. "?")
-        end
+    return extra, others
+end
+
+-- weights.check(spec) -> an open file with all weights of `spec`, notes, and weights.expected(spec) with
+-- the file_name of each. Raises every tensor that is missing, misshapen, of another type, or one of these
+-- layers that the network does not have.
+function weights.check(spec)
+    local path = spec.weights_path
+    local file, expected = weights.open(path), weights.expected(spec)
+    local list, tensors, lines = tensors_of(spec, file), {}, {}
+    for _, tensor in ipairs(list) do tensors[tensor.name] = tensor end
+    local function report(text) lines[#lines + 1] = fail.line(path, nil, "error", text) end
+
+    local missing = check_needed(spec, expected, tensors, report)
+    local extra, others = check_unneeded(spec, expected, list, report)
+    for _, weight in ipairs(#missing * #others <= PAIRS_MAX and missing or {}) do
+        local near = nearest(weight.name, others)
+        if near then report("did you mean " .. weight.name .. " where the file has " .. near .. "?") end
     end
     if #lines > 0 then
-        for _, hint in ipairs(hints(spec, tensors, missing, extra)) do
+        for _, hint in ipairs(hints.of_groups(spec, list, missing, extra)) do
             lines[#lines + 1] = fail.line(path, nil, "note", hint)
         end
         fail.with(lines)
@@ -138,19 +142,25 @@ function weights.check(spec)
     if #others > 0 then
         notes[1] = fail.line(path, nil, "note", "not used: " .. table.concat(others, ", "))
     end
-    return file, notes
+    return file, notes, expected
 end
 
 -- weights.load(spec) -> the weights as host.pack wants them, and notes.
 function weights.load(spec)
-    local file, notes = weights.check(spec)
-    local loaded, message = host.weights(file, weights.config(spec), spec.prefix)
+    local file, notes, expected = weights.check(spec)
+    local loaded, message = host.weights(file, expected)
     if not loaded then fail.at(spec.weights_path, message) end
     if message > 0 then
         notes[#notes + 1] = fail.line(spec.weights_path, nil, "note",
             message .. " of the weights are NaN or infinite")
     end
     return loaded, notes
+end
+
+-- weights.random(spec, seed, command) -> weights, as those of weights.load. `command` is for errors.
+function weights.random(spec, seed, command)
+    local drawn, message = host.random_weights(weights.expected(spec), seed)
+    return drawn or fail.at(command, message)
 end
 
 return weights

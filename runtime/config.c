@@ -1,39 +1,64 @@
-/* config.c: the sizes of a network and the names and shapes of its weights, as PyTorch has them. */
-#include "internal.h"
+/* config.c: the sizes of a recurrent layer and the names and shapes of its weights, as PyTorch has
+ * them. */
+#include "cells.h"
 
 #include <stdio.h>
 
 size_t rnnc_config_gates(const rnnc_config *config) {
-    return config->cell == RNNC_LSTM ? 4 : config->cell == RNNC_GRU ? 3 : 1;
+    const rnnc_cell_row *const cell = rnnc_cell_find(config->cell);
+    return cell ? cell->gates : 0;
+}
+
+/* Tensors of one layer and direction. */
+static size_t kinds_of(const rnnc_config *config) {
+    return (config->bias ? 4u : 2u) + (config->proj_size ? 1u : 0u);
 }
 
 size_t rnnc_config_weight_count(const rnnc_config *config) {
-    return config->num_layers * (config->bidirectional ? 2 : 1) * (config->bias ? 4 : 2);
+    return config->num_layers * (config->bidirectional ? 2 : 1) * kinds_of(config);
+}
+
+static size_t state_of(const rnnc_config *config) {
+    return config->proj_size ? config->proj_size : config->hidden_size;
 }
 
 /* L * D * (values of a layer above the first) + what the first has more or less, 0 on overflow. */
 static size_t weight_floats(const rnnc_config *config) {
-    const size_t directions = config->bidirectional ? 2 : 1;
-    size_t rows, total = 0;
-    if (!rnnc_mul(rnnc_config_gates(config), config->hidden_size, &rows))
+    const size_t directions = config->bidirectional ? 2 : 1, state = state_of(config);
+    size_t rows, total = 0, projection;
+    if (!rnnc_mul(rnnc_config_gates(config), config->hidden_size, &rows) ||
+        !rnnc_mul(config->proj_size, config->hidden_size, &projection))
         return 0;
     for (int upper = 0; upper < 2; upper++) {
         size_t cols = config->input_size, values;
         const size_t chains = upper ? (config->num_layers - 1) * directions : directions;
-        if (upper && !rnnc_mul(directions, config->hidden_size, &cols))
+        if (upper && !rnnc_mul(directions, state, &cols))
             return 0;
-        if (!rnnc_add(cols, config->hidden_size, &cols) ||
-            !rnnc_add(cols, config->bias ? 2 : 0, &cols) || !rnnc_mul(rows, cols, &values) ||
+        if (!rnnc_add(cols, state, &cols) || !rnnc_add(cols, config->bias ? 2 : 0, &cols) ||
+            !rnnc_mul(rows, cols, &values) || !rnnc_add(values, projection, &values) ||
             !rnnc_mul(values, chains, &values) || !rnnc_add(total, values, &total))
             return 0;
     }
     return total;
 }
 
+/* proj_size is what torch.nn.LSTM takes, and no other module does. */
+static rnnc_status check_projection(const rnnc_config *config, rnnc_error *error) {
+    if (config->proj_size && config->cell != RNNC_LSTM)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "proj_size is %zu: only a cell lstm has projections, give 0",
+                         config->proj_size);
+    if (config->proj_size >= config->hidden_size)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "proj_size is %zu: give less than hidden_size, which is %zu",
+                         config->proj_size, config->hidden_size);
+    return RNNC_OK;
+}
+
 rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
     if (!config)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "config is NULL");
-    if ((int)config->cell < RNNC_RNN_TANH || (int)config->cell > RNNC_GRU)
+    if (!rnnc_cell_find(config->cell))
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "cell is %d: give one of rnnc_cell",
                          (int)config->cell);
     const struct {
@@ -55,8 +80,11 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
         if (flags[i].value != 0 && flags[i].value != 1)
             return rnnc_fail(error, RNNC_ERR_ARGUMENT, "%s is %d: give 0 or 1", flags[i].name,
                              flags[i].value);
+    const rnnc_status status = check_projection(config, error);
+    if (status != RNNC_OK)
+        return status;
     size_t count, bytes;
-    if (!rnnc_mul(config->num_layers, 8, &count) ||
+    if (!rnnc_mul(config->num_layers, 10, &count) ||
         !rnnc_mul(weight_floats(config), sizeof(double), &bytes) || bytes == 0)
         return rnnc_fail(error, RNNC_ERR_OVERFLOW,
                          "the weights of input_size %zu, hidden_size %zu, num_layers %zu do not "
@@ -70,19 +98,25 @@ size_t rnnc_config_weight_floats(const rnnc_config *config) {
 }
 
 rnnc_status rnnc_config_weight(const rnnc_config *config, size_t index, rnnc_weight *weight) {
-    static const char *const kinds[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
+    enum { WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH, WEIGHT_HR };
+    static const char *const names[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh",
+                                        "weight_hr"};
     if (!weight || rnnc_config_check(config, NULL) != RNNC_OK ||
         index >= rnnc_config_weight_count(config))
         return RNNC_ERR_ARGUMENT;
-    const size_t kinds_each = config->bias ? 4 : 2, directions = config->bidirectional ? 2 : 1;
-    const size_t kind = index % kinds_each, chain = index / kinds_each;
-    const size_t layer = chain / directions, direction = chain % directions;
-    snprintf(weight->name, sizeof weight->name, "%s_l%zu%s", kinds[kind], layer,
+    const size_t kinds = kinds_of(config), directions = config->bidirectional ? 2 : 1;
+    const size_t chain = index / kinds, layer = chain / directions, direction = chain % directions;
+    const size_t H = config->hidden_size, S = state_of(config);
+    size_t kind = index % kinds;
+    if (kind == BIAS_IH && !config->bias)
+        kind = WEIGHT_HR;
+    snprintf(weight->name, sizeof weight->name, "%s_l%zu%s", names[kind], layer,
              direction ? "_reverse" : "");
-    weight->rows = rnnc_config_gates(config) * config->hidden_size;
-    weight->cols = kind >= 2   ? 0
-                   : kind == 1 ? config->hidden_size
-                   : layer     ? directions * config->hidden_size
-                               : config->input_size;
+    weight->rows = kind == WEIGHT_HR ? S : rnnc_config_gates(config) * H;
+    weight->cols = kind == BIAS_IH || kind == BIAS_HH ? 0
+                   : kind == WEIGHT_HR                ? H
+                   : kind == WEIGHT_HH                ? S
+                   : layer                            ? directions * S
+                                                      : config->input_size;
     return RNNC_OK;
 }

@@ -1,97 +1,40 @@
-/* generic.c: any network at run time, in float on BLAS. The inputs of all steps of a layer go
- * through one product; each step is one product with the state and one pass over the gates, which
- * writes the new state straight into the output, where the next step reads it. */
-#include "kernels.h"
+/* generic.c: any network at run time, in float on BLAS: layer by layer over all steps. */
+#include "generic.h"
 
 #include <string.h>
 
-/* A layer and direction ("chain") as prepared: W_ih^T (K, N), W_hh^T (H, N), bias (N), and for a
- * gru b_hh of its gate n (H), which is multiplied by r and cannot be added to b_ih. */
-typedef struct chain {
-    size_t K, H, N; /* input width, units, G*H */
-    const float *w_ih, *w_hh, *bias, *bias_n;
-} chain;
-
-static size_t directions_of(const rnnc_config *config) { return config->bidirectional ? 2 : 1; }
-
-static size_t width_of(const rnnc_config *config, size_t layer) {
-    return layer == 0 ? config->input_size : directions_of(config) * config->hidden_size;
-}
-
-/* The floats of a chain and where its parts lie from `prepared` on. Config is valid. */
-static size_t lay_out(const rnnc_config *config, size_t layer, const float *prepared, chain *c) {
-    const size_t H = config->hidden_size, N = rnnc_config_gates(config) * H;
-    const size_t K = width_of(config, layer);
-    const size_t extra = config->cell == RNNC_GRU ? H : 0;
-    if (c)
-        *c = (chain){K,
-                     H,
-                     N,
-                     prepared,
-                     prepared + K * N,
-                     prepared + (K + H) * N,
-                     prepared + (K + H + 1) * N};
-    return (K + H + 1) * N + extra;
-}
-
-size_t rnnc_generic_prepared_count(const rnnc_config *config) {
-    if (rnnc_config_check(config, NULL) != RNNC_OK)
-        return 0;
-    /* Without bias there is more than in the weights that were checked: check again. */
-    rnnc_config with_bias = *config;
-    with_bias.bias = 1;
-    if (rnnc_config_check(&with_bias, NULL) != RNNC_OK)
-        return 0;
-    const size_t D = directions_of(config);
-    return D * (lay_out(config, 0, NULL, NULL) +
-                (config->num_layers - 1) * lay_out(config, 1, NULL, NULL));
-}
-
-/* to (cols, rows) = from (rows, cols) transposed, in squares that stay in the cache. */
-static void transpose(size_t rows, size_t cols, const float *from, float *to) {
-    enum { SQUARE = 16 };
-    for (size_t r0 = 0; r0 < rows; r0 += SQUARE)
-        for (size_t c0 = 0; c0 < cols; c0 += SQUARE)
-            for (size_t r = r0; r < rows && r < r0 + SQUARE; r++)
-                for (size_t c = c0; c < cols && c < c0 + SQUARE; c++)
-                    to[c * rows + r] = from[r * cols + c];
-}
-
-rnnc_status rnnc_generic_prepare(const rnnc_config *config, const float *const *tensors,
-                                 float *prepared) {
-    const rnnc_status status = rnnc_config_check(config, NULL);
-    if (status != RNNC_OK)
-        return status;
-    if (rnnc_generic_prepared_count(config) == 0)
-        return RNNC_ERR_OVERFLOW;
-    if (!tensors || !prepared)
-        return RNNC_ERR_ARGUMENT;
-    const size_t chains = config->num_layers * directions_of(config);
-    const size_t H = config->hidden_size, N = rnnc_config_gates(config) * H;
-    for (size_t q = 0; q < chains; q++) {
-        const size_t layer = q / directions_of(config), K = width_of(config, layer);
-        const float *const *const mine = tensors + q * (config->bias ? 4 : 2);
-        float *const bias = prepared + (K + H) * N, *const bias_n = bias + N;
-        transpose(N, K, mine[0], prepared);
-        transpose(N, H, mine[1], prepared + K * N);
-        const size_t added = config->cell == RNNC_GRU ? 2 * H : N;
-        for (size_t j = 0; j < N; j++)
-            bias[j] = config->bias ? mine[2][j] + (j < added ? mine[3][j] : 0) : 0;
-        for (size_t j = added; j < N; j++)
-            bias_n[j - added] = config->bias ? mine[3][j] : 0;
-        prepared += lay_out(config, layer, NULL, NULL);
-    }
-    return RNNC_OK;
-}
-
 /* The workspace, in floats from its start. */
 typedef struct areas {
-    size_t gates;  /* (T*B, N): W_ih x of a chain */
-    size_t flow;   /* 2 x (T*B, D*H): outputs of the layers below the last, if there are any */
-    size_t hidden; /* gru: (B, 3*H) */
-    size_t state;  /* (B, H): c of an lstm, zeros for the first state of a gru */
+    size_t gates, hidden, state, zeros, fresh; /* see generic_run; the largest of all layers */
+    size_t flow[2];                            /* what flows from layer to layer, in turn */
     size_t total;
 } areas;
+
+/* The largest of what layers need. */
+typedef struct needs {
+    size_t gates, hidden, units, width;
+    size_t producers; /* layers, each of a stack counted by itself */
+} needs;
+
+static void at_least(size_t *most, size_t value) { *most = value > *most ? value : *most; }
+
+/* The network is valid. */
+static needs needs_of(const rnnc_network *network) {
+    needs n = {.gates = 0};
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const rnnc_layer *const layer = &network->layer[i];
+        at_least(&n.width, rnnc_layer_outputs(layer));
+        n.producers += layer->kind == RNNC_RECURRENT ? layer->recurrent.num_layers : 1;
+        if (layer->kind != RNNC_RECURRENT)
+            continue;
+        const rnnc_cell_row *const cell = rnnc_cell_find(layer->recurrent.cell);
+        const size_t sums = cell->gates * layer->recurrent.hidden_size;
+        at_least(&n.gates, sums);
+        at_least(&n.hidden, cell->apart ? sums : 0);
+        at_least(&n.units, layer->recurrent.hidden_size);
+    }
+    return n;
+}
 
 static int take(size_t *end, size_t a, size_t b, size_t *begin) {
     size_t size;
@@ -99,140 +42,185 @@ static int take(size_t *end, size_t a, size_t b, size_t *begin) {
     return rnnc_mul(a, b, &size) && rnnc_add(*end, size, end);
 }
 
-static int divide_workspace(const rnnc_config *config, size_t T, size_t B, areas *w) {
-    const size_t H = config->hidden_size, G = rnnc_config_gates(config);
-    const size_t D = directions_of(config);
-    const size_t between = config->num_layers == 1 ? 0 : config->num_layers == 2 ? 1 : 2;
+static int divide_workspace(const rnnc_network *network, size_t T, size_t B, areas *w) {
+    const needs n = needs_of(network);
     size_t rows, end = 0;
-    return rnnc_mul(T, B, &rows) && take(&end, rows, G * H, &w->gates) &&
-           take(&end, rows, between * D * H, &w->flow) &&
-           take(&end, config->cell == RNNC_GRU ? B : 0, 3 * H, &w->hidden) &&
-           take(&end, config->cell >= RNNC_LSTM ? B : 0, H, &w->state) &&
+    return rnnc_mul(T, B, &rows) && take(&end, rows, n.gates, &w->gates) &&
+           take(&end, n.producers > 1 ? rows : 0, n.width, &w->flow[0]) &&
+           take(&end, n.producers > 2 ? rows : 0, n.width, &w->flow[1]) &&
+           take(&end, B, n.hidden, &w->hidden) && take(&end, B, n.units, &w->state) &&
+           take(&end, B, n.units, &w->zeros) && take(&end, B, n.units, &w->fresh) &&
            take(&end, 1, 0, &w->total) && end <= (SIZE_MAX - sizeof(float)) / sizeof(float);
 }
 
-size_t rnnc_generic_workspace_size(const rnnc_config *config, size_t seq_len, size_t batch) {
+size_t rnnc_generic_workspace_size(const rnnc_network *network, size_t seq_len, size_t batch) {
     areas w;
-    if (rnnc_generic_prepared_count(config) == 0 || seq_len == 0 || batch == 0 ||
-        !divide_workspace(config, seq_len, batch, &w))
+    if (rnnc_generic_prepared_count(network) == 0 || seq_len == 0 || batch == 0 ||
+        !divide_workspace(network, seq_len, batch, &w))
         return 0;
     return w.total * sizeof(float) + sizeof(float); /* any alignment: room to round up */
 }
 
-/* What all chains of a call share. A row is one sequence at one time: row t*ld_t + b*ld_b. */
-typedef struct run {
-    const rnnc_config *config;
-    const rnnc_blas *blas;
-    const rnnc_kernels *kernels;
-    size_t T, B, D, ld_t, ld_b;
-    float *gates, *hidden, *state;
-} run;
+/* A call as a group of sequences sees it. */
+typedef struct group {
+    const rnnc_network *network;
+    const rnnc_call *call;
+    const rnnc_network_sizes *sizes;
+    size_t first; /* the sequence with which it begins */
+    generic_run run;
+    float *flow[2];
+    const float *in;       /* what the next layer reads, */
+    size_t ld_in;          /* and the floats from row to row of it */
+    generic_flow y;        /* the group's first row */
+    size_t h, c, producer; /* floats of states and layers that are done */
+} group;
 
-/* out (B, N) = h (B, H) W_hh^T + beta * out; ld in floats. */
-static void recur(const run *r, const chain *c, const float *h, size_t ld_h, float beta, float *out,
-                  size_t ld_out) {
-    if (r->B == 1)
-        r->blas->sgemv(1, c->H, c->N, 1, c->w_hh, c->N, h, beta, out);
-    else
-        r->blas->sgemm(0, 0, r->B, c->N, c->H, 1, h, ld_h, c->w_hh, c->N, beta, out, ld_out);
+/* Where the next layer puts its values, of which there are `width`. */
+static generic_flow next_flow(group *g, size_t width, size_t producers) {
+    const size_t number = g->producer++;
+    return number + 1 == producers ? g->y : (generic_flow){g->flow[number & 1], width};
 }
 
-/* One chain over all steps: in (T*B rows, K) to its half of out (T*B rows, D*H). State pointers
- * are to this chain's (B, H), or NULL. */
-static void run_chain(const run *r, const chain *c, int reverse, const float *in, float *out,
-                      const float *h0, const float *c0, float *hn, float *cn) {
-    const rnnc_cell cell = r->config->cell;
-    const size_t H = c->H, N = c->N, B = r->B, T = r->T, ld_out = r->D * H;
-    float *const y = out + (reverse ? H : 0);
-    r->blas->sgemm(0, 0, T * B, N, c->K, 1, in, c->K, c->w_ih, N, 0, r->gates, N);
-    if (cell >= RNNC_LSTM) {
-        if (cell == RNNC_LSTM && c0)
-            memcpy(r->state, c0, B * H * sizeof *c0);
-        else
-            memset(r->state, 0, B * H * sizeof *r->state);
-    }
-    const float *h = h0;
-    size_t ld_h = H;
-    if (!h0 && cell == RNNC_GRU)
-        h = r->state;
-    for (size_t n = 0; n < T; n++) {
-        const size_t t = reverse ? T - 1 - n : n;
-        float *const gates = r->gates + t * r->ld_t * N;
-        const int is_zero = n == 0 && !h0;
-        if (cell != RNNC_GRU && !is_zero)
-            recur(r, c, h, ld_h, 1, gates, r->ld_b * N);
-        else if (cell == RNNC_GRU && !is_zero)
-            recur(r, c, h, ld_h, 0, r->hidden, N);
-        else if (cell == RNNC_GRU)
-            memset(r->hidden, 0, B * N * sizeof *r->hidden);
-        const rnnc_step step = {
-            .rows = B,
-            .H = H,
-            .gates = gates,
-            .ld_gates = r->ld_b * N,
-            .bias = c->bias,
-            .hidden = r->hidden,
-            .bias_n = c->bias_n,
-            .h_prev = h,
-            .ld_h_prev = ld_h,
-            .c = r->state,
-            .h = y + t * r->ld_t * ld_out,
-            .ld_h = r->ld_b * ld_out,
-        };
-        r->kernels->step[cell](&step);
-        h = step.h;
-        ld_h = step.ld_h;
-    }
-    if (hn)
-        for (size_t b = 0; b < B; b++)
-            memcpy(hn + b * H, h + b * ld_h, H * sizeof *h);
-    if (cn && cell == RNNC_LSTM)
-        memcpy(cn, r->state, B * H * sizeof *cn);
+static const float *at(const float *states, size_t offset) {
+    return states ? states + offset : NULL;
 }
 
-rnnc_status rnnc_generic_forward(const rnnc_config *config, const rnnc_blas *blas,
+static float *into(float *states, size_t offset) { return states ? states + offset : NULL; }
+
+/* Returns what follows the layer's prepared weights. */
+static const float *run_recurrent(group *g, const rnnc_config *config, const float *prepared,
+                                  size_t producers) {
+    const size_t directions = config->bidirectional ? 2 : 1;
+    const rnnc_call *const call = g->call;
+    for (size_t layer = 0; layer < config->num_layers; layer++) {
+        const size_t S = rnnc_config_state(config);
+        const generic_flow out = next_flow(g, directions * S, producers);
+        for (size_t d = 0; d < directions; d++) {
+            generic_chain c;
+            prepared += generic_lay_out(config, layer, prepared, &c);
+            const size_t h = g->h + g->first * c.S, cell = g->c + g->first * c.H;
+            const generic_flow half = {out.data + d * S, out.ld};
+            generic_run_chain(&g->run, &c, d == 1, g->in, g->ld_in, half, at(call->h0, h),
+                              at(call->c0, cell), into(call->hn, h), into(call->cn, cell));
+            g->h += call->batch * c.S;
+            g->c += c.cell->states > 1 ? call->batch * c.H : 0;
+        }
+        g->in = out.data;
+        g->ld_in = out.ld;
+    }
+    return prepared;
+}
+
+static void embed(const group *g, const rnnc_layer *layer, const float *table, generic_flow out) {
+    const generic_run *const r = &g->run;
+    const size_t T = g->call->seq_len, B = g->call->batch, width = layer->outputs;
+    for (size_t t = 0; t < r->T; t++)
+        for (size_t b = 0; b < r->B; b++) {
+            const size_t all = g->first + b;
+            const int32_t token =
+                g->call->tokens[g->network->batch_first ? all * T + t : t * B + all];
+            memcpy(out.data + (t * r->row_t + b * r->row_b) * out.ld, table + (size_t)token * width,
+                   width * sizeof *table);
+        }
+}
+
+/* y += x, the group's rows. */
+static void add_input(const group *g, const float *x, size_t ld_x) {
+    for (size_t i = 0; i < g->run.T * g->run.B; i++)
+        for (size_t k = 0; k < g->sizes->output; k++)
+            g->y.data[i * g->y.ld + k] += x[i * ld_x + k];
+}
+
+/* Runs the group's sequences, whose rows of x begin at `x`, ld_x floats apart. */
+static void run_group(group *g, const float *x, size_t ld_x) {
+    const rnnc_network *const network = g->network;
+    const size_t producers = needs_of(network).producers;
+    g->in = x;
+    g->ld_in = ld_x;
+    const float *prepared = g->call->weights;
+    size_t rows = g->run.T * g->run.B;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const rnnc_layer *const layer = &network->layer[i];
+        if (layer->kind == RNNC_RECURRENT) {
+            prepared = run_recurrent(g, &layer->recurrent, prepared, producers);
+            continue;
+        }
+        const generic_flow out = next_flow(g, layer->outputs, producers);
+        if (layer->kind == RNNC_EMBEDDING) {
+            embed(g, layer, prepared, out);
+        } else if (layer->last_step && rows != g->run.B) {
+            rows = g->run.B;
+            generic_run_dense(&g->run, layer, prepared, rows,
+                              g->in + (g->run.T - 1) * g->run.row_t * g->ld_in,
+                              g->run.row_b * g->ld_in, out);
+        } else {
+            generic_run_dense(&g->run, layer, prepared, rows, g->in, g->ld_in, out);
+        }
+        prepared += (layer->inputs + (layer->kind == RNNC_DENSE)) * layer->outputs;
+        g->in = out.data;
+        g->ld_in = out.ld;
+    }
+    if (network->residual)
+        add_input(g, x, ld_x);
+}
+
+/* Each sequence alone, at its own length, and zeros behind it in y. */
+static void run_lengths(const group *all) {
+    const rnnc_call *const call = all->call;
+    const size_t T = call->seq_len, B = call->batch, I = all->sizes->input, O = all->sizes->output;
+    const int batch_first = all->network->batch_first;
+    for (size_t b = 0; b < B; b++) {
+        group one = *all;
+        const size_t row = batch_first ? b * T : b, next = batch_first ? 1 : B;
+        one.first = b;
+        one.run.T = call->lengths[b];
+        one.run.B = one.run.row_t = one.run.row_b = 1;
+        one.y = all->sizes->last_step ? (generic_flow){call->y + b * O, O}
+                                      : (generic_flow){call->y + row * O, next * O};
+        run_group(&one, call->x ? call->x + row * I : NULL, next * I);
+        for (size_t t = call->lengths[b]; t < T && !all->sizes->last_step; t++)
+            memset(call->y + (row + t * next) * O, 0, O * sizeof *call->y);
+    }
+}
+
+rnnc_status rnnc_generic_forward(const rnnc_network *network, const rnnc_blas *blas,
                                  const rnnc_call *call) {
-    const rnnc_status status = rnnc_config_check(config, NULL);
+    rnnc_network_sizes sizes;
+    rnnc_status status = rnnc_network_measure(network, &sizes, NULL);
+    if (status == RNNC_OK)
+        status = rnnc_call_check(network, &sizes, call);
     if (status != RNNC_OK)
         return status;
-    if (!call || call->seq_len == 0 || call->batch == 0 || !call->weights || !call->x || !call->y ||
-        !call->workspace)
+    if (!call->weights || !call->y || !call->workspace)
         return RNNC_ERR_ARGUMENT;
     areas w;
-    if (!divide_workspace(config, call->seq_len, call->batch, &w))
+    if (!divide_workspace(network, call->seq_len, call->batch, &w))
         return RNNC_ERR_OVERFLOW;
     const uintptr_t past = (uintptr_t)call->workspace % sizeof(float);
     float *const space =
         (float *)(void *)((char *)call->workspace + (past ? sizeof(float) - past : 0));
-    const size_t T = call->seq_len, B = call->batch, D = directions_of(config);
-    const size_t H = config->hidden_size, first = config->batch_first ? 1 : 0;
-    const run r = {
-        .config = config,
-        .blas = blas ? blas : rnnc_blas_current(),
-        .kernels = rnnc_kernels_best(),
-        .T = T,
-        .B = B,
-        .D = D,
-        .ld_t = first ? 1 : B,
-        .ld_b = first ? T : 1,
-        .gates = space + w.gates,
-        .hidden = space + w.hidden,
-        .state = space + w.state,
+    const size_t T = call->seq_len, B = call->batch;
+    group all = {
+        .network = network,
+        .call = call,
+        .sizes = &sizes,
+        .run = {.blas = blas ? blas : rnnc_blas_current(),
+                .kernels = rnnc_kernels_best(),
+                .T = T,
+                .B = B,
+                .row_t = network->batch_first ? 1 : B,
+                .row_b = network->batch_first ? T : 1,
+                .gates = space + w.gates,
+                .hidden = space + w.hidden,
+                .state = space + w.state,
+                .zeros = space + w.zeros,
+                .fresh = space + w.fresh},
+        .flow = {space + w.flow[0], space + w.flow[1]},
+        .y = {call->y, sizes.output},
     };
-    const float *in = call->x, *prepared = call->weights;
-    for (size_t layer = 0; layer < config->num_layers; layer++) {
-        const int is_last = layer + 1 == config->num_layers;
-        float *const out = is_last ? call->y : space + w.flow + (layer & 1) * T * B * D * H;
-        for (size_t d = 0; d < D; d++) {
-            const size_t state = (layer * D + d) * B * H;
-            chain c;
-            const size_t size = lay_out(config, layer, prepared, &c);
-            run_chain(&r, &c, d == 1, in, out, call->h0 ? call->h0 + state : NULL,
-                      call->c0 ? call->c0 + state : NULL, call->hn ? call->hn + state : NULL,
-                      call->cn ? call->cn + state : NULL);
-            prepared += size;
-        }
-        in = out;
-    }
+    if (call->lengths)
+        run_lengths(&all);
+    else
+        run_group(&all, call->x, sizes.input);
     return RNNC_OK;
 }

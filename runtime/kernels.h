@@ -2,21 +2,21 @@
 #ifndef RNNC_KERNELS_H
 #define RNNC_KERNELS_H
 
-#include "internal.h"
+#include "cells.h"
 
 /* The elementwise part of one step for `rows` sequences of H units. All rows of a pointer are its
  * ld floats apart; (H), bias, is the same for all rows. Outputs may be the inputs of the same
  * shape, and overlap no other. */
 typedef struct rnnc_step {
     size_t rows, H;
-    const float *gates; /* (rows, G*H): W_ih x, and W_hh h too unless it is a gru */
+    const float *gates; /* (rows, G*H): W_ih x, and W_hh h too unless a gate is apart */
     size_t ld_gates;
-    const float *bias;   /* (G*H): b_ih + b_hh, but b_ih alone for n of a gru */
-    const float *hidden; /* gru: (rows, 3*H) W_hh h, contiguous */
-    const float *bias_n; /* gru: (H) b_hh of n */
-    const float *h_prev; /* gru: (rows, H) */
+    const float *bias;   /* (G*H): b_ih + b_hh, but b_ih alone for a gate that is apart */
+    const float *hidden; /* if a gate is apart: (rows, G*H) W_hh h, contiguous */
+    const float *bias_n; /* (apart * H): b_hh of the gates that are apart, such as n of a gru */
+    const float *h_prev; /* not read by rnn and lstm: (rows, H) */
     size_t ld_h_prev;
-    float *c; /* lstm: (rows, H) contiguous, old on entry, new on return */
+    float *c; /* of cells with two states: (rows, H) contiguous, old on entry, new on return */
     float *h; /* (rows, H): the new state */
     size_t ld_h;
 } rnnc_step;
@@ -26,7 +26,7 @@ typedef struct rnnc_kernels {
     double small_gemm, small_gemv; /* m*n*k, and m*n of a transposed product; see blas.c */
     void (*tanh)(size_t n, const float *x, float *y);
     void (*sigmoid)(size_t n, const float *x, float *y);
-    void (*step[4])(const rnnc_step *step); /* by rnnc_cell */
+    void (*step[RNNC_GRU + 1])(const rnnc_step *step); /* by rnnc_cell, of those that have one */
 } rnnc_kernels;
 
 /* The tables, in kernels_*.c; NULL where the compiler cannot make that code. */

@@ -44,8 +44,14 @@ rnnc_status rnnc_model_forward(const rnnc_model *model, const rnnc_call *call, r
                          "%s was called with seq_len %zu and batch %zu; it was generated for "
                          "seq_len %zu and batch %zu, where 0 stands for any but 0",
                          model->name, call->seq_len, call->batch, model->seq_len, model->batch);
+    const int reads_tokens = model->network.layer[0].kind == RNNC_EMBEDDING;
+    if (call->lengths && !model->lengths)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "%s was called with lengths; generate it with lengths = true",
+                         model->name);
     const char *const null =
-        !call->x                                                                    ? "x"
+        reads_tokens && !call->tokens                                               ? "tokens"
+        : !reads_tokens && !call->x                                                 ? "x"
         : !call->y                                                                  ? "y"
         : !call->weights && !model->built_in                                        ? "weights"
         : !call->workspace && model->workspace_size(call->seq_len, call->batch) > 0 ? "workspace"

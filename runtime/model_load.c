@@ -5,7 +5,8 @@
 static rnnc_status load(const rnnc_model *model, rnnc_safetensors *file, const char *prefix,
                         float *packed, rnnc_error *error) {
     const float **tensors;
-    rnnc_status status = rnnc_weights_load(&model->config, prefix, file, &tensors, error);
+    rnnc_status status =
+        rnnc_weights_load(model->weight_count, model->weight, prefix, file, &tensors, error);
     if (status == RNNC_OK) {
         status = rnnc_model_pack(model, tensors, packed);
         if (status != RNNC_OK)

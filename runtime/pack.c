@@ -43,8 +43,8 @@ static int reads_within(const rnnc_pack_step *step, uint32_t tensor, size_t weig
     if (step->cols == 1 && step->first_gate == 0 && step->gates == 1 &&
         rnnc_mul(weight[tensor].rows, cols, &values) && step->units == values)
         return 1;
-    return rnnc_add(step->first_gate, step->gates, &gates) &&
-           rnnc_mul(gates, step->units, &rows) && rows <= weight[tensor].rows && step->cols == cols;
+    return rnnc_add(step->first_gate, step->gates, &gates) && rnnc_mul(gates, step->units, &rows) &&
+           rows <= weight[tensor].rows && step->cols == cols;
 }
 
 /* Checks one of the steps that step `i` stands for. */

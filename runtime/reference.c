@@ -1,20 +1,10 @@
-/* reference.c: recurrent networks in double, to judge all others by. Nothing here is fast or
- * shared; the formulas stand as in the documentation of torch.nn.RNN, LSTM and GRU. */
-#include "rnnc.h"
+/* reference.c: networks in double, to judge all others by. Nothing here is fast or shared: every
+ * sequence runs by itself, one layer after the other, and every product is summed in order. */
+#include "network.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static double sigmoid(double v) { return 1 / (1 + exp(-v)); }
-
-/* *size *= factor, or 0 if that does not fit. */
-static int times(size_t *size, size_t factor) {
-    if (factor != 0 && *size > SIZE_MAX / factor)
-        return 0;
-    *size *= factor;
-    return 1;
-}
 
 /* One row of W v + b: sum over k of w[row][k] * v[k], plus b[row] if there is a bias. */
 static double product(const float *w, const float *b, size_t row, size_t cols, const double *v) {
@@ -24,108 +14,239 @@ static double product(const float *w, const float *b, size_t row, size_t cols, c
     return sum;
 }
 
-/* The four tensors of one layer and direction; the biases may be NULL. */
-typedef struct weights {
-    const float *w_ih, *w_hh, *b_ih, *b_hh;
-} weights;
+/* One layer and direction; the biases and w_hr may be NULL. */
+typedef struct chain {
+    const rnnc_cell_row *cell;
+    size_t I, H, S;
+    const float *w_ih, *w_hh, *b_ih, *b_hh, *w_hr;
+} chain;
 
-/* One step for one sequence: h (H) and, in an LSTM, c (H) from x (I). h_new (H) is scratch. */
-static void step(rnnc_cell cell, const weights *w, size_t I, size_t H, const double *x, double *h,
-                 double *c, double *h_new) {
-    for (size_t j = 0; j < H; j++) {
-        double in[4] = {0}, rec[4] = {0}; /* W_ih x + b_ih and W_hh h + b_hh of every gate */
-        const size_t gates = cell == RNNC_LSTM ? 4 : cell == RNNC_GRU ? 3 : 1;
-        for (size_t g = 0; g < gates; g++) {
-            in[g] = product(w->w_ih, w->b_ih, g * H + j, I, x);
-            rec[g] = product(w->w_hh, w->b_hh, g * H + j, H, h);
-        }
-        if (cell == RNNC_RNN_TANH) {
-            h_new[j] = tanh(in[0] + rec[0]);
-        } else if (cell == RNNC_RNN_RELU) {
-            const double sum = in[0] + rec[0];
-            h_new[j] = sum < 0 ? 0 : sum; /* NaN stays NaN */
-        } else if (cell == RNNC_LSTM) {
-            const double i_t = sigmoid(in[0] + rec[0]);
-            const double f_t = sigmoid(in[1] + rec[1]);
-            const double g_t = tanh(in[2] + rec[2]);
-            const double o_t = sigmoid(in[3] + rec[3]);
-            c[j] = f_t * c[j] + i_t * g_t;
-            h_new[j] = o_t * tanh(c[j]);
-        } else {
-            const double r_t = sigmoid(in[0] + rec[0]);
-            const double z_t = sigmoid(in[1] + rec[1]);
-            const double n_t = tanh(in[2] + r_t * rec[2]);
-            h_new[j] = (1 - z_t) * n_t + z_t * h[j];
-        }
+/* Takes the chain's tensors off the front of the list. */
+static chain take_chain(const rnnc_config *config, size_t inputs, const float *const **tensors) {
+    chain c = {rnnc_cell_find(config->cell),
+               inputs,
+               config->hidden_size,
+               rnnc_config_state(config),
+               NULL,
+               NULL,
+               NULL,
+               NULL,
+               NULL};
+    c.w_ih = *(*tensors)++;
+    c.w_hh = *(*tensors)++;
+    if (config->bias) {
+        c.b_ih = *(*tensors)++;
+        c.b_hh = *(*tensors)++;
     }
-    memcpy(h, h_new, H * sizeof *h);
+    if (config->proj_size)
+        c.w_hr = *(*tensors)++;
+    return c;
 }
 
-rnnc_status rnnc_reference_forward(const rnnc_config *config, const float *const *tensors,
-                                   size_t seq_len, size_t batch, const float *x, const float *h0,
-                                   const float *c0, double *y, double *hn, double *cn) {
-    if (!config || !tensors || seq_len == 0 || batch == 0 || !x || !y || config->input_size == 0 ||
-        config->hidden_size == 0 || config->num_layers == 0)
-        return RNNC_ERR_ARGUMENT;
-    const size_t I = config->input_size, H = config->hidden_size, T = seq_len, B = batch;
-    const size_t L = config->num_layers, D = config->bidirectional ? 2 : 1;
-    const size_t width = D * H > I ? D * H : I;
-
-    /* The values that flow from layer to layer, (T, B, width of the layer). */
-    size_t flow = sizeof(double), state = sizeof(double);
-    if (H > SIZE_MAX / 2 || !times(&flow, T) || !times(&flow, B) || !times(&flow, width) ||
-        !times(&state, 3) || !times(&state, H))
-        return RNNC_ERR_OVERFLOW;
-    double *in = malloc(flow), *out = malloc(flow), *h = malloc(state);
-    if (!in || !out || !h) {
-        free(in);
-        free(out);
-        free(h);
-        return RNNC_ERR_MEMORY;
-    }
-    double *const c = h + H, *const h_new = h + 2 * H;
-
-    for (size_t t = 0; t < T; t++)
-        for (size_t b = 0; b < B; b++)
-            for (size_t i = 0; i < I; i++)
-                in[(t * B + b) * I + i] =
-                    (double)x[(config->batch_first ? b * T + t : t * B + b) * I + i];
-
-    for (size_t layer = 0; layer < L; layer++) {
-        const size_t cols = layer == 0 ? I : D * H;
-        for (size_t direction = 0; direction < D; direction++) {
-            const size_t chain = layer * D + direction;
-            const float *const *const mine = tensors + chain * (config->bias ? 4 : 2);
-            const weights w = {mine[0], mine[1], config->bias ? mine[2] : NULL,
-                               config->bias ? mine[3] : NULL};
-            for (size_t b = 0; b < B; b++) {
-                const size_t row = (chain * B + b) * H; /* in h0, c0, hn and cn */
-                for (size_t j = 0; j < H; j++) {
-                    h[j] = h0 ? (double)h0[row + j] : 0;
-                    c[j] = c0 ? (double)c0[row + j] : 0;
-                }
-                for (size_t n = 0; n < T; n++) {
-                    const size_t t = direction == 0 ? n : T - 1 - n;
-                    step(config->cell, &w, cols, H, in + (t * B + b) * cols, h, c, h_new);
-                    memcpy(out + (t * B + b) * D * H + direction * H, h, H * sizeof *h);
-                }
-                if (hn)
-                    memcpy(hn + row, h, H * sizeof *h);
-                if (cn && config->cell == RNNC_LSTM)
-                    memcpy(cn + row, c, H * sizeof *c);
-            }
+/* One step: h (S) and c (H) from x (I). fresh (H) is scratch. */
+static void step(const chain *w, const double *x, double *h, double *c, double *fresh) {
+    for (size_t j = 0; j < w->H; j++) {
+        double input[RNNC_GATES_MAX], recurrent[RNNC_GATES_MAX];
+        for (size_t g = 0; g < w->cell->gates; g++) {
+            input[g] = product(w->w_ih, w->b_ih, g * w->H + j, w->I, x);
+            recurrent[g] = product(w->w_hh, w->b_hh, g * w->H + j, w->S, h);
         }
-        double *const swap = in;
-        in = out;
-        out = swap;
+        fresh[j] = w->w_hr ? 0 : h[j];
+        w->cell->update(input, recurrent, &fresh[j], &c[j]);
     }
+    for (size_t k = 0; k < w->S; k++)
+        h[k] = w->w_hr ? product(w->w_hr, NULL, k, w->H, fresh) : fresh[k];
+}
 
-    for (size_t t = 0; t < T; t++)
-        for (size_t b = 0; b < B; b++)
-            memcpy(y + (config->batch_first ? b * T + t : t * B + b) * D * H,
-                   in + (t * B + b) * D * H, D * H * sizeof *y);
-    free(in);
-    free(out);
-    free(h);
+/* What all layers work on: one sequence. */
+typedef struct sequence {
+    size_t b, batch, steps;
+    double *in, *out; /* (steps, values of a layer) */
+    double *h, *c, *fresh;
+    const float *h0, *c0; /* what is left of the call's states, chain by chain */
+    double *hn, *cn;
+} sequence;
+
+static void advance(const float **states, size_t count) {
+    if (*states)
+        *states += count;
+}
+
+static void run_chain(sequence *s, const chain *w, int reverse, size_t column, size_t width) {
+    const int has_c = w->cell->states > 1;
+    for (size_t k = 0; k < w->S; k++)
+        s->h[k] = s->h0 ? (double)s->h0[s->b * w->S + k] : 0;
+    for (size_t j = 0; j < w->H; j++)
+        s->c[j] = has_c && s->c0 ? (double)s->c0[s->b * w->H + j] : 0;
+    for (size_t n = 0; n < s->steps; n++) {
+        const size_t t = reverse ? s->steps - 1 - n : n;
+        step(w, s->in + t * w->I, s->h, s->c, s->fresh);
+        memcpy(s->out + t * width + column, s->h, w->S * sizeof *s->h);
+    }
+    if (s->hn) {
+        memcpy(s->hn + s->b * w->S, s->h, w->S * sizeof *s->h);
+        s->hn += s->batch * w->S;
+    }
+    advance(&s->h0, s->batch * w->S);
+    if (!has_c)
+        return;
+    if (s->cn) {
+        memcpy(s->cn + s->b * w->H, s->c, w->H * sizeof *s->c);
+        s->cn += s->batch * w->H;
+    }
+    advance(&s->c0, s->batch * w->H);
+}
+
+static void swap_buffers(sequence *s) {
+    double *const in = s->in;
+    s->in = s->out;
+    s->out = in;
+}
+
+static void run_recurrent(sequence *s, const rnnc_config *config, const float *const **tensors) {
+    const size_t directions = config->bidirectional ? 2 : 1, S = rnnc_config_state(config);
+    for (size_t layer = 0; layer < config->num_layers; layer++) {
+        const size_t inputs = layer == 0 ? config->input_size : directions * S;
+        for (size_t d = 0; d < directions; d++) {
+            const chain w = take_chain(config, inputs, tensors);
+            run_chain(s, &w, d == 1, d * S, directions * S);
+        }
+        swap_buffers(s);
+    }
+}
+
+static void softmax(double *row, size_t n, int is_log) {
+    double most = row[0], sum = 0;
+    for (size_t i = 1; i < n; i++)
+        most = row[i] > most ? row[i] : most;
+    for (size_t i = 0; i < n; i++)
+        sum += exp(row[i] - most);
+    for (size_t i = 0; i < n; i++)
+        row[i] = is_log ? row[i] - most - log(sum) : exp(row[i] - most) / sum;
+}
+
+static void activate(rnnc_activation activation, double *row, size_t n) {
+    if (activation == RNNC_SOFTMAX || activation == RNNC_LOG_SOFTMAX) {
+        softmax(row, n, activation == RNNC_LOG_SOFTMAX);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        row[i] = activation == RNNC_TANH      ? tanh(row[i])
+                 : activation == RNNC_RELU    ? (row[i] < 0 ? 0 : row[i]) /* NaN stays NaN */
+                 : activation == RNNC_SIGMOID ? 1 / (1 + exp(-row[i]))
+                                              : row[i];
+}
+
+static void run_dense(sequence *s, const rnnc_layer *layer, const float *const **tensors) {
+    const float *const weight = *(*tensors)++;
+    const float *const bias = layer->bias ? *(*tensors)++ : NULL;
+    const double *from = s->in;
+    if (layer->last_step) {
+        from += (s->steps - 1) * layer->inputs;
+        s->steps = 1;
+    }
+    for (size_t t = 0; t < s->steps; t++) {
+        double *const row = s->out + t * layer->outputs;
+        for (size_t i = 0; i < layer->outputs; i++)
+            row[i] = product(weight, bias, i, layer->inputs, from + t * layer->inputs);
+        activate(layer->activation, row, layer->outputs);
+    }
+    swap_buffers(s);
+}
+
+/* The row of step t of sequence b in x, tokens or y. */
+static size_t row_of(const rnnc_network *network, const rnnc_call *call, size_t t, size_t b) {
+    return network->batch_first ? b * call->seq_len + t : t * call->batch + b;
+}
+
+/* Into s->in what the first layer reads, or, if that is an embedding, what it gives. */
+static void read_input(sequence *s, const rnnc_network *network, const rnnc_call *call,
+                       const float *const **tensors) {
+    const rnnc_layer *const first = &network->layer[0];
+    const int embeds = first->kind == RNNC_EMBEDDING;
+    const size_t width = embeds ? first->outputs : rnnc_layer_inputs(first);
+    const float *const table = embeds ? *(*tensors)++ : NULL;
+    for (size_t t = 0; t < s->steps; t++) {
+        const size_t row = row_of(network, call, t, s->b);
+        const float *const from =
+            embeds ? table + (size_t)call->tokens[row] * width : call->x + row * width;
+        for (size_t i = 0; i < width; i++)
+            s->in[t * width + i] = (double)from[i];
+    }
+}
+
+static void run_sequence(sequence *s, const rnnc_network *network, const rnnc_network_sizes *sizes,
+                         const float *const *tensors, const rnnc_call *call, double *y) {
+    read_input(s, network, call, &tensors);
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const rnnc_layer *const layer = &network->layer[i];
+        if (layer->kind == RNNC_RECURRENT)
+            run_recurrent(s, &layer->recurrent, &tensors);
+        else if (layer->kind == RNNC_DENSE)
+            run_dense(s, layer, &tensors);
+    }
+    if (sizes->last_step) {
+        memcpy(y + s->b * sizes->output, s->in, sizes->output * sizeof *y);
+        return;
+    }
+    for (size_t t = 0; t < call->seq_len; t++) {
+        const size_t row = row_of(network, call, t, s->b);
+        for (size_t i = 0; i < sizes->output; i++)
+            y[row * sizes->output + i] =
+                t >= s->steps
+                    ? 0
+                    : s->in[t * sizes->output + i] +
+                          (network->residual ? (double)call->x[row * sizes->input + i] : 0);
+    }
+}
+
+/* The widest row of any layer's input or output, and of its states. */
+static size_t widest_of(const rnnc_network *network) {
+    size_t widest = 1;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const rnnc_layer *const layer = &network->layer[i];
+        const size_t widths[] = {rnnc_layer_inputs(layer), rnnc_layer_outputs(layer),
+                                 layer->kind == RNNC_RECURRENT ? layer->recurrent.hidden_size : 0};
+        for (size_t k = 0; k < 3; k++)
+            widest = widths[k] > widest ? widths[k] : widest;
+    }
+    return widest;
+}
+
+rnnc_status rnnc_reference_forward(const rnnc_network *network, const float *const *tensors,
+                                   const rnnc_call *call, double *y, double *hn, double *cn) {
+    rnnc_network_sizes sizes;
+    rnnc_status status = rnnc_network_measure(network, &sizes, NULL);
+    if (status == RNNC_OK)
+        status = rnnc_call_check(network, &sizes, call);
+    if (status != RNNC_OK)
+        return status;
+    if (!tensors || !y)
+        return RNNC_ERR_ARGUMENT;
+    const size_t widest = widest_of(network);
+    size_t flow, count, bytes;
+    if (!rnnc_mul(call->seq_len, widest, &flow) || !rnnc_add(flow, flow, &count) ||
+        !rnnc_add(count, 3 * widest, &count) || !rnnc_mul(count, sizeof(double), &bytes))
+        return RNNC_ERR_OVERFLOW;
+    double *const space = malloc(bytes);
+    if (!space)
+        return RNNC_ERR_MEMORY;
+    double *const states = space + 2 * flow;
+    for (size_t b = 0; b < call->batch; b++) {
+        sequence s = {.b = b,
+                      .batch = call->batch,
+                      .steps = call->lengths ? call->lengths[b] : call->seq_len,
+                      .in = space,
+                      .out = space + flow,
+                      .h = states,
+                      .c = states + widest,
+                      .fresh = states + 2 * widest,
+                      .h0 = call->h0,
+                      .c0 = call->c0,
+                      .hn = hn,
+                      .cn = cn};
+        run_sequence(&s, network, &sizes, tensors, call, y);
+    }
+    free(space);
     return RNNC_OK;
 }

@@ -6,8 +6,9 @@
  *
  * Conventions. Matrices are row-major. Sizes count elements unless a name ends in `_size`, which
  * counts bytes. Floats are IEEE binary32. T is the number of time steps, B the batch, I the input
- * size, H the hidden size, L the number of layers, D the number of directions (1 or 2) and G the
- * number of gates (rnn 1, gru 3, lstm 4).
+ * size, H the hidden size, L the number of layers, D the number of directions (1 or 2), G the
+ * number of gates (rnn 1, gru 3, lstm 4), and S the size of the hidden state of a layer, which is
+ * proj_size if there is one and H otherwise.
  */
 #ifndef RNNC_H
 #define RNNC_H
@@ -22,7 +23,7 @@ extern "C" {
 #define RNNC_VERSION "0.1.0"
 
 /* Raised whenever the layout of rnnc_model or the meaning of a field changes. */
-#define RNNC_ABI 1u
+#define RNNC_ABI 2u
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -54,11 +55,16 @@ typedef struct rnnc_error {
 
 typedef enum rnnc_cell { RNNC_RNN_TANH = 0, RNNC_RNN_RELU, RNNC_LSTM, RNNC_GRU } rnnc_cell;
 
-/* The sizes of one stacked recurrent network, as of torch.nn.RNN. Flags are 0 or 1. */
+/* "rnn_tanh", "rnn_relu", "lstm", "gru"; NULL if there is no such cell. */
+const char *rnnc_cell_name(rnnc_cell cell);
+
+/* The sizes of one stacked recurrent network, as of torch.nn.RNN, LSTM and GRU. Flags are 0 or 1.
+ * batch_first is for users of a config alone; in a network, the network's own counts. */
 typedef struct rnnc_config {
     rnnc_cell cell;
     size_t input_size, hidden_size, num_layers;
     int bias, batch_first, bidirectional;
+    size_t proj_size; /* lstm: less than hidden_size; 0: none */
 } rnnc_config;
 
 /* One weight tensor by its name in a PyTorch state_dict: (rows, cols), or (rows) if cols is 0. */
@@ -67,13 +73,15 @@ typedef struct rnnc_weight {
     size_t rows, cols;
 } rnnc_weight;
 
-/* What a layer of a whole model does to each time step:
+/* What a layer of a network does to each time step:
  *   RECURRENT  as `recurrent` says; torch.nn.RNN, LSTM or GRU
  *   EMBEDDING  row `token` of a table (inputs, outputs); torch.nn.Embedding. Only the first layer.
- *   DENSE      activation(W x + b), W (outputs, inputs); torch.nn.Linear. With last_step it runs once, on
- *              the last step of a sequence, and is the last layer. */
+ *   DENSE      activation(W x + b), W (outputs, inputs); torch.nn.Linear. With last_step it runs
+ *              once, on the last step of each sequence, and so do the layers behind it, which are
+ *              dense too. */
 typedef enum rnnc_layer_kind { RNNC_RECURRENT = 0, RNNC_EMBEDDING, RNNC_DENSE } rnnc_layer_kind;
 
+/* Softmax and log_softmax are over the outputs of a step. */
 typedef enum rnnc_activation {
     RNNC_IDENTITY = 0,
     RNNC_TANH,
@@ -85,23 +93,53 @@ typedef enum rnnc_activation {
 
 typedef struct rnnc_layer {
     rnnc_layer_kind kind;
-    rnnc_config recurrent;     /* RECURRENT only; its batch_first is the network's */
-    size_t inputs, outputs;    /* EMBEDDING and DENSE only */
+    rnnc_config recurrent;  /* RECURRENT only */
+    size_t inputs, outputs; /* EMBEDDING (rows and width of its table) and DENSE only */
     rnnc_activation activation;
-    int bias, last_step;       /* DENSE only */
+    int bias, last_step; /* DENSE only */
 } rnnc_layer;
 
+/* A whole model: its layers, each of which reads what the one before it puts out. One recurrent
+ * network alone is
+ *   const rnnc_layer layer = {.recurrent = config};
+ *   const rnnc_network network = {1, &layer, config.batch_first, 0}; */
+typedef struct rnnc_network {
+    size_t layer_count;
+    const rnnc_layer *layer;
+    int batch_first;
+    int residual; /* 1: y += x, which has to be as wide */
+} rnnc_network;
+
+/* What calls of a network have to know. Its weights are, layer by layer, those of
+ * rnnc_config_weight, an embedding's weight (inputs, outputs), or a dense layer's weight (outputs,
+ * inputs) and, with bias, bias (outputs). */
+typedef struct rnnc_network_sizes {
+    size_t input, output; /* values of x and of y for a step; of an embedding 1, the token */
+    size_t h, c;          /* floats of h0 and of c0 for one sequence; 0: there is none */
+    size_t weight_count;  /* tensors */
+    size_t vocabulary;    /* rows of the embedding; 0: the network reads x, not tokens */
+    int last_step;        /* 1: y is (B, output) */
+} rnnc_network_sizes;
+
+/* Is the network one that can be run, and its sizes. ARGUMENT: a value outside its range, widths
+ * that do not match, a layer where it cannot be. OVERFLOW: weights that do not fit in memory.
+ * Nothing is written to *sizes, which may be NULL, then. */
+rnnc_status rnnc_network_measure(const rnnc_network *network, rnnc_network_sizes *sizes,
+                                 rnnc_error *error);
+
 /* Everything of one forward call. Layouts, as PyTorch's:
- *   x        (T, B, I), or (B, T, I) with batch_first
- *   y        (T, B, D*H), or (B, T, D*H) with batch_first; forward half, then reverse half
- *   h0, hn   (L*D, B, H) whatever batch_first says; row layer*D + direction
- *   c0, cn   as h0 and hn (lstm only, NULL otherwise)
+ *   x        (T, B, input), or (B, T, input) with batch_first
+ *   tokens   (T, B), or (B, T) with batch_first, each 0 .. vocabulary - 1: instead of x if the
+ *            first layer is an embedding
+ *   y        (T, B, output), or (B, T, output) with batch_first; of a bidirectional layer first the
+ *            forward half, then the reverse half. (B, output) with last_step.
+ *   h0, hn   (L*D, B, S) whatever batch_first says, row layer*D + direction; of several recurrent
+ *            layers one after the other
+ *   c0, cn   (L*D, B, H) in the same way, of those that are lstm (NULL if none is)
  * h0 and c0 may be NULL: zero. hn and cn may be NULL: not wanted. hn may be h0, and cn c0. No
- * other pair of buffers may overlap. Only y, hn, cn and the workspace are written.
- *
- * A model of several layers reads `tokens` (T, B) instead of x if its first layer is an embedding, has
- * the outputs of its last layer in y, (B, outputs) with last_step, and in h0 the states of its
- * recurrent layers one after the other; so hn, and c0 and cn of those that are lstm. */
+ * other pair of buffers may overlap. Only y, hn, cn and the workspace are written. With lengths, x
+ * is not read beyond a sequence's length, y is 0 there, hn and cn are the states after its last
+ * step, and the reverse direction begins there. */
 typedef struct rnnc_call {
     const float *weights; /* packed; ignored by a model that has its weights built in */
     size_t seq_len, batch;
@@ -138,14 +176,11 @@ typedef struct rnnc_pack_step {
 typedef struct rnnc_model {
     uint32_t abi; /* RNNC_ABI of the generator */
     const char *name, *target;
-    rnnc_config config;        /* of the first recurrent layer */
-    size_t layer_count;        /* 1: config says it all */
-    const rnnc_layer *layer;
-    size_t input, output;      /* values of x and of y for a step; of an embedding 1, the token */
-    int batch_first, residual; /* residual: y += x */
-    int lengths;               /* 1: call->lengths is honoured */
+    rnnc_network network;
+    size_t input, output;  /* values of x and of y for a step; of an embedding 1, the token */
+    int lengths;           /* 1: call->lengths is honoured */
     size_t seq_len, batch; /* 0: any */
-    size_t weight_count;   /* of one recurrent layer L*D*(bias ? 4 : 2) */
+    size_t weight_count;   /* of the network, see rnnc_network_sizes */
     const rnnc_weight *weight;
     size_t packed_count; /* floats */
     size_t pack_count;
@@ -277,25 +312,27 @@ rnnc_status rnnc_safetensors_write(const char *path, size_t count, const char *c
 rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error);
 
 size_t rnnc_config_gates(const rnnc_config *config);         /* rnn 1, gru 3, lstm 4 */
-size_t rnnc_config_weight_count(const rnnc_config *config);  /* tensors: L*D*(bias ? 4 : 2) */
+size_t rnnc_config_weight_count(const rnnc_config *config);  /* L*D*(2, bias 4, proj_size 1 more) */
 size_t rnnc_config_weight_floats(const rnnc_config *config); /* values in all of them */
 
 /* Name and shape of a weight, in the order of PyTorch's state_dict: for each layer, for each
- * direction: weight_ih (G*H, I or D*H), weight_hh (G*H, H) and, with bias, bias_ih (G*H), bias_hh
- * (G*H). ARGUMENT: index >= rnnc_config_weight_count. */
+ * direction: weight_ih (G*H, I or D*S), weight_hh (G*H, S), with bias bias_ih (G*H) and bias_hh
+ * (G*H), and with proj_size weight_hr (proj_size, H). ARGUMENT: index >= rnnc_config_weight_count.
+ */
 rnnc_status rnnc_config_weight(const rnnc_config *config, size_t index, rnnc_weight *weight);
 
-/* Does the file hold these weights, under `prefix` (NULL: none) before every name? Otherwise the
- * message lists by name, a line for each kind, all that are missing, misshapen, of a type that is
- * not readable, or recurrent weights of which the network has no use, with what would repair it.
- * Other tensors under the prefix are no error; their names come in `unused` (may be NULL; status
- * OK, an empty message if there are none). MISSING, SHAPE or DTYPE: the first kind listed. */
-rnnc_status rnnc_weights_check(const rnnc_config *config, const char *prefix,
+/* Does the file hold `count` weights of these names and shapes, such as a model's, under `prefix`
+ * (NULL: none) before every name? Otherwise the message lists by name, a line for each kind, all
+ * that are missing, misshapen, of a type that is not readable, or weights of these layers of which
+ * the network has no use, with what would repair it. Other tensors under the prefix are no error;
+ * their names come in `unused` (may be NULL; status OK, an empty message if there are none).
+ * MISSING, SHAPE or DTYPE: the first kind listed. ARGUMENT, MEMORY. */
+rnnc_status rnnc_weights_check(size_t count, const rnnc_weight *weight, const char *prefix,
                                const rnnc_safetensors *file, rnnc_error *unused, rnnc_error *error);
 
 /* Checks, then reads all weights as floats: tensors[i] is weight i, row-major. One allocation,
  * returned by rnnc_weights_free (NULL is fine); *tensors is NULL after a failure. */
-rnnc_status rnnc_weights_load(const rnnc_config *config, const char *prefix,
+rnnc_status rnnc_weights_load(size_t count, const rnnc_weight *weight, const char *prefix,
                               const rnnc_safetensors *file, const float ***tensors,
                               rnnc_error *error);
 void rnnc_weights_free(const float **tensors);
@@ -307,7 +344,7 @@ rnnc_status rnnc_pack_check(size_t pack_count, const rnnc_pack_step *pack, size_
                             size_t weight_count, const rnnc_weight *weight, rnnc_error *error);
 
 /* Carries out the steps (see rnnc_pack_step); what none of them fills becomes 0. `tensors` are in
- * the order of rnnc_config_weight and of the sizes that rnnc_pack_check checks. ARGUMENT: a null
+ * the order of `weight` and of the sizes that rnnc_pack_check checks. ARGUMENT: a null
  * pointer, or a step that would write beyond packed_count; nothing is written then. */
 rnnc_status rnnc_pack(size_t pack_count, const rnnc_pack_step *pack, size_t packed_count,
                       const float *const *tensors, float *packed);
@@ -393,23 +430,25 @@ void rnnc_tanh(size_t n, const float *x, float *y);
 void rnnc_sigmoid(size_t n, const float *x, float *y);
 
 /* A careful program on BLAS for any network, which generated code is compared with. Weights are
- * prepared once (transposed, biases added up) from the tensors of rnnc_config_weight into
+ * prepared once (transposed, biases added up) from the network's tensors into
  * rnnc_generic_prepared_count floats; call->weights are these. Forward allocates nothing and uses
  * `blas`, or the current backend if that is NULL; workspace_size is in bytes. Both sizes are 0 if
- * they do not fit in size_t or config is not valid. ARGUMENT, OVERFLOW. */
-size_t rnnc_generic_prepared_count(const rnnc_config *config);
-rnnc_status rnnc_generic_prepare(const rnnc_config *config, const float *const *tensors,
+ * they do not fit in size_t or the network is not valid. Sequences of different lengths run one
+ * after the other. ARGUMENT (a token or length outside its range too), OVERFLOW; nothing is written
+ * then. */
+size_t rnnc_generic_prepared_count(const rnnc_network *network);
+rnnc_status rnnc_generic_prepare(const rnnc_network *network, const float *const *tensors,
                                  float *prepared);
-size_t rnnc_generic_workspace_size(const rnnc_config *config, size_t seq_len, size_t batch);
-rnnc_status rnnc_generic_forward(const rnnc_config *config, const rnnc_blas *blas,
+size_t rnnc_generic_workspace_size(const rnnc_network *network, size_t seq_len, size_t batch);
+rnnc_status rnnc_generic_forward(const rnnc_network *network, const rnnc_blas *blas,
                                  const rnnc_call *call);
 
 /* The same in double, by the formulas of torch.nn and nothing else: plain loops to judge others
- * by. `tensors` as they come from rnnc_weights_load; x, h0, c0 and y, hn, cn as in rnnc_call. hn
- * and cn may be NULL; no buffers may overlap. ARGUMENT, OVERFLOW, MEMORY. */
-rnnc_status rnnc_reference_forward(const rnnc_config *config, const float *const *tensors,
-                                   size_t seq_len, size_t batch, const float *x, const float *h0,
-                                   const float *c0, double *y, double *hn, double *cn);
+ * by. `tensors` as they come from rnnc_weights_load; of the call, everything but what it would
+ * write and its weights is read. y, hn and cn as in rnnc_call; hn and cn may be NULL, and no
+ * buffers may overlap. ARGUMENT, OVERFLOW, MEMORY; nothing is written then. */
+rnnc_status rnnc_reference_forward(const rnnc_network *network, const float *const *tensors,
+                                   const rnnc_call *call, double *y, double *hn, double *cn);
 
 #ifdef __cplusplus
 }

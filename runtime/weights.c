@@ -1,5 +1,5 @@
 /* weights.c: does a file hold a network's weights, and if not, what would repair it? */
-#include "safetensors.h"
+#include "weights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,41 +41,7 @@ static int starts_with(const char *text, const char *start) {
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* What the shape that is there would be right for, or nothing. */
-static void add_shape_hint(rnnc_text *text, const rnnc_config *config, const rnnc_weight *weight,
-                           const rnnc_tensor *tensor) {
-    static const struct {
-        const char *name;
-        size_t gates;
-    } cells[] = {{"rnn", 1}, {"gru", 3}, {"lstm", 4}};
-    const size_t gates = rnnc_config_gates(config), H = config->hidden_size;
-    const size_t *const shape = tensor->shape;
-    const int matrix = tensor->rank == 2 && weight->cols > 0;
-    if (matrix && shape[0] == weight->cols && shape[1] == weight->rows) {
-        rnnc_text_add(text, ": looks transposed");
-        return;
-    }
-    if (tensor->rank != (weight->cols ? 2 : 1))
-        return;
-    for (size_t i = 0; i < 3; i++)
-        if (cells[i].gates != gates && shape[0] == cells[i].gates * H &&
-            (!matrix || shape[1] == weight->cols)) {
-            rnnc_text_add(text, ": looks like cell = \"%s\"", cells[i].name);
-            return;
-        }
-    if (!matrix)
-        return;
-    if (starts_with(weight->name, "weight_hh") && shape[1] > 0 && shape[0] == gates * shape[1])
-        rnnc_text_add(text, ": looks like hidden_size = %zu", shape[1]);
-    else if (starts_with(weight->name, "weight_ih_l0") && shape[0] == weight->rows)
-        rnnc_text_add(text, ": looks like input_size = %zu", shape[1]);
-    else if (starts_with(weight->name, "weight_ih") && shape[0] == weight->rows &&
-             shape[1] == (config->bidirectional ? H : 2 * H))
-        rnnc_text_add(text, ": looks like bidirectional = %s",
-                      config->bidirectional ? "false" : "true");
-}
-
-static void check_one(report *r, const rnnc_config *config, const char *prefix,
+static void check_one(report *r, const weight_groups *groups, const char *prefix,
                       const rnnc_weight *weight, const rnnc_entry *entry) {
     if (!entry) {
         begin_item(r, MISSING, prefix, weight->name);
@@ -90,64 +56,10 @@ static void check_one(report *r, const rnnc_config *config, const char *prefix,
         add_shape(text, tensor->rank, tensor->shape);
         rnnc_text_add(text, ", has to be ");
         add_shape(text, rank, shape);
-        add_shape_hint(text, config, weight, tensor);
+        weight_groups_hint(groups, weight, tensor, text);
     }
     if (tensor->dtype == RNNC_OPAQUE)
         rnnc_text_add(begin_item(r, UNREADABLE, prefix, weight->name), " is %s", entry->dtype);
-}
-
-/* A recurrent weight's name taken apart: (weight|bias)_(ih|hh|hr)_l<layer>[_reverse]. */
-typedef struct recurrent {
-    int projection, bias, reverse;
-    unsigned long long layer;
-} recurrent;
-
-static int parse_name(const char *name, recurrent *parts) {
-    static const struct {
-        const char *start;
-        int projection, bias;
-    } starts[] = {{"weight_ih_l", 0, 0},
-                  {"weight_hh_l", 0, 0},
-                  {"weight_hr_l", 1, 0},
-                  {"bias_ih_l", 0, 1},
-                  {"bias_hh_l", 0, 1}};
-    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
-        if (!starts_with(name, starts[i].start))
-            continue;
-        const char *const digits = name + strlen(starts[i].start);
-        const size_t length = strspn(digits, "0123456789");
-        const char *const rest = digits + length;
-        if (length == 0 || length > 9 || (length > 1 && *digits == '0'))
-            return 0;
-        *parts = (recurrent){starts[i].projection, starts[i].bias, *rest != '\0',
-                             strtoull(digits, NULL, 10)};
-        return *rest == '\0' || strcmp(rest, "_reverse") == 0;
-    }
-    return 0;
-}
-
-/* Sorts a tensor of the file that may have no use into faults (recurrent weights, with the field
- * of the spec that would use them) and others. */
-static void check_use(report *r, const rnnc_config *config, const char *prefix, const char *name,
-                      rnnc_text *others) {
-    recurrent parts;
-    const char *hint = NULL;
-    if (!parse_name(name, &parts)) {
-        rnnc_text_add(others, "%s%s%s", others->length ? ", " : "", rnnc_show(prefix).text,
-                      rnnc_show(name).text);
-        return;
-    }
-    if (parts.projection)
-        hint = "proj_size is not supported";
-    else if (parts.reverse && !config->bidirectional)
-        hint = "looks like bidirectional = true";
-    else if (parts.bias && !config->bias)
-        hint = "looks like bias = true";
-    if (parts.layer >= config->num_layers)
-        rnnc_text_add(begin_item(r, UNUSED, prefix, name), ": looks like num_layers = %llu",
-                      parts.layer + 1);
-    else if (hint)
-        rnnc_text_add(begin_item(r, UNUSED, prefix, name), ": %s", hint);
 }
 
 /* The prefix under which the file has name, if that is not the one that was given. */
@@ -172,42 +84,63 @@ static void add_prefix_hint(rnnc_text *text, const rnnc_safetensors *file, const
     }
 }
 
-rnnc_status rnnc_weights_check(const rnnc_config *config, const char *prefix,
+/* Weights that are needed and not right, into the report. */
+static void check_needed(report *r, const weight_groups *groups, size_t count,
+                         const rnnc_weight *weight, const char *prefix,
+                         const rnnc_safetensors *file) {
+    const rnnc_weight *absent = NULL;
+    for (size_t i = 0; i < count && !rnnc_text_full(&r->text[MISSING]); i++) {
+        const rnnc_entry *const entry = rnnc_safetensors_lookup(file, prefix, weight[i].name);
+        if (!entry && !absent)
+            absent = &weight[i];
+        check_one(r, groups, prefix, &weight[i], entry);
+    }
+    if (absent)
+        add_prefix_hint(&r->text[MISSING], file, prefix, absent->name);
+}
+
+/* Tensors of the file that are not needed: faults, or the names of `others`. */
+static void check_unneeded(report *r, const weight_groups *groups, const char *prefix,
+                           const rnnc_safetensors *file, rnnc_text *others) {
+    const rnnc_entry *entry;
+    for (size_t i = 0; (entry = rnnc_safetensors_get(file, i)) != NULL; i++) {
+        if (!starts_with(entry->name, prefix))
+            continue;
+        const char *const name = entry->name + strlen(prefix);
+        if (weight_groups_needs(groups, name))
+            continue;
+        char hint[64];
+        if (weight_groups_unused(groups, name, &entry->tensor, hint, sizeof hint))
+            rnnc_text_add(begin_item(r, UNUSED, prefix, name), "%s", hint);
+        else
+            rnnc_text_add(others, "%s%s%s", others->length ? ", " : "", rnnc_show(prefix).text,
+                          rnnc_show(name).text);
+    }
+}
+
+rnnc_status rnnc_weights_check(size_t count, const rnnc_weight *weight, const char *prefix,
                                const rnnc_safetensors *file, rnnc_error *unused,
                                rnnc_error *error) {
-    rnnc_status status = rnnc_config_check(config, error);
-    if (status != RNNC_OK)
-        return status;
-    if (!file)
-        return rnnc_fail(error, RNNC_ERR_ARGUMENT, "file is NULL");
+    if (!file || !weight || count == 0)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT, "the file is NULL, or no weights are asked for");
+    weight_groups groups;
     report *const r = malloc(sizeof *r);
-    if (!r)
+    if (!r || !weight_groups_open(&groups, count, weight)) {
+        free(r);
         return rnnc_fail(error, RNNC_ERR_MEMORY, "%s: out of memory", rnnc_safetensors_name(file));
+    }
     for (int kind = 0; kind < KINDS; kind++)
         r->text[kind] = rnnc_text_in(r->line[kind], sizeof r->line[kind]);
     rnnc_error dropped;
     rnnc_error *const others_in = unused ? unused : &dropped;
     others_in->status = RNNC_OK;
     rnnc_text others = rnnc_text_in(others_in->message, sizeof others_in->message);
-
-    /* A spec with absurdly many layers must not keep us here once the message is full. */
-    const size_t count = rnnc_config_weight_count(config);
     const char *const start = prefix ? prefix : "";
-    rnnc_weight weight = {.rows = 0}, absent = {.rows = 0};
-    for (size_t i = 0; i < count && !rnnc_text_full(&r->text[MISSING]); i++) {
-        rnnc_config_weight(config, i, &weight);
-        const rnnc_entry *const entry = rnnc_safetensors_lookup(file, start, weight.name);
-        if (!entry && absent.rows == 0)
-            absent = weight;
-        check_one(r, config, start, &weight, entry);
-    }
-    if (absent.rows != 0)
-        add_prefix_hint(&r->text[MISSING], file, start, absent.name);
-    const rnnc_entry *entry;
-    for (size_t i = 0; (entry = rnnc_safetensors_get(file, i)) != NULL; i++)
-        if (starts_with(entry->name, start))
-            check_use(r, config, start, entry->name + strlen(start), &others);
+    check_needed(r, &groups, count, weight, start, file);
+    check_unneeded(r, &groups, start, file, &others);
+    weight_groups_close(&groups);
 
+    rnnc_status status = RNNC_OK;
     char message[sizeof((rnnc_error *)0)->message];
     rnnc_text all = rnnc_text_in(message, sizeof message);
     for (int kind = 0; kind < KINDS; kind++) {
@@ -222,32 +155,38 @@ rnnc_status rnnc_weights_check(const rnnc_config *config, const char *prefix,
     return status == RNNC_OK ? RNNC_OK : rnnc_fail(error, status, "%s", message);
 }
 
-rnnc_status rnnc_weights_load(const rnnc_config *config, const char *prefix,
+static size_t values_of(const rnnc_weight *weight) {
+    return weight->rows * (weight->cols ? weight->cols : 1);
+}
+
+rnnc_status rnnc_weights_load(size_t count, const rnnc_weight *weight, const char *prefix,
                               const rnnc_safetensors *file, const float ***tensors,
                               rnnc_error *error) {
     if (!tensors)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "tensors is NULL");
     *tensors = NULL;
-    rnnc_status status = rnnc_weights_check(config, prefix, file, NULL, error);
+    rnnc_status status = rnnc_weights_check(count, weight, prefix, file, NULL, error);
     if (status != RNNC_OK)
         return status;
-    /* The pointers, then the values. All fits: the file, which has them, does. */
-    const size_t count = rnnc_config_weight_count(config);
-    const size_t floats = rnnc_config_weight_floats(config);
-    const float **const loaded = malloc(count * sizeof *loaded + floats * sizeof(float));
+    /* The pointers, then the values. A name may stand in the list twice, so the sum is checked. */
+    size_t floats = 0, bytes = 0, all = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!rnnc_add(floats, values_of(&weight[i]), &floats))
+            floats = SIZE_MAX;
+    const float **const loaded =
+        rnnc_mul(floats, sizeof(float), &bytes) && rnnc_add(bytes, count * sizeof *loaded, &all)
+            ? malloc(all)
+            : NULL;
     if (!loaded)
         return rnnc_fail(error, RNNC_ERR_MEMORY, "%s: out of memory for %zu weights",
                          rnnc_safetensors_name(file), floats);
     float *values = (float *)(void *)(loaded + count);
     for (size_t i = 0; i < count && status == RNNC_OK; i++) {
-        rnnc_weight weight;
-        rnnc_config_weight(config, i, &weight);
-        const size_t each = weight.rows * (weight.cols ? weight.cols : 1);
         const rnnc_entry *const entry =
-            rnnc_safetensors_lookup(file, prefix ? prefix : "", weight.name);
-        status = rnnc_safetensors_read_f32(file, entry->name, values, each, error);
+            rnnc_safetensors_lookup(file, prefix ? prefix : "", weight[i].name);
+        status = rnnc_safetensors_read_f32(file, entry->name, values, values_of(&weight[i]), error);
         loaded[i] = values;
-        values += each;
+        values += values_of(&weight[i]);
     }
     if (status == RNNC_OK)
         *tensors = loaded;

@@ -218,19 +218,17 @@ static const rnnc_pack_step pack_list[] = {
 };
 @ end
 
-@ local config = nil
 @ local function config_text(layer)
 @ local s = layer.sizes
-@ return format("{ %s, %d, %d, %d, %d, %d, %d }", layer.cell, s.I, s.H, s.L, layer.bias and 1 or 0, p.batch_first and 1 or 0, s.D == 2 and 1 or 0)
+@ return format("{ %s, %d, %d, %d, %d, %d, %d, %d }", layer.cell, s.I, s.H, s.L, layer.bias and 1 or 0, p.batch_first and 1 or 0, s.D == 2 and 1 or 0, layer.proj_size or 0)
 @ end
-@ local none = "{ RNNC_RNN_TANH, 0, 0, 0, 0, 0, 0 }"
+@ local none = "{ RNNC_RNN_TANH, 0, 0, 0, 0, 0, 0, 0 }"
 @ local activations = { none = "RNNC_IDENTITY", tanh = "RNNC_TANH", relu = "RNNC_RELU", sigmoid = "RNNC_SIGMOID", softmax = "RNNC_SOFTMAX", log_softmax = "RNNC_LOG_SOFTMAX" }
-/* kind, { cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional }, inputs, outputs,
- * activation, bias, last_step */
+/* kind, { cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, proj_size }, inputs,
+ * outputs, activation, bias, last_step */
 static const rnnc_layer layer_list[] = {
 @ for _, layer in ipairs(p.layers) do
 @ if layer.kind == "stack" then
-@ config = config or config_text(layer)
     { RNNC_RECURRENT, @{config_text(layer)}, 0, 0, RNNC_IDENTITY, 0, 0 },
 @ elseif layer.kind == "embedding" then
     { RNNC_EMBEDDING, @{none}, @{layer.inputs}, @{layer.outputs}, RNNC_IDENTITY, 0, 0 },
@@ -244,13 +242,9 @@ const rnnc_model @{p.name}_model = {
     RNNC_ABI,
     "@{p.name}",
     "@{concat(target_names, ", ")}",
-    @{config},
-    @{#p.layers},
-    layer_list,
+    { @{#p.layers}, layer_list, @{p.batch_first and 1 or 0}, @{p.residual and 1 or 0} }, /* ..., batch_first, residual */
     @{p.input}, /* values of x for a step */
     @{p.output}, /* values of y */
-    @{p.batch_first and 1 or 0}, /* batch_first */
-    @{p.residual and 1 or 0}, /* residual */
     @{p.lengths and 1 or 0}, /* lengths */
     @{p.steps == "any" and 0 or p.steps}, /* seq_len; 0: any */
     @{p.batch == "any" and 0 or p.batch}, /* batch; 0: any */

@@ -102,8 +102,9 @@ static const char sabotaged[] =
     "    const size_t n = c->seq_len * c->batch * 2;\n"
     "    (void)n;\n%s\n    return RNNC_OK;\n}\n"
     "static const float weights[1];\n"
+    "static const rnnc_layer layer = {.recurrent = {%s, %s, 2, 1, 1, 0, 0, 0}};\n"
     "const rnnc_model net_model = {.abi = RNNC_ABI, .name = \"net\", .target = \"portable\",\n"
-    "    .config = {%s, %s, 2, 1, 1, 0, 0}, .weight_count = 4,\n"
+    "    .network = {1, &layer, 0, 0}, .weight_count = 4,\n"
     "    .packed_count = 1, .built_in = weights,\n"
     "    .workspace_size = size, .forward = forward};\n";
 

@@ -198,10 +198,11 @@ static const char driver_head[] =
     "static int run(const rnnc_model *m, size_t t, size_t b, int all)\n"
     "{\n"
     "    const size_t T = m->seq_len ? m->seq_len : t, B = m->batch ? m->batch : b;\n"
-    "    const size_t D = m->config.bidirectional ? 2 : 1, H = m->config.hidden_size;\n"
-    "    const size_t states = m->config.num_layers * D * B * H, size = m->workspace_size(T, B);\n"
+    "    const rnnc_config *const c = &m->network.layer[0].recurrent;\n"
+    "    const size_t D = c->bidirectional ? 2 : 1, H = c->hidden_size;\n"
+    "    const size_t states = c->num_layers * D * B * H, size = m->workspace_size(T, B);\n"
     "    float *w = m->built_in ? NULL : floats(m->packed_count), *x = floats(T * B * "
-    "m->config.input_size);\n"
+    "c->input_size);\n"
     "    float *h0 = all ? floats(states) : NULL, *hn = all ? floats(states) : NULL;\n"
     "    float *y = floats(T * B * D * H);\n"
     "    char *space = malloc(size + 3);\n"
@@ -280,17 +281,17 @@ Test(generated_c, stays_within_buffers_clang, .timeout = 600) {
 Test(generated_c, compile_time_at_O3, .timeout = 600) {
     static const spec heavy[] = {
         {.name = "deep",
-         .config = {RNNC_RNN_TANH, 512, 512, 64, 1, 0, 1},
+         .config = {RNNC_RNN_TANH, 512, 512, 64, 1, 0, 1, 0},
          .batch = 64,
          .target = "avx512,avx2,portable",
          .weights_as = "none"},
         {.name = "odd",
-         .config = {RNNC_RNN_TANH, 97, 127, 4, 1, 1, 1},
+         .config = {RNNC_RNN_TANH, 97, 127, 4, 1, 1, 1, 0},
          .batch = 33,
          .target = "avx512,avx2,portable",
          .weights_as = "none"},
         {.name = "vector",
-         .config = {RNNC_RNN_TANH, 200, 255, 3, 1, 0, 1},
+         .config = {RNNC_RNN_TANH, 200, 255, 3, 1, 0, 1, 0},
          .batch = 1,
          .target = "avx512,avx2,portable",
          .weights_as = "none"},

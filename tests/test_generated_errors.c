@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const rnnc_config config = {RNNC_RNN_TANH, 3, 10, 2, 1, 0, 1};
+static const rnnc_config config = {RNNC_RNN_TANH, 3, 10, 2, 1, 0, 1, 0};
 
 enum { SEQ_LEN = 4, BATCH = 3 };
 

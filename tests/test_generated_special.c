@@ -24,19 +24,19 @@ typedef struct shape {
 } shape;
 
 static const shape shapes[] = {
-    {{RNNC_RNN_TANH, 5, 19, 1, 1, 0, 0}, 4, 1, 1, 0},
-    {{RNNC_RNN_TANH, 6, 9, 2, 1, 1, 1}, 5, 3, 0, 0},
-    {{RNNC_RNN_TANH, 3, 33, 2, 0, 0, 0}, 4, 19, 1, 0},
-    {{RNNC_RNN_RELU, 5, 17, 1, 1, 1, 0}, 4, 1, 0, 0},
-    {{RNNC_RNN_RELU, 4, 13, 2, 1, 0, 1}, 5, 16, 1, 0},
-    {{RNNC_RNN_RELU, 7, 30, 2, 0, 1, 0}, 3, 5, 0, 0},
-    {{RNNC_LSTM, 5, 13, 2, 1, 0, 0}, 4, 3, 0, 0},
-    {{RNNC_LSTM, 3, 9, 1, 1, 1, 0}, 4, 16, 1, 0},
-    {{RNNC_GRU, 5, 13, 2, 1, 1, 0}, 4, 3, 0, 0},
-    {{RNNC_GRU, 3, 9, 1, 1, 0, 1}, 4, 16, 1, 0},
+    {{RNNC_RNN_TANH, 5, 19, 1, 1, 0, 0, 0}, 4, 1, 1, 0},
+    {{RNNC_RNN_TANH, 6, 9, 2, 1, 1, 1, 0}, 5, 3, 0, 0},
+    {{RNNC_RNN_TANH, 3, 33, 2, 0, 0, 0, 0}, 4, 19, 1, 0},
+    {{RNNC_RNN_RELU, 5, 17, 1, 1, 1, 0, 0}, 4, 1, 0, 0},
+    {{RNNC_RNN_RELU, 4, 13, 2, 1, 0, 1, 0}, 5, 16, 1, 0},
+    {{RNNC_RNN_RELU, 7, 30, 2, 0, 1, 0, 0}, 3, 5, 0, 0},
+    {{RNNC_LSTM, 5, 13, 2, 1, 0, 0, 0}, 4, 3, 0, 0},
+    {{RNNC_LSTM, 3, 9, 1, 1, 1, 0, 0}, 4, 16, 1, 0},
+    {{RNNC_GRU, 5, 13, 2, 1, 1, 0, 0}, 4, 3, 0, 0},
+    {{RNNC_GRU, 3, 9, 1, 1, 0, 1, 0}, 4, 16, 1, 0},
     /* more than a block of sequences, in either kernel */
-    {{RNNC_RNN_TANH, 4, 11, 2, 1, 1, 0}, 3, 41, 1, 0},
-    {{RNNC_RNN_TANH, 6, 11, 2, 1, 0, 0}, 3, 41, 0, 0},
+    {{RNNC_RNN_TANH, 4, 11, 2, 1, 1, 0, 0}, 3, 41, 1, 0},
+    {{RNNC_RNN_TANH, 6, 11, 2, 1, 0, 0, 0}, 3, 41, 0, 0},
 };
 
 enum { SHAPES = sizeof shapes / sizeof *shapes };
@@ -140,7 +140,7 @@ ParameterizedTest(shape *s, generated_special, values, .timeout = 120) {
 
 /* A NaN in a weight reaches what that weight reaches, and no unit before it. */
 Test(generated_special, nan_in_weights, .timeout = 120) {
-    const rnnc_config config = {RNNC_RNN_TANH, 4, 21, 2, 1, 0, 0};
+    const rnnc_config config = {RNNC_RNN_TANH, 4, 21, 2, 1, 0, 0, 0};
     rng r = {.state = 5};
     rnnc_error err;
     problem p = problem_make(&config, 3, 5, true, &r);
@@ -165,7 +165,7 @@ Test(generated_special, subnormal_numbers, .timeout = 120) {
     for (int t = 0; t < TARGETS; t++) {
         if (!target_runs(targets[t]))
             continue;
-        const rnnc_config config = {RNNC_RNN_RELU, 5, 18, 2, 0, 0, 1};
+        const rnnc_config config = {RNNC_RNN_RELU, 5, 18, 2, 0, 0, 1, 0};
         static const variation plain = {0};
         rng r = {.state = 7};
         rnnc_error err;
@@ -201,7 +201,7 @@ Test(generated_special, tanh_within_4_ulp, .timeout = 240) {
     for (int t = 0; t < TARGETS; t++) {
         if (!target_runs(targets[t]))
             continue;
-        const rnnc_config config = {RNNC_RNN_TANH, 1, 3, 1, 0, 0, 0};
+        const rnnc_config config = {RNNC_RNN_TANH, 1, 3, 1, 0, 0, 0, 0};
         rng r = {.state = 11};
         rnnc_error err;
         problem p = problem_make(&config, 1, B, false, &r);

@@ -297,7 +297,7 @@ static void check_alone(const stream_network *batched, const stream_network *alo
 }
 
 ParameterizedTest(one_cell *param, generated_stream, sequences_alone, .timeout = 300) {
-    static const rnnc_config shapes[] = {{0, 6, 37, 2, 1, 0, 0}, {0, 5, 18, 2, 1, 1, 1}};
+    static const rnnc_config shapes[] = {{0, 6, 37, 2, 1, 0, 0, 0}, {0, 5, 18, 2, 1, 1, 1, 0}};
     static const struct {
         const char *name;
         size_t batch;

@@ -130,16 +130,16 @@ Test(generated_text, size_is_bounded, .timeout = 120) {
         rnnc_config config;
         size_t batch, seq_len;
     } extremes[] = {
-        {{RNNC_RNN_TANH, 512, 512, 64, 1, 1, 1}, 64, 0},
-        {{RNNC_RNN_TANH, 512, 512, 64, 1, 0, 1}, 0, 0},
-        {{RNNC_RNN_RELU, 1, 1, 64, 1, 0, 1}, 1, 1},
-        {{RNNC_RNN_TANH, 2000, 2000, 1, 1, 0, 0}, 1, 0},
-        {{RNNC_RNN_TANH, 31, 33, 64, 1, 0, 1}, 33, 7},
-        {{RNNC_RNN_TANH, 127, 127, 3, 1, 0, 1}, 31, 1000},
-        {{RNNC_RNN_RELU, 50, 50, 1, 0, 1, 0}, 1, 100000},
-        {{RNNC_RNN_TANH, 5, 255, 2, 1, 0, 0}, 8, 0},
-        {{RNNC_RNN_TANH, 97, 47, 8, 1, 1, 1}, 15, 0},
-        {{RNNC_RNN_TANH, 64, 64, 128, 1, 0, 0}, 4, 0},
+        {{RNNC_RNN_TANH, 512, 512, 64, 1, 1, 1, 0}, 64, 0},
+        {{RNNC_RNN_TANH, 512, 512, 64, 1, 0, 1, 0}, 0, 0},
+        {{RNNC_RNN_RELU, 1, 1, 64, 1, 0, 1, 0}, 1, 1},
+        {{RNNC_RNN_TANH, 2000, 2000, 1, 1, 0, 0, 0}, 1, 0},
+        {{RNNC_RNN_TANH, 31, 33, 64, 1, 0, 1, 0}, 33, 7},
+        {{RNNC_RNN_TANH, 127, 127, 3, 1, 0, 1, 0}, 31, 1000},
+        {{RNNC_RNN_RELU, 50, 50, 1, 0, 1, 0, 0}, 1, 100000},
+        {{RNNC_RNN_TANH, 5, 255, 2, 1, 0, 0, 0}, 8, 0},
+        {{RNNC_RNN_TANH, 97, 47, 8, 1, 1, 1, 0}, 15, 0},
+        {{RNNC_RNN_TANH, 64, 64, 128, 1, 0, 0, 0}, 4, 0},
     };
     char dir[PATH_SIZE];
     rnnc_error err;
@@ -179,7 +179,7 @@ Test(generated_text, time_is_not_unrolled, .timeout = 60) {
     workdir_make(dir);
     for (int i = 0; i < 2; i++) {
         const spec s = {.name = "loop",
-                        .config = {RNNC_RNN_TANH, 8, 24, 2, 1, 0, 1},
+                        .config = {RNNC_RNN_TANH, 8, 24, 2, 1, 0, 1, 0},
                         .batch = 1,
                         .seq_len = i ? 100000 : 500,
                         .target = "avx2,portable",
@@ -200,7 +200,7 @@ Test(generated_text, best_target_is_tried_first, .timeout = 60) {
     workdir_make(dir);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         const spec s = {.name = "order",
-                        .config = {RNNC_RNN_TANH, 3, 5, 1, 1, 0, 0},
+                        .config = {RNNC_RNN_TANH, 3, 5, 1, 1, 0, 0, 0},
                         .target = lists[i],
                         .weights_as = "none"};
         cr_assert(spread_generate(&s, dir, NULL, NULL, &err), "%s", err.message);

@@ -95,9 +95,13 @@ Test(oracle, agrees_with_the_runtimes_reference) {
         problem_solve(&p);
         double *const y = doubles(y_count), *const hn = doubles(states),
                       *const cn = p.cn ? doubles(states) : NULL;
-        cr_assert_eq(rnnc_reference_forward(&config, (const float *const *)p.weight, seq_len, batch,
-                                            p.x, p.h0, p.c0, y, hn, cn),
-                     RNNC_OK);
+        rnnc_layer layer;
+        const rnnc_network network = problem_network(&config, &layer);
+        const rnnc_call call = {
+            .seq_len = seq_len, .batch = batch, .x = p.x, .h0 = p.h0, .c0 = p.c0};
+        cr_assert_eq(
+            rnnc_reference_forward(&network, (const float *const *)p.weight, &call, y, hn, cn),
+            RNNC_OK);
         cr_expect(largest_difference(y, p.y, y_count) <= 1e-12, "y of network %d", i);
         cr_expect(largest_difference(hn, p.hn, states) <= 1e-12, "hn of network %d", i);
         cr_expect(!cn || largest_difference(cn, p.cn, states) <= 1e-12, "cn of network %d", i);
@@ -111,8 +115,8 @@ Test(oracle, agrees_with_the_runtimes_reference) {
 /* The names and shapes that the tests expect are the runtime's too. */
 Test(oracle, agrees_on_names_and_shapes_of_weights) {
     for (int i = 0; i < 32; i++) {
-        const rnnc_config config = {(rnnc_cell)(i % 4), 5,          7,         3,
-                                    i >> 2 & 1,         i >> 3 & 1, i >> 4 & 1};
+        const rnnc_config config = {(rnnc_cell)(i % 4), 5,          7,          3,
+                                    i >> 2 & 1,         i >> 3 & 1, i >> 4 & 1, 0};
         const size_t count = rnnc_config_weight_count(&config);
         cr_assert_eq(count, (size_t)(3 * (config.bidirectional ? 2 : 1) * (config.bias ? 4 : 2)));
         for (size_t k = 0; k < count; k++) {

@@ -34,11 +34,13 @@ static void expect_close(const char *what, const char *where, const float *got, 
 static void check_generic(const problem *p, const rnnc_blas *blas, state_use use, double tolerance,
                           const char *where) {
     const rnnc_config *const config = &p->config;
-    const size_t states = problem_state_count(p), count = rnnc_generic_prepared_count(config);
-    const size_t workspace_size = rnnc_generic_workspace_size(config, p->seq_len, p->batch);
+    rnnc_layer layer;
+    const rnnc_network network = problem_network(config, &layer);
+    const size_t states = problem_state_count(p), count = rnnc_generic_prepared_count(&network);
+    const size_t workspace_size = rnnc_generic_workspace_size(&network, p->seq_len, p->batch);
     cr_assert(count > 0 && workspace_size > 0, "%s", where);
     fence prepared = fence_floats(NULL, count);
-    cr_assert_eq(rnnc_generic_prepare(config, weights_of(p), prepared.data), RNNC_OK);
+    cr_assert_eq(rnnc_generic_prepare(&network, weights_of(p), prepared.data), RNNC_OK);
     cr_assert(fence_intact(&prepared));
     for (size_t i = 0; i < count; i++)
         cr_assert(!isnan(((float *)prepared.data)[i]), "%s: prepared[%zu] was not set", where, i);
@@ -66,7 +68,7 @@ static void check_generic(const problem *p, const rnnc_blas *blas, state_use use
         .cn = c_out,
         .workspace = workspace.data,
     };
-    cr_assert_eq(rnnc_generic_forward(config, blas, &call), RNNC_OK, "%s", where);
+    cr_assert_eq(rnnc_generic_forward(&network, blas, &call), RNNC_OK, "%s", where);
     expect_close("y", where, y.data, p->y, problem_y_count(p), tolerance);
     if (h_out)
         expect_close("hn", where, h_out, p->hn, states, tolerance);
@@ -93,8 +95,14 @@ static void check_reference(const problem *p, double tolerance, const char *wher
     fence y = fence_make(ys * sizeof(double), 0), hn = fence_make(states * sizeof(double), 0);
     fence cn = fence_make(states * sizeof(double), 0);
     const int has_c = p->config.cell == RNNC_LSTM;
-    cr_assert_eq(rnnc_reference_forward(&p->config, weights_of(p), p->seq_len, p->batch, p->x,
-                                        p->h0, has_c ? p->c0 : NULL, y.data, hn.data,
+    rnnc_layer layer;
+    const rnnc_network network = problem_network(&p->config, &layer);
+    const rnnc_call call = {.seq_len = p->seq_len,
+                            .batch = p->batch,
+                            .x = p->x,
+                            .h0 = p->h0,
+                            .c0 = has_c ? p->c0 : NULL};
+    cr_assert_eq(rnnc_reference_forward(&network, weights_of(p), &call, y.data, hn.data,
                                         has_c ? cn.data : NULL),
                  RNNC_OK);
     double error = max_difference(y.data, p->y, ys);
@@ -107,8 +115,7 @@ static void check_reference(const problem *p, double tolerance, const char *wher
     }
     cr_assert(fence_intact(&y) && fence_intact(&hn) && fence_intact(&cn));
     memset(y.data, 0xFF, y.size);
-    cr_assert_eq(rnnc_reference_forward(&p->config, weights_of(p), p->seq_len, p->batch, p->x,
-                                        p->h0, has_c ? p->c0 : NULL, y.data, NULL, NULL),
+    cr_assert_eq(rnnc_reference_forward(&network, weights_of(p), &call, y.data, NULL, NULL),
                  RNNC_OK);
     cr_assert(max_difference(y.data, p->y, ys) <= tolerance);
     fence_free(&y);
@@ -165,7 +172,8 @@ Test(runtime_networks, random) {
                                     1 + rng_below(&r, 4),
                                     i >> 2 & 1,
                                     i >> 3 & 1,
-                                    i >> 4 & 1};
+                                    i >> 4 & 1,
+                                    0};
         const size_t T = 1 + rng_below(&r, 9), B = i & 32 ? 1 : 2 + rng_below(&r, 19);
         problem p = problem_make(&config, T, B, i & 64, &r);
         problem_solve(&p);
@@ -182,15 +190,17 @@ Test(runtime_networks, random) {
 Test(runtime_networks, nan) {
     for (int cell = RNNC_RNN_TANH; cell <= RNNC_GRU; cell++) {
         static const size_t T = 5, B = 3, H = 18, I = 4;
-        const rnnc_config config = {(rnnc_cell)cell, I, H, 1, 1, 0, 0};
+        const rnnc_config config = {(rnnc_cell)cell, I, H, 1, 1, 0, 0, 0};
         rng r = {.state = 77};
+        rnnc_layer layer;
+        const rnnc_network network = problem_network(&config, &layer);
         problem p = problem_make(&config, T, B, true, &r);
         p.x[(2 * B + 1) * I + 3] = NAN; /* step 2, sequence 1 */
-        float *const prepared = malloc(rnnc_generic_prepared_count(&config) * sizeof(float));
-        void *const workspace = malloc(rnnc_generic_workspace_size(&config, T, B));
+        float *const prepared = malloc(rnnc_generic_prepared_count(&network) * sizeof(float));
+        void *const workspace = malloc(rnnc_generic_workspace_size(&network, T, B));
         float y[5 * 3 * 18];
         double exact[5 * 3 * 18];
-        cr_assert_eq(rnnc_generic_prepare(&config, weights_of(&p), prepared), RNNC_OK);
+        cr_assert_eq(rnnc_generic_prepare(&network, weights_of(&p), prepared), RNNC_OK);
         const rnnc_call call = {.weights = prepared,
                                 .seq_len = T,
                                 .batch = B,
@@ -199,9 +209,8 @@ Test(runtime_networks, nan) {
                                 .c0 = p.c0,
                                 .y = y,
                                 .workspace = workspace};
-        cr_assert_eq(rnnc_generic_forward(&config, NULL, &call), RNNC_OK);
-        cr_assert_eq(rnnc_reference_forward(&config, weights_of(&p), T, B, p.x, p.h0, p.c0, exact,
-                                            NULL, NULL),
+        cr_assert_eq(rnnc_generic_forward(&network, NULL, &call), RNNC_OK);
+        cr_assert_eq(rnnc_reference_forward(&network, weights_of(&p), &call, exact, NULL, NULL),
                      RNNC_OK);
         for (size_t i = 0; i < T * B * H; i++) {
             const int want = i / (B * H) >= 2 && i / H % B == 1;
@@ -215,25 +224,28 @@ Test(runtime_networks, nan) {
 }
 
 Test(runtime_networks, arguments) {
-    const rnnc_config config = {RNNC_LSTM, 2, 3, 1, 1, 0, 0};
-    rnnc_config bad = config;
-    bad.hidden_size = 0;
+    const rnnc_config config = {RNNC_LSTM, 2, 3, 1, 1, 0, 0, 0};
+    rnnc_config zero = config;
+    zero.hidden_size = 0;
+    rnnc_layer layer, bad_layer;
+    const rnnc_network network = problem_network(&config, &layer);
+    const rnnc_network bad = problem_network(&zero, &bad_layer);
     float x[2] = {0}, y[3], w[1000];
     double exact[3];
     char workspace[1000];
     const float *const none[4] = {w, w, w, w};
     const rnnc_call good = {
         .weights = w, .seq_len = 1, .batch = 1, .x = x, .y = y, .workspace = workspace};
-    cr_assert_eq(rnnc_generic_prepare(&config, NULL, w), RNNC_ERR_ARGUMENT);
-    cr_assert_eq(rnnc_generic_prepare(&config, none, NULL), RNNC_ERR_ARGUMENT);
+    cr_assert_eq(rnnc_generic_prepare(&network, NULL, w), RNNC_ERR_ARGUMENT);
+    cr_assert_eq(rnnc_generic_prepare(&network, none, NULL), RNNC_ERR_ARGUMENT);
     cr_assert_eq(rnnc_generic_prepare(&bad, none, w), RNNC_ERR_ARGUMENT);
     cr_assert_eq(rnnc_generic_forward(&bad, NULL, &good), RNNC_ERR_ARGUMENT);
-    cr_assert_eq(rnnc_generic_forward(&config, NULL, NULL), RNNC_ERR_ARGUMENT);
+    cr_assert_eq(rnnc_generic_forward(&network, NULL, NULL), RNNC_ERR_ARGUMENT);
     rnnc_call call;
 #define BAD(change, status)                                                                        \
     call = good;                                                                                   \
     call.change;                                                                                   \
-    cr_expect_eq(rnnc_generic_forward(&config, NULL, &call), status)
+    cr_expect_eq(rnnc_generic_forward(&network, NULL, &call), status)
     BAD(weights = NULL, RNNC_ERR_ARGUMENT);
     BAD(x = NULL, RNNC_ERR_ARGUMENT);
     BAD(y = NULL, RNNC_ERR_ARGUMENT);
@@ -241,33 +253,40 @@ Test(runtime_networks, arguments) {
     BAD(seq_len = 0, RNNC_ERR_ARGUMENT);
     BAD(batch = 0, RNNC_ERR_ARGUMENT);
     BAD(seq_len = SIZE_MAX / 2, RNNC_ERR_OVERFLOW);
-    cr_expect_eq(rnnc_generic_workspace_size(&config, SIZE_MAX / 40, 1), 0);
-    cr_expect_eq(rnnc_generic_workspace_size(&config, SIZE_MAX, SIZE_MAX), 0);
-    cr_expect_eq(rnnc_generic_workspace_size(&config, 0, 1), 0);
+    cr_expect_eq(rnnc_generic_workspace_size(&network, SIZE_MAX / 40, 1), 0);
+    cr_expect_eq(rnnc_generic_workspace_size(&network, SIZE_MAX, SIZE_MAX), 0);
+    cr_expect_eq(rnnc_generic_workspace_size(&network, 0, 1), 0);
     cr_expect_eq(rnnc_generic_workspace_size(&bad, 1, 1), 0);
     cr_expect_eq(rnnc_generic_prepared_count(&bad), 0);
-#define REFERENCE(config, tensors, T, B, x, y)                                                     \
-    rnnc_reference_forward(config, tensors, T, B, x, NULL, NULL, y, NULL, NULL)
-    cr_expect_eq(REFERENCE(&bad, none, 1, 1, x, exact), RNNC_ERR_ARGUMENT);
-    cr_expect_eq(REFERENCE(NULL, none, 1, 1, x, exact), RNNC_ERR_ARGUMENT);
-    cr_expect_eq(REFERENCE(&config, NULL, 1, 1, x, exact), RNNC_ERR_ARGUMENT);
-    cr_expect_eq(REFERENCE(&config, none, 0, 1, x, exact), RNNC_ERR_ARGUMENT);
-    cr_expect_eq(REFERENCE(&config, none, 1, 0, x, exact), RNNC_ERR_ARGUMENT);
-    cr_expect_eq(REFERENCE(&config, none, 1, 1, NULL, exact), RNNC_ERR_ARGUMENT);
-    cr_expect_eq(REFERENCE(&config, none, 1, 1, x, NULL), RNNC_ERR_ARGUMENT);
-    cr_expect_eq(REFERENCE(&config, none, SIZE_MAX / 8, 2, x, exact), RNNC_ERR_OVERFLOW);
+#define REFERENCE(network, tensors, T, B, from, y)                                                 \
+    call = (rnnc_call){.seq_len = T, .batch = B, .x = from};                                       \
+    cr_expect_eq(rnnc_reference_forward(network, tensors, &call, y, NULL, NULL), RNNC_ERR_ARGUMENT)
+    REFERENCE(&bad, none, 1, 1, x, exact);
+    REFERENCE(NULL, none, 1, 1, x, exact);
+    REFERENCE(&network, NULL, 1, 1, x, exact);
+    REFERENCE(&network, none, 0, 1, x, exact);
+    REFERENCE(&network, none, 1, 0, x, exact);
+    REFERENCE(&network, none, 1, 1, NULL, exact);
+    REFERENCE(&network, none, 1, 1, x, NULL);
+    call = (rnnc_call){.seq_len = SIZE_MAX / 8, .batch = 2, .x = x};
+    cr_expect_eq(rnnc_reference_forward(&network, none, &call, exact, NULL, NULL),
+                 RNNC_ERR_OVERFLOW);
+    cr_expect_eq(rnnc_reference_forward(&network, none, NULL, exact, NULL, NULL),
+                 RNNC_ERR_ARGUMENT);
 }
 
 /* Two threads with a network each, on the same weights. */
 static problem shared;
 static float *shared_weights;
+static rnnc_layer shared_layer;
+static rnnc_network shared_network;
 
 static void *run_often(void *unused) {
     (void)unused;
     const size_t states = problem_state_count(&shared), ys = problem_y_count(&shared);
     float *const y = malloc(ys * sizeof *y), *const hn = malloc(states * sizeof *hn);
     void *const workspace =
-        malloc(rnnc_generic_workspace_size(&shared.config, shared.seq_len, shared.batch));
+        malloc(rnnc_generic_workspace_size(&shared_network, shared.seq_len, shared.batch));
     for (int i = 0; i < 50; i++) {
         memset(y, 0xFF, ys * sizeof *y);
         const rnnc_call call = {.weights = shared_weights,
@@ -278,7 +297,7 @@ static void *run_often(void *unused) {
                                 .y = y,
                                 .hn = hn,
                                 .workspace = workspace};
-        cr_assert_eq(rnnc_generic_forward(&shared.config, NULL, &call), RNNC_OK);
+        cr_assert_eq(rnnc_generic_forward(&shared_network, NULL, &call), RNNC_OK);
         cr_assert(max_error(y, shared.y, ys) <= 2e-6);
         cr_assert(max_error(hn, shared.hn, states) <= 2e-6);
     }
@@ -289,12 +308,14 @@ static void *run_often(void *unused) {
 }
 
 Test(runtime_networks, threads) {
-    const rnnc_config config = {RNNC_GRU, 6, 21, 2, 1, 0, 1};
+    const rnnc_config config = {RNNC_GRU, 6, 21, 2, 1, 0, 1, 0};
     rng r = {.state = 99};
     shared = problem_make(&config, 7, 3, true, &r);
     problem_solve(&shared);
-    shared_weights = malloc(rnnc_generic_prepared_count(&config) * sizeof(float));
-    cr_assert_eq(rnnc_generic_prepare(&config, weights_of(&shared), shared_weights), RNNC_OK);
+    shared_network = problem_network(&config, &shared_layer);
+    shared_weights = malloc(rnnc_generic_prepared_count(&shared_network) * sizeof(float));
+    cr_assert_eq(rnnc_generic_prepare(&shared_network, weights_of(&shared), shared_weights),
+                 RNNC_OK);
     pthread_t threads[2];
     for (size_t i = 0; i < 2; i++)
         cr_assert_eq(pthread_create(&threads[i], NULL, run_often, NULL), 0);

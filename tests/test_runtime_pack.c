@@ -200,10 +200,11 @@ static rnnc_status forward(const rnnc_call *call) {
     call->y[0] = 1;
     return call->x[0] < 0 ? RNNC_ERR_TARGET : RNNC_OK;
 }
+static const rnnc_layer model_layer = {.recurrent = {RNNC_LSTM, I, H, 1, 1, 0, 0, 0}};
 static rnnc_model model = {.abi = RNNC_ABI,
                            .name = "hand",
                            .target = "portable",
-                           .config = {RNNC_LSTM, I, H, 1, 1, 0, 0},
+                           .network = {.layer_count = 1, .layer = &model_layer},
                            .batch = 2,
                            .weight_count = 4,
                            .weight = weights,
@@ -219,7 +220,7 @@ Test(runtime_pack, model_loads_from_file_and_memory) {
     workdir_make(directory);
     path_join(path, directory, "w.safetensors");
     rng r = {.state = 12};
-    problem p = problem_make(&model.config, 1, 1, false, &r);
+    problem p = problem_make(&model_layer.recurrent, 1, 1, false, &r);
     rnnc_error error = {.message = ""};
     cr_assert(problem_write_weights(&p, path, "rec.", &error), "%s", error.message);
     static float want[PACKED];
@@ -256,12 +257,9 @@ Test(runtime_pack, blobs) {
     const float *packed = NULL;
     rnnc_error error;
     rnnc_blob_header(model.fingerprint, PACKED, blob);
-    static const unsigned char want[32] = {'R',        'N',  'N',  'C',  'B',
-                                           'L',        'O',  'B',  1,    0,
-                                           0,          0,    0,    0,    0,
-                                           0,          0xef, 0xcd, 0xab, 0x89,
-                                           0x67,       0x45, 0x23, 0x01, PACKED & 255,
-                                           PACKED >> 8};
+    static const unsigned char want[32] = {
+        'R',  'N',  'N',  'C',  'B',  'L',  'O',  'B',  RNNC_ABI,     0,          0, 0, 0, 0, 0, 0,
+        0xef, 0xcd, 0xab, 0x89, 0x67, 0x45, 0x23, 0x01, PACKED & 255, PACKED >> 8};
     cr_assert_eq(memcmp(blob, want, sizeof want), 0);
     cr_assert_eq(rnnc_model_blob(&model, blob, SIZE, &packed, &error), RNNC_OK);
     cr_assert_eq((const void *)packed, (const void *)(blob + 64));

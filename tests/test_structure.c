@@ -22,15 +22,15 @@ static const struct {
 } stages[] = {
     {"tables", "cells expressions targets cost limits names nearest fail", "tables"},
     {"spec", "spec forms layers fields readers scan sandbox check", "tables spec host"},
-    {"lower", "lower ir", "tables"},
+    {"lower", "lower ir network", "tables"},
     {"kernels", "kernels kernels.", "tables kernels"},
     {"passes", "passes.", "tables kernels"},
     {"plan", "plan products bounds", "tables kernels plan"},
     {"template", "template", "host"},
     {"emit", "emit", "template host"},
-    {"weights", "weights", "tables host"},
+    {"weights", "weights weight_hints weight_map", "tables lower weights host"},
     {"driver", "pipeline generate report starter main verify commands commands. embed", "*"},
-    {"driver", "build machine contest peers results page", "*"},
+    {"driver", "build machine contest peers results page recorded_case", "*"},
     {"host", "host", ""},
 };
 

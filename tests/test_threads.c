@@ -47,7 +47,7 @@ static void *work(void *argument) {
 }
 
 static void run_threads(const char *target, size_t seq_len, size_t batch, const char *weights_as) {
-    const rnnc_config config = {RNNC_RNN_TANH, 6, 21, 2, 1, 0, 1};
+    const rnnc_config config = {RNNC_RNN_TANH, 6, 21, 2, 1, 0, 1, 0};
     worker workers[THREADS];
     pthread_t threads[THREADS];
     network n;

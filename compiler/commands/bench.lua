@@ -6,6 +6,7 @@ local fail = require "fail"
 local host = require "host"
 local limits = require "limits"
 local machines = require "machine"
+local network = require "network"
 local peers = require "peers"
 local results = require "results"
 local specs = require "spec"
@@ -116,16 +117,15 @@ local function other_contenders(problem, inputs, settings)
 end
 
 local function load_weights(spec)
-    if spec.weights then return weights.load(spec) end
-    local random, message = host.random_weights(weights.config(spec), 1)
-    return random or fail.at(COMMAND, message)
+    return spec.weights and weights.load(spec) or weights.random(spec, 1, COMMAND)
 end
 
 -- Measures one model. Wrong specialised code is a mistake to hear of.
 local function measure(problem, options, settings)
     build_problem(problem, options, settings)
     settings.progress(problem.title .. ": reference in double precision")
-    local inputs, message = host.problem(load_weights(problem.spec), problem.seq_len, problem.batch, 1)
+    local inputs, message = host.problem(network.of(problem.spec), load_weights(problem.spec), problem.seq_len,
+        problem.batch, 1)
     if not inputs then fail.at(COMMAND, problem.path .. ": " .. message) end
     local contenders = own_contenders(problem, inputs)
     for _, c in ipairs(contenders) do

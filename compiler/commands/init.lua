@@ -53,12 +53,11 @@ end
 
 -- A file with random weights, for a program that has something to run.
 local function random_weights(given)
-    local loaded, message = host.random_weights(weights.config {
+    return host.safetensors_text(weights.random({
         cell = "rnn", nonlinearity = "tanh", bias = true, batch_first = false, bidirectional = false,
         input_size = given.input_size, hidden_size = given.hidden_size, num_layers = given.num_layers,
-    }, 1)
-    if not loaded then fail.at("rnnc init", message) end
-    return host.safetensors_text(loaded)
+        proj_size = 0,
+    }, 1, "rnnc init"))
 end
 
 return function(arguments, options)

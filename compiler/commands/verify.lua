@@ -1,14 +1,15 @@
 -- rnnc verify: compiles a network with the system's compiler, runs it, and compares it with plain
 -- loops in double precision and with recorded outputs.
 local build = require "build"
-local cells = require "cells"
 local fail = require "fail"
 local host = require "host"
+local network = require "network"
+local recorded_case = require "recorded_case"
 local specs = require "spec"
 local targets = require "targets"
 local weights = require "weights"
 
--- Absolute error that passes, for outputs up to 1; relu networks with larger ones get as much more.
+-- Absolute error that passes, for outputs up to 1; networks with larger ones get as much more.
 local TOLERANCE <const> = 1e-5
 
 local RUN_SECONDS <const> = 60
@@ -19,67 +20,21 @@ local SEQ_LENS <const> = { 1, 2, 7, 40 }
 local BATCHES <const> = { 1, 3, 17 }
 local WORK_MAX <const> = 1000000000
 
--- With --case the weights are those of the case, without prefix.
-local function apply_case(spec, path)
-    local file = weights.open(path)
-    local shapes = {}
-    for _, tensor in ipairs(file:list()) do shapes[tensor.name] = tensor.shape end
-    local needed = { "x", "y", "hn" }
-    if spec.cell == "lstm" then needed[4] = "cn" end
-    for _, name in ipairs(needed) do
-        if not shapes[name] or #shapes[name] ~= 3 then
-            fail.at(path, "a recorded case needs a tensor " .. name .. " with three axes")
-        end
-    end
-    if spec.cell == "lstm" and (shapes.h0 == nil) ~= (shapes.c0 == nil) then
-        fail.at(path, "a recorded case of lstm needs both h0 and c0, or neither")
-    end
-    local wanted = {
-        I = spec.input_size, H = spec.hidden_size, L = spec.num_layers,
-        D = spec.bidirectional and 2 or 1, bias = spec.bias and 1 or 0,
-        batch_first = spec.batch_first and 1 or 0,
-        cell = spec.nonlinearity and spec.cell .. "_" .. spec.nonlinearity or spec.cell,
-    }
-    local lines = {}
-    for _, key in ipairs { "cell", "I", "H", "L", "D", "bias", "batch_first" } do
-        local recorded = file:metadata(key)
-        if recorded and recorded ~= tostring(wanted[key]) then
-            lines[#lines + 1] = fail.line(path, nil, "error", string.format(
-                "the case has %s = %s, the spec %s", key, recorded, wanted[key]))
-        end
-    end
-    local x = shapes.x
-    local seq_len, batch = x[1], x[2]
-    if spec.batch_first then seq_len, batch = batch, seq_len end
-    for _, pair in ipairs { { "seq_len", seq_len }, { "batch", batch } } do
-        if spec[pair[1]] ~= "any" and spec[pair[1]] ~= pair[2] then
-            lines[#lines + 1] = fail.line(path, nil, "error", string.format(
-                "the case has %s = %d, the spec %d", pair[1], pair[2], spec[pair[1]]))
-        end
-    end
-    if #lines > 0 then fail.with(lines) end
-    spec.weights, spec.weights_path, spec.prefix = path, path, ""
-    return { seq_len = seq_len, batch = batch, initial = shapes.h0 ~= nil, file = file }
-end
-
--- Multiply-adds of a time step of one sequence.
-local function work_of(spec)
-    local d, h = spec.bidirectional and 2 or 1, spec.hidden_size
-    local gates = #cells.of(spec).gates
-    return gates * d * h * (spec.input_size + h + (spec.num_layers - 1) * (d + 1) * h)
-end
-
--- What is run on random inputs: { seq_len, batch, initial }, each with initial states and without.
+-- What is run on random inputs: { seq_len, batch, initial, lengths }: each with initial states and without,
+-- and with sequences of different lengths if the spec has them.
 local function random_runs(spec)
     local seq_lens = spec.seq_len == "any" and SEQ_LENS or { spec.seq_len }
     local batches = spec.batch == "any" and BATCHES or { spec.batch }
     local runs, work = {}, 0
     for _, seq_len in ipairs(seq_lens) do
         for _, batch in ipairs(batches) do
-            work = work + 2 * work_of(spec) * seq_len * batch
+            work = work + (spec.lengths and 4 or 2) * network.work(spec) * seq_len * batch
             if work > WORK_MAX and #runs > 0 then return runs end
-            runs[#runs + 1] = { seq_len = seq_len, batch = batch, initial = true }
-            runs[#runs + 1] = { seq_len = seq_len, batch = batch, initial = false }
+            for _, lengths in ipairs(spec.lengths and seq_len > 1 and { false, true } or { false }) do
+                for _, initial in ipairs { true, false } do
+                    runs[#runs + 1] = { seq_len = seq_len, batch = batch, initial = initial, lengths = lengths }
+                end
+            end
         end
     end
     return runs
@@ -91,11 +46,17 @@ end
 
 local function passes(d) return d.absolute <= TOLERANCE * math.max(1, d.largest) end
 
--- The outputs that a cell has: y, and what it carries from step to step.
+-- The outputs that a network has: y, and what it carries from step to step.
 local function outputs_of(spec)
     local names = { "y" }
-    for _, state in ipairs(cells.of(spec).states) do names[#names + 1] = state .. "n" end
+    for _, state in ipairs(network.states(spec)) do names[#names + 1] = state .. "n" end
     return names
+end
+
+-- What begins a row: the sizes of the run, and how it was called.
+local function run_text(spec, run)
+    return string.format("%8d %6d  %-5s%s", run.seq_len, run.batch, run.initial and "yes" or "no",
+        spec.lengths and string.format(" %-9s", run.lengths and "yes" or "no") or "")
 end
 
 -- A row with the columns of all outputs; `prefix` is that of their names in the result.
@@ -105,45 +66,53 @@ local function print_row(spec, run, result, prefix)
         columns[i] = columns_of(result[prefix .. name])
         passed = passes(result[prefix .. name]) and passed
     end
-    host.print(string.format("%8d %6d  %-5s%s%s", run.seq_len, run.batch, run.initial and "yes" or "no",
-        table.concat(columns, "  "), passed and "" or "  <- too large"))
+    host.print(run_text(spec, run) .. table.concat(columns, "  ") .. (passed and "" or "  <- too large"))
     return passed
 end
 
 local function print_heading(spec, title)
-    local columns = {}
+    local columns, states = {}, network.states(spec)
     for i, name in ipairs(outputs_of(spec)) do columns[i] = string.format("%9s       rel     ulp", name .. " abs") end
     host.print(title)
-    host.print(string.format(" seq_len  batch  %-5s%s", #columns > 2 and "h0,c0" or "h0", table.concat(columns, "  ")))
+    host.print(string.format(" seq_len  batch  %-5s%s%s", #states > 1 and "h0,c0" or "h0",
+        spec.lengths and " lengths  " or "", table.concat(columns, "  ")))
+end
+
+-- The same inputs through the runtime's generic kernels: the largest error of all runs in a line.
+local function print_generic(spec, results)
+    local largest, passed = 0, true
+    for _, result in ipairs(results) do
+        for _, name in ipairs(outputs_of(spec)) do
+            local d = result["generic_" .. name]
+            largest, passed = math.max(largest, d.absolute), passes(d) and passed
+        end
+    end
+    host.print(string.format("generic kernels on the same inputs: %.1e abs%s", largest,
+        passed and "" or "  <- too large"))
+    return passed
 end
 
 -- Runs all of `runs` on one build; true if they pass.
 local function verify(spec, options, directory, runs, recorded, seed, seconds)
     local library = build.network(spec, options, directory, "rnnc verify")
-    local own, message
-    if spec.weights then
-        own = weights.load(spec)
-    else
-        own, message = host.random_weights(weights.config(spec), seed)
-        if not own then fail.at("rnnc verify", message) end
-    end
+    local own = spec.weights and weights.load(spec) or weights.random(spec, seed, "rnnc verify")
     print_heading(spec, string.format("%s for %s, weights %s: against double precision", spec.name,
         table.concat(spec.target, ", "), spec.weights and "built in" or "random"))
     local passed, results = true, {}
     for i, run in ipairs(runs) do
         local result, problem = host.trial {
-            library = library, symbol = spec.name .. "_model", weights = own,
-            seq_len = run.seq_len, batch = run.batch, initial = run.initial,
+            library = library, symbol = spec.name .. "_model", network = network.of(spec), weights = own,
+            seq_len = run.seq_len, batch = run.batch, initial = run.initial, lengths = run.lengths,
             seed = seed * 1000003 + i, seconds = seconds, case = recorded and recorded.file,
         }
         if not result then
-            host.print(string.format("%8d %6d  %-3s  %s", run.seq_len, run.batch,
-                run.initial and "yes" or "no", problem))
+            host.print(run_text(spec, run) .. problem)
             return false
         end
         results[i] = result
         passed = print_row(spec, run, result, "") and passed
     end
+    passed = print_generic(spec, results) and passed
     if recorded then
         print_heading(spec, "against the recorded outputs")
         passed = print_row(spec, runs[1], results[1], "recorded_") and passed
@@ -189,7 +158,7 @@ return function(arguments, options)
     local seed = whole(options, "seed", 1, 0)
     local seconds = math.min(whole(options, "seconds", RUN_SECONDS, 1), 1000000)
     local spec, notes = specs.load(arguments[1], options)
-    local recorded = options.case and apply_case(spec, options.case)
+    local recorded = options.case and recorded_case.apply(spec, options.case)
     for _, note in ipairs(notes) do host.complain(note) end
     local runs = recorded and { recorded } or random_runs(spec)
     local builds = builds_of(spec)

@@ -40,9 +40,9 @@ static void *allocate(size_t size) {
 
 static contender make_contender(const char *name, const rnnc_model *model, const rnnc_blas *blas,
                                 size_t batch, const float *images, const float *prepared) {
-    const rnnc_config *config = &digits_model.config;
+    const rnnc_network *network = &digits_model.network;
     size_t workspace_size =
-        model ? model->workspace_size(8, batch) : rnnc_generic_workspace_size(config, 8, batch);
+        model ? model->workspace_size(8, batch) : rnnc_generic_workspace_size(network, 8, batch);
     contender made = {.name = name, .model = model, .blas = blas, .calls = 1};
     made.call = (rnnc_call){
         .weights = prepared, /* generated code has its own built in */
@@ -62,7 +62,7 @@ static double measure(const contender *c) {
     double begin = now();
     for (size_t i = 0; i < c->calls && status == RNNC_OK; i++)
         status = c->model ? c->model->forward(&c->call)
-                          : rnnc_generic_forward(&digits_model.config, c->blas, &c->call);
+                          : rnnc_generic_forward(&digits_model.network, c->blas, &c->call);
     double seconds = now() - begin;
     check_status(status, c->name);
     return seconds / (double)(c->calls * c->call.batch);
@@ -98,12 +98,14 @@ static void print_table(const contender *contenders, size_t count) {
 }
 
 void bench(const rnnc_safetensors *weights, const float *images) {
-    const rnnc_config *config = &digits_model.config;
+    const rnnc_network *network = &digits_model.network;
     rnnc_error error;
     const float **tensors;
-    check(rnnc_weights_load(config, "rnn.", weights, &tensors, &error), &error);
-    float *prepared = allocate(rnnc_generic_prepared_count(config) * sizeof *prepared);
-    check_status(rnnc_generic_prepare(config, tensors, prepared), "rnnc_generic_prepare");
+    check(rnnc_weights_load(digits_model.weight_count, digits_model.weight, "rnn.", weights,
+                            &tensors, &error),
+          &error);
+    float *prepared = allocate(rnnc_generic_prepared_count(network) * sizeof *prepared);
+    check_status(rnnc_generic_prepare(network, tensors, prepared), "rnnc_generic_prepare");
     rnnc_weights_free(tensors);
 
     const rnnc_blas *openblas = rnnc_blas_openblas(&error);

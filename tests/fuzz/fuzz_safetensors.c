@@ -44,10 +44,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; (entry = rnnc_safetensors_get(file, i)) != NULL; i++)
             touch(file, entry);
         rnnc_safetensors_metadata(file, "key");
-        const rnnc_config config = {RNNC_LSTM, 1, 1, 2, 1, 0, 1};
+        const rnnc_config config = {RNNC_LSTM, 1, 2, 2, 1, 0, 1, 1};
+        rnnc_weight list[21] = {{"head.weight", 2, 1}};
+        size_t count = 1;
+        while (rnnc_config_weight(&config, count - 1, &list[count]) == RNNC_OK)
+            count++;
         const float **tensors;
-        rnnc_weights_check(&config, "", file, &unused, &error);
-        if (rnnc_weights_load(&config, "", file, &tensors, &error) == RNNC_OK)
+        rnnc_weights_check(count, list, "", file, &unused, &error);
+        if (rnnc_weights_load(count, list, "", file, &tensors, &error) == RNNC_OK)
             rnnc_weights_free(tensors);
     }
     rnnc_safetensors_close(file);

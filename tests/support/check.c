@@ -254,9 +254,13 @@ bool check_network_all_ways(const rnnc_model *model, const float *packed, const 
 }
 
 bool check_description(const rnnc_model *model, const problem *p, rnnc_error *err) {
-    const rnnc_config *const a = &model->config, *const b = &p->config;
     if (model->abi != RNNC_ABI)
         return fail(err, "abi %u", (unsigned)model->abi);
+    const rnnc_network *const network = &model->network;
+    if (network->layer_count != 1 || network->layer[0].kind != RNNC_RECURRENT ||
+        network->batch_first != p->config.batch_first || network->residual)
+        return fail(err, "the model is not one recurrent network in that order");
+    const rnnc_config *const a = &network->layer[0].recurrent, *const b = &p->config;
     if (a->cell != b->cell || a->input_size != b->input_size || a->hidden_size != b->hidden_size ||
         a->num_layers != b->num_layers || a->bias != b->bias || a->batch_first != b->batch_first ||
         a->bidirectional != b->bidirectional)

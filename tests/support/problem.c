@@ -43,6 +43,19 @@ rnnc_weight problem_weight(const rnnc_config *config, size_t index) {
     return w;
 }
 
+rnnc_network problem_network(const rnnc_config *config, rnnc_layer *layer) {
+    *layer = (rnnc_layer){.kind = RNNC_RECURRENT, .recurrent = *config};
+    return (rnnc_network){.layer_count = 1, .layer = layer, .batch_first = config->batch_first};
+}
+
+rnnc_weight *problem_weight_list(const rnnc_config *config, size_t *count) {
+    *count = config->num_layers * directions(config) * (config->bias ? 4 : 2);
+    rnnc_weight *const list = allocate(*count, sizeof *list);
+    for (size_t i = 0; i < *count; i++)
+        list[i] = problem_weight(config, i);
+    return list;
+}
+
 static size_t weight_floats(const rnnc_weight *w) { return w->rows * (w->cols ? w->cols : 1); }
 
 /* Allocates everything but the weights, for the sizes in p. */

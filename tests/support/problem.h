@@ -33,6 +33,12 @@ size_t problem_gates(rnnc_cell cell);
 /* Name, rows and columns (0: a vector) of weight number `index`. */
 rnnc_weight problem_weight(const rnnc_config *config, size_t index);
 
+/* A network of that one layer, which is written to *layer and has to stay there. */
+rnnc_network problem_network(const rnnc_config *config, rnnc_layer *layer);
+
+/* All weights, as a model lists them, and their number; the caller frees the list. */
+rnnc_weight *problem_weight_list(const rnnc_config *config, size_t *count);
+
 /* A random problem: weights and biases uniform in +-1/sqrt(H) as PyTorch initialises them, x and
  * h0 uniform in +-1; no h0 if with_h0 is false. The answers are not computed. */
 problem problem_make(const rnnc_config *config, size_t seq_len, size_t batch, bool with_h0, rng *r);

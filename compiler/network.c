@@ -1,0 +1,26 @@
+#include "network.h"
+
+static int same_config(const rnnc_config *a, const rnnc_config *b) {
+    return a->cell == b->cell && a->input_size == b->input_size &&
+           a->hidden_size == b->hidden_size && a->num_layers == b->num_layers &&
+           a->bias == b->bias && a->bidirectional == b->bidirectional &&
+           a->proj_size == b->proj_size;
+}
+
+static int same_layer(const rnnc_layer *a, const rnnc_layer *b) {
+    if (a->kind != b->kind)
+        return 0;
+    if (a->kind == RNNC_RECURRENT)
+        return same_config(&a->recurrent, &b->recurrent);
+    return a->inputs == b->inputs && a->outputs == b->outputs &&
+           (a->kind == RNNC_EMBEDDING ||
+            (a->activation == b->activation && a->bias == b->bias && a->last_step == b->last_step));
+}
+
+int network_same(const rnnc_network *a, const rnnc_network *b) {
+    int same = a->layer_count == b->layer_count && a->batch_first == b->batch_first &&
+               a->residual == b->residual;
+    for (size_t i = 0; same && i < a->layer_count; i++)
+        same = same_layer(&a->layer[i], &b->layer[i]);
+    return same;
+}

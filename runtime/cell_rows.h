@@ -1,0 +1,31 @@
+/* cell_rows.h: the recurrent cells, a row each; see cells.h.
+ *
+ *   CELL(constant, name, gates, apart, states, update)
+ *     constant of rnnc_cell, which is RNNC_ and the name in capitals
+ *     gates    in PyTorch's order of weight rows
+ *     apart    1u << g for each gate g of which the update uses INPUT and RECURRENT
+ *     states   1: h; 2: h and c
+ *     update   sets h and c to the new states of a unit, from
+ *                INPUT(g)      W_ih x + b_ih of gate g, if it is apart
+ *                RECURRENT(g)  W_hh h + b_hh of gate g, if it is apart
+ *                GATE(g)       their sum, if it is not
+ *                h, c          the old states
+ *              in the type `real`, which is double and float in turn
+ *
+ * No include guard: it is included once for each thing that is made of a row. Formulas are those of
+ * the documentation of torch.nn.RNN, LSTM and GRU. */
+
+CELL(RNNC_RNN_TANH, rnn_tanh, 1, 0, 1, { h = TANH(GATE(0)); })
+
+CELL(RNNC_RNN_RELU, rnn_relu, 1, 0, 1, { h = RELU(GATE(0)); })
+
+CELL(RNNC_LSTM, lstm, 4, 0, 2, {
+    c = SIGMOID(GATE(1)) * c + SIGMOID(GATE(0)) * TANH(GATE(2));
+    h = SIGMOID(GATE(3)) * TANH(c);
+})
+
+CELL(RNNC_GRU, gru, 3, 1u << 2, 1, {
+    const real n = TANH(INPUT(2) + SIGMOID(GATE(0)) * RECURRENT(2));
+    const real z = SIGMOID(GATE(1));
+    h = (1 - z) * n + z * h;
+})

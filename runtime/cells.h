@@ -1,0 +1,27 @@
+/* cells.h: what the library knows of a recurrent cell. A new cell is a row of cell_rows.h and a
+ * name at the end of rnnc_cell; kernels_body.h may give it a faster step. */
+#ifndef RNNC_CELLS_H
+#define RNNC_CELLS_H
+
+#include "internal.h"
+
+enum { RNNC_GATES_MAX = 8 };
+
+typedef struct rnnc_cell_row {
+    const char *name; /* "lstm" */
+    size_t gates;
+    unsigned apart; /* bit g: gate g's two sums, with x and with h, are needed each on its own */
+    size_t states;  /* 1: h; 2: h and c */
+
+    /* The new states of one unit, from the sums of each gate with x and with h, biases included. */
+    void (*update)(const double *input, const double *recurrent, double *h, double *c);
+    void (*update_float)(const float *input, const float *recurrent, float *h, float *c);
+} rnnc_cell_row;
+
+/* The row of a cell; NULL if there is no such cell. */
+RNNC_HIDDEN const rnnc_cell_row *rnnc_cell_find(rnnc_cell cell);
+
+/* How many gates of it are apart. */
+RNNC_HIDDEN size_t rnnc_cell_apart(const rnnc_cell_row *row);
+
+#endif

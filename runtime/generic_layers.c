@@ -1,0 +1,145 @@
+/* generic_layers.c: the layers of a generic network. The inputs of all steps of a chain go through
+ * one product; each step is one product with the state and one pass over the gates, which writes
+ * the new state straight into the output, where the next step reads it. */
+#include "generic.h"
+
+#include <math.h>
+#include <string.h>
+
+/* out (B, n) = in (B, k) w (k, n) + beta * out; ld in floats. */
+static void multiply(const generic_run *r, size_t k, size_t n, const float *in, size_t ld_in,
+                     const float *w, float beta, float *out, size_t ld_out) {
+    if (r->B == 1)
+        r->blas->sgemv(1, k, n, 1, w, n, in, beta, out);
+    else
+        r->blas->sgemm(0, 0, r->B, n, k, 1, in, ld_in, w, n, beta, out, ld_out);
+}
+
+/* The step of a cell for which no kernels are written. */
+static void step_any(const rnnc_cell_row *cell, const rnnc_step *s) {
+    for (size_t row = 0; row < s->rows; row++)
+        for (size_t j = 0; j < s->H; j++) {
+            float input[RNNC_GATES_MAX], recurrent[RNNC_GATES_MAX], c = 0;
+            const float *bias_n = s->bias_n + j;
+            for (size_t g = 0; g < cell->gates; g++) {
+                const size_t at = g * s->H + j;
+                input[g] = s->gates[row * s->ld_gates + at] + s->bias[at];
+                recurrent[g] = cell->apart ? s->hidden[row * cell->gates * s->H + at] : 0;
+                if (cell->apart >> g & 1u) {
+                    recurrent[g] += *bias_n;
+                    bias_n += s->H;
+                }
+            }
+            float h = s->h_prev[row * s->ld_h_prev + j];
+            cell->update_float(input, recurrent, &h, cell->states > 1 ? &s->c[row * s->H + j] : &c);
+            s->h[row * s->ld_h + j] = h;
+        }
+}
+
+static void step(const generic_run *r, const generic_chain *c, const rnnc_step *s) {
+    if ((size_t)c->number < sizeof r->kernels->step / sizeof r->kernels->step[0])
+        r->kernels->step[c->number](s);
+    else
+        step_any(c->cell, s);
+}
+
+void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse, const float *in,
+                       size_t ld_in, generic_flow out, const float *h0, const float *c0, float *hn,
+                       float *cn) {
+    const size_t H = c->H, S = c->S, N = c->N, B = r->B, T = r->T;
+    const int has_c = c->cell->states > 1, apart = c->cell->apart != 0;
+    r->blas->sgemm(0, 0, T * B, N, c->K, 1, in, ld_in, c->w_ih, N, 0, r->gates, N);
+    if (has_c && c0)
+        memcpy(r->state, c0, B * H * sizeof *c0);
+    else
+        memset(r->state, 0, B * H * sizeof *r->state);
+    if (!h0)
+        memset(r->zeros, 0, B * H * sizeof *r->zeros);
+    const float *h = h0 ? h0 : r->zeros;
+    size_t ld_h = S;
+    for (size_t n = 0; n < T; n++) {
+        const size_t t = reverse ? T - 1 - n : n;
+        float *const gates = r->gates + t * r->row_t * N;
+        float *const to = out.data + t * r->row_t * out.ld;
+        const int is_zero = n == 0 && !h0;
+        if (apart && is_zero)
+            memset(r->hidden, 0, B * N * sizeof *r->hidden);
+        else if (apart)
+            multiply(r, S, N, h, ld_h, c->w_hh, 0, r->hidden, N);
+        else if (!is_zero)
+            multiply(r, S, N, h, ld_h, c->w_hh, 1, gates, r->row_b * N);
+        const rnnc_step now = {
+            .rows = B,
+            .H = H,
+            .gates = gates,
+            .ld_gates = r->row_b * N,
+            .bias = c->bias,
+            .hidden = r->hidden,
+            .bias_n = c->bias_n,
+            .h_prev = h,
+            .ld_h_prev = ld_h,
+            .c = r->state,
+            .h = c->w_hr ? r->fresh : to,
+            .ld_h = c->w_hr ? H : r->row_b * out.ld,
+        };
+        step(r, c, &now);
+        if (c->w_hr)
+            multiply(r, H, S, r->fresh, H, c->w_hr, 0, to, r->row_b * out.ld);
+        h = to;
+        ld_h = r->row_b * out.ld;
+    }
+    if (hn)
+        for (size_t b = 0; b < B; b++)
+            memcpy(hn + b * S, h + b * ld_h, S * sizeof *h);
+    if (cn && has_c)
+        memcpy(cn, r->state, B * H * sizeof *cn);
+}
+
+static void softmax(float *row, size_t n, int is_log) {
+    float most = row[0], sum = 0;
+    for (size_t i = 1; i < n; i++)
+        most = row[i] > most ? row[i] : most;
+    for (size_t i = 0; i < n; i++)
+        sum += expf(row[i] - most);
+    const float less = most + logf(sum);
+    for (size_t i = 0; i < n; i++)
+        row[i] = is_log ? row[i] - less : expf(row[i] - most) / sum;
+}
+
+static void activate(const rnnc_kernels *kernels, rnnc_activation activation, float *row,
+                     size_t n) {
+    switch (activation) {
+    case RNNC_IDENTITY:
+        break;
+    case RNNC_TANH:
+        kernels->tanh(n, row, row);
+        break;
+    case RNNC_RELU:
+        for (size_t i = 0; i < n; i++)
+            row[i] = row[i] < 0 ? 0 : row[i]; /* NaN stays NaN */
+        break;
+    case RNNC_SIGMOID:
+        kernels->sigmoid(n, row, row);
+        break;
+    case RNNC_SOFTMAX:
+    case RNNC_LOG_SOFTMAX:
+        softmax(row, n, activation == RNNC_LOG_SOFTMAX);
+        break;
+    }
+}
+
+void generic_run_dense(const generic_run *r, const rnnc_layer *layer, const float *prepared,
+                       size_t rows, const float *in, size_t ld_in, generic_flow out) {
+    const size_t K = layer->inputs, N = layer->outputs;
+    const float *const bias = prepared + K * N;
+    if (rows == 1)
+        r->blas->sgemv(1, K, N, 1, prepared, N, in, 0, out.data);
+    else
+        r->blas->sgemm(0, 0, rows, N, K, 1, in, ld_in, prepared, N, 0, out.data, out.ld);
+    for (size_t i = 0; i < rows; i++) {
+        float *const row = out.data + i * out.ld;
+        for (size_t j = 0; j < N; j++)
+            row[j] += bias[j];
+        activate(r->kernels, layer->activation, row, N);
+    }
+}

@@ -1,0 +1,129 @@
+/* generic_prepare.c: a network's tensors in the order in which the generic kernels read them. */
+#include "generic.h"
+
+#include <string.h>
+
+size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *prepared,
+                       generic_chain *c) {
+    const rnnc_cell_row *const cell = rnnc_cell_find(config->cell);
+    const size_t H = config->hidden_size, S = rnnc_config_state(config), N = cell->gates * H;
+    const size_t K = layer == 0 ? config->input_size : (config->bidirectional ? 2 : 1) * S;
+    const size_t bias = (K + S) * N, bias_n = bias + N, w_hr = bias_n + rnnc_cell_apart(cell) * H;
+    if (c)
+        *c = (generic_chain){.cell = cell,
+                             .number = config->cell,
+                             .K = K,
+                             .H = H,
+                             .S = S,
+                             .N = N,
+                             .w_ih = prepared,
+                             .w_hh = prepared + K * N,
+                             .bias = prepared + bias,
+                             .bias_n = prepared + bias_n,
+                             .w_hr = config->proj_size ? prepared + w_hr : NULL};
+    return w_hr + config->proj_size * H;
+}
+
+/* The floats of a layer; 0 if they do not fit. The layer is valid. */
+static size_t count_of(const rnnc_layer *layer) {
+    if (layer->kind != RNNC_RECURRENT)
+        return (layer->inputs + (layer->kind == RNNC_DENSE)) * layer->outputs;
+    const rnnc_config *const config = &layer->recurrent;
+    /* Without bias there is more than in the weights that were checked. */
+    rnnc_config with_bias = *config;
+    with_bias.bias = 1;
+    if (rnnc_config_check(&with_bias, NULL) != RNNC_OK)
+        return 0;
+    const size_t directions = config->bidirectional ? 2 : 1;
+    return directions * (generic_lay_out(config, 0, NULL, NULL) +
+                         (config->num_layers - 1) * generic_lay_out(config, 1, NULL, NULL));
+}
+
+size_t rnnc_generic_prepared_count(const rnnc_network *network) {
+    size_t total = 0, bytes;
+    if (rnnc_network_measure(network, NULL, NULL) != RNNC_OK)
+        return 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const size_t count = count_of(&network->layer[i]);
+        if (count == 0 || !rnnc_add(total, count, &total) ||
+            !rnnc_mul(total, sizeof(double), &bytes))
+            return 0;
+    }
+    return total;
+}
+
+/* to (cols, rows) = from (rows, cols) transposed, in squares that stay in the cache. */
+static void transpose(size_t rows, size_t cols, const float *from, float *to) {
+    enum { SQUARE = 16 };
+    for (size_t r0 = 0; r0 < rows; r0 += SQUARE)
+        for (size_t c0 = 0; c0 < cols; c0 += SQUARE)
+            for (size_t r = r0; r < rows && r < r0 + SQUARE; r++)
+                for (size_t c = c0; c < cols && c < c0 + SQUARE; c++)
+                    to[c * rows + r] = from[r * cols + c];
+}
+
+/* b_ih + b_hh, but for gates that are apart b_ih, and b_hh of these behind it. */
+static void prepare_biases(const generic_chain *c, const float *b_ih, const float *b_hh,
+                           float *to) {
+    float *apart = to + c->N;
+    for (size_t g = 0; g < c->cell->gates; g++) {
+        const int is_apart = c->cell->apart >> g & 1u;
+        for (size_t j = g * c->H; j < (g + 1) * c->H; j++)
+            to[j] = b_ih ? b_ih[j] + (is_apart ? 0 : b_hh[j]) : 0;
+        for (size_t j = 0; is_apart && j < c->H; j++)
+            *apart++ = b_hh ? b_hh[g * c->H + j] : 0;
+    }
+}
+
+static float *prepare_recurrent(const rnnc_config *config, const float *const **tensors,
+                                float *prepared) {
+    const size_t directions = config->bidirectional ? 2 : 1;
+    for (size_t q = 0; q < rnnc_config_chains(config); q++) {
+        generic_chain c;
+        const size_t size = generic_lay_out(config, q / directions, prepared, &c);
+        transpose(c.N, c.K, *(*tensors)++, prepared);
+        transpose(c.N, c.S, *(*tensors)++, prepared + c.K * c.N);
+        const float *const b_ih = config->bias ? *(*tensors)++ : NULL;
+        const float *const b_hh = config->bias ? *(*tensors)++ : NULL;
+        prepare_biases(&c, b_ih, b_hh, prepared + (c.K + c.S) * c.N);
+        if (c.w_hr)
+            transpose(c.S, c.H, *(*tensors)++, prepared + size - c.H * c.S);
+        prepared += size;
+    }
+    return prepared;
+}
+
+static float *prepare_dense(const rnnc_layer *layer, const float *const **tensors,
+                            float *prepared) {
+    float *const bias = prepared + layer->inputs * layer->outputs;
+    transpose(layer->outputs, layer->inputs, *(*tensors)++, prepared);
+    if (layer->bias)
+        memcpy(bias, *(*tensors)++, layer->outputs * sizeof *bias);
+    else
+        memset(bias, 0, layer->outputs * sizeof *bias);
+    return bias + layer->outputs;
+}
+
+rnnc_status rnnc_generic_prepare(const rnnc_network *network, const float *const *tensors,
+                                 float *prepared) {
+    const rnnc_status status = rnnc_network_measure(network, NULL, NULL);
+    if (status != RNNC_OK)
+        return status;
+    if (rnnc_generic_prepared_count(network) == 0)
+        return RNNC_ERR_OVERFLOW;
+    if (!tensors || !prepared)
+        return RNNC_ERR_ARGUMENT;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const rnnc_layer *const layer = &network->layer[i];
+        if (layer->kind == RNNC_RECURRENT) {
+            prepared = prepare_recurrent(&layer->recurrent, &tensors, prepared);
+        } else if (layer->kind == RNNC_DENSE) {
+            prepared = prepare_dense(layer, &tensors, prepared);
+        } else {
+            const size_t count = layer->inputs * layer->outputs;
+            memcpy(prepared, *tensors++, count * sizeof *prepared);
+            prepared += count;
+        }
+    }
+    return RNNC_OK;
+}
