@@ -257,8 +257,9 @@ static void expect_wrong_code(const char *body, const char *says) {
         "static rnnc_status forward(const rnnc_call *c) {\n"
         "    (void)c;\n%s\n    return RNNC_OK;\n}\n"
         "static const float weights[1];\n"
+        "static const rnnc_layer layer = {.recurrent = {RNNC_RNN_TANH, 8, 16, 1, 1, 0, 0, 0}};\n"
         "const rnnc_model amp_model = {.abi = RNNC_ABI, .name = \"amp\", .target = \"portable\",\n"
-        "    .config = {RNNC_RNN_TANH, 8, 16, 1, 1, 0, 0}, .weight_count = 4,\n"
+        "    .network = {1, &layer, 0, 0}, .weight_count = 4,\n"
         "    .packed_count = 1, .built_in = weights,\n"
         "    .workspace_size = size, .forward = forward};\n";
     char dir[PATH_SIZE], path[PATH_SIZE], text[2048];
