@@ -49,8 +49,7 @@ static contender make_contender(const char *name, const rnnc_model *model, const
         .seq_len = 8,
         .batch = batch,
         .x = images,
-        .y = allocate(batch * 8 * DIGITS_HIDDEN_SIZE * sizeof(float)),
-        .hn = allocate(batch * DIGITS_NUM_LAYERS * DIGITS_HIDDEN_SIZE * sizeof(float)),
+        .y = allocate(batch * DIGITS_OUTPUT_SIZE * sizeof(float)),
         .workspace = allocate(workspace_size),
     };
     return made;
@@ -97,16 +96,26 @@ static void print_table(const contender *contenders, size_t count) {
     }
 }
 
-void bench(const rnnc_safetensors *weights, const float *images) {
+/* The weights as the generic network wants them, to be freed by the caller. */
+static float *prepare(const char *path) {
     const rnnc_network *network = &digits_model.network;
     rnnc_error error;
+    rnnc_safetensors *file;
     const float **tensors;
-    check(rnnc_weights_load(digits_model.weight_count, digits_model.weight, "rnn.", weights,
-                            &tensors, &error),
+    check(rnnc_safetensors_open(path, &file, &error), &error);
+    check(rnnc_weights_load(digits_model.weight_count, digits_model.weight, NULL, file, &tensors,
+                            &error),
           &error);
     float *prepared = allocate(rnnc_generic_prepared_count(network) * sizeof *prepared);
     check_status(rnnc_generic_prepare(network, tensors, prepared), "rnnc_generic_prepare");
     rnnc_weights_free(tensors);
+    rnnc_safetensors_close(file);
+    return prepared;
+}
+
+void bench(const char *path, const float *images) {
+    float *prepared = prepare(path);
+    rnnc_error error;
 
     const rnnc_blas *openblas = rnnc_blas_openblas(&error);
     static contender contenders[MAX_CONTENDERS];
@@ -139,7 +148,6 @@ void bench(const rnnc_safetensors *weights, const float *images) {
 
     for (size_t i = 0; i < count; i++) {
         free(contenders[i].call.y);
-        free(contenders[i].call.hn);
         free(contenders[i].call.workspace);
     }
     free(prepared);

@@ -2,10 +2,8 @@
 #ifndef BENCH_H
 #define BENCH_H
 
-#include "rnnc.h"
-
-/* Prints a table of times. `weights` holds the network as rnn.weight_ih_l0 ..., `images` are at
- * least 32 digits, (32, 8, 8). Takes about three seconds. */
-void bench(const rnnc_safetensors *weights, const float *images);
+/* Prints a table of times. `path` names the safetensors file of the network's weights, `images` are
+ * at least 32 digits, (32, 8, 8). Takes about three seconds. */
+void bench(const char *path, const float *images);
 
 #endif

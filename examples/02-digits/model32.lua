@@ -1,11 +1,16 @@
 -- The network of model.lua, specialised for 32 digits at once.
-return rnn {
+return model {
   name = "digits32",
-  cell = "rnn", nonlinearity = "tanh",
-  input_size = 8, hidden_size = 64, num_layers = 2,
   batch_first = true,
   weights = "digits.safetensors",
-  prefix = "rnn.",
   batch = 32,
   seq_len = 8,
+  layers = {
+    rnn {
+      cell = "rnn", nonlinearity = "tanh",
+      input_size = 8, hidden_size = 64, num_layers = 2,
+      prefix = "rnn.",
+    },
+    dense { units = 10, last_step = true, prefix = "linear." },
+  },
 }
