@@ -87,7 +87,7 @@ lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clan
 	    -Icompiler -DTEST_DATA=\"tests\" $(shell pkg-config --cflags $(LUA_PACKAGE)) 2>/dev/null' clang-tidy
 	@shellcheck $$(grep -rlE '^#!.*sh$$' .ci tests examples)
 	@luacheck --quiet --std lua54 $(filter %.lua,$(scripts)) tests
-	@luacheck --quiet --std lua54 --read-globals rnn -- examples
+	@luacheck --quiet --std lua54 --read-globals rnn model embedding dense -- examples
 	@clang-format --dry-run -Werror $(c_files)
 
 format: $(BUILD)/setup-format ## lays out the C files with clang-format
