@@ -99,12 +99,30 @@ typedef struct run {
     void *state;
 } run;
 
+/* Room for the states of all layers, h's and c's alike. */
+static size_t states_of(const rnnc_network *network) {
+    size_t floats = 0;
+    for (size_t i = 0; i < network->layer_count; i++) {
+        const rnnc_config *const c = &network->layer[i].recurrent;
+        if (network->layer[i].kind == RNNC_RECURRENT)
+            floats += c->num_layers * (c->bidirectional ? 2 : 1) * c->hidden_size;
+    }
+    return floats;
+}
+
+static int32_t *tokens(size_t n, size_t vocabulary) {
+    int32_t *const values = take(64, n * sizeof *values);
+    for (size_t i = 0; i < n; i++)
+        values[i] = (int32_t)(i * 7 % vocabulary);
+    return values;
+}
+
 static void prepare(const trapped *n, run *r) {
     const rnnc_model *const m = n->model;
+    const rnnc_layer *const first = &m->network.layer[0];
     const size_t T = m->seq_len ? m->seq_len : STEPS, B = m->batch ? m->batch : BATCH;
-    const size_t states =
-        m->config.num_layers * (m->config.bidirectional ? 2 : 1) * m->config.hidden_size * B;
-    const int lstm = m->config.cell == RNNC_LSTM;
+    const size_t states = states_of(&m->network) * B;
+    const int reads_tokens = first->kind == RNNC_EMBEDDING;
     for (size_t b = 0; b < B; b++)
         r->lengths[b] = 1 + b * 7 % T;
     r->state = n->step ? take(64, n->state_size()) : NULL;
@@ -112,12 +130,13 @@ static void prepare(const trapped *n, run *r) {
                           .seq_len = T,
                           .batch = B,
                           .lengths = r->lengths,
-                          .x = floats(T * B * m->input),
+                          .tokens = reads_tokens ? tokens(T * B, first->inputs) : NULL,
+                          .x = reads_tokens ? NULL : floats(T * B * m->input),
                           .h0 = floats(states),
-                          .c0 = lstm ? floats(states) : NULL,
+                          .c0 = floats(states),
                           .y = floats(T * B * m->output),
                           .hn = floats(states),
-                          .cn = lstm ? floats(states) : NULL,
+                          .cn = floats(states),
                           .workspace = take(64, m->workspace_size(T, B))};
 }
 
@@ -130,7 +149,8 @@ static void go(const trapped *n, const run *r) {
     if (n->step) {
         n->state_init(r->state);
         for (int i = 0; i < 3 && status == RNNC_OK; i++)
-            status = n->step(c->weights, r->state, c->x, c->y);
+            status =
+                n->step(c->weights, r->state, c->tokens ? (const void *)c->tokens : c->x, c->y);
         n->state_reset(r->state);
     }
     if (status != RNNC_OK)

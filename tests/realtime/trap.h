@@ -12,7 +12,7 @@ typedef struct trapped {
     size_t (*state_size)(void);
     void (*state_init)(void *state);
     void (*state_reset)(void *state);
-    rnnc_status (*step)(const float *weights, void *state, const float *x, float *y);
+    rnnc_status (*step)(const float *weights, void *state, const void *x, float *y);
 } trapped;
 
 extern const trapped networks[];

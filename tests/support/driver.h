@@ -7,8 +7,17 @@
 
 #include "generate.h"
 
-/* Writes dir/NAME_driver.c for a spec whose network is generated there. */
+/* What decides on the parameters of a network's functions. */
+typedef struct driver_shape {
+    const char *name;
+    const char *states; /* "hc", "h", or "": what is carried from step to step */
+    bool built_in, fixed_seq_len, fixed_batch, tokens, lengths;
+    bool step; /* there is a NAME_step */
+} driver_shape;
+
+/* Writes dir/NAME_driver.c for a network that is generated there. */
 bool driver_write(const spec *s, const char *dir, rnnc_error *err);
+bool driver_write_shape(const driver_shape *s, const char *dir, rnnc_error *err);
 
 /* The functions of a driver; NULL what the network has not. */
 typedef struct driver {
@@ -17,8 +26,8 @@ typedef struct driver {
     size_t (*state_size)(void); /* bytes of a NAME_state, which lies in memory of malloc */
     void (*state_init)(void *state);
     void (*state_reset)(void *state);
-    /* weights are ignored where they are built in */
-    rnnc_status (*step)(const float *weights, void *state, const float *x, float *y);
+    /* weights are ignored where they are built in; x are floats, or tokens */
+    rnnc_status (*step)(const float *weights, void *state, const void *x, float *y);
     const float *(*state_h)(const void *state);
     const float *(*state_c)(const void *state); /* lstm only */
 } driver;

@@ -127,25 +127,30 @@ const char *rnnc_path(void) {
     return realpath(given, path) ? path : given;
 }
 
-bool generate(const spec *s, const char *dir, rnnc_error *err) {
+bool generate_text(const char *name, const char *text, const char *weights_as, const char *dir,
+                   rnnc_error *err) {
     char source[PATH_SIZE], as[64], file[64];
-    snprintf(file, sizeof file, "%s.lua", s->name);
-    snprintf(as, sizeof as, "--weights-as=%s", s->weights_as ? s->weights_as : "");
+    snprintf(file, sizeof file, "%s.lua", name);
+    snprintf(as, sizeof as, "--weights-as=%s", weights_as ? weights_as : "");
     path_join(source, dir, file);
-    char *const text = spec_text(s);
-    bool ok = file_write(source, text, strlen(text));
-    free(text);
-    if (!ok) {
+    if (!file_write(source, text, strlen(text))) {
         fail(err, "cannot write %s", source);
         return false;
     }
-    const char *const argv[] = {rnnc_path(), "compile", file, "-o", ".", s->weights_as ? as : NULL,
+    const char *const argv[] = {rnnc_path(), "compile", file, "-o", ".", weights_as ? as : NULL,
                                 NULL};
     outcome o = process_run(argv, dir, NULL, RNNC_SECONDS);
-    ok = o.code == 0 && o.err[0] == '\0';
+    const bool ok = o.code == 0 && o.err[0] == '\0';
     if (!ok)
         fail(err, "rnnc compile: exit code %d\n%s", o.code, o.err);
     outcome_free(&o);
+    return ok;
+}
+
+bool generate(const spec *s, const char *dir, rnnc_error *err) {
+    char *const text = spec_text(s);
+    const bool ok = generate_text(s->name, text, s->weights_as, dir, err);
+    free(text);
     return ok;
 }
 

@@ -31,6 +31,10 @@ const char *rnnc_path(void);
 /* Writes dir/NAME.lua and runs `rnnc compile` on it with output in dir. */
 bool generate(const spec *s, const char *dir, rnnc_error *err);
 
+/* The same for a spec in Lua; weights_as as in `spec`. */
+bool generate_text(const char *name, const char *text, const char *weights_as, const char *dir,
+                   rnnc_error *err);
+
 /* Runs `cc flags... -I(runtime) sources... -o output -lm` in `dir`, words separated by spaces; only
  * compiles, with -c, if the output is called *.o. cc NULL: the default. False, with the compiler's
  * words, if it fails or prints anything. */
