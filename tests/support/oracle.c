@@ -73,16 +73,15 @@ static double *zeros(size_t n) {
     return p;
 }
 
-void oracle_forward(const rnnc_config *config, const float *const weight[], size_t seq_len,
-                    size_t batch, const float *x, const float *h0, const float *c0, double *y,
-                    double *hn, double *cn) {
+void oracle_stack(const rnnc_config *config, const float *const weight[], size_t seq_len,
+                  size_t batch, const double *x, const float *h0, const float *c0, double *y,
+                  double *hn, double *cn) {
     const size_t hidden = config->hidden_size;
     const size_t directions = config->bidirectional ? 2 : 1;
     const size_t per_cell = config->bias ? 4 : 2;
     size_t width = config->input_size;
     double *below = zeros(seq_len * batch * width);
-    for (size_t i = 0; i < seq_len * batch * width; i++)
-        below[i] = (double)x[i];
+    memcpy(below, x, seq_len * batch * width * sizeof *below);
     double *old = zeros(hidden), *now = zeros(hidden), *c = zeros(hidden);
 
     for (size_t layer = 0; layer < config->num_layers; layer++) {
@@ -131,4 +130,48 @@ void oracle_forward(const rnnc_config *config, const float *const weight[], size
     free(old);
     free(now);
     free(c);
+}
+
+void oracle_forward(const rnnc_config *config, const float *const weight[], size_t seq_len,
+                    size_t batch, const float *x, const float *h0, const float *c0, double *y,
+                    double *hn, double *cn) {
+    const size_t count = seq_len * batch * config->input_size;
+    double *const exact = zeros(count);
+    for (size_t i = 0; i < count; i++)
+        exact[i] = (double)x[i];
+    oracle_stack(config, weight, seq_len, batch, exact, h0, c0, y, hn, cn);
+    free(exact);
+}
+
+void oracle_dense(const rnnc_layer *layer, const float *weight, const float *bias, const double *x,
+                  double *y) {
+    const size_t outputs = layer->outputs;
+    double most = -INFINITY, sum = 0.0;
+    for (size_t i = 0; i < outputs; i++) {
+        y[i] = row_product(weight, i, layer->inputs, x) + (bias ? (double)bias[i] : 0.0);
+        most = fmax(most, y[i]);
+    }
+    for (size_t i = 0; i < outputs; i++)
+        sum += exp(y[i] - most);
+    for (size_t i = 0; i < outputs; i++) {
+        switch (layer->activation) {
+        case RNNC_IDENTITY:
+            break;
+        case RNNC_TANH:
+            y[i] = tanh(y[i]);
+            break;
+        case RNNC_RELU:
+            y[i] = y[i] <= 0.0 ? 0.0 : y[i];
+            break;
+        case RNNC_SIGMOID:
+            y[i] = logistic(y[i]);
+            break;
+        case RNNC_SOFTMAX:
+            y[i] = exp(y[i] - most) / sum;
+            break;
+        case RNNC_LOG_SOFTMAX:
+            y[i] -= most + log(sum);
+            break;
+        }
+    }
 }

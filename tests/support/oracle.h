@@ -14,4 +14,14 @@ void oracle_forward(const rnnc_config *config, const float *const weight[], size
                     size_t batch, const float *x, const float *h0, const float *c0, double *y,
                     double *hn, double *cn);
 
+/* The same from inputs in double, for a stack behind other layers. */
+void oracle_stack(const rnnc_config *config, const float *const weight[], size_t seq_len,
+                  size_t batch, const double *x, const float *h0, const float *c0, double *y,
+                  double *hn, double *cn);
+
+/* A dense layer on one vector: torch.nn.Linear and the activation. weight (outputs, inputs), bias
+ * (outputs) or NULL. */
+void oracle_dense(const rnnc_layer *layer, const float *weight, const float *bias, const double *x,
+                  double *y);
+
 #endif

@@ -1,0 +1,127 @@
+#include "model_stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const model_way plain = {0};
+
+/* Steps first .. last - 1 of m as a model of their own, which starts from `from`. */
+static model piece_of(const model *m, size_t first, size_t last, const model_results *from) {
+    const model_sizes s = model_sizes_of(m);
+    rng r = {.state = 1};
+    model piece = *m;
+    piece.tokens = NULL, piece.x = NULL, piece.h0 = piece.c0 = NULL, piece.lengths = NULL;
+    piece.y = piece.hn = piece.cn = NULL;
+    model_resize(&piece, last - first, m->batch, true, &r);
+    for (size_t t = first; t < last; t++) {
+        for (size_t b = 0; b < m->batch; b++) {
+            const size_t to = model_at(&piece, t - first, b, s.input);
+            const size_t at = model_at(m, t, b, s.input);
+            if (s.tokens)
+                piece.tokens[to] = m->tokens[at];
+            else
+                memcpy(piece.x + to, m->x + at, s.input * sizeof *m->x);
+        }
+    }
+    if (piece.h0)
+        memcpy(piece.h0, from->hn, s.h * m->batch * sizeof *from->hn);
+    if (piece.c0)
+        memcpy(piece.c0, from->cn, s.c * m->batch * sizeof *from->cn);
+    return piece;
+}
+
+/* y of a piece, which begins at step `first`, and its states to their places in the whole. */
+static void keep_piece(const model *m, const model *piece, size_t first, const float *y,
+                       const model_results *to) {
+    const size_t width = model_sizes_of(m).output;
+    for (size_t t = 0; t < piece->seq_len; t++)
+        for (size_t b = 0; b < m->batch; b++)
+            memcpy(to->y + model_at(m, first + t, b, width), y + model_at(piece, t, b, width),
+                   width * sizeof *y);
+}
+
+bool model_check_stream(const rnnc_model *net, const float *packed, const driver *d, bool pieces,
+                        const model *m, rng *r, rnnc_error *err) {
+    const model_sizes s = model_sizes_of(m);
+    model_results whole = results_make(m), parts = results_make(m);
+    bool ok = model_run(net, packed, m, &plain, &whole, err);
+    void *const state = d->step ? malloc(d->state_size()) : NULL;
+    results_start(&parts, m);
+    for (size_t t = 0; ok && t < m->seq_len;) {
+        const bool steps = d->step && (!pieces || rng_below(r, 2));
+        const size_t count = steps ? 1 : 1 + rng_below(r, m->seq_len - t);
+        model piece = piece_of(m, t, t + count, &parts);
+        model_results got = results_make(&piece);
+        if (steps) {
+            /* A state that has been somewhere else before. */
+            memset(state, 0xFF, d->state_size());
+            d->state_init(state);
+            if (s.h)
+                memcpy((float *)(uintptr_t)d->state_h(state), piece.h0,
+                       s.h * m->batch * sizeof(float));
+            if (s.c)
+                memcpy((float *)(uintptr_t)d->state_c(state), piece.c0,
+                       s.c * m->batch * sizeof(float));
+            const void *const input = s.tokens ? (const void *)piece.tokens : piece.x;
+            ok = d->step(packed, state, input, got.y) == RNNC_OK;
+            if (s.h)
+                memcpy(got.hn, d->state_h(state), s.h * m->batch * sizeof(float));
+            if (s.c)
+                memcpy(got.cn, d->state_c(state), s.c * m->batch * sizeof(float));
+        } else {
+            ok = model_run(net, packed, &piece, &plain, &got, err);
+        }
+        keep_piece(m, &piece, t, got.y, &parts);
+        if (s.h)
+            memcpy(parts.hn, got.hn, s.h * m->batch * sizeof(float));
+        if (s.c)
+            memcpy(parts.cn, got.cn, s.c * m->batch * sizeof(float));
+        results_free(&got);
+        model_free_one(&piece);
+        t += count;
+    }
+    if (ok && !results_same(&whole, &parts)) {
+        snprintf(err->message, sizeof err->message, "pieces and steps give other bits");
+        ok = false;
+    }
+    free(state);
+    results_free(&whole);
+    results_free(&parts);
+    return ok;
+}
+
+bool model_check_alone(const rnnc_model *net, const rnnc_model *other, const float *packed,
+                       const float *other_packed, const model *m, rnnc_error *err) {
+    const model_sizes s = model_sizes_of(m);
+    model_results all = results_make(m);
+    bool ok = model_run(net, packed, m, &plain, &all, err);
+    for (size_t b = 0; ok && b < m->batch; b++) {
+        model one = model_one(m, b);
+        model_results own = results_make(&one);
+        ok = model_run(other, other_packed, &one, &plain, &own, err);
+        bool same = true;
+        for (size_t t = 0; t < (s.last_step ? 1 : one.seq_len); t++)
+            same =
+                same && memcmp(own.y + t * s.output,
+                               all.y + (s.last_step ? b * s.output : model_at(m, t, b, s.output)),
+                               s.output * sizeof *own.y) == 0;
+        /* The states of all, as if they were a sequence's start. */
+        model from_all = *m;
+        from_all.h0 = all.hn;
+        from_all.c0 = all.cn;
+        model states = model_one(&from_all, b);
+        same = same && (!own.hn || memcmp(own.hn, states.h0, s.h * sizeof *own.hn) == 0) &&
+               (!own.cn || memcmp(own.cn, states.c0, s.c * sizeof *own.cn) == 0);
+        model_free_one(&states);
+        results_free(&own);
+        model_free_one(&one);
+        if (ok && !same) {
+            snprintf(err->message, sizeof err->message,
+                     "sequence %zu of %zu has other bits alone, in %s", b, m->batch, other->name);
+            ok = false;
+        }
+    }
+    results_free(&all);
+    return ok;
+}
