@@ -56,9 +56,9 @@ function build.call(compiler, flags, files)
 end
 
 -- build.network(spec, options, directory, command) -> the path of a shared library with NAME_model, made in
--- `directory`, and the plan; what is wrong is the user's mistake.
+-- `directory`, and what pipeline.run returned; what is wrong is the user's mistake.
 function build.network(spec, options, directory, command)
-    local files, _, plan = generate(spec, options)
+    local files, _, result = generate(spec, options)
     local words = {}
     for _, file in ipairs(files) do
         if file.name:find("%.c$") then words[#words + 1] = directory .. "/" .. file.name end
@@ -72,7 +72,7 @@ function build.network(spec, options, directory, command)
         build.call(build.compiler(options.cc, command), "-std=c11 -O2 -fPIC -shared", words)
     if not made then fail.with { command .. ": error: " .. problem, output } end
     -- What is loaded by a name without '/' is looked for elsewhere.
-    return library:find("/", 1, true) and library or "./" .. library, plan
+    return library:find("/", 1, true) and library or "./" .. library, result
 end
 
 return build

@@ -62,6 +62,9 @@ static const command_option bench_options[] = {
     {"seconds", 's', "N", "measure each model for N seconds (default: 2)"},
     {"csv", 0, "FILE", "write the results as CSV; -: to stdout instead of the table"},
     {"json", 0, "FILE", "write the results as JSON; -: to stdout instead of the table"},
+    {"html", 0, "FILE",
+     "write a page with charts, the plan and the parts of a\n"
+     "step, which are measured for it; -: to stdout"},
     {"machine", 0, "TEXT",
      "take the limits of the machine from TEXT, which is as\n"
      "the first line prints it, instead of measuring them"},

@@ -21,6 +21,7 @@ typedef struct problem {
 typedef struct contender {
     const problem *problem;
     const char *library, *symbol; /* "NAME_model" */
+    int altered;                  /* 1: what it computes differs on purpose, its buffers do not */
     const char *blas;
 } contender;
 

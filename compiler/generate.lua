@@ -29,7 +29,8 @@ local function command_line(spec, options, form)
     return table.concat(words, " ")
 end
 
--- generate(spec, options) -> list of {name=, text=}, notes, the plan. options: those of `rnnc compile`.
+-- generate(spec, options) -> list of {name=, text=}, notes, what pipeline.run returned. options: those of
+-- `rnnc compile`, and `ablate` (see passes/ablate.lua).
 return function(spec, options)
     local form = options["weights-as"] or (spec.weights and "c" or "none")
     if not emitters[form] then
@@ -40,12 +41,14 @@ return function(spec, options)
     end
     local loaded, notes = nil, {}
     if spec.weights then loaded, notes = weights.load(spec) end
-    local result = pipeline.run(spec, { weights_as = form, command = command_line(spec, options, form) })
+    local result = pipeline.run(spec, {
+        weights_as = form, command = command_line(spec, options, form), ablate = options.ablate,
+    })
     local files = {}
     for i, file in ipairs(result.files) do files[i] = { name = file.name, text = file.text } end
     if form ~= "none" then
         local packed = host.pack(loaded, result.pack.steps, result.pack.packed_count)
         files[#files + 1] = emitters[form](spec, result, packed)
     end
-    return files, notes, result.plan
+    return files, notes, result
 end

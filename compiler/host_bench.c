@@ -194,15 +194,16 @@ static dialogue *new_dialogue(lua_State *L) {
     return d;
 }
 
-/* host.contender(problem, {library=, symbol=} or {blas=}) -> a dialogue with a process that runs
- * the generated or the generic network on it; contender.h has the lines. [problem, what -> dialogue
- * | fail, message] */
+/* host.contender(problem, {library=, symbol=, altered=} or {blas=}) -> a dialogue with a process
+ * that runs the generated or the generic network on it; contender.h has the lines. [problem, what
+ * -> dialogue | fail, message] */
 int host_contender(lua_State *L) {
     contender c = {.problem = check_problem(L)};
     lua_settop(L, 2);
     lua_getfield(L, 2, "library");
     lua_getfield(L, 2, "symbol");
     lua_getfield(L, 2, "blas");
+    c.altered = network_flag_field(L, 2, "altered");
     c.library = luaL_optstring(L, 3, NULL);
     c.symbol = luaL_optstring(L, 4, NULL);
     c.blas = luaL_optstring(L, 5, "builtin");

@@ -36,12 +36,14 @@ local function in_order(names)
 end
 
 -- pipeline.run(spec, options) -> { plan, dumps, files, pack = { steps, packed_count, fingerprint } }
--- options: weights_as ("c", "blob" or "none"), command (for the comment on top of the files).
+-- options: weights_as ("c", "blob" or "none"), command (for the comment on top of the files), ablate (what
+-- the pass of that name takes away, for measurements; or nil).
 -- dumps: stage -> its result; a list over targets where the stage is a target's own.
 function pipeline.run(spec, options)
     local dumps = {}
     local ir = lower.run(spec)
     dumps.lower = ir
+    if options.ablate then ir = apply("ablate", ir, options.ablate) end
     for _, name in ipairs(shared_passes) do
         ir = apply(name, ir)
         dumps[name] = ir

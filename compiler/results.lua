@@ -30,6 +30,23 @@ function results.row(contender, problem, first)
     return row
 end
 
+-- results.headings(), results.cells(row) -> the columns of the table, as texts.
+function results.headings()
+    local list = {}
+    for i, column in ipairs(columns) do list[i] = column[2] end
+    return list
+end
+
+function results.cells(row)
+    local list = {}
+    for i, column in ipairs(columns) do
+        local value = row[column[1]]
+        list[i] = value and column[4]:format(value) or "-"
+    end
+    return list
+end
+
+-- results.heading() -> the line above all rows.
 function results.heading()
     local cells = { string.format("%-24s", "code") }
     for _, column in ipairs(columns) do cells[#cells + 1] = string.format("%" .. column[3] .. "s", column[2]) end
@@ -39,9 +56,8 @@ end
 local function row_line(row)
     local cells = { string.format("%-24s", row.code) }
     if not row.median_us then return cells[1] .. " " .. row.note end
-    for _, column in ipairs(columns) do
-        local value = row[column[1]]
-        cells[#cells + 1] = string.format("%" .. column[3] .. "s", value and column[4]:format(value) or "-")
+    for i, text in ipairs(results.cells(row)) do
+        cells[#cells + 1] = string.format("%" .. columns[i][3] .. "s", text)
     end
     return (table.concat(cells, " ") .. "  " .. row.note):gsub("%s+$", "")
 end
@@ -82,9 +98,9 @@ local function best_other(problem)
     return best
 end
 
--- results.summary(problems) -> lines over all problems; the first row of each is the specialised code.
-function results.summary(problems)
-    local lines, codes, seen = { "", "geometric means over " .. #problems .. " problems, of medians:" }, {}, {}
+-- The codes of all problems but the first of each, in the order in which they come.
+local function other_codes(problems)
+    local codes, seen = {}, {}
     for _, problem in ipairs(problems) do
         for i, row in ipairs(problem.rows) do
             if i > 1 and row.ratio and not seen[row.code] then
@@ -93,34 +109,57 @@ function results.summary(problems)
             end
         end
     end
-    for _, code in ipairs(codes) do
-        local list = gather(problems, function(problem)
-            for _, row in ipairs(problem.rows) do
-                if row.code == code then return row.ratio end
-            end
-        end)
-        lines[#lines + 1] = string.format("  %-24s %6.2f times the specialised code (%d)", code, geometric_mean(list),
-            #list)
+    return codes
+end
+
+local function ratio_of(problem, code)
+    for _, row in ipairs(problem.rows) do
+        if row.code == code then return row.ratio end
     end
-    local function ours(problem) return problem.rows[1].median_us end
+end
+
+-- results.statistics(problems) -> over all problems, the first row of each being the specialised code:
+--   codes   { code, mean (of the ratio), count } for each other code
+--   best    the fastest other code of each problem: { mean, count, slower (where it wins), worst, title }; or nil
+--   light   the specialised code over the speed of light: { mean, worst, title }
+-- Means are geometric.
+function results.statistics(problems)
+    local found = { codes = {} }
+    for i, code in ipairs(other_codes(problems)) do
+        local list = gather(problems, function(problem) return ratio_of(problem, code) end)
+        found.codes[i] = { code = code, mean = geometric_mean(list), count = #list }
+    end
     local list, worst = gather(problems, function(problem)
         local other = best_other(problem)
-        return ours(problem) and other and ours(problem) / other
+        return other and problem.rows[1].median_us / other
     end)
-    if #list > 0 then
+    if worst then
         local slower = 0
         for _, value in ipairs(list) do slower = slower + (value > 1 and 1 or 0) end
+        found.best = { mean = 1 / geometric_mean(list), count = #list, slower = slower, worst = worst.value,
+                       title = worst.title }
+    end
+    list, worst = gather(problems, function(problem) return problem.rows[1].min_us / problem.light_us end)
+    found.light = { mean = geometric_mean(list), worst = worst.value, title = worst.title }
+    return found
+end
+
+-- results.summary(problems) -> what results.statistics finds, as lines of text.
+function results.summary(problems)
+    local found = results.statistics(problems)
+    local lines = { "", "geometric means over " .. #problems .. " problems, of medians:" }
+    for _, other in ipairs(found.codes) do
+        lines[#lines + 1] = string.format("  %-24s %6.2f times the specialised code (%d)", other.code, other.mean,
+            other.count)
+    end
+    local best, light = found.best, found.light
+    if best then
         lines[#lines + 1] = string.format("  %-24s %6.2f times the specialised code; faster on %d of %d%s",
-            "the fastest other", 1 / geometric_mean(list), slower, #list,
-            slower > 0 and string.format(", at worst %.2f times on %s", worst.value, worst.title) or "")
+            "the fastest other", best.mean, best.slower, best.count,
+            best.slower > 0 and string.format(", at worst %.2f times on %s", best.worst, best.title) or "")
     end
-    list, worst = gather(problems, function(problem)
-        return problem.rows[1].min_us and problem.rows[1].min_us / problem.light_us
-    end)
-    if #list > 0 then
-        lines[#lines + 1] = string.format("  %-24s %6.2f times the speed of light (minima), at most %.2f on %s",
-            problems[1].rows[1].code, geometric_mean(list), worst.value, worst.title)
-    end
+    lines[#lines + 1] = string.format("  %-24s %6.2f times the speed of light (minima), at most %.2f on %s",
+        problems[1].rows[1].code, light.mean, light.worst, light.title)
     return lines
 end
 

@@ -231,7 +231,7 @@ Test(bench, says_which_option_is_wrong, .timeout = 60) {
     expect_refused(dir, "--batch needs an integer from 1 to 1000000", "amp.lua", MACHINE,
                    "--batch=1.5");
     expect_refused(dir, "--csv needs the name of a file, or -", "amp.lua", "--csv=", NULL);
-    expect_refused(dir, "only one of --csv and --json can go to stdout", "amp.lua", "--csv=-",
+    expect_refused(dir, "only one of --csv, --json and --html can go to stdout", "amp.lua", "--csv=-",
                    "--json=-");
     expect(dir, 1, NULL,
            "rnnc bench: error: no-such-cc cannot be run: No such file or directory; name another "

@@ -1,5 +1,6 @@
 -- rnnc bench: how fast generated networks are, beside the runtime's generic ones, other libraries and the
 -- speed of light.
+local breakdown = require "breakdown"
 local build = require "build"
 local contest = require "contest"
 local fail = require "fail"
@@ -7,6 +8,7 @@ local host = require "host"
 local limits = require "limits"
 local machines = require "machine"
 local network = require "network"
+local page = require "page"
 local peers = require "peers"
 local results = require "results"
 local specs = require "spec"
@@ -53,7 +55,7 @@ end
 
 -- The arguments of drivers, "cell I H L D B T", for networks that libraries have as one layer.
 local function shape_of(spec, seq_len, batch)
-    if spec.layers then return nil end
+    if spec.layers or spec.proj_size > 0 then return nil end
     local cell = spec.cell == "rnn" and "rnn_" .. spec.nonlinearity or spec.cell
     return { cell, tostring(spec.input_size), tostring(spec.hidden_size), tostring(spec.num_layers),
              spec.bidirectional and "2" or "1", tostring(batch), tostring(seq_len) }
@@ -80,7 +82,8 @@ end
 -- Generates and compiles it; adds the plan, the work and what to expect.
 local function build_problem(problem, options, settings)
     settings.progress(problem.title .. ": compiling")
-    problem.library, problem.plan = build.network(problem.spec, options, settings.directory, COMMAND)
+    problem.library, problem.result = build.network(problem.spec, options, settings.directory, COMMAND)
+    problem.plan = problem.result.plan
     problem.variant = variant_of(problem.plan)
     local layers, seq_len, batch = problem.plan.layers, problem.seq_len, problem.batch
     problem.flops, problem.bytes = limits.work(layers, seq_len, batch)
@@ -141,6 +144,7 @@ local function measure(problem, options, settings)
     if not problem.rows[1].median_us then
         fail.at(COMMAND, problem.path .. ": the generated code cannot be timed: " .. contenders[1].note)
     end
+    if options.html then problem.parts = breakdown(problem, inputs, options, settings) end
 end
 
 -- "title  [=====     ] 3 of 30" on a terminal.
@@ -182,7 +186,7 @@ local function data_of(problems, settings)
     local list = {}
     for i, p in ipairs(problems) do
         list[i] = { model = p.model, problem = p.problem, seq_len = p.seq_len, batch = p.batch, flops = p.flops,
-                    bytes = p.bytes, light_us = p.light_us, predicted_us = p.predicted_us,
+                    bytes = p.bytes, light_us = p.light_us, predicted_us = p.predicted_us, parts_ns = p.parts,
                     target = p.variant.target, results = p.rows }
     end
     return { machine = settings.machine, seconds = settings.seconds, problems = list }
@@ -191,13 +195,14 @@ end
 return function(arguments, options)
     local seconds = positive(options, "seconds", 2)
     local given = options.machine and machines.given(options.machine, COMMAND)
-    for _, name in ipairs { "csv", "json" } do
+    local quiet = false
+    for _, name in ipairs { "csv", "json", "html" } do
         if options[name] == "" then fail.at(COMMAND, "--" .. name .. " needs the name of a file, or -") end
+        if options[name] == "-" and quiet then
+            fail.at(COMMAND, "only one of --csv, --json and --html can go to stdout")
+        end
+        quiet = quiet or options[name] == "-"
     end
-    if options.csv == "-" and options.json == "-" then
-        fail.at(COMMAND, "only one of --csv and --json can go to stdout")
-    end
-    local quiet = options.csv == "-" or options.json == "-"
     local function say(line) if not quiet then host.print(line) end end
 
     -- All that can be wrong with a model is said before any is run.
@@ -212,7 +217,7 @@ return function(arguments, options)
     local progress, next_problem = progress_of(#arguments)
     local cpu = host.pin()
     progress("the machine")
-    local settings = { directory = directory, seconds = seconds, progress = progress,
+    local settings = { directory = directory, seconds = seconds, progress = progress, command = COMMAND, cpu = cpu,
                        machine = given or measured_machine(options, directory) }
     settings.peers = options.peers and peers.open(directory)
     say("machine: " .. machines.text(settings.machine))
@@ -229,4 +234,5 @@ return function(arguments, options)
     end
     put(options, "csv", results.csv(problems))
     put(options, "json", host.json(data_of(problems, settings)))
+    if options.html then put(options, "html", page(problems, settings)) end
 end
