@@ -1,6 +1,7 @@
 /* host.template, host.resource, host.read, host.exists, host.write, host.temporary,
  * host.remove_tree */
 #define _POSIX_C_SOURCE 200809L
+#include "cleanup.h"
 #include "files.h"
 #include "host.h"
 #include "resources.h"
@@ -99,7 +100,8 @@ int host_write(lua_State *L) {
     return 1;
 }
 
-/* host.temporary() -> the path of a new directory.  [ -> path | fail, message] */
+/* host.temporary() -> the path of a new directory, which a signal that ends rnnc removes too; one
+ * at a time.  [ -> path | fail, message] */
 int host_temporary(lua_State *L) {
     char message[FILES_MESSAGE];
     char *const path = files_temporary(message);
@@ -108,6 +110,7 @@ int host_temporary(lua_State *L) {
         lua_pushstring(L, message);
         return 2;
     }
+    cleanup_directory(path);
     lua_pushstring(L, path);
     free(path);
     return 1;
@@ -116,5 +119,6 @@ int host_temporary(lua_State *L) {
 /* host.remove_tree(path): removes a temporary directory.  [path -> ] */
 int host_remove_tree(lua_State *L) {
     files_remove_tree(luaL_checkstring(L, 1));
+    cleanup_directory(NULL);
     return 0;
 }

@@ -1,5 +1,6 @@
 /* host.run */
 #define _XOPEN_SOURCE 700
+#include "cleanup.h"
 #include "host.h"
 
 #include <errno.h>
@@ -84,6 +85,8 @@ int host_run(lua_State *L) {
         close(ends[0]);
         return luaL_error(L, "no process can be made: %s", strerror(errno));
     }
+    setpgid(pid, pid); /* here too, because either may come first */
+    cleanup_child(pid);
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);
     const int ended = gather(ends[0], deadline, &buffer);
@@ -93,6 +96,7 @@ int host_run(lua_State *L) {
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
+    cleanup_child(0);
     luaL_pushresult(&buffer);
     if (ended)
         lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));

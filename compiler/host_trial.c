@@ -88,35 +88,43 @@ static rnnc_status fill(fence *buffer, size_t count, uint64_t *state, const rnnc
     return RNNC_OK;
 }
 
-/* The tensor `tokens` of a recorded case, I32 or I64. Which tokens there may be is for forward to
- * find out; here they only have to fit. */
+/* Element i of a tensor of integers, I32 or I64; one that does not fit becomes -1, which is no
+ * token. */
+static int32_t integer_at(const rnnc_entry *entry, size_t i, size_t size) {
+    const unsigned char *const from = entry->tensor.data;
+    int32_t narrow;
+    int64_t wide;
+    if (size == 4) {
+        memcpy(&narrow, from + 4 * i, 4);
+        return narrow;
+    }
+    memcpy(&wide, from + 8 * i, 8);
+    return wide >= 0 && wide <= INT32_MAX ? (int32_t)wide : -1;
+}
+
+/* The tensor `tokens` of a recorded case. Which tokens there may be is for forward to find out. */
 static rnnc_status read_tokens(const rnnc_safetensors *file, int32_t *to, size_t count,
                                rnnc_error *error) {
     const rnnc_entry *entry;
     size_t at = 0;
     while ((entry = rnnc_safetensors_get(file, at)) != NULL && strcmp(entry->name, "tokens") != 0)
         at++;
-    const size_t each = entry && strcmp(entry->dtype, "I32") == 0   ? 4
+    const size_t size = entry && strcmp(entry->dtype, "I32") == 0   ? 4
                         : entry && strcmp(entry->dtype, "I64") == 0 ? 8
                                                                     : 0;
-    if (each == 0 || entry->size != count * each) {
-        strcpy(error->message, "a recorded case needs a tensor tokens of type I32 or I64, with as "
-                               "many values as there are steps");
-        return RNNC_ERR_SHAPE;
+    if (entry && size && entry->size == count * size) {
+        for (size_t i = 0; i < count; i++)
+            to[i] = integer_at(entry, i, size);
+        return RNNC_OK;
     }
-    const unsigned char *const from = entry->tensor.data;
-    for (size_t i = 0; i < count; i++) {
-        int64_t value = 0;
-        int32_t small = 0;
-        if (each == 4) {
-            memcpy(&small, from + 4 * i, 4);
-            value = small;
-        } else {
-            memcpy(&value, from + 8 * i, 8);
-        }
-        to[i] = value >= INT32_MIN && value <= INT32_MAX ? (int32_t)value : -1;
-    }
-    return RNNC_OK;
+    float *const values = malloc((count + 1) * sizeof *values);
+    rnnc_status status = values ? RNNC_OK : RNNC_ERR_MEMORY;
+    if (status == RNNC_OK)
+        status = rnnc_safetensors_read_f32(file, "tokens", values, count, error);
+    for (size_t i = 0; status == RNNC_OK && i < count; i++)
+        to[i] = values[i] >= 0 && values[i] < 0x1p31f ? (int32_t)values[i] : -1;
+    free(values);
+    return status;
 }
 
 static rnnc_status fill_tokens(trial *t, size_t vocabulary, uint64_t *state,
@@ -132,17 +140,27 @@ static rnnc_status fill_tokens(trial *t, size_t vocabulary, uint64_t *state,
     return RNNC_OK;
 }
 
-/* A random number of steps for each sequence; of several, the longest and the shortest. */
-static rnnc_status fill_lengths(trial *t, uint64_t *state) {
-    if (fence_open(&t->lengths, t->batch * sizeof(size_t)) != 0)
+/* The option `lengths`: a list, or true for a random number of steps for each sequence; of several,
+ * the longest and the shortest are there. Nothing if it is false. */
+static rnnc_status fill_lengths(lua_State *L, trial *t, uint64_t *state) {
+    const int type = lua_getfield(L, 1, "lengths");
+    const int wanted = lua_toboolean(L, -1);
+    if (wanted && fence_open(&t->lengths, t->batch * sizeof(size_t)) != 0)
         return RNNC_ERR_MEMORY;
     size_t *const lengths = (size_t *)(void *)t->lengths.data;
-    for (size_t b = 0; b < t->batch; b++)
+    for (size_t b = 0; wanted && b < t->batch; b++) {
         lengths[b] = 1 + uniform_below(state, t->seq_len);
-    if (t->batch > 1) {
+        if (type == LUA_TTABLE) {
+            lua_rawgeti(L, -1, (lua_Integer)b + 1);
+            lengths[b] = (size_t)luaL_checkinteger(L, -1);
+            lua_pop(L, 1);
+        }
+    }
+    if (wanted && type != LUA_TTABLE && t->batch > 1) {
         lengths[t->batch / 2] = t->seq_len;
         lengths[t->batch / 2 - 1] = 1;
     }
+    lua_pop(L, 1);
     return RNNC_OK;
 }
 
@@ -223,17 +241,17 @@ static rnnc_status open_inputs(lua_State *L, scratch *s, const rnnc_network_size
         status = fill(&t->h0, t->batch * sizes->h, &state, recorded, "h0", error);
     if (status == RNNC_OK && initial && sizes->c)
         status = fill(&t->c0, t->batch * sizes->c, &state, recorded, "c0", error);
-    if (status == RNNC_OK && network_flag_field(L, 1, "lengths"))
-        status = fill_lengths(t, &state);
+    if (status == RNNC_OK)
+        status = fill_lengths(L, t, &state);
     return status;
 }
 
 /* host.trial{library=, symbol=, network= (see network_read), weights=, seq_len=, batch=, seed=,
- * initial= (with h0 and c0?), lengths= (sequences of different lengths?), seconds=, case= (a
- * safetensors file with x or tokens, y and what else the network has of h0, c0, hn, cn, or nil)} ->
- * {y=, hn=, cn=} against double precision, each {absolute=, relative=, ulp=, largest=}; generic_y=
- * and so on of the generic network, and recorded_y= of a case; only those that the network has.
- * [options -> result | fail, message] */
+ * initial= (with h0 and c0?), lengths= (a list, or true for sequences of random lengths), seconds=,
+ * case= (a safetensors file with x or tokens, y and what else the network has of h0, c0, hn, cn, or
+ * nil)} -> {y=, hn=, cn=} against double precision, each {absolute=, relative=, ulp=, largest=};
+ * generic_y= and so on of the generic network, and recorded_y= of a case; only those that the
+ * network has. [options -> result | fail, message] */
 int host_trial(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);

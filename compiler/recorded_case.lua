@@ -42,6 +42,13 @@ local function check_tensors(spec, path, shapes)
     end
 end
 
+-- The numbers in the metadata `lengths`, or nil: all sequences have all steps.
+local function lengths_of(file)
+    local text, list = file:metadata("lengths"), {}
+    for word in (text or ""):gmatch("%d+") do list[#list + 1] = math.tointeger(tonumber(word)) end
+    return text and list
+end
+
 -- recorded_case.apply(spec, path) -> the run { seq_len, batch, initial, lengths, file } of a case. From now
 -- on the weights of the spec are those of the case, without the model's prefix and without map.
 function recorded_case.apply(spec, path)
@@ -58,7 +65,7 @@ function recorded_case.apply(spec, path)
             end
         end
     end
-    local x = shapes.x or shapes.tokens
+    local x, lengths = shapes.x or shapes.tokens, lengths_of(file)
     local seq_len, batch = x[1], x[2]
     if spec.batch_first then seq_len, batch = batch, seq_len end
     for _, pair in ipairs { { "seq_len", seq_len }, { "batch", batch } } do
@@ -67,9 +74,16 @@ function recorded_case.apply(spec, path)
                 "the case has %s = %d, the spec %d", pair[1], pair[2], spec[pair[1]]))
         end
     end
+    if lengths and not spec.lengths then
+        lines[#lines + 1] = fail.line(path, nil, "error", "the case has sequences of different lengths; the spec "
+            .. "needs lengths = true")
+    elseif lengths and #lengths ~= batch then
+        lines[#lines + 1] = fail.line(path, nil, "error", string.format(
+            "the case has %d lengths for %d sequences", #lengths, batch))
+    end
     if #lines > 0 then fail.with(lines) end
     spec.weights, spec.weights_path, spec.prefix, spec.map = path, path, "", nil
-    return { seq_len = seq_len, batch = batch, initial = shapes.h0 ~= nil, lengths = false, file = file }
+    return { seq_len = seq_len, batch = batch, initial = shapes.h0 ~= nil, lengths = lengths or false, file = file }
 end
 
 return recorded_case

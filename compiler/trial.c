@@ -1,5 +1,6 @@
 #define _XOPEN_SOURCE 700
 #include "trial.h"
+#include "cleanup.h"
 #include "network.h"
 
 #include <dlfcn.h>
@@ -123,6 +124,7 @@ int trial_run(trial *t, char message[TRIAL_MESSAGE]) {
         close(ends[0]);
         return fail(message, "no process can be made: %s", strerror(errno));
     }
+    cleanup_child(pid);
     const int heard = listen_to(ends[0], t->seconds, message);
     close(ends[0]);
     if (heard < 0)
@@ -130,6 +132,7 @@ int trial_run(trial *t, char message[TRIAL_MESSAGE]) {
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
+    cleanup_child(0);
     if (heard < 0)
         return fail(message, "forward is still running after %d seconds", t->seconds);
     if (WIFSIGNALED(status))
