@@ -1,0 +1,190 @@
+#include "model_oracle.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void expect(bool there) {
+    if (!there)
+        abort();
+}
+
+static double logistic(double v) { return 1 / (1 + exp(-v)); }
+
+/* A row of a product with its bias. */
+static double dot(const float *w, const float *b, size_t row, const double *v, size_t n) {
+    double sum = b ? (double)b[row] : 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)w[row * n + i] * v[i];
+    return sum;
+}
+
+typedef struct recurrent {
+    const rnnc_config *config;
+    size_t inputs, outputs;      /* of this direction */
+    const float *const *tensors; /* of this chain */
+} recurrent;
+
+/* h and c after x, by the formulas of torch.nn.RNN, LSTM and GRU. */
+static void advance(const recurrent *r, const double *x, double *h, double *c) {
+    const size_t H = r->config->hidden_size, I = r->inputs, S = r->outputs;
+    const float *const b_ih = r->config->bias ? r->tensors[2] : NULL;
+    const float *const b_hh = r->config->bias ? r->tensors[3] : NULL;
+    const float *const w_hr = r->config->proj_size ? r->tensors[r->config->bias ? 4 : 2] : NULL;
+    double *const units = calloc(H, sizeof *units);
+    expect(units);
+#define X(g) dot(r->tensors[0], b_ih, (g)*H + j, x, I)
+#define R(g) dot(r->tensors[1], b_hh, (g)*H + j, h, S)
+    for (size_t j = 0; j < H; j++) {
+        if (r->config->cell == RNNC_RNN_TANH) {
+            units[j] = tanh(X(0) + R(0));
+        } else if (r->config->cell == RNNC_RNN_RELU) {
+            units[j] = fmax(X(0) + R(0), 0);
+        } else if (r->config->cell == RNNC_LSTM) {
+            c[j] = logistic(X(1) + R(1)) * c[j] + logistic(X(0) + R(0)) * tanh(X(2) + R(2));
+            units[j] = logistic(X(3) + R(3)) * tanh(c[j]);
+        } else {
+            const double z = logistic(X(1) + R(1));
+            units[j] = z * h[j] + (1 - z) * tanh(X(2) + logistic(X(0) + R(0)) * R(2));
+        }
+    }
+#undef X
+#undef R
+    for (size_t k = 0; k < S; k++)
+        h[k] = w_hr ? dot(w_hr, NULL, k, units, H) : units[k];
+    free(units);
+}
+
+static void apply(rnnc_activation activation, double *v, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += exp(v[i]);
+    for (size_t i = 0; i < n; i++)
+        switch (activation) {
+        case RNNC_IDENTITY:
+            break;
+        case RNNC_TANH:
+            v[i] = tanh(v[i]);
+            break;
+        case RNNC_RELU:
+            v[i] = fmax(v[i], 0);
+            break;
+        case RNNC_SIGMOID:
+            v[i] = logistic(v[i]);
+            break;
+        case RNNC_SOFTMAX:
+            v[i] = exp(v[i]) / sum;
+            break;
+        case RNNC_LOG_SOFTMAX:
+            v[i] -= log(sum);
+            break;
+        }
+}
+
+/* Where the states of a sequence lie in h0 and hn, c0 and cn, as the layers go by. */
+typedef struct place {
+    size_t h, c;
+} place;
+
+/* All layers of one recurrent network over the rows of a sequence; returns the new rows. */
+static double *run_stack(const rnnc_config *config, const float *const **tensors,
+                         const rnnc_call *call, size_t b, size_t T, double *rows, place *at,
+                         double *hn, double *cn) {
+    const size_t D = config->bidirectional ? 2 : 1, H = config->hidden_size, B = call->batch;
+    const size_t S = config->proj_size ? config->proj_size : H;
+    size_t width = config->input_size;
+    for (size_t layer = 0; layer < config->num_layers; layer++, width = D * S) {
+        double *const out = calloc(T * D * S, sizeof *out);
+        double *const h = calloc(S, sizeof *h), *const c = calloc(H, sizeof *c);
+        expect(out && h && c);
+        for (size_t d = 0; d < D; d++) {
+            const recurrent r = {config, width, S, *tensors};
+            *tensors += (config->bias ? 4 : 2) + (config->proj_size ? 1 : 0);
+            const size_t h_at = at->h + b * S, c_at = at->c + b * H;
+            for (size_t k = 0; k < S; k++)
+                h[k] = call->h0 ? (double)call->h0[h_at + k] : 0;
+            for (size_t k = 0; k < H; k++)
+                c[k] = config->cell == RNNC_LSTM && call->c0 ? (double)call->c0[c_at + k] : 0;
+            for (size_t n = 0; n < T; n++) {
+                const size_t t = d == 0 ? n : T - 1 - n;
+                advance(&r, rows + t * width, h, c);
+                memcpy(out + t * D * S + d * S, h, S * sizeof *h);
+            }
+            memcpy(hn + h_at, h, S * sizeof *h);
+            at->h += B * S;
+            if (config->cell == RNNC_LSTM) {
+                memcpy(cn + c_at, c, H * sizeof *c);
+                at->c += B * H;
+            }
+        }
+        free(rows);
+        free(h);
+        free(c);
+        rows = out;
+    }
+    return rows;
+}
+
+static size_t row_at(const rnnc_network *network, const rnnc_call *call, size_t t, size_t b) {
+    return network->batch_first ? b * call->seq_len + t : t * call->batch + b;
+}
+
+static void solve_one(const rnnc_network *network, const rnnc_network_sizes *sizes,
+                      const float *const *tensors, const rnnc_call *call, size_t b, double *y,
+                      double *hn, double *cn) {
+    const rnnc_layer *const first = &network->layer[0];
+    size_t T = call->lengths ? call->lengths[b] : call->seq_len, i = 0;
+    size_t width = first->kind == RNNC_EMBEDDING ? first->outputs : sizes->input;
+    double *rows = malloc(T * width * sizeof *rows);
+    expect(rows);
+    for (size_t t = 0; t < T; t++)
+        for (size_t k = 0; k < width; k++) {
+            const size_t row = row_at(network, call, t, b);
+            rows[t * width + k] = first->kind == RNNC_EMBEDDING
+                                      ? (double)tensors[0][(size_t)call->tokens[row] * width + k]
+                                      : (double)call->x[row * width + k];
+        }
+    place at = {0, 0};
+    if (first->kind == RNNC_EMBEDDING) {
+        tensors++;
+        i = 1;
+    }
+    for (; i < network->layer_count; i++) {
+        const rnnc_layer *const layer = &network->layer[i];
+        if (layer->kind == RNNC_RECURRENT) {
+            rows = run_stack(&layer->recurrent, &tensors, call, b, T, rows, &at, hn, cn);
+            continue;
+        }
+        const size_t I = layer->inputs, O = layer->outputs;
+        const size_t skipped = layer->last_step ? T - 1 : 0;
+        T -= skipped;
+        double *const out = malloc(T * O * sizeof *out);
+        expect(out);
+        for (size_t t = 0; t < T; t++) {
+            for (size_t o = 0; o < O; o++)
+                out[t * O + o] = dot(tensors[0], layer->bias ? tensors[1] : NULL, o,
+                                     rows + (skipped + t) * I, I);
+            apply(layer->activation, out + t * O, O);
+        }
+        tensors += layer->bias ? 2 : 1;
+        free(rows);
+        rows = out;
+    }
+    const size_t O = sizes->output;
+    for (size_t t = 0; t < (sizes->last_step ? 1 : call->seq_len); t++)
+        for (size_t o = 0; o < O; o++) {
+            const size_t row = sizes->last_step ? b : row_at(network, call, t, b);
+            y[row * O + o] = t >= T ? 0 : rows[t * O + o];
+            if (t < T && network->residual)
+                y[row * O + o] += (double)call->x[row * O + o];
+        }
+    free(rows);
+}
+
+void model_oracle(const rnnc_network *network, const rnnc_network_sizes *sizes,
+                  const float *const *tensors, const rnnc_call *call, double *y, double *hn,
+                  double *cn) {
+    for (size_t b = 0; b < call->batch; b++)
+        solve_one(network, sizes, tensors, call, b, y, hn, cn);
+}

@@ -1,0 +1,203 @@
+/* Whole models at run time: generic networks on every backend and the double reference, against an
+ * oracle that shares nothing with them; random lists of layers, odd sizes, sequences of all
+ * lengths.
+ */
+#include "check.h"
+#include "fence.h"
+#include "random_model.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static double largest_difference(const double *a, const double *b, size_t n) {
+    double worst = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs(a[i] - b[i]) <= worst * fmax(1, fabs(b[i]))))
+            worst = fabs(a[i] - b[i]) / fmax(1, fabs(b[i]));
+    return worst;
+}
+
+static void check_reference(const random_model *m, const char *where) {
+    fence y = fence_make(m->y_count * sizeof(double), 0);
+    fence hn = fence_make(m->h_count * sizeof(double), 0);
+    fence cn = fence_make(m->c_count * sizeof(double) + 1, 0);
+    cr_assert_eq(rnnc_reference_forward(&m->network, (const float *const *)m->tensor, &m->call,
+                                        y.data, hn.data, m->sizes.c ? cn.data : NULL),
+                 RNNC_OK, "%s", where);
+    cr_assert(largest_difference(y.data, m->y, m->y_count) <= 1e-11, "%s: y", where);
+    cr_assert(largest_difference(hn.data, m->hn, m->h_count) <= 1e-11, "%s: hn", where);
+    cr_assert(largest_difference(cn.data, m->cn, m->c_count) <= 1e-11, "%s: cn", where);
+    cr_assert(fence_intact(&y) && fence_intact(&hn) && fence_intact(&cn), "%s", where);
+    fence_free(&y);
+    fence_free(&hn);
+    fence_free(&cn);
+}
+
+/* A relu network has large values, and errors as large. */
+static double tolerance_of(const random_model *m) {
+    double largest = 1;
+    for (size_t i = 0; i < m->y_count; i++)
+        largest = fmax(largest, fabs(m->y[i]));
+    for (size_t i = 0; i < m->h_count; i++)
+        largest = fmax(largest, fabs(m->hn[i]));
+    for (size_t i = 0; i < m->c_count; i++)
+        largest = fmax(largest, fabs(m->cn[i]));
+    return 1e-5 * largest;
+}
+
+static void check_generic(const random_model *m, const rnnc_blas *blas, bool in_place,
+                          const char *where) {
+    const size_t count = rnnc_generic_prepared_count(&m->network);
+    const size_t size = rnnc_generic_workspace_size(&m->network, m->call.seq_len, m->call.batch);
+    cr_assert(count > 0 && size > 0, "%s", where);
+    fence prepared = fence_floats(NULL, count), workspace = fence_make(size, 3);
+    fence y = fence_floats(NULL, m->y_count);
+    fence hn = fence_floats(in_place ? m->h0 : NULL, m->h_count);
+    fence cn = fence_floats(in_place ? m->c0 : NULL, m->c_count);
+    cr_assert_eq(rnnc_generic_prepare(&m->network, (const float *const *)m->tensor, prepared.data),
+                 RNNC_OK);
+    cr_assert(fence_intact(&prepared), "%s", where);
+    fence_protect(&prepared);
+    rnnc_call call = m->call;
+    call.weights = prepared.data;
+    call.workspace = workspace.data;
+    call.y = y.data;
+    call.hn = hn.data;
+    call.cn = m->sizes.c ? cn.data : NULL;
+    if (in_place) {
+        call.h0 = hn.data;
+        call.c0 = call.cn;
+    }
+    cr_assert_eq(rnnc_generic_forward(&m->network, blas, &call), RNNC_OK, "%s", where);
+    const double tolerance = tolerance_of(m);
+    double error = max_error(y.data, m->y, m->y_count);
+    cr_assert(error <= tolerance, "%s: y is off by %g", where, error);
+    error = max_error(hn.data, m->hn, m->h_count);
+    cr_assert(error <= tolerance, "%s: hn is off by %g", where, error);
+    error = max_error(cn.data, m->cn, m->c_count);
+    cr_assert(error <= tolerance, "%s: cn is off by %g", where, error);
+    fence *const all[] = {&prepared, &workspace, &y, &hn, &cn};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        cr_assert(fence_intact(all[i]), "%s: guard %zu", where, i);
+        fence_free(all[i]);
+    }
+}
+
+Test(runtime_models, random, .timeout = 300) {
+    rng r = {.state = 31};
+    for (int i = 0; i < 400; i++) {
+        random_model m = random_model_make(&r, i % 2);
+        char where[512];
+        random_model_describe(&m, i, where);
+        crash_context(where);
+        random_model_solve(&m);
+        check_reference(&m, where);
+        check_generic(&m, rnnc_blas_builtin(), false, where);
+        check_generic(&m, NULL, m.h0 != NULL, where);
+        random_model_free(&m);
+    }
+    crash_context(NULL);
+}
+
+/* ---- what is no network, and no call of one ---- */
+
+static const rnnc_layer gru = {.recurrent = {RNNC_GRU, 3, 4, 1, 1, 0, 0, 0}};
+static const rnnc_layer lstm = {.recurrent = {RNNC_LSTM, 4, 6, 1, 1, 0, 1, 2}};
+static const rnnc_layer table = {.kind = RNNC_EMBEDDING, .inputs = 9, .outputs = 3};
+static const rnnc_layer head = {.kind = RNNC_DENSE, .inputs = 4, .outputs = 3};
+
+static void expect_fault(rnnc_layer a, rnnc_layer b, int residual, rnnc_status status,
+                         const char *says) {
+    const rnnc_layer layers[] = {a, b};
+    const rnnc_network network = {2, layers, 0, residual};
+    rnnc_error error = {.message = ""};
+    rnnc_network_sizes sizes = {.input = 77};
+    cr_expect_eq(rnnc_network_measure(&network, &sizes, &error), status, "%s", says);
+    cr_expect(strstr(error.message, says), "should say \"%s\", says \"%s\"", says, error.message);
+    cr_expect_eq(sizes.input, 77);
+    cr_expect_eq(rnnc_generic_prepared_count(&network), 0);
+    cr_expect_eq(rnnc_generic_workspace_size(&network, 1, 1), 0);
+}
+
+static rnnc_layer changed_head(size_t inputs, size_t outputs, int activation, int bias, int last) {
+    return (rnnc_layer){RNNC_DENSE, {0}, inputs, outputs, (rnnc_activation)activation, bias, last};
+}
+
+Test(runtime_models, faults) {
+    const rnnc_status bad = RNNC_ERR_ARGUMENT;
+    rnnc_layer other = gru;
+    expect_fault(gru, gru, 0, bad, "layer 1 takes 3 values, and the layer before it gives 4");
+    expect_fault(gru, table, 0, bad, "layer 1 is an embedding, which only the first layer can be");
+    expect_fault(changed_head(3, 3, 0, 0, 1), gru, 0, bad,
+                 "layer 1 is recurrent and stands behind");
+    expect_fault(gru, lstm, 1, bad, "residual adds x to y");
+    expect_fault(table, gru, 1, bad, "come in as tokens");
+    expect_fault(gru, changed_head(4, 3, 0, 0, 1), 1, bad, "go out for a sequence");
+    expect_fault(gru, changed_head(0, 3, 0, 0, 0), 0, bad, "layer 1 has 0 inputs");
+    expect_fault(gru, changed_head(4, 0, 0, 0, 0), 0, bad, "and 0 outputs");
+    expect_fault(gru, changed_head(4, 3, 6, 0, 0), 0, bad, "activation of layer 1 is 6");
+    expect_fault(gru, changed_head(4, 3, 0, 2, 0), 0, bad, "are 2 and 0");
+    expect_fault(gru, changed_head(4, 3, 0, 0, -1), 0, bad, "are 0 and -1");
+    expect_fault(gru, changed_head(4, SIZE_MAX / 30, 0, 0, 0), 0, RNNC_ERR_OVERFLOW, "layer 1");
+    other.kind = (rnnc_layer_kind)3;
+    expect_fault(gru, other, 0, bad, "kind of layer 1 is 3");
+    other = gru;
+    other.recurrent.proj_size = 1;
+    expect_fault(table, other, 0, bad, "only a cell lstm has projections");
+    other = lstm;
+    other.recurrent.proj_size = 6;
+    expect_fault(gru, other, 0, bad, "less than hidden_size");
+    expect_fault(gru, head, 2, bad, "give 0 or 1");
+    const rnnc_network none = {0, &gru, 0, 0}, null = {1, NULL, 0, 0};
+    cr_expect_eq(rnnc_network_measure(&none, NULL, NULL), bad);
+    cr_expect_eq(rnnc_network_measure(&null, NULL, NULL), bad);
+    cr_expect_eq(rnnc_network_measure(NULL, NULL, NULL), bad);
+}
+
+/* Lengths and tokens out of range are refused before anything is written. */
+Test(runtime_models, calls) {
+    const rnnc_layer layers[] = {table, gru, head};
+    const rnnc_network network = {3, layers, 1, 0};
+    static float weights[500];
+    const float *const tensors[] = {weights, weights, weights, weights, weights, weights};
+    float *const prepared = calloc(rnnc_generic_prepared_count(&network), sizeof *prepared);
+    void *const workspace = malloc(rnnc_generic_workspace_size(&network, 3, 2));
+    int32_t tokens[] = {0, 8, 100, 3, 4, 5}; /* the third is beyond a length */
+    size_t lengths[] = {2, 3};
+    float y[18];
+    double exact[18];
+    rnnc_call call = {.weights = prepared,
+                      .seq_len = 3,
+                      .batch = 2,
+                      .tokens = tokens,
+                      .lengths = lengths,
+                      .y = y,
+                      .workspace = workspace};
+    cr_expect_eq(rnnc_generic_forward(&network, NULL, &call), RNNC_OK);
+    cr_expect_eq(rnnc_reference_forward(&network, tensors, &call, exact, NULL, NULL), RNNC_OK);
+    memset(y, 0x55, sizeof y);
+    memset(exact, 0x55, sizeof exact);
+#define REFUSED(change)                                                                            \
+    do {                                                                                           \
+        const rnnc_call before = call;                                                             \
+        change;                                                                                    \
+        cr_expect_eq(rnnc_generic_forward(&network, NULL, &call), RNNC_ERR_ARGUMENT, #change);     \
+        cr_expect_eq(rnnc_reference_forward(&network, tensors, &call, exact, NULL, NULL),          \
+                     RNNC_ERR_ARGUMENT, #change);                                                  \
+        call = before;                                                                             \
+    } while (0)
+    REFUSED(call.lengths = NULL);
+    REFUSED(call.tokens = NULL);
+    REFUSED(lengths[0] = 3);
+    REFUSED(lengths[0] = 4);
+    REFUSED(lengths[0] = 0);
+    lengths[0] = 2;
+    REFUSED(tokens[5] = 9);
+    REFUSED(tokens[5] = -1);
+    for (size_t i = 0; i < sizeof y; i++)
+        cr_assert(((unsigned char *)y)[i] == 0x55 && ((unsigned char *)exact)[i] == 0x55);
+    free(prepared);
+    free(workspace);
+}
