@@ -260,6 +260,56 @@ static void check_steps(void *library, const rnnc_model *model, const float *pac
     free(got);
 }
 
+/* The runtime's own networks, by the model's description: the double one to the rounding of what is
+ * recorded, the float one as close as generated code. */
+static void check_runtime(const rnnc_model *model, const record *r) {
+    const rnnc_network *const network = &model->network;
+    const float **tensors;
+    rnnc_error err;
+    cr_assert(rnnc_weights_load(model->weight_count, model->weight, NULL, r->file, &tensors,
+                                &err) == RNNC_OK,
+              "%s", err.message);
+    const size_t total = r->y_count + r->h_count + r->c_count;
+    float *const out = malloc(total * sizeof *out);
+    double *const exact = malloc(total * sizeof *exact);
+    float *const prepared = malloc(rnnc_generic_prepared_count(network) * sizeof *prepared);
+    void *const workspace = malloc(rnnc_generic_workspace_size(network, r->T, r->B));
+    cr_assert(out && exact && prepared && workspace);
+    const rnnc_call call = {.weights = prepared,
+                            .seq_len = r->T,
+                            .batch = r->B,
+                            .tokens = r->tokens,
+                            .lengths = r->lengths,
+                            .x = r->x,
+                            .h0 = r->h0,
+                            .c0 = r->c0,
+                            .y = out,
+                            .hn = out + r->y_count,
+                            .cn = r->cn ? out + r->y_count + r->h_count : NULL,
+                            .workspace = workspace};
+    memset(out, 0xFF, total * sizeof *out);
+    cr_assert_eq(rnnc_generic_prepare(network, tensors, prepared), RNNC_OK);
+    cr_assert_eq(rnnc_generic_forward(network, NULL, &call), RNNC_OK);
+    expect_near("y of the generic network", call.y, r->y, r->y_count);
+    expect_near("hn of the generic network", call.hn, r->hn, r->h_count);
+    if (r->cn)
+        expect_near("cn of the generic network", call.cn, r->cn, r->c_count);
+    double *const hn = exact + r->y_count, *const cn = hn + r->h_count;
+    cr_assert_eq(rnnc_reference_forward(network, tensors, &call, exact, hn, r->cn ? cn : NULL),
+                 RNNC_OK);
+    for (size_t i = 0; i < total; i++)
+        out[i] = (float)exact[i];
+    expect_near("y of the reference", call.y, r->y, r->y_count);
+    expect_near("hn of the reference", call.hn, r->hn, r->h_count);
+    if (r->cn)
+        expect_near("cn of the reference", call.cn, r->cn, r->c_count);
+    free(out);
+    free(exact);
+    free(prepared);
+    free(workspace);
+    rnnc_weights_free(tensors);
+}
+
 ParameterizedTest(model_case *param, generated_models, against_pytorch, .timeout = 300) {
     char dir[PATH_SIZE];
     rnnc_error err;
@@ -290,6 +340,7 @@ ParameterizedTest(model_case *param, generated_models, against_pytorch, .timeout
             expect_near("cn", own + r.y_count + r.h_count, r.cn, r.c_count);
         if (i == 0 && streams)
             check_steps(library, model, packed, &r, own);
+        check_runtime(model, &r);
         free(packed);
     }
     free(out);
