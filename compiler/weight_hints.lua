@@ -83,7 +83,7 @@ end
 -- Why a recurrent layer has other tensors than the file.
 local function of_recurrent(item, missing, extra)
     local list = {}
-    if any(missing, "^bias") and not any(extra, "^bias") and any(missing, "^bias_ih_l0$") then
+    if any(missing, "^bias_ih_l0$") and not any(missing, "^weight_ih_l0$") and not any(extra, "^bias") then
         list[#list + 1] = "bias = false would do without biases"
     end
     if any(extra, "^bias_ih_l0$") then list[#list + 1] = "they need bias = true" end
@@ -121,7 +121,7 @@ local function of_layer(spec, list, entries, extra)
         if prefix then return { 'the file has weights under prefix = "' .. prefix .. '"' } end
     end
     if is_recurrent(item) then return of_recurrent(item, entries, extra) end
-    if any(entries, "^bias$") then return { "bias = false would do without bias" } end
+    if any(entries, "^bias$") and not any(entries, "^weight$") then return { "bias = false would do without bias" } end
     if any(extra, "^bias$") then return { "it needs bias = true" } end
     return {}
 end

@@ -1,0 +1,251 @@
+/* `rnnc verify` and `rnnc check` of whole models: what is recorded, what is wrong with a file of
+ * weights, names that are mapped; and what a signal leaves behind. */
+#define _XOPEN_SOURCE 700
+#include "../runtime/rnnc.h"
+#include "support/cli.h"
+#include "support/generate.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MODELS "tests/cases/models/"
+
+static void write_file(const char *dir, const char *name, const char *text) {
+    char path[PATH_SIZE];
+    path_join(path, dir, name);
+    cr_assert(file_write(path, text, strlen(text)));
+}
+
+static void write_script(const char *dir, const char *name, const char *text) {
+    char path[PATH_SIZE];
+    write_file(dir, name, text);
+    path_join(path, dir, name);
+    cr_assert_eq(chmod(path, 0700), 0);
+}
+
+static void expect_pass(const outcome *result, const char *says) {
+    const size_t length = strlen(result->out);
+    cr_expect(result->code == 0 && length > 5 && strcmp(result->out + length - 5, "PASS\n") == 0,
+              "exit code %d\n%s%s", result->code, result->out, result->err);
+    cr_expect(strstr(result->out, says), "should say \"%s\":\n%s", says, result->out);
+}
+
+Test(verify_models, passes_what_is_right, .timeout = 300) {
+    static const struct {
+        const char *spec, *says;
+    } models[] = {
+        {"batch = \"any\", seq_len = 6, lengths = true, layers = {\n"
+         "  embedding { num_embeddings = 11, dim = 4, prefix = \"e.\" },\n"
+         "  rnn { cell = \"gru\", hidden_size = 7, bidirectional = true, prefix = \"g.\" },\n"
+         "  dense { units = 6, activation = \"tanh\", last_step = true, prefix = \"a.\" },\n"
+         "  dense { units = 3, activation = \"softmax\", prefix = \"b.\" } }",
+         "       6     17  yes   yes  "},
+        {"batch = 3, batch_first = true, residual = true, layers = {\n"
+         "  rnn { cell = \"lstm\", input_size = 2, hidden_size = 5, num_layers = 2, proj_size = "
+         "3,\n"
+         "    prefix = \"l.\" }, rnn { hidden_size = 2, nonlinearity = \"relu\", prefix = \"r.\" } "
+         "}",
+         " h0,c0  "},
+    };
+    char dir[PATH_SIZE], text[1024];
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        snprintf(text, sizeof text, "return model { name = \"net\", target = \"portable\", %s }\n",
+                 models[i].spec);
+        write_file(dir, "net.lua", text);
+        outcome result = run(dir, "verify", "net.lua", NULL, NULL, NULL);
+        expect_pass(&result, models[i].says);
+        expect_pass(&result, "\ngeneric kernels on the same inputs: ");
+        outcome_free(&result);
+    }
+    workdir_remove(dir);
+}
+
+/* Cases with tokens, with lengths, with a last step only, and with projections. */
+Test(verify_models, compares_with_a_recorded_case, .timeout = 300) {
+    static const char *const cases[] = {MODELS "charlm.safetensors",
+                                        MODELS "classifier.safetensors",
+                                        MODELS "projected.safetensors"};
+    char dir[PATH_SIZE], path[PATH_SIZE], text[1024], option[PATH_SIZE];
+    workdir_make(dir);
+    path_join(path, dir, "net.lua");
+    for (size_t i = 0; i < 3; i++) {
+        rnnc_safetensors *file;
+        cr_assert_eq(rnnc_safetensors_open(cases[i], &file, NULL), RNNC_OK);
+        const char *const lengths = rnnc_safetensors_metadata(file, "lengths");
+        snprintf(text, sizeof text,
+                 "return model { target = \"portable\", batch = \"any\", lengths = %s, %s }\n",
+                 lengths ? "true" : "false", rnnc_safetensors_metadata(file, "spec"));
+        write_file(dir, "net.lua", text);
+        snprintf(option, sizeof option, "--case=%s", cases[i]);
+        outcome result = run(NULL, "verify", path, option, NULL, NULL);
+        expect_pass(&result, "\nagainst the recorded outputs\n");
+        outcome_free(&result);
+        if (lengths) {
+            snprintf(text, sizeof text, "return model { batch = 3, %s }\n",
+                     rnnc_safetensors_metadata(file, "spec"));
+            write_file(dir, "net.lua", text);
+            result = run(NULL, "verify", path, option, NULL, NULL);
+            cr_expect_eq(result.code, 1);
+            cr_expect(strstr(result.err, ", the spec 3\n") &&
+                          strstr(result.err, "the spec needs lengths = true\n"),
+                      "%s", result.err);
+            outcome_free(&result);
+        }
+        rnnc_safetensors_close(file);
+    }
+    workdir_remove(dir);
+}
+
+/* ---- weights; messages are compared word for word ---- */
+
+/* A spec of the model of amp.safetensors with these prefixes, and what check says of it. */
+static void expect_check(const char *before, const char *rnn, const char *dense, int code,
+                         const char *says) {
+    char dir[PATH_SIZE], text[1024], path[PATH_SIZE];
+    size_t size;
+    char *const bytes = file_read(MODELS "amp.safetensors", &size);
+    cr_assert(bytes != NULL);
+    workdir_make(dir);
+    path_join(path, dir, "amp.safetensors");
+    cr_assert(file_write(path, bytes, size));
+    free(bytes);
+    snprintf(text, sizeof text,
+             "return model { weights = \"amp.safetensors\", %s layers = {\n"
+             "  rnn { cell = \"lstm\", input_size = 1, hidden_size = 20, %s },\n"
+             "  dense { units = 1, %s } } }\n",
+             before, rnn, dense);
+    write_file(dir, "net.lua", text);
+    expect(dir, code, code ? "" : "net.lua: fine, and so is amp.safetensors\n", says, "check",
+           "net.lua", NULL, NULL);
+    workdir_remove(dir);
+}
+
+#define F "amp.safetensors: error: "
+#define NOT_USED "amp.safetensors: note: not used: c0, cn, h0, hn, x, y\n"
+
+Test(verify_models, weights_by_layer) {
+    expect_check("", "prefix = \"l0.\"", "prefix = \"l1.\"", 0, NOT_USED);
+    expect_check("", "prefix = \"rec.\"", "prefix = \"head.\"", 1,
+                 F "rec.weight_ih_l0 is missing, expected (80, 1)\n" F
+                   "rec.weight_hh_l0 is missing, expected (80, 20)\n" F
+                   "rec.bias_ih_l0 is missing, expected (80)\n" F
+                   "rec.bias_hh_l0 is missing, expected (80)\n" F
+                   "head.weight is missing, expected (1, 20)\n" F
+                   "head.bias is missing, expected (1)\n" F
+                   "did you mean rec.weight_ih_l0 where the file has l0.weight_ih_l0?\n" F
+                   "did you mean rec.weight_hh_l0 where the file has l0.weight_hh_l0?\n" F
+                   "did you mean rec.bias_ih_l0 where the file has l0.bias_ih_l0?\n" F
+                   "did you mean rec.bias_hh_l0 where the file has l0.bias_hh_l0?\n"
+                   "amp.safetensors: note: layer 1: the file has weights under prefix = \"l0.\"\n"
+                   "amp.safetensors: note: layer 2: the file has weights under prefix = \"l1.\"\n");
+    expect_check("", "prefix = \"l0.\"", "prefix = \"l1.\", bias = false", 1,
+                 F "l1.bias (1) is of no use to this network\n"
+                   "amp.safetensors: note: layer 2: it needs bias = true\n");
+    expect_check("", "prefix = \"l0.\", proj_size = 4", "prefix = \"l1.\"", 1,
+                 F "l0.weight_hh_l0 is (80, 20), expected (80, 4)\n" F
+                   "l0.weight_hr_l0 is missing, expected (4, 20)\n" F
+                   "l1.weight is (1, 20), expected (1, 4); the file's layer takes 20 values, the "
+                   "layer before it gives 4\n");
+}
+
+Test(verify_models, names_are_mapped) {
+    expect_check("map = { { \"^l0%.\", \"net.rec.\" }, { \"^l1%.(.*)$\", \"net.head.%1\" } }, "
+                 "prefix = \"net.\",",
+                 "prefix = \"rec.\"", "prefix = \"head.\"", 0, "");
+    expect_check("map = { { \"^l1%.\", \"\" } },", "prefix = \"l0.\"",
+                 "activation = \"tanh\", bias = false", 1,
+                 F "l1.bias (which map makes bias) (1) is of no use to this network\n"
+                   "amp.safetensors: note: layer 2: it needs bias = true\n");
+    expect_check("map = { { \"^l%d%.bias.*\", \"b\" } },", "prefix = \"l0.\"", "prefix = \"l1.\"",
+                 1,
+                 F "map makes one name, \"b\", of \"l0.bias_ih_l0\" and \"l0.bias_hh_l0\"\n" F
+                   "map makes one name, \"b\", of \"l0.bias_hh_l0\" and \"l1.bias\"\n");
+    expect_check("map = { { \"l0\", \"%9\" } },", "prefix = \"l0.\"", "prefix = \"l1.\"", 1,
+                 F "map: { \"l0\", \"%9\" }: invalid capture index %9\n");
+}
+
+/* A pattern that would be tried for years is refused at once. */
+Test(verify_models, patterns_that_take_for_ever, .timeout = 30) {
+    expect_check("map = { { \".*.*.*.*.*.*.*.*.*x\", \"b\" } },", "prefix = \"l0.\"",
+                 "prefix = \"l1.\"", 1,
+                 F "map: { \".*.*.*.*.*.*.*.*.*x\", \"b\" }: matching 12 names of up to 15 "
+                   "characters could take for ever: use fewer of * + - ?, or begin the pattern "
+                   "with ^\n");
+    expect_check("map = { { \"%w%w?%w?%w?%w?%w?%w?%w?%w?%w?%w?%w?%w?%w?!\", \"b\" } },",
+                 "prefix = \"l0.\"", "prefix = \"l1.\"", 1,
+                 F "map: { \"%w%w?%w?%w?%w?%w?%w?%w?%w?%w?%w?%w?%w?%w?!\", \"b\" }: matching 12 "
+                   "names of up to 15 characters could take for ever: use fewer of * + - ?, or "
+                   "begin the pattern with ^\n");
+}
+
+/* ---- the C compiler, and signals ---- */
+
+static const char net[] = "return rnn { name = \"net\", input_size = 3, hidden_size = 2,\n"
+                          "  seq_len = 2, target = \"portable\" }\n";
+
+Test(verify_models, compilers_with_spaces_in_their_paths, .timeout = 120) {
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    write_file(dir, "net.lua", net);
+    write_script(dir, "my cc", "#!/bin/sh\nexec cc \"$@\"\n");
+    static const char *const ways[] = {"--cc=./my cc", "--cc='./my cc' -O0", "--cc=\"./my cc\" -g",
+                                       "--cc=./my\\ cc"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        outcome result = run(dir, "verify", "net.lua", ways[i], NULL, NULL);
+        expect_pass(&result, "y abs");
+        outcome_free(&result);
+    }
+    expect(dir, 1, "",
+           "rnnc verify: error: a quote is left open in the name of the C compiler: 'cc -O1\n",
+           "verify", "net.lua", "--cc='cc -O1", NULL);
+    workdir_remove(dir);
+}
+
+static size_t entries_of(const char *path) {
+    size_t count = 0;
+    DIR *const directory = opendir(path);
+    cr_assert(directory != NULL);
+    for (const struct dirent *e; (e = readdir(directory)) != NULL;)
+        count += e->d_name[0] != '.';
+    closedir(directory);
+    return count;
+}
+
+/* The compiler that is called ends rnnc while it runs; it says so to a file when it is there still
+ * afterwards. */
+Test(verify_models, signals_leave_nothing_behind, .timeout = 120) {
+    static const struct {
+        const char *name;
+        int number;
+    } signals[] = {{"TERM", 15}, {"INT", 2}, {"HUP", 1}};
+    for (size_t i = 0; i < 3; i++) {
+        char dir[PATH_SIZE], temporary[PATH_SIZE], variable[PATH_SIZE + 8], text[256];
+        workdir_make(dir);
+        path_join(temporary, dir, "tmp");
+        cr_assert_eq(mkdir(temporary, 0700), 0);
+        write_file(dir, "net.lua", net);
+        snprintf(text, sizeof text,
+                 "#!/bin/sh\nls tmp >seen\nkill -%s $PPID\nsleep 20\ntouch still_there\n",
+                 signals[i].name);
+        write_script(dir, "cc.sh", text);
+        snprintf(variable, sizeof variable, "TMPDIR=%s", temporary);
+        const char *const argv[] = {rnnc_path(), "verify", "net.lua", "--cc=./cc.sh", NULL};
+        const char *const env[] = {variable, NULL};
+        outcome result = process_run(argv, dir, env, 15);
+        cr_expect_eq(result.code, 128 + signals[i].number, "%s: %d", signals[i].name, result.code);
+        outcome_free(&result);
+        char seen[PATH_SIZE];
+        path_join(seen, dir, "seen");
+        char *const names = file_read(seen, NULL);
+        cr_expect(names && *names, "there was no temporary directory to begin with");
+        free(names);
+        cr_expect_eq(entries_of(temporary), 0, "%s leaves something behind", signals[i].name);
+        expect_file(dir, "still_there", false);
+        workdir_remove(dir);
+    }
+}
