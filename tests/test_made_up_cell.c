@@ -1,0 +1,361 @@
+/* A cell that nobody has: a minimal gated unit with its reset after the product,
+ *
+ *   f = sigmoid(W_if x + b_if + W_hf h + b_hf)
+ *   n = tanh(W_in x + b_in + f (W_hn h + b_hn))
+ *   h' = (1 - f) h + f n
+ *
+ * It is added to a copy of the compiler and the runtime by a table in cells.lua, a row in
+ * cell_rows.h and its name in rnnc.h, and by nothing else. Generated code, generic networks and the
+ * double reference then have to agree with the oracle below. */
+#define _XOPEN_SOURCE 700
+#include "support/check.h"
+#include "support/fence.h"
+#include "support/generate.h"
+#include "support/rng.h"
+
+#include <criterion/criterion.h>
+#include <dlfcn.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char lua_row[] =
+    "local mgu_f = { \"sigmoid\", gate \"f\" }\n"
+    "local mgu_n = { \"tanh\", { \"add\", { \"input\", \"n\" },\n"
+    "                                     { \"mul\", mgu_f, { \"recurrent\", \"n\" } } } }\n"
+    "cells.mgu = {\n"
+    "    constant = \"RNNC_MGU\", gates = { \"f\", \"n\" }, apart = { \"n\" }, states = { \"h\" "
+    "},\n"
+    "    update = { { \"h\", { \"add\", { \"state\", \"h\" },\n"
+    "                          { \"mul\", mgu_f, { \"sub\", mgu_n, { \"state\", \"h\" } } } } } "
+    "},\n"
+    "}\n\n";
+
+static const char c_row[] = "\nCELL(RNNC_MGU, mgu, 2, 1u << 1, 1, {\n"
+                            "    const real f = SIGMOID(GATE(0));\n"
+                            "    h = (1 - f) * h + f * TANH(INPUT(1) + f * RECURRENT(1));\n"
+                            "})\n";
+
+enum { RNNC_MGU = RNNC_GRU + 1, LAYERS_MAX = 3 };
+
+/* Puts `text` in front of `mark`, or at the end if that is NULL, in a file of the copy. */
+static void insert(const char *home, const char *file, const char *mark, const char *text) {
+    char path[PATH_SIZE];
+    size_t size;
+    path_join(path, home, file);
+    char *const old = file_read(path, &size);
+    cr_assert(old, "%s", path);
+    char *const at = mark ? strstr(old, mark) : old + size;
+    cr_assert(at, "%s has no %s", file, mark);
+    const size_t before = (size_t)(at - old), length = strlen(text);
+    char *const now = malloc(size + length + 1);
+    cr_assert(now != NULL);
+    memcpy(now, old, before);
+    memcpy(now + before, text, length);
+    memcpy(now + before + length, at, size - before + 1);
+    cr_assert(file_write(path, now, size + length));
+    free(now);
+    free(old);
+}
+
+static void copy_with_the_cell(const char *home) {
+    const char *const argv[] = {"cp", "-R", "compiler", "templates", "runtime", home, NULL};
+    outcome o = process_run(argv, NULL, NULL, 60);
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    outcome_free(&o);
+    insert(home, "compiler/cells.lua", "-- cells.of(spec)", lua_row);
+    insert(home, "runtime/rnnc.h", " } rnnc_cell;", ", RNNC_MGU");
+    insert(home, "runtime/cell_rows.h", NULL, c_row);
+}
+
+/* ---- the oracle ---- */
+
+typedef struct sizes {
+    size_t I, H, L, D, T, B;
+    int bias, batch_first;
+} sizes;
+
+/* A network of the cell with its inputs and right answers; weights in PyTorch's order. */
+typedef struct example {
+    sizes s;
+    size_t weight_count, state_count;
+    float *weight[LAYERS_MAX * 2 * 4], *x, *h0;
+    double *y, *hn;
+} example;
+
+static double sigmoid(double v) { return 1 / (1 + exp(-v)); }
+
+/* W v + b of one row of the weights. */
+static double part(const float *w, const float *b, size_t row, const double *v, size_t n) {
+    double sum = b ? (double)b[row] : 0;
+    for (size_t k = 0; k < n; k++)
+        sum += (double)w[row * n + k] * v[k];
+    return sum;
+}
+
+static void next_state(const example *e, const float *const *w, const double *x, size_t I,
+                       double *h) {
+    const size_t H = e->s.H;
+    double fresh[64];
+    for (size_t j = 0; j < H; j++) {
+        const float *const b_ih = e->s.bias ? w[2] : NULL, *const b_hh = e->s.bias ? w[3] : NULL;
+        const double f = sigmoid(part(w[0], b_ih, j, x, I) + part(w[1], b_hh, j, h, H));
+        const double n = tanh(part(w[0], b_ih, H + j, x, I) + f * part(w[1], b_hh, H + j, h, H));
+        fresh[j] = (1 - f) * h[j] + f * n;
+    }
+    memcpy(h, fresh, H * sizeof *h);
+}
+
+static void solve(example *e) {
+    const sizes *const s = &e->s;
+    for (size_t b = 0; b < s->B; b++) {
+        size_t width = s->I;
+        double *in = malloc(s->T * width * sizeof *in), h[64];
+        for (size_t t = 0; t < s->T; t++)
+            for (size_t i = 0; i < width; i++)
+                in[t * width + i] =
+                    (double)e->x[(s->batch_first ? b * s->T + t : t * s->B + b) * width + i];
+        for (size_t layer = 0; layer < s->L; layer++, width = s->D * s->H) {
+            double *const out = malloc(s->T * s->D * s->H * sizeof *out);
+            for (size_t d = 0; d < s->D; d++) {
+                const size_t chain = layer * s->D + d, row = (chain * s->B + b) * s->H;
+                for (size_t j = 0; j < s->H; j++)
+                    h[j] = (double)e->h0[row + j];
+                for (size_t n = 0; n < s->T; n++) {
+                    const size_t t = d ? s->T - 1 - n : n;
+                    next_state(e, (const float *const *)e->weight + chain * (s->bias ? 4 : 2),
+                               in + t * width, width, h);
+                    memcpy(out + (t * s->D + d) * s->H, h, s->H * sizeof *h);
+                }
+                memcpy(e->hn + row, h, s->H * sizeof *h);
+            }
+            free(in);
+            in = out;
+        }
+        for (size_t t = 0; t < s->T; t++)
+            memcpy(e->y + (s->batch_first ? b * s->T + t : t * s->B + b) * width, in + t * width,
+                   width * sizeof *in);
+        free(in);
+    }
+}
+
+static float *random_floats(rng *r, size_t count, float scale) {
+    float *const values = malloc(count * sizeof *values);
+    cr_assert(values != NULL);
+    rng_fill(r, values, count, scale);
+    return values;
+}
+
+static example make_example(const sizes *s, rng *r) {
+    example e = {.s = *s};
+    for (size_t chain = 0; chain < s->L * s->D; chain++) {
+        const size_t width = chain < s->D ? s->I : s->D * s->H, rows = 2 * s->H;
+        e.weight[e.weight_count++] = random_floats(r, rows * width, 0.4f);
+        e.weight[e.weight_count++] = random_floats(r, rows * s->H, 0.4f);
+        for (int k = 0; k < 2 * s->bias; k++)
+            e.weight[e.weight_count++] = random_floats(r, rows, 0.4f);
+    }
+    e.state_count = s->L * s->D * s->B * s->H;
+    e.x = random_floats(r, s->T * s->B * s->I, 1);
+    e.h0 = random_floats(r, e.state_count, 1);
+    e.y = malloc(s->T * s->B * s->D * s->H * sizeof *e.y);
+    e.hn = malloc(e.state_count * sizeof *e.hn);
+    cr_assert(e.y && e.hn);
+    solve(&e);
+    return e;
+}
+
+static void free_example(example *e) {
+    for (size_t i = 0; i < e->weight_count; i++)
+        free(e->weight[i]);
+    free(e->x);
+    free(e->h0);
+    free(e->y);
+    free(e->hn);
+}
+
+/* ---- what is compared with it ---- */
+
+/* The copy's runtime; the one that this program is linked with does not have the cell. */
+typedef struct runtime {
+    size_t (*prepared_count)(const rnnc_network *);
+    rnnc_status (*prepare)(const rnnc_network *, const float *const *, float *);
+    size_t (*workspace_size)(const rnnc_network *, size_t, size_t);
+    rnnc_status (*generic)(const rnnc_network *, const rnnc_blas *, const rnnc_call *);
+    rnnc_status (*reference)(const rnnc_network *, const float *const *, const rnnc_call *,
+                             double *, double *, double *);
+    rnnc_status (*pack)(const rnnc_model *, const float *const *, float *);
+    const char *(*cell_name)(rnnc_cell);
+} runtime;
+
+static void *find(void *library, const char *name) {
+    void *const symbol = dlsym(library, name);
+    cr_assert(symbol, "%s", name);
+    return symbol;
+}
+
+static runtime open_runtime(void *library) {
+    runtime r;
+    const struct {
+        const char *name;
+        void *to;
+    } functions[] = {{"rnnc_generic_prepared_count", &r.prepared_count},
+                     {"rnnc_generic_prepare", &r.prepare},
+                     {"rnnc_generic_workspace_size", &r.workspace_size},
+                     {"rnnc_generic_forward", &r.generic},
+                     {"rnnc_reference_forward", &r.reference},
+                     {"rnnc_model_pack", &r.pack},
+                     {"rnnc_cell_name", &r.cell_name}};
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        void *const symbol = find(library, functions[i].name);
+        memcpy(functions[i].to, &symbol, sizeof symbol);
+    }
+    return r;
+}
+
+/* y and hn of a call, which were NaN before it. */
+static void expect_near(const example *e, const fence *y, const fence *hn, const char *what) {
+    const sizes *const s = &e->s;
+    const double y_error = max_error(y->data, e->y, s->T * s->B * s->D * s->H);
+    const double h_error = max_error(hn->data, e->hn, e->state_count);
+    cr_expect(y_error <= 2e-6 && h_error <= 2e-6, "%s: y is off by %g, hn by %g", what, y_error,
+              h_error);
+    cr_expect(fence_intact(y) && fence_intact(hn), "%s", what);
+}
+
+/* Generated code and the generic network on one call; weights and workspace for each. */
+static void check_float(const runtime *r, const rnnc_model *model, const example *e,
+                        bool generated) {
+    const float *const *const tensors = (const float *const *)e->weight;
+    const rnnc_network *const network = &model->network;
+    const size_t count = generated ? model->packed_count : r->prepared_count(network);
+    const size_t size = generated ? model->workspace_size(e->s.T, e->s.B)
+                                  : r->workspace_size(network, e->s.T, e->s.B);
+    cr_assert(count > 0 && size > 0);
+    fence weights = fence_floats(NULL, count), workspace = fence_make(size, 1);
+    fence y = fence_floats(NULL, e->s.T * e->s.B * e->s.D * e->s.H);
+    fence hn = fence_floats(NULL, e->state_count);
+    cr_assert_eq(generated ? r->pack(model, tensors, weights.data)
+                           : r->prepare(network, tensors, weights.data),
+                 RNNC_OK);
+    const rnnc_call call = {.weights = weights.data,
+                            .seq_len = e->s.T,
+                            .batch = e->s.B,
+                            .x = e->x,
+                            .h0 = e->h0,
+                            .y = y.data,
+                            .hn = hn.data,
+                            .workspace = workspace.data};
+    cr_assert_eq(generated ? model->forward(&call) : r->generic(network, NULL, &call), RNNC_OK);
+    expect_near(e, &y, &hn, generated ? "generated" : "generic");
+    cr_expect(fence_intact(&weights) && fence_intact(&workspace));
+    fence_free(&weights);
+    fence_free(&workspace);
+    fence_free(&y);
+    fence_free(&hn);
+}
+
+static void check_reference(const runtime *r, const rnnc_network *network, const example *e) {
+    const size_t ys = e->s.T * e->s.B * e->s.D * e->s.H;
+    double *const y = malloc(ys * sizeof *y), *const hn = malloc(e->state_count * sizeof *hn);
+    const rnnc_call call = {.seq_len = e->s.T, .batch = e->s.B, .x = e->x, .h0 = e->h0};
+    cr_assert_eq(r->reference(network, (const float *const *)e->weight, &call, y, hn, NULL),
+                 RNNC_OK);
+    for (size_t i = 0; i < ys; i++)
+        cr_assert(fabs(y[i] - e->y[i]) <= 1e-12, "y[%zu] of the reference is %g", i, y[i]);
+    for (size_t i = 0; i < e->state_count; i++)
+        cr_assert(fabs(hn[i] - e->hn[i]) <= 1e-12, "hn[%zu] of the reference is %g", i, hn[i]);
+    free(y);
+    free(hn);
+}
+
+/* ---- the networks: kernels for lanes of units and lanes of sequences, one and several targets
+ * ---- */
+
+static const struct {
+    const char *name, *target;
+    sizes s;
+} networks[] = {
+    {"alone", "\"portable\"", {5, 19, 1, 1, 9, 1, 1, 0}},
+    {"both", "\"portable\"", {4, 7, 3, 2, 6, 3, 1, 1}},
+    {"block", "\"portable\"", {3, 18, 2, 1, 5, 40, 0, 0}},
+    {"native", "\"native\"", {6, 33, 2, 2, 4, 17, 1, 0}},
+};
+
+enum { NETWORKS = sizeof networks / sizeof networks[0] };
+
+static void compile_network(size_t i, const char *home) {
+    const sizes *const s = &networks[i].s;
+    char text[512], file[64], path[PATH_SIZE], variable[PATH_SIZE + 16];
+    snprintf(text, sizeof text,
+             "return rnn { name = \"%s\", cell = \"mgu\", input_size = %zu, hidden_size = %zu,\n"
+             "  num_layers = %zu, bidirectional = %s, bias = %s, batch_first = %s,\n"
+             "  batch = %zu, target = %s }\n",
+             networks[i].name, s->I, s->H, s->L, s->D == 2 ? "true" : "false",
+             s->bias ? "true" : "false", s->batch_first ? "true" : "false", s->B,
+             networks[i].target);
+    snprintf(file, sizeof file, "%s.lua", networks[i].name);
+    path_join(path, home, file);
+    cr_assert(file_write(path, text, strlen(text)));
+    snprintf(variable, sizeof variable, "RNNC_HOME=%s", home);
+    const char *const argv[] = {rnnc_path(), "compile", file, NULL};
+    const char *const env[] = {variable, NULL};
+    outcome o = process_run(argv, home, env, 60);
+    cr_assert(o.code == 0 && o.err[0] == '\0', "%s", o.err);
+    outcome_free(&o);
+}
+
+/* All of the copy's runtime and the networks in one library, which asks nobody else for rnnc_. */
+static void *build(const char *home) {
+    static const char own[] = "alone.c both.c block.c native.c -ljansson -ldl -lpthread";
+    char path[PATH_SIZE];
+    rnnc_error error;
+    const char *const argv[] = {"sh", "-c", "echo runtime/*.c", NULL};
+    outcome o = process_run(argv, home, NULL, 10);
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    o.out[strcspn(o.out, "\n")] = '\0';
+    char *const all = malloc(strlen(o.out) + sizeof own + 1);
+    cr_assert(all != NULL);
+    sprintf(all, "%s %s", o.out, own);
+    cr_assert(compile_c(NULL,
+                        "-std=c11 -D_POSIX_C_SOURCE=200809L -O1 -Iruntime -shared -fPIC "
+                        "-Wl,-Bsymbolic",
+                        home, all, "made_up.so", &error),
+              "%s", error.message);
+    free(all);
+    outcome_free(&o);
+    path_join(path, home, "made_up.so");
+    void *const library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    cr_assert(library, "%s", dlerror());
+    return library;
+}
+
+Test(made_up_cell, is_a_row, .timeout = 300) {
+    char home[PATH_SIZE];
+    rng random = {.state = 8};
+    workdir_make(home);
+    copy_with_the_cell(home);
+    for (size_t i = 0; i < NETWORKS; i++)
+        compile_network(i, home);
+    void *const library = build(home);
+    workdir_remove(home);
+    const runtime r = open_runtime(library);
+    cr_expect_str_eq(r.cell_name((rnnc_cell)RNNC_MGU), "mgu");
+    cr_expect_eq(rnnc_cell_name((rnnc_cell)RNNC_MGU), NULL, "this program's runtime has the cell");
+    for (size_t i = 0; i < NETWORKS; i++) {
+        rnnc_error error;
+        const rnnc_model *const model = library_model(library, networks[i].name, &error);
+        cr_assert(model, "%s", error.message);
+        crash_context(networks[i].name);
+        example e = make_example(&networks[i].s, &random);
+        cr_expect_eq((int)model->network.layer[0].recurrent.cell, (int)RNNC_MGU);
+        cr_assert_eq(model->weight_count, e.weight_count);
+        check_float(&r, model, &e, true);
+        check_float(&r, model, &e, false);
+        check_reference(&r, &model->network, &e);
+        free_example(&e);
+    }
+    crash_context(NULL);
+    close_library(library);
+}
