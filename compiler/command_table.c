@@ -42,8 +42,8 @@ static const command_option plan_options[] = {
 
 static const command_option verify_options[] = {
     {"case", 0, "FILE",
-     "run the inputs x and h0 of FILE with its weights, and\n"
-     "compare with its outputs y and hn as well"},
+     "run the inputs x (or tokens) and h0 of FILE with its\n"
+     "weights, and compare with its outputs y and hn as well"},
     {"seed", 's', "N", "draw other random inputs (default: 1)"},
     {"seconds", 0, "N", "give a run up after N seconds (default: 60)"},
     {"cc", 0, "CC", "compile with CC (default: $CC, or cc)"},
@@ -98,9 +98,11 @@ const command commands[] = {
      plan_options, COUNT(plan_options), "commands.plan"},
     {"verify", "MODEL.lua", 1, 1, "compile, run and compare with double precision",
      "Generates the network, compiles it with the system's C compiler, runs it in a process of\n"
-     "its own on random inputs and prints the largest errors of y and hn against plain loops in\n"
-     "double precision. Passes if no absolute error exceeds 1e-5 and no byte outside the\n"
-     "outputs and the workspace changes. Weights are random if the spec has none.",
+     "its own on random inputs and prints the largest errors of y, hn and cn against plain loops\n"
+     "in double precision; with lengths = true also for sequences of different lengths. The\n"
+     "runtime's generic kernels have to agree as well. Passes if no absolute error exceeds 1e-5\n"
+     "and no byte outside the outputs and the workspace changes. Weights are random if the spec\n"
+     "has none.",
      verify_options, COUNT(verify_options), "commands.verify"},
     {"bench", "MODEL.lua...", 1, 1000, "time the code beside others and the speed of light",
      "Generates and compiles the networks, runs each beside the runtime's generic networks on\n"

@@ -22,7 +22,7 @@ static double largest_difference(const double *a, const double *b, size_t n) {
 static void check_reference(const random_model *m, const char *where) {
     fence y = fence_make(m->y_count * sizeof(double), 0);
     fence hn = fence_make(m->h_count * sizeof(double), 0);
-    fence cn = fence_make(m->c_count * sizeof(double) + 1, 0);
+    fence cn = fence_make((m->c_count + 1) * sizeof(double), 0);
     cr_assert_eq(rnnc_reference_forward(&m->network, (const float *const *)m->tensor, &m->call,
                                         y.data, hn.data, m->sizes.c ? cn.data : NULL),
                  RNNC_OK, "%s", where);
