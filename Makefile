@@ -37,7 +37,7 @@ c_files := $(shell find $(wildcard compiler runtime tests examples) -name '*.[ch
 
 # ---- targets ----
 
-.PHONY: build demo test test-fast bench fuzz mutants lint format coverage sanitize install setup \
+.PHONY: build demo test test-fast exhaustive bench fuzz mutants lint format coverage sanitize install setup \
 	clean help run-fuzzers run-threads
 
 build: $(BUILD)/rnnc $(BUILD)/librnnc.a $(BUILD)/librnnc.so ## the compiler and the runtime (the default)
@@ -57,6 +57,9 @@ test-fast: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the suite with
 	@RNNC_TEST_FAST=1 $(run_tests)
 
 # BENCH: options of rnnc bench, such as BENCH='--peers --csv=grid.csv'.
+exhaustive: $(BUILD)/setup-test build ## fast activations over all floats: their stated bounds, a minute or two
+	@BUILD=$(BUILD) CC='$(CC)' tests/exhaustive/run
+
 bench: $(BUILD)/setup-bench build ## the speed of the networks of tests/bench/grid.txt, beside others
 	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run $(BENCH)
 
@@ -82,7 +85,7 @@ lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clan
 	    $(MAKE) --no-print-directory -s BUILD=$(BUILD)/lint/$$cc CC=$$cc WERROR=-Werror build \
 	        $(BUILD)/lint/$$cc/tests/rnnc-tests || exit 1; \
 	done
-	@printf '%s\n' $(filter-out examples/%,$(filter %.c,$(c_files))) | xargs -P 2 -n 4 sh -c \
+	@printf '%s\n' $(filter-out examples/% tests/exhaustive/%,$(filter %.c,$(c_files))) | xargs -P 2 -n 4 sh -c \
 	    'clang-tidy --quiet "$$@" -- -std=c11 -D_POSIX_C_SOURCE=200809L -Iruntime -Itests/support \
 	    -Icompiler -DTEST_DATA=\"tests\" $(shell pkg-config --cflags $(LUA_PACKAGE)) 2>/dev/null' clang-tidy
 	@shellcheck $$(grep -rlE '^#!.*sh$$' .ci tests examples)

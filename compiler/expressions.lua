@@ -1,7 +1,8 @@
 -- expressions: the functions that an update may use, what they cost, and the identities between them.
 --
--- Each row: `needs`, the vector operations and helpers that templates/activations.c.t builds it from;
--- `divisions`, which is what it costs more than arithmetic; `arithmetic`, its other instructions.
+-- Each row: `needs`, the vector operations, and `helpers`, the functions, that the templates (exact.c.t,
+-- fast.c.t) build it from; `divisions`, which is what it costs more than arithmetic; `arithmetic`, its
+-- other instructions.
 local expressions = {}
 
 local exponential = { "sub", "mul", "at_least", "at_most", "power_of_two" }
@@ -12,8 +13,14 @@ local function row(helpers, divisions, arithmetic, ...)
     return { helpers = helpers, divisions = divisions, arithmetic = arithmetic, needs = needs }
 end
 
+-- What a fast function needs depends on the target's way to tanh (targets.lua). The divisions of the
+-- rational function are hidden behind its arithmetic.
+local function fast(arithmetic, ...)
+    return { helpers = { "fast" }, divisions = 0, arithmetic = arithmetic, needs = { ... } }
+end
+
 expressions.functions = {
-    add = row({}, 0, 1, "add"), sub = row({}, 0, 1, "sub"), mul = row({}, 0, 1, "mul"),
+    add = row({}, 0, 1, "add"), sub = row({}, 0, 1, "sub"), mul = row({}, 0, 1, "mul"), fma = row({}, 0, 1),
     relu = row({}, 0, 1, "at_least"),
     tanh = row({ "expm1" }, 1, 18, "add", "div"),
     sigmoid = row({ "exp" }, 1, 17, "add", "div"),
@@ -21,6 +28,8 @@ expressions.functions = {
     gated = row({ "exp" }, 1, 17, "add", "div"),
     gated_tanh = row({ "exp", "expm1" }, 1, 37, "add", "div"),
     mixed_tanh = row({ "exp", "expm1" }, 1, 39, "add", "div"),
+    fast_tanh = fast(14), fast_sigmoid = fast(16), fast_gated = fast(17, "mul"), fast_gated_sum = fast(18, "mul"),
+    fast_mixed_tanh = fast(33, "mul"),
 }
 
 -- A tree as text: equal trees have equal keys.
@@ -33,37 +42,77 @@ end
 
 local function is(tree, name) return type(tree) == "table" and tree[1] == name end
 
--- Every identity saves a division: quotients that are multiplied become one.
-local identities = {
-    -- tanh(a) + sigmoid(z) (x - tanh(a))
-    function(tree)
+-- Is the value there before the gates of the step are?
+local function early(tree) return is(tree, "state") or is(tree, "input") or is(tree, "recurrent") end
+
+-- tanh(a) + sigmoid(z) (x - tanh(a)) as name(z, a, x)
+local function mixed(name)
+    return function(tree)
         local n, product = tree[2], tree[3]
         if is(tree, "add") and is(n, "tanh") and is(product, "mul") and is(product[2], "sigmoid")
             and is(product[3], "sub") and expressions.key(product[3][3]) == expressions.key(n) then
-            return { "mixed_tanh", product[2][2], n[2], product[3][2] }
+            return { name, product[2][2], n[2], product[3][2] }
         end
-    end,
-    -- sigmoid(a) tanh(b)
-    function(tree)
-        if is(tree, "mul") and is(tree[2], "sigmoid") and is(tree[3], "tanh") then
-            return { "gated_tanh", tree[2][2], tree[3][2] }
-        end
-    end,
-    -- sigmoid(a) x
-    function(tree)
-        if is(tree, "mul") and is(tree[2], "sigmoid") then return { "gated", tree[2][2], tree[3] } end
-    end,
+    end
+end
+
+local function renamed(from, to)
+    return function(tree)
+        if is(tree, from) then return { to, tree[2] } end
+    end
+end
+
+-- The identities by the spec's `activation`; the first one that fits is used. Those of `exact` save
+-- divisions each: quotients that are multiplied become one. Those of `fast`, where there is none to
+-- save, shorten the chain from the gates to the new state.
+local identities = {
+    exact = {
+        mixed "mixed_tanh",
+        -- sigmoid(a) tanh(b)
+        function(tree)
+            if is(tree, "mul") and is(tree[2], "sigmoid") and is(tree[3], "tanh") then
+                return { "gated_tanh", tree[2][2], tree[3][2] }
+            end
+        end,
+        -- sigmoid(a) x
+        function(tree)
+            if is(tree, "mul") and is(tree[2], "sigmoid") then return { "gated", tree[2][2], tree[3] } end
+        end,
+    },
+    fast = {
+        mixed "fast_mixed_tanh",
+        -- y + sigmoid(a) x
+        function(tree)
+            local product = tree[3]
+            if is(tree, "add") and early(tree[2]) and is(product, "mul") and is(product[2], "sigmoid")
+                and early(product[3]) then
+                return { "fast_gated_sum", product[2][2], product[3], tree[2] }
+            end
+        end,
+        -- sigmoid(a) x
+        function(tree)
+            if is(tree, "mul") and is(tree[2], "sigmoid") and early(tree[3]) then
+                return { "fast_gated", tree[2][2], tree[3] }
+            end
+        end,
+        -- y + a b
+        function(tree)
+            if is(tree, "add") and is(tree[3], "mul") then return { "fma", tree[3][2], tree[3][3], tree[2] } end
+        end,
+        renamed("tanh", "fast_tanh"),
+        renamed("sigmoid", "fast_sigmoid"),
+    },
 }
 
--- expressions.simplify(tree) -> the same value with fewer divisions.
-function expressions.simplify(tree)
+-- expressions.simplify(tree, activation) -> the same value by the functions of "exact" or "fast".
+function expressions.simplify(tree, activation)
     if type(tree) ~= "table" then return tree end
-    for _, identity in ipairs(identities) do
+    for _, identity in ipairs(identities[activation]) do
         local better = identity(tree)
-        if better then return expressions.simplify(better) end
+        if better then return expressions.simplify(better, activation) end
     end
     local out = { tree[1] }
-    for i = 2, #tree do out[i] = expressions.simplify(tree[i]) end
+    for i = 2, #tree do out[i] = expressions.simplify(tree[i], activation) end
     return out
 end
 

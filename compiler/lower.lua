@@ -7,7 +7,7 @@
 --   stages     what a time step goes through, in order:
 --                { kind = "embedding", rows, width, weight }
 --                { kind = "stack", stack = index into `stacks` }
---                { kind = "dense", inputs, units, activation, weight, bias, last_step, once }
+--                { kind = "dense", inputs, units, activation, weight, bias, last_step, once, update }
 --              once: it runs on the last step only, as the stage with last_step before it says
 --   stacks     recurrent layers of one size: gates, apart, states (see cells.lua), sizes
 --                { I, H, P, L, D, G } (inputs, units, outputs of a direction, layers, directions, gates)
@@ -63,6 +63,10 @@ local function stack_of(item, spec, add)
     return stack
 end
 
+-- Activations of a dense layer that are computed value by value; softmax needs the whole row and follows
+-- later.
+local by_value = { tanh = true, relu = true, sigmoid = true }
+
 -- What becomes of one layer of the spec: { stage }, and for recurrent ones an entry of ir.stacks.
 local lowering = {
     rnn = function(ir, item, spec, add)
@@ -74,7 +78,9 @@ local lowering = {
                  weight = add("weight", item.num_embeddings, item.dim) }
     end,
     dense = function(_, item, _, add)
+        local sum = { "gate", "h" }
         return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,
+                 update = { { "h", by_value[item.activation] and { item.activation, sum } or sum } },
                  last_step = item.last_step, weight = add("weight", item.units, item.input_size),
                  bias = item.bias and add("bias", item.units, 0) or nil }
     end,
@@ -85,7 +91,7 @@ function lower.run(spec)
     local ir = {
         name = spec.name, batch_first = spec.batch_first, residual = spec.residual,
         deterministic = spec.deterministic, lengths = spec.lengths, streaming = spec.streaming,
-        no_streaming = spec.no_streaming,
+        no_streaming = spec.no_streaming, activation = spec.activation,
         steps = spec.seq_len, batch = spec.batch, weights = {}, stages = {}, stacks = {},
     }
     for i, item in ipairs(spec.layers or { spec }) do

@@ -13,12 +13,12 @@ local plan = {}
 
 -- The functions that the updates call, the helpers behind them, and the vector operations that these
 -- and the kernel need beyond load, store, splat and fma.
-local function used(ir, list)
+local function used(ir, target, list)
     local functions, helpers = {}, {}
     local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
                    power_of_two = false, zip = ir.kernel == "batch" }
     for name in pairs(expressions.functions) do functions[name] = false end
-    for _, name in ipairs { "exp", "expm1" } do helpers[name] = false end
+    for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
     for _, product in ipairs(list) do
         for _, pair in ipairs(product.update) do
             expressions.walk(pair[2], function(name)
@@ -29,6 +29,7 @@ local function used(ir, list)
         end
         uses.add = uses.add or (product.split or 1) > 1
     end
+    for _, operation in ipairs(helpers.fast and target.fast.needs or {}) do uses[operation] = true end
     return functions, helpers, uses
 end
 
@@ -71,7 +72,7 @@ function plan.variant(ir, name)
     products.of(ir, target, list, suffix)
     list.add = nil
     bounds.of(ir, target)
-    local functions, helpers, uses = used(ir, list)
+    local functions, helpers, uses = used(ir, target, list)
     return {
         target = name, needs = target.needs, lanes = target.lanes, vec = target.vector, isa = target.isa,
         prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix,
@@ -79,7 +80,7 @@ function plan.variant(ir, name)
         fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, label = ir.label, block = ir.block,
         chunk = ir.chunk, considered = ir.considered, cycles = ir.cycles, products = list,
         stages = stages_of(ir, suffix), schedule = ir.schedule, workspace = ir.layout.workspace,
-        functions = functions, helpers = helpers, uses = uses,
+        functions = functions, helpers = helpers, uses = uses, fast = target.fast,
     }
 end
 
@@ -173,6 +174,7 @@ function plan.assemble(ir, variants, layouts, options)
         streaming = ir.streaming, no_streaming = ir.no_streaming,
         softmax = layers[#layers].activation or "none",
         steps = ir.steps, batch = ir.batch, weights = ir.weights,
+        activation = ir.activation,
         weights_as = options.weights_as, built_in = options.weights_as == "c", command = options.command,
         variants = variants, pack = pack, packed_count = packed_count,
         fingerprint = fingerprint(products.key(pack) .. packed_count),

@@ -130,14 +130,9 @@ local function rows_of(ir, most)
     return exact and tiles.exact(ir.batch, most) or tiles.any(most), exact
 end
 
--- Activations that are computed in the epilogue; softmax needs the whole row and follows later.
-local in_epilogue = { none = { "gate", "h" } }
-for _, name in ipairs { "tanh", "relu", "sigmoid" } do in_epilogue[name] = { name, { "gate", "h" } } end
-
--- A product without a state. what: { inputs, pieces of the input, units, bias, activation }
+-- A product without a state. what: { inputs, pieces of the input, units, bias, update }
 local function dense(ir, target, what, choice, list, name)
-    local update = { { "h", in_epilogue[what.activation] or in_epilogue.none } }
-    local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = what.bias, update = update }
+    local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = what.bias, update = what.update }
     local fields = { terms = { { name = "x", count = what.inputs } } }
     if ir.kernel == "units" then
         local tile = choice.tile
@@ -159,7 +154,7 @@ local function projection(ir, target, stack, choice, list, suffix)
     local s = stack.sizes
     if s.P == s.H then return nil end
     local what = { inputs = s.H, pieces = { { offset = 0, count = s.H } }, units = s.P, bias = false,
-                   activation = "none" }
+                   update = { { "h", { "gate", "h" } } } }
     return dense(ir, target, what, choice.projection, list, string.format("project_%d_%d%s", s.H, s.P, suffix))
 end
 
@@ -219,7 +214,7 @@ function products.of(ir, target, list, suffix)
             stage.layers = build(ir, target, stage, list, suffix, input)
         elseif stage.kind == "dense" then
             local what = { inputs = stage.inputs, pieces = input.pieces, units = stage.units, bias = stage.bias,
-                           activation = stage.activation }
+                           update = stage.update }
             stage.product = dense(ir, target, what, stage.choice, list,
                 string.format("dense_%d_%d%s", stage.inputs, stage.units, suffix))
         end

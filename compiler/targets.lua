@@ -12,7 +12,15 @@
 -- isa          the compiler's names of the instruction sets, for __attribute__((target(...)))
 -- vector       the C type of a vector, which is also the prefix of its operations
 -- prelude      the template that defines them
+-- fast         the target's way to tanh with activation = "fast": its `template`, the vector operations
+--              that this `needs`, and the largest errors over all floats, which are what
+--              tests/exhaustive counts, rounded up
 local targets = {}
+
+local rational = { template = "fast_rational.c", needs = { "mul", "at_least", "at_most", "div" },
+                   tanh = "1.3e-6", relative = "5.1e-6", sigmoid = "6.7e-7" }
+local lookup = { template = "fast_lookup.c", needs = { "mul" },
+                 tanh = "1e-6", relative = "5.1e-6", sigmoid = "5e-7" }
 
 -- From the least to the most demanding; "native" is the last one that the machine can run.
 targets.order = { "portable", "avx2", "avx512" }
@@ -21,7 +29,7 @@ targets.portable = {
     doc = "any C11 compiler; plain loops over four floats, no vector extensions",
     lanes = 4, registers = 16, most_sums = 8, fma_latency = 8, fma_per_cycle = 1, loads_per_cycle = 2,
     divide_cycles = 5, l1 = 32768, l2 = 262144,
-    needs = {}, isa = "", vector = "f32x4", prelude = "vector_portable.c",
+    needs = {}, isa = "", vector = "f32x4", prelude = "vector_portable.c", fast = rational,
 }
 
 targets.avx2 = {
@@ -29,6 +37,7 @@ targets.avx2 = {
     lanes = 8, registers = 16, most_sums = 15, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
     divide_cycles = 5, l1 = 32768, l2 = 524288,
     needs = { "avx2", "fma" }, isa = "avx2,fma", vector = "f32x8", prelude = "vector_x86.c", intrinsic = "_mm256",
+    fast = rational,
 }
 
 targets.avx512 = {
@@ -36,7 +45,7 @@ targets.avx512 = {
     lanes = 16, registers = 32, most_sums = 28, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
     divide_cycles = 10, l1 = 32768, l2 = 1048576,
     needs = { "avx512" }, isa = "avx512f,avx512dq,avx512bw,avx512vl,fma", vector = "f32x16",
-    prelude = "vector_x86.c", intrinsic = "_mm512",
+    prelude = "vector_x86.c", intrinsic = "_mm512", fast = lookup,
 }
 
 return targets

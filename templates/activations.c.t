@@ -1,97 +1,15 @@
 @ -- The functions that the network uses, on whole vectors.
-@ -- functions, helpers: sets of names; vec, inline: the target's
-@ local function splat(x) return format("%s_splat(%sf)", vec, x) end
-@ if helpers.expm1 then
-/* exp(2x) - 1 for |x| <= 10, beyond which tanh is 1 to within half an ulp. With n = round(2x / ln 2)
- * and r = x - n ln(2)/2 it is 2^n (exp(2r) - 1) + 2^n - 1, and exp(2r) - 1 = 2r + r^2 q(r), q a minimax
- * fit (weighted least squares, Lawson's iteration) of relative error 1.4e-8. */
-@{inline} @{vec} @{vec}_expm1_twice(@{vec} x)
-{
-    x = @{vec}_at_least(@{splat "-10.0"}, @{vec}_at_most(@{splat "10.0"}, x));
-    /* Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
-    const @{vec} shifted = @{vec}_fma(x, @{splat "2.88539008"}, @{splat "12582912.0"});
-    const @{vec} n = @{vec}_sub(shifted, @{splat "12582912.0"});
-    const @{vec} r = @{vec}_fma(n, @{splat "-0.34657359"}, x);
-    const @{vec} r2 = @{vec}_mul(r, r);
-    const @{vec} low = @{vec}_fma(r, @{splat "1.33332336"}, @{splat "1.99999988"});
-    const @{vec} high = @{vec}_fma(r, @{splat "0.26773271"}, @{splat "0.66667527"});
-    const @{vec} q = @{vec}_fma(r2, @{vec}_fma(r2, @{splat "0.0888479874"}, high), low);
-    const @{vec} small = @{vec}_fma(r2, q, @{vec}_add(r, r));
-    const @{vec} scale = @{vec}_power_of_two(shifted);
-    return @{vec}_fma(scale, small, @{vec}_sub(scale, @{splat "1.0"}));
-}
-
-@ end
-@ if helpers.exp then
-/* exp(-x) for |x| <= limit, the ends beyond. With n = round(-x / ln 2) and s = x + n ln 2, ln 2 in two
- * parts (Cody and Waite), it is 2^n (1 - s + s^2 q(-s)), q a minimax fit of relative error 3.1e-9. */
-@{inline} @{vec} @{vec}_exp_minus(@{vec} x, float limit)
-{
-    x = @{vec}_at_least(@{vec}_splat(-limit), @{vec}_at_most(@{vec}_splat(limit), x));
-    const @{vec} shifted = @{vec}_fma(x, @{splat "-1.44269504"}, @{splat "12582912.0"});
-    const @{vec} n = @{vec}_sub(shifted, @{splat "12582912.0"});
-    const @{vec} s = @{vec}_fma(n, @{splat "3.19461833e-05"}, @{vec}_fma(n, @{splat "0.693115234"}, x));
-    const @{vec} s2 = @{vec}_mul(s, s);
-    const @{vec} low = @{vec}_fma(s, @{splat "-0.166665196"}, @{splat "0.49999994"});
-    const @{vec} high = @{vec}_fma(s, @{splat "-0.00836885162"}, @{splat "0.0416684002"});
-    const @{vec} q = @{vec}_fma(s2, @{vec}_fma(s2, @{splat "0.00138143206"}, high), low);
-    const @{vec} scale = @{vec}_power_of_two(shifted);
-    return @{vec}_mul(scale, @{vec}_fma(s2, q, @{vec}_sub(@{splat "1.0"}, s)));
-}
-
-@ end
-@ if functions.tanh then
-/* At most 2.6 ulp, counted over all floats. NaN stays NaN. */
-@{inline} @{vec} @{vec}_tanh(@{vec} x)
-{
-    const @{vec} e = @{vec}_expm1_twice(x);
-    return @{vec}_div(e, @{vec}_add(e, @{splat "2.0"}));
-}
-
-@ end
-@ if functions.sigmoid then
-/* 1 / (1 + exp(-x)). */
-@{inline} @{vec} @{vec}_sigmoid(@{vec} x)
-{
-    return @{vec}_div(@{splat "1.0"}, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(x, 87.3f)));
-}
-
-@ end
-@ if functions.gated then
-/* sigmoid(gate) x. Gates end at |60|, so that no quotient of two gates overflows: a closed gate is 1e-26. */
-@{inline} @{vec} @{vec}_gated(@{vec} gate, @{vec} x)
-{
-    return @{vec}_div(x, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(gate, 60.0f)));
-}
-
-@ end
-@ if functions.gated_tanh then
-/* sigmoid(gate) tanh(x), with one division for both. */
-@{inline} @{vec} @{vec}_gated_tanh(@{vec} gate, @{vec} x)
-{
-    const @{vec} e = @{vec}_expm1_twice(x);
-    const @{vec} below = @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(gate, 60.0f));
-    return @{vec}_div(e, @{vec}_fma(e, below, @{vec}_add(below, below)));
-}
-
-@ end
-@ if functions.mixed_tanh then
-/* sigmoid(gate) h + (1 - sigmoid(gate)) tanh(x), with one division for all. */
-@{inline} @{vec} @{vec}_mixed_tanh(@{vec} gate, @{vec} x, @{vec} h)
-{
-    const @{vec} e = @{vec}_expm1_twice(x);
-    const @{vec} closed = @{vec}_exp_minus(gate, 60.0f);
-    const @{vec} e2 = @{vec}_add(e, @{splat "2.0"});
-    const @{vec} above = @{vec}_fma(e, closed, @{vec}_mul(h, e2));
-    return @{vec}_div(above, @{vec}_fma(e2, closed, e2));
-}
-
+@ -- v: the variant
+@ local functions, vec, inline = v.functions, v.vec, v.inline
+@ include("exact.c", v)
+@ if v.helpers.fast then
+@ include("fast.c", v)
 @ end
 @ if functions.relu then
 /* max(x, 0). NaN stays NaN. */
 @{inline} @{vec} @{vec}_relu(@{vec} x)
 {
-    return @{vec}_at_least(@{splat "0.0"}, x);
+    return @{vec}_at_least(@{vec}_splat(0.0f), x);
 }
 
 @ end

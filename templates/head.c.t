@@ -12,5 +12,6 @@
 @ end
 @ end
  *
- * One step of one sequence: @{p.macs_per_step} multiply-adds. Weights: @{p.packed_count} floats as packed.
+ * Activations: @{p.activation}. One step of one sequence: @{p.macs_per_step} multiply-adds.
+ * Weights: @{p.packed_count} floats as packed.
  */

@@ -52,7 +52,7 @@ static void @{p.softmax}(float *row)
 
 @ include(v.prelude, v)
 
-@ include("activations.c", v)
+@ include("activations.c", { v = v })
 @ if v.kernel == "batch" then
 @ include("transpose.c", { fn = "transpose" .. v.suffix, vec = v.vec, lanes = v.lanes, inline = v.inline, attribute = v.attribute })
 @ end

@@ -36,6 +36,7 @@ Test(verify, passes_what_is_right, .timeout = 300) {
         "  target = { \"portable\", \"avx2\" } }\n",
         "return rnn { cell = \"gru\", input_size = 4, hidden_size = 9, batch = 2, lengths = true "
         "}\n",
+        "return rnn { cell = \"lstm\", input_size = 4, hidden_size = 9, activation = \"fast\" }\n",
     };
     char dir[PATH_SIZE];
     workdir_make(dir);
@@ -44,6 +45,9 @@ Test(verify, passes_what_is_right, .timeout = 300) {
         outcome result = run(dir, "verify", "net.lua", NULL, NULL, NULL);
         expect_verdict(&result, "PASS\n");
         cr_expect(strstr(result.out, "y abs"), "%s", result.out);
+        cr_expect(strstr(result.out, strstr(specs[i], "fast") ? "tolerance 1e-04 absolute"
+                                                              : "tolerance 1e-05 absolute"),
+                  "%s", result.out);
         outcome_free(&result);
     }
     workdir_remove(dir);

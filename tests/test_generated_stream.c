@@ -250,7 +250,8 @@ ParameterizedTest(one_cell *param, generated_stream, pieces_and_steps, .timeout 
                         .batch = shapes[i].batch,
                         .target = targets[param->target],
                         .weights_as = "none",
-                        .lengths = i == 2};
+                        .lengths = i == 2,
+                        .fast = i == 3};
         generate_with_driver(&s, dir);
     }
     void *const library = build_library(NULL, "-O1", dir, NULL, &err);
@@ -322,7 +323,8 @@ ParameterizedTest(one_cell *param, generated_stream, sequences_alone, .timeout =
                             .target = targets[param->target],
                             .weights_as = "none",
                             .lengths = networks[k].lengths,
-                            .deterministic = networks[k].deterministic};
+                            .deterministic = networks[k].deterministic,
+                            .fast = i == 1};
             generate_with_driver(&s, dir);
         }
         void *const library = build_library(NULL, "-O1", dir, NULL, &err);

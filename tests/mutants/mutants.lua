@@ -23,6 +23,7 @@ local whole = { "generated_models/*" }
 local gated = { "generated_special/values", "generated_cells/against_pytorch" }
 local cells = { "generated_cells/against_pytorch" }
 local alone = { "generated_stream/sequences_alone" }
+local fast = { "generated_fast/bounds_hold_with_gcc" }
 local steps = { "generated_stream/pieces_and_steps" }
 
 mutants.list = {
@@ -133,15 +134,15 @@ mutants.list = {
       find = "@{vec}_store(to + @{i} * to_stride", replace = "@{vec}_store(to + @{i ~ 1} * to_stride" },
 
     -- ---- numbers ----
-    { what = "tanh is clamped at 4", file = "templates/activations.c.t",
+    { what = "tanh is clamped at 4", file = "templates/exact.c.t",
       find = [[at_most(@{splat "10.0"}, x)]], replace = [[at_most(@{splat "4.0"}, x)]] },
-    { what = "tanh is not clamped", file = "templates/activations.c.t",
+    { what = "tanh is not clamped", file = "templates/exact.c.t",
       find = [[x = @{vec}_at_least(@{splat "-10.0"}, @{vec}_at_most(@{splat "10.0"}, x));]],
       replace = [[x = @{vec}_mul(x, @{splat "1.0"});]] },
-    { what = "a coefficient of tanh is off in its fourth digit", file = "templates/activations.c.t",
+    { what = "a coefficient of tanh is off in its fourth digit", file = "templates/exact.c.t",
       find = "0.66667527", replace = "0.66687527", tests = { "generated_special/tanh_within_4_ulp" } },
     { what = "relu lets small negative numbers through", file = "templates/activations.c.t",
-      find = [[@{vec}_at_least(@{splat "0.0"}, x)]], replace = [[@{vec}_at_least(@{splat "-0.01"}, x)]] },
+      find = [[@{vec}_at_least(@{vec}_splat(0.0f), x)]], replace = [[@{vec}_at_least(@{vec}_splat(-0.01f), x)]] },
     { what = "portable: NaN is swallowed", file = "templates/vector_portable.c.t",
       find = "x.lane[i] @{op[2]} limit.lane[i] ? limit.lane[i] : x.lane[i]",
       replace = [[limit.lane[i] @{op[2] == "<" and ">" or "<"} x.lane[i] ? limit.lane[i] :
@@ -149,6 +150,38 @@ mutants.list = {
       tests = { "generated_special/values" } },
     { what = "AVX: NaN is swallowed", file = "templates/vector_x86.c.t",
       find = "_ps(limit, x)", replace = "_ps(x, limit)", tests = { "generated_special/values" } },
+
+    -- ---- activation = "fast" ----
+    { what = "fast, lookup: the last piece ends at 4", file = "templates/fast_lookup.c.t",
+      find = "7.5f / scale", replace = "4.0f / scale", tests = fast },
+    { what = "fast, lookup: a coefficient is off in its fourth digit", file = "templates/fast_lookup.c.t",
+      find = "0.110679492f", replace = "0.110579492f", tests = fast },
+    { what = "fast, lookup: sigmoid takes the piece of 2x", file = "templates/fast_lookup.c.t",
+      find = "0.8f * scale", replace = "0.8f", tests = fast },
+    { what = "fast, lookup: NaN becomes 1", file = "templates/fast_lookup.c.t",
+      find = "_CMP_NGE_UQ", replace = "_CMP_LT_OQ", tests = fast },
+    { what = "fast, lookup: what lies beyond the end is always 1", file = "templates/fast_lookup.c.t",
+      find = "_mm512_ternarylogic_epi32(x_bits, one, sign, 0xe4)", replace = "one", tests = fast },
+    { what = "fast, rational: ends at 8", file = "templates/fast_rational.c.t",
+      find = [["-7.1f / scale"}, @{vec}_at_most(@{splat "7.1f / scale"}]],
+      replace = [["-8.0f / scale"}, @{vec}_at_most(@{splat "8.0f / scale"}]], tests = fast },
+    { what = "fast, rational: a coefficient is off in its fourth digit", file = "templates/fast_rational.c.t",
+      find = "0.456208467f", replace = "0.456308467f", tests = fast },
+    { what = "fast, rational: a coefficient of sigmoid is scaled once too often", file = "templates/fast_rational.c.t",
+      find = "0.0210179724f * s * s", replace = "0.0210179724f * s * s * s", tests = fast },
+    { what = "fast: sigmoid is tanh(x) instead of tanh(x/2)", file = "templates/fast.c.t",
+      find = [[_tanh_scaled(x, 0.5f), @{splat "0.5"}]], replace = [[_tanh_scaled(x, 1.0f), @{splat "0.5"}]],
+      tests = fast },
+    { what = "fast: a gated sum forgets what it is added to", file = "templates/fast.c.t",
+      find = [[@{vec}_fma(x, @{splat "0.5"}, y)]], replace = [[@{vec}_mul(x, @{splat "0.5"})]], tests = gated },
+    { what = "fast: a gate keeps the old state and all of the new one", file = "templates/fast.c.t",
+      find = [[@{splat "-0.5"}]], replace = [[@{splat "0.5"}]], tests = gated },
+    { what = "fast: a gate lets half through when it is closed", file = "templates/fast.c.t",
+      find = "(gate, 0.5f), half, half);", replace = "(gate, 0.5f), half, x);", tests = gated },
+    { what = "fast: the functions are the exact ones", file = "compiler/expressions.lua",
+      find = [[renamed("tanh", "fast_tanh"),]], replace = "", tests = { "generated_fast/is_what_the_spec_asks_for" } },
+    { what = "verify is as strict with fast as with exact", file = "compiler/commands/verify.lua",
+      find = "fast = 1e-4", replace = "fast = 1e-5", tests = { "verify/passes_what_is_right" } },
 
     -- ---- memory and the calling convention ----
     { what = "batch_first: x is read as if time came first", file = "templates/run.c.t",
@@ -291,8 +324,8 @@ mutants.list = {
       replace = "@{l.parts.projection.offset}, state,", tests = whole },
     { what = "c has as many values as the projection", file = "compiler/passes/layout.lua",
       find = "add(name, i == 1 and s.P or s.H)", replace = "add(name, s.P)", tests = whole },
-    { what = "a dense layer has the activation of none", file = "compiler/products.lua",
-      find = "in_epilogue[what.activation] or in_epilogue.none", replace = "in_epilogue.none", tests = whole },
+    { what = "a dense layer has the activation of none", file = "compiler/lower.lua",
+      find = "by_value[item.activation] and { item.activation, sum } or sum", replace = "sum", tests = whole },
     { what = "a dense layer has no bias", file = "compiler/products.lua",
       find = 'states = { "h" }, bias = what.bias, update', replace = 'states = { "h" }, bias = false, update',
       tests = whole },
@@ -359,16 +392,16 @@ mutants.list = {
         for g = gate,]], tests = cells },
     { what = "gru: bias_hh of the new gate is missing", file = "compiler/products.lua",
       find = [["apart", apart[name] * row)]], replace = [["zero", apart[name] * row)]], tests = cells },
-    { what = "gru: the old state is left out", file = "templates/activations.c.t",
+    { what = "gru: the old state is left out", file = "templates/exact.c.t",
       find = "@{vec}_fma(e, closed, @{vec}_mul(h, e2))", replace = "@{vec}_fma(e, closed, @{vec}_mul(h, e))",
       tests = cells },
     { what = "lstm: output gate and cell state change places", file = "compiler/expressions.lua",
       find = [[{ "gated_tanh", tree[2][2], tree[3][2] }]], replace = [[{ "gated_tanh", tree[3][2], tree[2][2] }]],
       tests = gated },
-    { what = "gates are clamped at 2", file = "templates/activations.c.t",
+    { what = "gates are clamped at 2", file = "templates/exact.c.t",
       find = [[@{vec}_div(x, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(gate, 60.0f)))]],
       replace = [[@{vec}_div(x, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(gate, 2.0f)))]], tests = cells },
-    { what = "a coefficient of exp is off in its third digit", file = "templates/activations.c.t",
+    { what = "a coefficient of exp is off in its third digit", file = "templates/exact.c.t",
       find = "-0.166665196", replace = "-0.168665196", tests = cells },
     { what = "biases of the gates behind the first ones lie elsewhere", file = "compiler/passes/layout.lua",
       find = "first * parts.bias.width,", replace = "first * s.H,", tests = cells },

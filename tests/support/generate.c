@@ -109,6 +109,8 @@ static char *spec_print(const spec *s, const char *separator) {
         fprintf(out, ",%slengths = true", separator);
     if (s->deterministic)
         fprintf(out, ",%sdeterministic = true", separator);
+    if (s->fast)
+        fprintf(out, ",%sactivation = \"fast\"", separator);
     fprintf(out, ",%s}", separator[0] == '\n' ? "\n" : " ");
     fclose(out);
     return text;

@@ -19,6 +19,7 @@ typedef struct spec {
     const char *weights_as; /* "c", "blob", "none", or NULL: the default */
     double dropout;
     bool lengths, deterministic;
+    bool fast; /* activation = "fast" */
 } spec;
 
 /* The spec in Lua, and in one line for messages; the caller frees it. */
