@@ -57,7 +57,7 @@ test-fast: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the suite with
 	@RNNC_TEST_FAST=1 $(run_tests)
 
 # BENCH: options of rnnc bench, such as BENCH='--peers --csv=grid.csv'.
-exhaustive: $(BUILD)/setup-test build ## fast activations over all floats: their stated bounds, a minute or two
+exhaustive: $(BUILD)/setup-test build ## fast activations over all floats: their stated bounds, some minutes
 	@BUILD=$(BUILD) CC='$(CC)' tests/exhaustive/run
 
 bench: $(BUILD)/setup-bench build ## the speed of the networks of tests/bench/grid.txt, beside others
