@@ -78,7 +78,8 @@ local rows = {
         also = { "input_dim", "in_features", "inputs", "input", "input_channels", "I" },
         doc = {
             "values in the input of a time step",
-            "Has to be given in a first layer that is no embedding; otherwise it is what the layer before gives.",
+            "Has to be given in a first layer that is no embedding; otherwise it is what the layer before",
+            "gives.",
         },
     },
     {
@@ -250,7 +251,8 @@ local rows = {
         name = "streaming", type = "boolean", optional = true, also = { "stream", "step" },
         doc = {
             "true: NAME_step has to be there; false: leave it out",
-            "Default: it is there if it can be: one direction, a fixed batch, no layer on the last step only.",
+            "Default: it is there if it can be: one direction, a fixed batch, no layer on the last step",
+            "only.",
         },
     },
     {

@@ -36,6 +36,11 @@
 #undef TANH
 #undef real
 
+#define CELL(constant, name, gates, apart, states, ...)                                            \
+    _Static_assert((gates) <= RNNC_GATES_MAX && (apart) < 1u << (gates), #name);
+#include "cell_rows.h"
+#undef CELL
+
 static const rnnc_cell_row rows[] = {
 #define CELL(constant, name, gates, apart, states, ...)                                            \
     [constant] = {#name, gates, apart, states, name##_double, name##_float},
