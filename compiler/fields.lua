@@ -268,8 +268,8 @@ local rows = {
         end,
         doc = {
             "how tanh and sigmoid are computed",
-            "exact: tanh at most 4 ulp off. fast: tanh at most 1.3e-6 and sigmoid 7e-7 off, which is counted",
-            "over all floats; networks with H <= 64 gain most.",
+            "exact: tanh at most 4 ulp off. fast: tanh at most 1.3e-6 and sigmoid 7e-7 off, which is",
+            "counted over all floats; networks with H <= 64 gain most.",
         },
     },
 }
