@@ -10,6 +10,10 @@
 --                { "state", S }      the state before the step
 --                { "new", S }        the state after the step, when it stands above
 --                { FUNCTION, TREE, ... }  a row of expressions.lua
+-- tiny         by state, what it becomes 0 with: a tree whose value is below 1e-30 when the new state is.
+--              States that decay would end in subnormal numbers, which take a hundred times as long. The
+--              sums are known before their functions are, so nobody waits for the comparison. Without
+--              this field: each new state by itself.
 -- constant     the name of the cell in rnnc.h
 -- variants     rows by the spec's `nonlinearity`, instead of the fields above
 --
@@ -24,7 +28,7 @@ cells.rnn = { variants = {} }
 for _, name in ipairs { "tanh", "relu" } do
     cells.rnn.variants[name] = {
         constant = "RNNC_RNN_" .. name:upper(), gates = { "h" }, apart = {}, states = { "h" },
-        update = { { "h", { name, gate "h" } } },
+        update = { { "h", { name, gate "h" } } }, tiny = { h = gate "h" },
     }
 end
 
@@ -35,6 +39,7 @@ cells.lstm = {
                         { "mul", { "sigmoid", gate "i" }, { "tanh", gate "g" } } } },
         { "h", { "mul", { "sigmoid", gate "o" }, { "tanh", { "new", "c" } } } },
     },
+    tiny = { c = { "new", "c" }, h = { "new", "c" } },
 }
 
 local gru_n = { "tanh", { "add", { "input", "n" }, { "mul", { "sigmoid", gate "r" }, { "recurrent", "n" } } } }
@@ -42,12 +47,21 @@ local gru_n = { "tanh", { "add", { "input", "n" }, { "mul", { "sigmoid", gate "r
 cells.gru = {
     constant = "RNNC_GRU", gates = { "r", "z", "n" }, apart = { "n" }, states = { "h" },
     update = { { "h", { "add", gru_n, { "mul", { "sigmoid", gate "z" }, { "sub", { "state", "h" }, gru_n } } } } },
+    tiny = { h = { "either", { "state", "h" }, { "either", { "input", "n" }, { "recurrent", "n" } } } },
 }
+
+local function tiny_by_itself(states)
+    local tiny = {}
+    for _, state in ipairs(states) do tiny[state] = { "new", state } end
+    return tiny
+end
 
 -- cells.of(spec) -> the row for a validated spec.
 function cells.of(spec)
     local cell = assert(cells[spec.cell], "no such cell")
-    return cell.variants and assert(cell.variants[spec.nonlinearity], "no such nonlinearity") or cell
+    local row = cell.variants and assert(cell.variants[spec.nonlinearity], "no such nonlinearity") or cell
+    row.tiny = row.tiny or tiny_by_itself(row.states)
+    return row
 end
 
 return cells

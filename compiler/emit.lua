@@ -36,7 +36,9 @@ local function update_of(variant, product)
             lines[#lines + 1] = string.format("const %s %s = %s;", variant.vec, fresh(pair[1]), text(pair[2]))
         end
         for _, state in ipairs(product.states) do
-            lines[#lines + 1] = string.format("%s_store(%s, %s);", variant.vec, names.store(state), fresh(state))
+            local value, tiny = fresh(state), product.tiny[state]
+            if tiny then value = string.format("%s_unless_tiny(%s, %s)", variant.vec, value, text(tiny)) end
+            lines[#lines + 1] = string.format("%s_store(%s, %s);", variant.vec, names.store(state), value)
         end
         return lines
     end

@@ -18,7 +18,7 @@
 -- The ops of a body, for one time step t:
 --   { op = "product", of = "input" | "state", weight, columns }    gates += W v
 --   { op = "bias", of = "input" | "state", tensor }                gates += b
---   { op = "update", trees }                                       new states from the gates
+--   { op = "update", trees, tiny }                                 new states from the gates, 0 where tiny
 --   { op = "project", weight }                                     output = W output, P values from H
 -- A gate that the cell keeps apart has two sums, one for each `of`; the others add both up.
 -- Weights are indices (from 1) into `weights`.
@@ -37,7 +37,7 @@ local function scan_of(cell, layer, direction, sizes, bias, add)
         body[3] = { op = "bias", of = "input", tensor = add("bias_ih" .. suffix, gates, 0) }
         body[4] = { op = "bias", of = "state", tensor = add("bias_hh" .. suffix, gates, 0) }
     end
-    body[#body + 1] = { op = "update", trees = cell.update }
+    body[#body + 1] = { op = "update", trees = cell.update, tiny = cell.tiny }
     if sizes.P ~= sizes.H then
         body[#body + 1] = { op = "project", weight = add("weight_hr" .. suffix, sizes.P, sizes.H) }
     end

@@ -16,7 +16,7 @@ local plan = {}
 local function used(ir, target, list)
     local functions, helpers = {}, {}
     local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
-                   power_of_two = false, zip = ir.kernel == "batch" }
+                   power_of_two = false, unless_tiny = false, either = false, zip = ir.kernel == "batch" }
     for name in pairs(expressions.functions) do functions[name] = false end
     for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
     for _, product in ipairs(list) do
@@ -26,6 +26,9 @@ local function used(ir, target, list)
                 for _, helper in ipairs(expressions.functions[name].helpers) do helpers[helper] = true end
                 for _, operation in ipairs(expressions.functions[name].needs) do uses[operation] = true end
             end)
+        end
+        for _, tree in pairs(product.tiny) do
+            uses.unless_tiny, uses.either = true, uses.either or tree[1] == "either"
         end
         uses.add = uses.add or (product.split or 1) > 1
     end

@@ -113,9 +113,9 @@ local function product(stack, role, hoisted, row, fields)
     fields.role, fields.gates, fields.gate_names = role, #stack.gates, stack.gates
     fields.sums, fields.inputs = sums_of(stack, role, hoisted, row)
     fields.starts = starts_of(fields.sums, fields.inputs)
-    fields.update, fields.states, fields.own, fields.carried = {}, {}, {}, {}
+    fields.update, fields.states, fields.own, fields.carried, fields.tiny = {}, {}, {}, {}, {}
     if role == "step" then
-        fields.update, fields.states = stack.update, stack.states
+        fields.update, fields.states, fields.tiny = stack.update, stack.states, stack.tiny or {}
         if reads_state(stack.update, "h") then fields.own[1] = "h" end
         for i = 2, #stack.states do fields.carried[i - 1] = stack.states[i] end
     end

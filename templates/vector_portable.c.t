@@ -53,6 +53,27 @@ typedef struct { float lane[@{lanes}]; } @{vec};
 }
 @ end
 @ end
+@ if uses.either then
+
+/* Not tiny where a or b is not: the sum of magnitudes. */
+@{inline} @{vec} @{vec}_either(@{vec} a, @{vec} b)
+{
+    @{vec} r;
+    for (int i = 0; i < @{lanes}; ++i)
+        r.lane[i] = (a.lane[i] < 0.0f ? -a.lane[i] : a.lane[i]) + (b.lane[i] < 0.0f ? -b.lane[i] : b.lane[i]);
+    return r;
+}
+@ end
+@ if uses.unless_tiny then
+
+/* x, or 0 where the magnitude of `by` is below 1e-30; a NaN is not tiny. */
+@{inline} @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by)
+{
+    @{vec} r;
+    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = by.lane[i] < 1e-30f && by.lane[i] > -1e-30f ? 0.0f : x.lane[i];
+    return r;
+}
+@ end
 @ if uses.power_of_two then
 
 /* 2^n from n + 1.5 * 2^23: the low bits of that sum are n, which goes to the place of the exponent. */

@@ -49,6 +49,28 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 }
 @ end
 @ end
+@ if uses.either then
+
+/* Not tiny where a or b is not: magnitudes have the higher exponent of both. */
+@{inline} @{vec} @{vec}_either(@{vec} a, @{vec} b)
+{
+    typedef unsigned bits __attribute__((vector_size(@{lanes * 4})));
+    return (@{vec})((bits)a | (bits)b);
+}
+@ end
+@ if uses.unless_tiny then
+
+/* x, or 0 where the magnitude of `by` is below 1e-30; a NaN is not tiny. */
+@{inline} @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by)
+{
+@ if lanes == 16 then
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(by), @{vec}_splat(1e-30f), _CMP_NLT_UQ), x);
+@ else
+    const @{vec} magnitude = _mm256_andnot_ps(@{vec}_splat(-0.0f), by);
+    return _mm256_and_ps(_mm256_cmp_ps(magnitude, @{vec}_splat(1e-30f), _CMP_NLT_UQ), x);
+@ end
+}
+@ end
 @ if uses.power_of_two then
 
 /* 2^n from n + 1.5 * 2^23: the low bits of that sum are n, which goes to the place of the exponent. */

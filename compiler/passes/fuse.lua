@@ -1,6 +1,6 @@
 -- fuse: the bias becomes the start of the sum, and the update becomes the epilogue of the sum's last
 -- product, so that gate values live in registers only. Each body becomes one `step`:
---   { op = "step", bias = { input, state } or nil, terms = { { of, weight, columns }, ... }, epilogue,
+--   { op = "step", bias = { input, state } or nil, terms = { { of, weight, columns }, ... }, epilogue, tiny,
 --     projection = weight or nil }
 local fuse = {}
 
@@ -18,7 +18,7 @@ local function fused(body)
             step.projection = op.weight
         else
             assert(op.op == "update" and not step.epilogue, "a body ends in one update")
-            step.epilogue = op.trees
+            step.epilogue, step.tiny = op.trees, op.tiny
         end
     end
     return step
@@ -27,7 +27,7 @@ end
 function fuse.run(ir)
     for _, stack in ipairs(ir.stacks) do
         for _, scan in ipairs(stack.scans) do scan.body = { fused(scan.body) } end
-        stack.update = stack.scans[1].body[1].epilogue
+        stack.update, stack.tiny = stack.scans[1].body[1].epilogue, stack.scans[1].body[1].tiny
     end
     return ir
 end

@@ -310,6 +310,13 @@ mutants.list = {
     { what = "verify passes whatever the error", file = "compiler/commands/verify.lua",
       find = "return d.absolute <= TOLERANCE", replace = "return d.absolute >= 0 or d.absolute <= TOLERANCE",
       tests = { "verify/sees_outputs_that_are_not_written" } },
+    { what = "h of lstm decays into subnormal numbers", file = "compiler/cells.lua",
+      find = [[tiny = { c = { "new", "c" }, h = { "new", "c" } },]], replace = [[tiny = { c = { "new", "c" } },]],
+      tests = { "generated_special/decaying_states_end_at_zero" } },
+    { what = "gru forgets h when its input is tiny", file = "compiler/cells.lua",
+      find = [[{ "either", { "state", "h" }, { "either", { "input", "n" }, { "recurrent", "n" } } }]],
+      replace = [[{ "either", { "input", "n" }, { "recurrent", "n" } }]],
+      tests = { "generated_accuracy/*" } },
     -- ---- whole models ----
     { what = "the projection is transposed", file = "compiler/passes/layout.lua",
       find = "body.projection, nil, chain + parts.projection.offset, s.P, s.H,",
