@@ -3,14 +3,14 @@ local bounds = require "bounds"
 
 local charts = {}
 
--- Numbers of a decade at which an axis has marks.
-local marks = { 1, 2, 5 }
+-- Numbers of a decade at which an axis has marks; of a long and narrow one, only the first.
+local marks <const>, LONG <const> = { 1, 2, 5 }, 50
 
 -- The marks from `least` to `most`, both included if they are marks.
-local function marks_between(least, most)
+local function marks_between(least, most, narrow)
     local list, decade = {}, 10.0 ^ math.floor(math.log(least, 10))
     while decade <= most do
-        for _, mark in ipairs(marks) do
+        for _, mark in ipairs(narrow and most / least > LONG and { marks[1] } or marks) do
             local value = mark * decade
             if value >= least * 0.999 and value <= most * 1.001 then list[#list + 1] = value end
         end
@@ -61,7 +61,7 @@ function charts.bars(problems)
     least, most = least < 1 and mark_below(least * 0.98) or 1, mark_above(most * 1.02)
     local function at(times) return string.format("%.2f", position(times, least, most, 100)) end
     local ticks, groups = {}, {}
-    for i, value in ipairs(marks_between(least, most)) do
+    for i, value in ipairs(marks_between(least, most, true)) do
         local light = value > 0.99 and value < 1.01
         ticks[i] = { at = at(value), text = short(value) .. "×", name = light and "grid one" or "grid" }
     end
@@ -83,15 +83,26 @@ function charts.bars(problems)
     return { ticks = ticks, groups = groups }
 end
 
--- charts.kernels(problems) -> every kernel of every problem { problem, fn, limit, intensity (FLOP a byte), gflops,
--- share }. A kernel has the share of the measured time of all products that the cost of its limit has.
-function charts.kernels(problems)
+-- Nanoseconds of a step that a product needs on a machine, of the resource of which it needs most.
+local function least_time(product, machine)
+    local b = product.bounds
+    local cycles, bytes = math.max(b.fma, b.l1, b.latency or 0), 0
+    for _, level in ipairs { "l2", "l3" } do
+        if b[level] then bytes = b.bytes / machine[level .. "_gbs"] end
+    end
+    return math.max(cycles / machine.clock_ghz, bytes)
+end
+
+-- charts.kernels(problems, machine) -> every kernel of every problem { problem, id, fn, limit, intensity (FLOP a
+-- byte), gflops, share }. A kernel's share of the measured time of all products is that of the least that they
+-- would need on the machine.
+function charts.kernels(problems, machine)
     local list = {}
     for index, problem in ipairs(problems) do
         local all = 0
-        for _, product in ipairs(problem.variant.products) do all = all + product.bounds[product.limit] end
+        for _, product in ipairs(problem.variant.products) do all = all + least_time(product, machine) end
         for _, product in ipairs(problem.variant.products) do
-            local share = product.bounds[product.limit] / all
+            local share = least_time(product, machine) / all
             local ns = problem.parts and problem.parts.product * share
             if ns and ns > 0 then
                 list[#list + 1] = {

@@ -65,7 +65,7 @@ end
 -- breakdown.lua); settings: { machine, seconds, cpu }.
 return function(problems, settings)
     for i, problem in ipairs(problems) do problem.id = i end
-    local kernels, details = charts.kernels(problems), {}
+    local kernels, details = charts.kernels(problems, settings.machine), {}
     for i, problem in ipairs(problems) do details[i] = detail_of(problem, kernels, #problems <= 3) end
     return template.render("page.html", escaped {
         title = #problems == 1 and problems[1].title or #problems .. " networks",

@@ -30,7 +30,7 @@ code, pre { font: 12.5px/1.5 ui-monospace, monospace; }
 .machine code { overflow-wrap: anywhere; }
 a { color: inherit; text-decoration-color: var(--line); text-underline-offset: 3px; }
 i { font-style: normal; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 0.8rem; margin: 1.2rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: 0.8rem; margin: 1.2rem 0; }
 .tile { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 0.7rem 0.9rem; }
 .tile strong { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
 .tile:first-child strong { color: var(--own); }

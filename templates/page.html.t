@@ -66,7 +66,7 @@
 @ if roofline then
 <section>
 <h2>Roofline</h2>
-<p>Every kernel of the specialised code: FLOPs for each byte of weights and values that it reads, and the rate that it reaches. A kernel's time is its share, by the cost of the resource that binds it, of the measured time of all products of its network. Colours name that resource.</p>
+<p>Every kernel of the specialised code: FLOPs for each byte of weights and values that it reads, and the rate that it reaches. A kernel's time is estimated: of the measured time of all products of its network it has the share that the least time which it needs on this machine has. Colours name the resource that binds it by the plan.</p>
 @ include("page_roofline.svg", { chart = roofline })
 </section>
 
