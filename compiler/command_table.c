@@ -74,6 +74,16 @@ static const command_option bench_options[] = {
     HELP_OPTION,
 };
 
+static const command_option tune_options[] = {
+    {"seq-len", 0, "N", "run N steps where the spec says \"any\" (default: 100)"},
+    {"batch", 0, "N", "run N sequences where the spec says \"any\" (default: 1)"},
+    {"seconds", 's', "N", "let two candidates race for N seconds (default: 0.2)"},
+    {"cc", 0, "CC", "compile with CC (default: $CC, or cc)"},
+    WEIGHTS_OPTION,
+    TARGET_OPTION,
+    HELP_OPTION,
+};
+
 static const command_option init_options[] = {
     {"program", 'p', NULL, "also write main.c and a Makefile that build a program"},
     {"weights", 'w', "FILE", "read the sizes from the weights in FILE"},
@@ -111,6 +121,12 @@ const command commands[] = {
      "cannot be saved; % light is the speed of light (see compiler/limits.lua) over the minimum;\n"
      "predicted is the cost model's time. All outputs are checked against double precision first.",
      bench_options, COUNT(bench_options), "commands.bench"},
+    {"tune", "MODEL.lua", 1, 1, "find by measuring what the cost model may have missed",
+     "Generates the network with other kernels and register tiles, lets them race on this machine\n"
+     "and writes what is faster than the cost model's choice into MODEL.tune, beside the spec.\n"
+     "From then on compile, plan, verify and bench take it from there. A text; delete it to be rid\n"
+     "of it. One that was measured for other sizes is refused.",
+     tune_options, COUNT(tune_options), "commands.tune"},
     {"init", "[DIR]", 0, 1, "write a spec to start from",
      "Writes DIR/NAME.lua (default: model.lua in the current directory), with every field\n"
      "explained. With --program also a program around it, with random weights if no others are\n"

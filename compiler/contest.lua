@@ -23,8 +23,8 @@ local function give_up(c, why)
     c.dialogue = nil
 end
 
--- One sample of a contender: seconds of a call. nil: it has been given up.
-local function sample(c)
+-- contest.sample(c) -> seconds of a call, and of the calls of the sample. nil: it has been given up.
+function contest.sample(c)
     local answer, message = c.dialogue:ask("time " .. c.calls, PATIENCE)
     local seconds = tonumber(answer)
     if not seconds then return give_up(c, message or answer) end
@@ -43,11 +43,11 @@ function contest.check(c, problem, directory)
     return passes
 end
 
--- How many calls make a sample.
-local function calibrate(c, sample_seconds)
+-- contest.calibrate(c, sample_seconds): finds how many calls make a sample of that length; true if it runs.
+function contest.calibrate(c, sample_seconds)
     c.calls = 1
     repeat
-        local _, seconds = sample(c)
+        local _, seconds = contest.sample(c)
         if not seconds then return end
         local enough = seconds >= sample_seconds or c.calls >= 1 << 24
         if not enough then c.calls = c.calls * 2 end
@@ -61,8 +61,8 @@ function contest.choose(candidates, problem, directory)
     local best
     for _, c in ipairs(candidates) do
         local least = math.huge
-        if c.dialogue and contest.check(c, problem, directory) and calibrate(c, SAMPLE_SECONDS / 4) then
-            for _ = 1, TRIAL_ROUNDS do least = math.min(least, sample(c) or math.huge) end
+        if c.dialogue and contest.check(c, problem, directory) and contest.calibrate(c, SAMPLE_SECONDS / 4) then
+            for _ = 1, TRIAL_ROUNDS do least = math.min(least, contest.sample(c) or math.huge) end
         end
         c.trial = least
         if not best or least < best.trial then best = c end
@@ -78,7 +78,7 @@ end
 function contest.run(contenders, seconds, progress)
     local running = {}
     for _, c in ipairs(contenders) do
-        if c.dialogue and calibrate(c, math.min(SAMPLE_SECONDS, seconds / 10)) then
+        if c.dialogue and contest.calibrate(c, math.min(SAMPLE_SECONDS, seconds / 10)) then
             c.times = {}
             running[#running + 1] = c
         end
@@ -88,7 +88,7 @@ function contest.run(contenders, seconds, progress)
         for i = 1, #running do
             local c = running[(i + round) % #running + 1]
             if c.dialogue then
-                local time, all = sample(c)
+                local time, all = contest.sample(c)
                 c.times[#c.times + 1] = time
                 spent = spent + (all or 0)
             end

@@ -2,6 +2,7 @@
 local fail = require "fail"
 local host = require "host"
 local pipeline = require "pipeline"
+local tune = require "tune"
 local weights = require "weights"
 
 -- Ways to hand over weights: what NAME_weights.c or NAME.weights hold, or nothing.
@@ -30,7 +31,8 @@ local function command_line(spec, options, form)
 end
 
 -- generate(spec, options) -> list of {name=, text=}, notes, what pipeline.run returned. options: those of
--- `rnnc compile`, and `ablate` (see passes/ablate.lua).
+-- `rnnc compile`, `ablate` (see passes/ablate.lua) and `choices` (in place of those of a
+-- file of rnnc tune; see pipeline.lua).
 return function(spec, options)
     local form = options["weights-as"] or (spec.weights and "c" or "none")
     if not emitters[form] then
@@ -43,6 +45,7 @@ return function(spec, options)
     if spec.weights then loaded, notes = weights.load(spec) end
     local result = pipeline.run(spec, {
         weights_as = form, command = command_line(spec, options, form), ablate = options.ablate,
+        choices = options.choices or tune.read(spec),
     })
     local files = {}
     for i, file in ipairs(result.files) do files[i] = { name = file.name, text = file.text } end

@@ -37,7 +37,8 @@ end
 
 -- pipeline.run(spec, options) -> { plan, dumps, files, pack = { steps, packed_count, fingerprint } }
 -- options: weights_as ("c", "blob" or "none"), command (for the comment on top of the files), ablate (what
--- the pass of that name takes away, for measurements; or nil).
+-- the pass of that name takes away, for measurements; or nil), choices (target -> what passes/choose.lua takes in
+-- place of the cost model's choice; or nil).
 -- dumps: stage -> its result; a list over targets where the stage is a target's own.
 function pipeline.run(spec, options)
     local dumps = {}
@@ -50,7 +51,8 @@ function pipeline.run(spec, options)
     end
     local variants, layouts, base = {}, {}, 0
     for i, target in ipairs(in_order(spec.target)) do
-        local own = ir
+        local own = copy(ir)
+        own.wanted = options.choices and options.choices[target] or nil
         for _, name in ipairs(target_passes) do
             own = apply(name, own, targets[target], base)
             dumps[name] = dumps[name] or {}

@@ -81,17 +81,10 @@ function plan.variant(ir, name)
         prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix,
         inline = "INLINE" .. suffix:upper(), attribute = "KERNEL" .. suffix:upper(),
         fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, label = ir.label, block = ir.block,
-        chunk = ir.chunk, considered = ir.considered, cycles = ir.cycles, products = list,
+        chunk = ir.chunk, considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles, products = list,
         stages = stages_of(ir, suffix), schedule = ir.schedule, workspace = ir.layout.workspace,
         functions = functions, helpers = helpers, uses = uses, fast = target.fast,
     }
-end
-
--- FNV-1a, 64 bits (Fowler, Noll, Vo): a blob of packed weights belongs to the code with this layout.
-local function fingerprint(text)
-    local hash = 0xcbf29ce484222325
-    for i = 1, #text do hash = (hash ~ text:byte(i)) * 0x100000001b3 end
-    return hash
 end
 
 -- What stays the same on all targets, a row per stage, for the header and the reader of the plan.
@@ -180,7 +173,8 @@ function plan.assemble(ir, variants, layouts, options)
         activation = ir.activation,
         weights_as = options.weights_as, built_in = options.weights_as == "c", command = options.command,
         variants = variants, pack = pack, packed_count = packed_count,
-        fingerprint = fingerprint(products.key(pack) .. packed_count),
+        -- A blob of packed weights belongs to the code with this layout.
+        fingerprint = products.hash(products.key(pack) .. packed_count),
         workspace = space, workspace_bytes = floats and floats * 4 + 64, macs_per_step = operations(ir),
     }
 end

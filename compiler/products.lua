@@ -20,6 +20,13 @@ end
 
 products.key = key
 
+-- products.hash(text): FNV-1a, 64 bits (Fowler, Noll, Vo).
+function products.hash(text)
+    local hash = 0xcbf29ce484222325
+    for i = 1, #text do hash = (hash ~ text:byte(i)) * 0x100000001b3 end
+    return hash
+end
+
 -- A list of products in which equal ones are one: list.add(product, name) -> the product there.
 function products.list()
     local list, seen, names = {}, {}, {}

@@ -78,6 +78,7 @@ local function variant_lines(add, plan, v)
                 c.kernel == v.label and "   <- chosen" or "")
         end
     end
+    if v.tuned then add("  kernel and tiles as rnnc tune measured them") end
     for _, product in ipairs(v.products) do
         add("  %s", product_line(product))
         add("  %s", bounds_line(product))

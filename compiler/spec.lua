@@ -183,7 +183,7 @@ function spec.from_text(text, file, options)
         end
     end
     result.target = resolve(result.target)
-    result.source = file:match("([^/]*)$")
+    result.path, result.source = file, file:match("([^/]*)$")
     if result.weights then
         local relative = not options.weights and result.weights:sub(1, 1) ~= "/"
         result.weights_path = (relative and directory_of(file) or "") .. result.weights

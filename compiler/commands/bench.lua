@@ -7,84 +7,19 @@ local fail = require "fail"
 local host = require "host"
 local limits = require "limits"
 local machines = require "machine"
-local network = require "network"
 local page = require "page"
 local peers = require "peers"
 local results = require "results"
-local specs = require "spec"
-local targets = require "targets"
-local weights = require "weights"
+local subject = require "subject"
 
 local COMMAND <const> = "rnnc bench"
-
--- Where the spec says "any" and no option says more.
-local SEQ_LEN <const>, BATCH <const> = 100, 1
-local SIZE_MAX <const> = 1000000
-
-local function positive(options, name, default)
-    local value = tonumber(options[name] or default)
-    if value and value > 0 and value < math.huge then return value end
-    fail.at(COMMAND, "--" .. name .. " needs a number above 0")
-end
-
--- The size that is run: the spec's, or that of an option where the spec says "any".
-local function size_of(spec, field, option, options, default)
-    local given = options[option]
-    local value = given and math.tointeger(tonumber(given))
-    if given and not (value and value >= 1 and value <= SIZE_MAX) then
-        fail.at(COMMAND, "--" .. option .. " needs an integer from 1 to " .. SIZE_MAX)
-    end
-    if spec[field] == "any" then return value or default end
-    if value and value ~= spec[field] then
-        fail.at(COMMAND, string.format('--%s=%d: the spec of %s is for %s = %d; write "any" there to try others',
-            option, value, spec.name, field, spec[field]))
-    end
-    return spec[field]
-end
-
--- The last target of the plan that this CPU runs, which is what generated code takes too.
-local function variant_of(plan)
-    local cpu, found = host.cpu(), nil
-    for _, variant in ipairs(plan.variants) do
-        local runs = true
-        for _, need in ipairs(targets[variant.target].needs) do runs = runs and cpu[need] end
-        if runs then found = variant end
-    end
-    return found or fail.at(COMMAND, "this CPU runs none of the targets; choose one with --target")
-end
-
--- The arguments of drivers, "cell I H L D B T", for networks that libraries have as one layer.
-local function shape_of(spec, seq_len, batch)
-    if spec.layers or spec.proj_size > 0 then return nil end
-    local cell = spec.cell == "rnn" and "rnn_" .. spec.nonlinearity or spec.cell
-    return { cell, tostring(spec.input_size), tostring(spec.hidden_size), tostring(spec.num_layers),
-             spec.bidirectional and "2" or "1", tostring(batch), tostring(seq_len) }
-end
-
--- What stands in tables for a network: its sizes if they say all, else its name.
-local function title_of(spec, shape, seq_len, batch)
-    if shape then return table.concat(shape, " ") end
-    return string.format("%s, batch %d, %d steps", spec.name, batch, seq_len)
-end
-
--- What is to be run of one model; nothing is generated yet.
-local function read_problem(path, options)
-    local spec, notes = specs.load(path, options)
-    for _, note in ipairs(notes) do host.complain(note) end
-    local seq_len = size_of(spec, "seq_len", "seq-len", options, SEQ_LEN)
-    local batch = size_of(spec, "batch", "batch", options, BATCH)
-    local shape = shape_of(spec, seq_len, batch)
-    local title = title_of(spec, shape, seq_len, batch)
-    return { spec = spec, model = spec.name, path = path, seq_len = seq_len, batch = batch, shape = shape,
-             problem = title, title = title, rows = {} }
-end
 
 -- Generates and compiles it; adds the plan, the work and what to expect.
 local function build_problem(problem, options, settings)
     settings.progress(problem.title .. ": compiling")
     problem.library, problem.result = build.network(problem.spec, options, settings.directory, COMMAND)
     problem.plan = problem.result.plan
-    problem.variant = variant_of(problem.plan)
+    problem.variant = subject.variant(problem.plan, COMMAND)
     local layers, seq_len, batch = problem.plan.layers, problem.seq_len, problem.batch
     problem.flops, problem.bytes = limits.work(layers, seq_len, batch)
     problem.light_us = 1e6 * limits.time(layers, seq_len, batch, settings.machine)
@@ -119,17 +54,11 @@ local function other_contenders(problem, inputs, settings)
     return list
 end
 
-local function load_weights(spec)
-    return spec.weights and weights.load(spec) or weights.random(spec, 1, COMMAND)
-end
-
 -- Measures one model. Wrong specialised code is a mistake to hear of.
 local function measure(problem, options, settings)
     build_problem(problem, options, settings)
     settings.progress(problem.title .. ": reference in double precision")
-    local inputs, message = host.problem(network.of(problem.spec), load_weights(problem.spec), problem.seq_len,
-        problem.batch, 1)
-    if not inputs then fail.at(COMMAND, problem.path .. ": " .. message) end
+    local inputs = subject.inputs(problem, COMMAND)
     local contenders = own_contenders(problem, inputs)
     for _, c in ipairs(contenders) do
         if c.dialogue then contest.check(c, inputs, settings.directory) end
@@ -193,7 +122,7 @@ local function data_of(problems, settings)
 end
 
 return function(arguments, options)
-    local seconds = positive(options, "seconds", 2)
+    local seconds = subject.positive(options, "seconds", 2, COMMAND)
     local given = options.machine and machines.given(options.machine, COMMAND)
     local quiet = false
     for _, name in ipairs { "csv", "json", "html" } do
@@ -207,7 +136,7 @@ return function(arguments, options)
 
     -- All that can be wrong with a model is said before any is run.
     local problems = {}
-    for i, path in ipairs(arguments) do problems[i] = read_problem(path, options) end
+    for i, path in ipairs(arguments) do problems[i] = subject.read(path, options, COMMAND) end
     local directory, message = host.temporary()
     if not directory then fail.at(COMMAND, message) end
     local _ <close> = setmetatable({}, { __close = function()

@@ -5,6 +5,7 @@ local nearest = require "nearest"
 local pipeline = require "pipeline"
 local report = require "report"
 local specs = require "spec"
+local tune = require "tune"
 
 return function(arguments, options)
     local spec, notes = specs.load(arguments[1], options)
@@ -24,7 +25,7 @@ return function(arguments, options)
     end
     local result = pipeline.run(spec, {
         weights_as = spec.weights and "c" or "none", stop_after = stage,
-        command = "rnnc plan " .. spec.source,
+        command = "rnnc plan " .. spec.source, choices = tune.read(spec),
     })
     local text = stage and report.dump(result.dumps[stage]) or report.plan(result)
     host.print((text:gsub("\n$", "")))

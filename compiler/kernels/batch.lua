@@ -53,6 +53,18 @@ return function(vectors)
         return { cycles = cycles * tiles.ceil(net.batch, block), block = block, rows = tile.rows, vectors = vectors }
     end
 
+    function batch.tile(plan) return { rows = plan.rows, vectors = vectors, split = 1 } end
+
+    function batch.retile(net, target, plan, tile)
+        local sums = net.G + net.apart
+        if tile.vectors ~= vectors or tile.split ~= 1 or tile.rows > net.H
+            or not tiles.fits(target, math.max(tile.rows * sums, 2), vectors, 1) then
+            return false
+        end
+        plan.rows = tile.rows
+        return true
+    end
+
     function batch.dense(net, target)
         local tile = best_height(target, vectors, net.units, 1, 1, net.inputs)
         return { rows = tile.rows, vectors = vectors,

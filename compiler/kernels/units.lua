@@ -53,6 +53,22 @@ function units.plan(net, target, deterministic)
     return { cycles = cycles * blocks, block = block, step = step, inputs = inputs, vectors = vectors }
 end
 
+function units.tile(plan)
+    return { rows = plan.step.rows, vectors = plan.step.vectors, split = plan.step.split }
+end
+
+function units.retile(net, target, plan, tile, deterministic)
+    local sums = net.G + (net.I <= units.narrow and net.apart or 0)
+    -- Where gates are grouped, panels are cut for the width that was chosen.
+    if plan.grouped and tile.vectors ~= plan.step.vectors then return false end
+    if tile.rows > plan.block or tile.vectors > plan.vectors or (deterministic and tile.split > 1)
+        or tile.split > net.P or not tiles.fits(target, tile.rows, tile.vectors * sums, tile.split) then
+        return false
+    end
+    plan.step = { rows = tile.rows, vectors = tile.vectors, split = tile.split, cycles = plan.step.cycles }
+    return true
+end
+
 function units.dense(net, target, deterministic)
     local vectors = tiles.ceil(net.units, target.lanes)
     local _, shapes = row_shapes(net.batch, vectors, net.inputs)

@@ -1,5 +1,9 @@
 -- choose: a kernel for the network and register tiles for each of its stages, by the cost model; what
 -- was considered and why the rest was not taken stays in the plan.
+--
+-- ir.wanted, if it is there, is what was measured to be better (see tune.lua) and takes the place of the model's
+-- choice: { file (for messages), kernel (its label), tiles = { index of a stage -> { rows, vectors, split } } }.
+local fail = require "fail"
 local kernels = require "kernels"
 
 local choose = {}
@@ -38,19 +42,41 @@ local function plan_with(kernel, ir, target)
     return plans, cycles
 end
 
+local function stale(wanted, what)
+    fail.at(wanted.file, what .. "; run rnnc tune again, or delete the file")
+end
+
+-- Puts the wanted tiles in the place of those of the model.
+local function apply_tiles(ir, target, best, wanted)
+    for i, stage in ipairs(ir.stages) do
+        local tile = wanted.tiles[i]
+        if tile then
+            local possible = stage.kind == "stack"
+                and best.of.retile(describe(ir.stacks[stage.stack]), target, best.plans[i], tile, ir.deterministic)
+            if not possible then stale(wanted, "the kernel " .. best.label .. " has no such tile for layer " .. i) end
+        end
+    end
+end
+
 function choose.run(ir, target)
-    local best, considered = nil, {}
+    local best, considered, wanted = nil, {}, ir.wanted
     for _, kernel in ipairs(kernels) do
         local applies, why = kernel.applies(ir, target)
         if applies then
             local plans, cycles = plan_with(kernel, ir, target)
             considered[#considered + 1] = { kernel = kernel.label, cycles = math.ceil(cycles) }
-            if not best or cycles < best.cycles then
-                best = { kernel = kernel.name, label = kernel.label, plans = plans, cycles = cycles }
+            local better = not best or cycles < best.cycles
+            if wanted then better = kernel.label == wanted.kernel end
+            if better then
+                best = { of = kernel, kernel = kernel.name, label = kernel.label, plans = plans, cycles = cycles }
             end
         else
             considered[#considered + 1] = { kernel = kernel.label, why_not = why }
         end
+    end
+    if wanted then
+        if not best then stale(wanted, 'the kernel "' .. wanted.kernel .. '" cannot run this network') end
+        apply_tiles(ir, target, best, wanted)
     end
     ir.kernel, ir.label, ir.cycles, ir.considered = best.kernel, best.label, math.ceil(best.cycles), considered
     for i, stage in ipairs(ir.stages) do
