@@ -24,7 +24,7 @@ function tune.path(spec) return (spec.path:gsub("%.lua$", "")) .. ".tune" end
 -- tune.network(spec) -> 16 digits that are the same for equal layers and sizes, names and weights aside.
 function tune.network(spec)
     local ir = lower.run(spec)
-    local text = products.key { ir.stages, ir.stacks, ir.steps, ir.batch, ir.deterministic, ir.lengths }
+    local text = products.key { ir.stages, ir.stacks, ir.steps, ir.batch, ir.deterministic, ir.lengths, ir.activation }
     return string.format("%016x", products.hash(text))
 end
 

@@ -56,7 +56,7 @@ function ablate.run(ir, what)
         end
     end
     for _, stage in ipairs(ir.stages) do
-        if stage.kind == "dense" then stage.activation = "none" end
+        if stage.kind == "dense" then stage.activation, stage.update = "none", { { "h", { "gate", "h" } } } end
     end
     return ir
 end
