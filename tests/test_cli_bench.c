@@ -127,6 +127,18 @@ Test(bench, json_and_the_speed_of_light, .timeout = 120) {
     expect_near(problem, "bytes", 4.0 * 2 * 2 * 400 * (103 + 300) + 4.0 * 2 * (3 + 200));
     json_decref(all);
     outcome_free(&result);
+
+    write_file(dir, "gru.lua",
+               "return rnn { cell = \"gru\", input_size = 4, hidden_size = 10, seq_len = 1,\n"
+               "  target = \"portable\" }\n");
+    result = bench(dir, NULL, "gru.lua", "--json=-", NULL, NULL, NULL);
+    cr_assert_eq(result.code, 0, "%s", result.err);
+    all = json_loads(result.out, 0, &error);
+    cr_assert(all, "%s: %s", error.text, result.out);
+    /* 480 bytes, 2.4 ns; 600 FLOPs or 1200 bytes, 6 ns; r, z and n of 10 units, 13.125 ns. */
+    expect_near(json_array_get(json_object_get(all, "problems"), 0), "light_us", 0.021525);
+    json_decref(all);
+    outcome_free(&result);
     workdir_remove(dir);
 }
 
@@ -231,8 +243,8 @@ Test(bench, says_which_option_is_wrong, .timeout = 60) {
     expect_refused(dir, "--batch needs an integer from 1 to 1000000", "amp.lua", MACHINE,
                    "--batch=1.5");
     expect_refused(dir, "--csv needs the name of a file, or -", "amp.lua", "--csv=", NULL);
-    expect_refused(dir, "only one of --csv, --json and --html can go to stdout", "amp.lua", "--csv=-",
-                   "--json=-");
+    expect_refused(dir, "only one of --csv, --json and --html can go to stdout", "amp.lua",
+                   "--csv=-", "--json=-");
     expect(dir, 1, NULL,
            "rnnc bench: error: no-such-cc cannot be run: No such file or directory; name another "
            "with --cc\n",

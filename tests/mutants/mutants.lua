@@ -25,6 +25,7 @@ local cells = { "generated_cells/against_pytorch" }
 local alone = { "generated_stream/sequences_alone" }
 local fast = { "generated_fast/bounds_hold_with_gcc" }
 local steps = { "generated_stream/pieces_and_steps" }
+local bench = { "bench/*" }
 
 mutants.list = {
     -- ---- the network's equations ----
@@ -459,6 +460,34 @@ mutants.list = {
     { what = "a new state is not zero", file = "templates/source.c.t",
       find = "memset(state->@{state}, 0, sizeof state->@{state});", replace = "(void)state->@{state};",
       tests = steps },
+
+    -- ---- measuring ----
+    { what = "one row has nothing to share, and shares it", file = "compiler/limits.lua",
+      find = "if rows >= ROWS then", replace = "if rows >= 1 then", tests = bench },
+    { what = "everything lies in the first cache", file = "compiler/limits.lua",
+      find = [[return bytes <= machine.l2_bytes * ROOM and "l2" or "l3"]], replace = [[return "l1"]], tests = bench },
+    { what = "light knows one direction", file = "compiler/limits.lua",
+      find = [[add("recurrent", s.D * steps * step_time(machine, batch, n, s.P))]],
+      replace = [[add("recurrent", steps * step_time(machine, batch, n, s.P))]], tests = bench },
+    { what = "light computes no tanh", file = "compiler/limits.lua",
+      find = [[(tree[1] == "tanh" or tree[1] == "sigmoid")]], replace = [[tree[1] == "sigmoid"]], tests = bench },
+    { what = "light computes the same function again and again", file = "compiler/limits.lua",
+      find = "and not seen[key] then", replace = "then", tests = bench },
+    { what = "sums in parts have the latency of one", file = "compiler/bounds.lua",
+      find = "chain = longest // product.split * target.fma_latency", replace = "chain = longest * target.fma_latency",
+      tests = bench },
+    { what = "wrong outputs are timed", file = "compiler/contest.lua",
+      find = "local passes = c.error <= TOLERANCE", replace = "local passes = c.error <= math.huge", tests = bench },
+    { what = "an error of NaN passes for none", file = "compiler/host_bench.c",
+      find = "error = fmax(error, difference_of(count, got, wanted[k]).absolute);",
+      replace = "error = fmax(error, isfinite(got[0]) ? difference_of(count, got, wanted[k]).absolute : 0);",
+      tests = bench },
+    { what = "texts stand in the page as they are", file = "compiler/page.lua",
+      find = [[return (value:gsub('[&<>"]', entities))]], replace = "return value", tests = { "page/*" } },
+    { what = "a file of rnnc tune is taken for any network", file = "compiler/tune.lua",
+      find = "if network ~= tune.network(spec) then", replace = "if false then", tests = { "tune/*" } },
+    { what = "measured tiles are read and forgotten", file = "compiler/passes/choose.lua",
+      find = "apply_tiles(ir, target, best, wanted)\n    end", replace = "end", tests = { "tune/*" } },
 }
 
 return mutants
