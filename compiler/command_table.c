@@ -122,10 +122,10 @@ const command commands[] = {
      "predicted is the cost model's time. All outputs are checked against double precision first.",
      bench_options, COUNT(bench_options), "commands.bench"},
     {"tune", "MODEL.lua", 1, 1, "find by measuring what the cost model may have missed",
-     "Generates the network with other kernels and register tiles, lets them race on this machine\n"
-     "and writes what is faster than the cost model's choice into MODEL.tune, beside the spec.\n"
-     "From then on compile, plan, verify and bench take it from there. A text; delete it to be rid\n"
-     "of it. One that was measured for other sizes is refused.",
+     "Generates the network with other kernels and register tiles, lets them race on this\n"
+     "machine and writes what is faster than the cost model's choice into MODEL.tune, beside the\n"
+     "spec. From then on compile, plan, verify and bench take it from there. It is a text; delete\n"
+     "it to be rid of it. One that was measured for other sizes is refused.",
      tune_options, COUNT(tune_options), "commands.tune"},
     {"init", "[DIR]", 0, 1, "write a spec to start from",
      "Writes DIR/NAME.lua (default: model.lua in the current directory), with every field\n"

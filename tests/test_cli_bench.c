@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MACHINE                                                                                    \
-    "--machine=clock_ghz=2 peak_gflops=100 l1_gbs=200 l2_gbs=100 l3_gbs=50 l1_bytes=32768 "        \
-    "l2_bytes=1048576"
+static const char machine[] =
+    "--machine=clock_ghz=2 peak_gflops=100 l1_gbs=200 l2_gbs=100 l3_gbs=50 l1_bytes=32768 "
+    "l2_bytes=1048576";
 
 static const char small[] = "return rnn { name = \"amp\", input_size = 8, hidden_size = 16,\n"
                             "  target = \"portable\" }\n";
@@ -35,10 +35,10 @@ static void set_up(char dir[PATH_SIZE]) {
     write_file(dir, "deep.lua", deep);
 }
 
-/* rnnc bench with MACHINE, very short, and up to five more words. */
+/* rnnc bench with machine, very short, and up to five more words. */
 static outcome bench(const char *dir, const char *const env[], const char *a, const char *b,
                      const char *c, const char *d, const char *e) {
-    const char *const argv[] = {rnnc_path(), "bench", "--seconds=0.01", MACHINE, a, b, c, d,
+    const char *const argv[] = {rnnc_path(), "bench", "--seconds=0.01", machine, a, b, c, d,
                                 e,           NULL};
     return process_run(argv, dir, env, 100);
 }
@@ -238,9 +238,9 @@ Test(bench, says_which_option_is_wrong, .timeout = 60) {
     }
     expect_refused(dir, "--seconds needs a number above 0", "amp.lua", "--seconds=0", NULL);
     expect_refused(dir, "--seconds needs a number above 0", "amp.lua", "--seconds=nan", NULL);
-    expect_refused(dir, "--seq-len needs an integer from 1 to 1000000", "amp.lua", MACHINE,
+    expect_refused(dir, "--seq-len needs an integer from 1 to 1000000", "amp.lua", machine,
                    "--seq-len=0");
-    expect_refused(dir, "--batch needs an integer from 1 to 1000000", "amp.lua", MACHINE,
+    expect_refused(dir, "--batch needs an integer from 1 to 1000000", "amp.lua", machine,
                    "--batch=1.5");
     expect_refused(dir, "--csv needs the name of a file, or -", "amp.lua", "--csv=", NULL);
     expect_refused(dir, "only one of --csv, --json and --html can go to stdout", "amp.lua",
@@ -248,7 +248,7 @@ Test(bench, says_which_option_is_wrong, .timeout = 60) {
     expect(dir, 1, NULL,
            "rnnc bench: error: no-such-cc cannot be run: No such file or directory; name another "
            "with --cc\n",
-           "bench", "amp.lua", MACHINE, "--cc=no-such-cc");
+           "bench", "amp.lua", machine, "--cc=no-such-cc");
     expect(dir, 1, "",
            "rnnc bench: error: an argument is missing; usage: rnnc bench [OPTION]... "
            "MODEL.lua...\n",

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MACHINE                                                                                    \
-    "--machine=clock_ghz=2 peak_gflops=100 l1_gbs=200 l2_gbs=100 l3_gbs=50 l1_bytes=32768 "        \
-    "l2_bytes=1048576"
+static const char machine[] =
+    "--machine=clock_ghz=2 peak_gflops=100 l1_gbs=200 l2_gbs=100 l3_gbs=50 l1_bytes=32768 "
+    "l2_bytes=1048576";
 
 enum { DEPTH_MAX = 64, NAME_SIZE = 32 };
 
@@ -137,7 +137,7 @@ Test(page, is_whole_and_well_formed, .timeout = 180) {
         "return model { layers = { embedding { num_embeddings = 9, dim = 4, prefix = \"e.\" },\n"
         "  rnn { hidden_size = 6 }, dense { units = 7, activation = \"softmax\" } }, seq_len = 4 "
         "}\n");
-    const char *const argv[] = {rnnc_path(), "bench", "--seconds=0.01", MACHINE, "--html=page.html",
+    const char *const argv[] = {rnnc_path(), "bench", "--seconds=0.01", machine, "--html=page.html",
                                 "a.lua",     "b.lua", "c.lua",          NULL};
     outcome result = process_run(argv, dir, NULL, 150);
     cr_assert_eq(result.code, 0, "%s", result.err);
@@ -162,7 +162,7 @@ Test(page, is_whole_and_well_formed, .timeout = 180) {
     free(text);
     outcome_free(&result);
 
-    const char *const to_stdout[] = {rnnc_path(), "bench", "--seconds=0.01", MACHINE, "--html=-",
+    const char *const to_stdout[] = {rnnc_path(), "bench", "--seconds=0.01", machine, "--html=-",
                                      "b.lua",     NULL};
     result = process_run(to_stdout, dir, NULL, 100);
     cr_assert_eq(result.code, 0, "%s", result.err);

@@ -30,7 +30,8 @@ static const struct {
     {"emit", "emit", "template host"},
     {"weights", "weights weight_hints weight_map", "tables lower weights host"},
     {"driver", "pipeline generate report starter main verify commands commands. embed", "*"},
-    {"driver", "build machine contest breakdown peers results charts page recorded_case subject tune search", "*"},
+    {"driver", "build machine contest breakdown peers results charts page recorded_case", "*"},
+    {"driver", "subject tune search", "*"},
     {"host", "host", ""},
 };
 
