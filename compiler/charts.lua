@@ -115,6 +115,30 @@ function charts.kernels(problems, machine)
     return list
 end
 
+-- Places of a name below and above its point, and what a line of text takes, in units of the view box.
+local offsets <const>, LINE <const>, LETTER <const> = { 20, -10, 34, -24, 48, -38 }, 14, 6.6
+
+-- Gives each point with a name the first place, `dy`, where it meets no other point's.
+local function place_names(points)
+    local taken = {}
+    for _, point in ipairs(points) do
+        local half = point.name and #point.name * LETTER / 2
+        for _, dy in ipairs(point.name and offsets or {}) do
+            local free = true
+            for _, other in ipairs(taken) do
+                free = free and (math.abs(other.x - point.x) > other.half + half
+                    or math.abs(other.y - point.y - dy) >= LINE)
+            end
+            if free then
+                taken[#taken + 1] = { x = point.x, y = point.y + dy, half = half }
+                point.dy = dy
+                break
+            end
+        end
+        if not point.dy then point.name = false end
+    end
+end
+
 -- The plot of the roofline, in units of its view box.
 local LABELS <const> = 8 -- more points than that have no names beside them
 local plot = { left = 56, top = 16, width = 760, height = 400 }
@@ -165,6 +189,7 @@ function charts.roofline(kernels, machine)
                 kernel.gflops, kernel.intensity, charts.limit_names[kernel.limit]),
         }
     end
+    place_names(chart.points)
     for _, name in ipairs(bounds.resources) do
         if used[name] then chart.limits[#chart.limits + 1] = { name = name, text = charts.limit_names[name] } end
     end

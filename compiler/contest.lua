@@ -3,7 +3,7 @@ local host = require "host"
 
 local contest = {}
 
--- Largest absolute error of y, hn and cn that passes.
+-- Largest absolute error of y, hn and cn that passes, relative to the largest output if that is more than 1.
 local TOLERANCE <const> = 1e-4
 
 -- A sample has as many calls as take this many seconds; shorter ones would measure the clock.

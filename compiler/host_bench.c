@@ -76,7 +76,8 @@ static int write_problem(lua_State *L) {
 }
 
 /* problem:error(path) -> the largest absolute error of the outputs in a file: y, hn and, if they
- * are there, cn. Infinite for NaN, and if the file is too short.  [problem, path -> error] */
+ * are there, cn. Divided by the largest output where that is more than 1. Infinite for NaN, and if
+ * the file is too short.  [problem, path -> error] */
 static int problem_error(lua_State *L) {
     const problem *const p = check_problem(L);
     FILE *const file = fopen(luaL_checkstring(L, 2), "rb");
@@ -86,8 +87,10 @@ static int problem_error(lua_State *L) {
     for (int k = 0; file && k < 3 && counts[k]; k++) {
         float *const got = malloc(counts[k] * sizeof *got);
         const size_t count = got ? fread(got, sizeof *got, counts[k], file) : 0;
+        const difference d =
+            count == counts[k] ? difference_of(count, got, wanted[k]) : (difference){0};
         if (count == counts[k])
-            error = fmax(error, difference_of(count, got, wanted[k]).absolute);
+            error = fmax(error, d.absolute / fmax(1, d.largest));
         else if (count > 0 || k == 0)
             error = INFINITY;
         free(got);

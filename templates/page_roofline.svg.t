@@ -17,7 +17,7 @@
 @ end
 @ for _, point in ipairs(chart.points) do
 @ if point.name then
-<text class="roof" x="@{point.x}" y="@{point.y}" dy="20" text-anchor="middle">@{point.name}</text>
+<text class="roof" x="@{point.x}" y="@{point.y}" dy="@{point.dy}" text-anchor="middle">@{point.name}</text>
 @ end
 @ end
 @ for _, roof in ipairs(chart.roofs) do
