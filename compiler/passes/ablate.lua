@@ -51,7 +51,10 @@ function ablate.run(ir, what)
     for _, stack in ipairs(ir.stacks) do
         for _, scan in ipairs(stack.scans) do
             for _, op in ipairs(scan.body) do
-                if op.op == "update" then op.trees = takes[what](op.trees) end
+                if op.op == "update" then
+                    op.trees = takes[what](op.trees)
+                    if what == "update" then op.tiny = {} end
+                end
             end
         end
     end
