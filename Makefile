@@ -56,12 +56,13 @@ test: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the whole suite
 test-fast: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the suite with fewer random cases: a minute or less
 	@RNNC_TEST_FAST=1 $(run_tests)
 
-# BENCH: options of rnnc bench, such as BENCH='--peers --csv=grid.csv'.
+# BENCH: options of rnnc bench other than --csv, such as BENCH='--peers --html=grid.html'.
 exhaustive: $(BUILD)/setup-test build ## fast activations over all floats: their stated bounds, some minutes
 	@BUILD=$(BUILD) CC='$(CC)' tests/exhaustive/run
 
 bench: $(BUILD)/setup-bench build ## the speed of the networks of tests/bench/grid.txt, beside others
-	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run $(BENCH)
+	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run --csv=$(BUILD)/bench.csv $(BENCH)
+	@$(LUA) tests/bench/bar.lua $(BUILD)/bench.csv
 
 FUZZ_SECONDS = 60
 fuzz: $(BUILD)/setup-fuzz ## each fuzzer of tests/fuzz for FUZZ_SECONDS (60)

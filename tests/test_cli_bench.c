@@ -301,30 +301,6 @@ Test(bench, wrong_code_is_not_timed, .timeout = 60) {
     expect_wrong_code("return RNNC_ERR_TARGET;", "the code was generated for");
 }
 
-/* Libraries that are not there leave a note, and the rest is timed. */
-Test(bench, absent_libraries_are_skipped, .timeout = 180) {
-    static const char *const none[] = {"RNNC_ONNXRUNTIME=/none.so", "PYTHON=false", NULL};
-    char dir[PATH_SIZE];
-    set_up(dir);
-    outcome result = bench(dir, none, "amp.lua", "--peers", NULL, NULL, NULL);
-    cr_expect_eq(result.code, 0, "%s", result.err);
-    cr_expect(strstr(result.out, "\nPyTorch                  it ends with exit code 1\n"), "%s",
-              result.out);
-    cr_expect(strstr(result.out, "skipped: RNNC_ONNXRUNTIME names no ONNX Runtime\n"), "%s",
-              result.out);
-    cr_expect(strstr(result.out, "\noneDNN "), "%s", result.out);
-    cr_expect(strstr(result.out, "\ngeneric (built-in) "), "%s", result.out);
-    outcome_free(&result);
-    write_file(dir, "first.lua",
-               "return rnn { input_size = 3, hidden_size = 4, batch_first = true }\n");
-    result = bench(dir, none, "first.lua", "--peers", NULL, NULL, NULL);
-    cr_expect_eq(result.code, 0, "%s", result.err);
-    cr_expect(strstr(result.out, "skipped: their drivers run one recurrent network"), "%s",
-              result.out);
-    outcome_free(&result);
-    workdir_remove(dir);
-}
-
 /* `rnnc plan` says what binds each kernel. The numbers: 40 units are 3 vectors of 16; a step of one
  * row has 3*40 multiply-adds at two a cycle, 3*40 loads of weights and 40 broadcasts, one panel, at
  * two a cycle, and a chain of 40 columns in 4 cycles each, in so many parts, before 64 cycles of

@@ -1,0 +1,120 @@
+-- bar.lua FILE.csv: judges what `rnnc bench` measured on the grid by the project's bar, line by line. Prints
+-- where it falls short, problem by problem; what was not measured is not judged. Times are medians, and
+-- minima beside the speed of light, which is made of minima too.
+
+-- What counts as somebody else's: everything but our own kernels.
+local function is_other(code) return code ~= "specialised" and code ~= "generic (built-in)" end
+
+local MEAN_OF_BEST <const> = 1.4
+local libraries <const> = { { "ONNX Runtime", 2.4 }, { "PyTorch", 8 } }
+
+-- Times the speed of light that a problem may take: where there is much to compute, and elsewhere.
+local NEAR <const>, FAR <const> = 1.10, 1.5
+
+-- The cells of a line without quoted ones, which the grid has only in notes at the end.
+local function cells(line)
+    local list = {}
+    for cell in (line .. ","):gmatch("([^,]*),") do list[#list + 1] = cell end
+    return list
+end
+
+-- The file as problems in their order: { title, hidden, batch, light, own = row, others = { rows } }.
+local function read(path)
+    local problems, by_title, names = {}, {}, nil
+    for line in io.lines(path) do
+        if not names then
+            names = cells(line)
+        else
+            local row = {}
+            for i, cell in ipairs(cells(line)) do row[names[i] or "rest"] = cell end
+            local problem = by_title[row.problem]
+            if not problem then
+                local words = {}
+                for word in row.problem:gmatch("%S+") do words[#words + 1] = tonumber(word) or word end
+                problem = { title = row.problem, hidden = words[3], batch = words[6],
+                            light = tonumber(row.light_us), others = {} }
+                by_title[row.problem] = problem
+                problems[#problems + 1] = problem
+            end
+            row.median, row.min = tonumber(row.median_us), tonumber(row.min_us)
+            if row.code == "specialised" then problem.own = row end
+            if row.median and is_other(row.code) then table.insert(problem.others, row) end
+        end
+    end
+    return problems
+end
+
+-- The geometric mean of what pick(problem) gives, and of how many.
+local function mean(problems, pick)
+    local sum, count = 0, 0
+    for _, problem in ipairs(problems) do
+        local value = pick(problem)
+        if value then sum, count = sum + math.log(value), count + 1 end
+    end
+    return count > 0 and math.exp(sum / count), count
+end
+
+local function fastest(problem)
+    local best
+    for _, row in ipairs(problem.others) do
+        if not best or row.median < best.median then best = row end
+    end
+    return best
+end
+
+-- One line of the bar, and below it where it is missed.
+local function judge(text, passes, misses)
+    print(string.format("%-6s %s", passes and "passes" or "SHORT", text))
+    for _, miss in ipairs(misses or {}) do print("         " .. miss) end
+end
+
+local function judge_others(problems)
+    local misses, judged = {}, 0
+    for _, problem in ipairs(problems) do
+        local best = fastest(problem)
+        judged = judged + (best and 1 or 0)
+        if best and best.median < problem.own.median then
+            misses[#misses + 1] = string.format("%-28s %s takes %.2f us, ours %.2f", problem.title, best.code,
+                best.median, problem.own.median)
+        end
+    end
+    judge(string.format("faster than all others on %d of %d", judged - #misses, judged), #misses == 0, misses)
+    local ratio = mean(problems, function(p) return fastest(p) and fastest(p).median / p.own.median end)
+    if ratio then
+        judge(string.format("geometric mean %.2f times as fast as the fastest other; wanted %g", ratio, MEAN_OF_BEST),
+            ratio >= MEAN_OF_BEST)
+    end
+end
+
+local function judge_libraries(problems)
+    for _, library in ipairs(libraries) do
+        local ratio, count = mean(problems, function(problem)
+            for _, row in ipairs(problem.others) do
+                if row.code:find(library[1], 1, true) then return row.median / problem.own.median end
+            end
+        end)
+        if ratio then
+            judge(string.format("geometric mean %.2f times as fast as %s (%d problems); wanted %g", ratio, library[1],
+                count, library[2]), ratio >= library[2])
+        end
+    end
+end
+
+local function judge_light(problems)
+    local misses = {}
+    for _, problem in ipairs(problems) do
+        local most = (problem.batch >= 8 or problem.hidden >= 128) and NEAR or FAR
+        local times = problem.own.min / problem.light
+        if times > most then
+            misses[#misses + 1] = string.format("%-28s %.2f times the speed of light; wanted %.2f", problem.title,
+                times, most)
+        end
+    end
+    judge(string.format("near the speed of light on %d of %d", #problems - #misses, #problems), #misses == 0, misses)
+end
+
+local problems = read(assert(arg[1], "usage: bar.lua FILE.csv"))
+print("the bar:")
+judge_others(problems)
+judge_libraries(problems)
+judge_light(problems)
