@@ -81,7 +81,7 @@ local function progress_of(count)
     local current = 0
     return function(text, part)
         local bar = part and string.format("  [%-20s]", string.rep("=", math.floor(20 * part + 0.5))) or ""
-        host.progress(text == "" and "" or string.format("%d of %d  %s%s", current, count, text, bar))
+        host.progress(text == "" and "" or string.format("%d of %d  %s%s", math.max(current, 1), count, text, bar))
     end, function() current = current + 1 end
 end
 
@@ -149,6 +149,7 @@ return function(arguments, options)
     local settings = { directory = directory, seconds = seconds, progress = progress, command = COMMAND, cpu = cpu,
                        machine = given or measured_machine(options, directory) }
     settings.peers = options.peers and peers.open(directory)
+    progress("")
     say("machine: " .. machines.text(settings.machine))
     say(string.format("one thread%s, %g s for each problem", cpu and " on CPU " .. cpu or "", seconds))
     say(results.heading())
