@@ -23,11 +23,12 @@
 
 @ end
 @ if helpers.exp then
-/* exp(-x) for |x| <= limit, the ends beyond. With n = round(-x / ln 2) and s = x + n ln 2, ln 2 in two
- * parts (Cody and Waite), it is 2^n (1 - s + s^2 q(-s)), q a minimax fit of relative error 3.1e-9. */
-@{inline} @{vec} @{vec}_exp_minus(@{vec} x, float limit)
+/* exp(-x); 0 for x > 87.7 and infinity for x < -88.4, so that a closed gate is exactly 0. With n = round(-x / ln 2)
+ * and s = x + n ln 2, ln 2 in two parts (Cody and Waite), it is 2^n (1 - s + s^2 q(-s)), q a minimax fit of
+ * relative error 3.1e-9. */
+@{inline} @{vec} @{vec}_exp_minus(@{vec} x)
 {
-    x = @{vec}_at_least(@{vec}_splat(-limit), @{vec}_at_most(@{vec}_splat(limit), x));
+    x = @{vec}_at_least(@{splat "-89.0"}, @{vec}_at_most(@{splat "88.0"}, x));
     const @{vec} shifted = @{vec}_fma(x, @{splat "-1.44269504"}, @{splat "12582912.0"});
     const @{vec} n = @{vec}_sub(shifted, @{splat "12582912.0"});
     const @{vec} s = @{vec}_fma(n, @{splat "3.19461833e-05"}, @{vec}_fma(n, @{splat "0.693115234"}, x));
@@ -53,15 +54,15 @@
 /* 1 / (1 + exp(-x)). */
 @{inline} @{vec} @{vec}_sigmoid(@{vec} x)
 {
-    return @{vec}_div(@{splat "1.0"}, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(x, 87.3f)));
+    return @{vec}_div(@{splat "1.0"}, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(x)));
 }
 
 @ end
 @ if functions.gated then
-/* sigmoid(gate) x. Gates end at |60|, so that no quotient of two gates overflows: a closed gate is 1e-26. */
+/* sigmoid(gate) x. */
 @{inline} @{vec} @{vec}_gated(@{vec} gate, @{vec} x)
 {
-    return @{vec}_div(x, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(gate, 60.0f)));
+    return @{vec}_div(x, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(gate)));
 }
 
 @ end
@@ -70,20 +71,21 @@
 @{inline} @{vec} @{vec}_gated_tanh(@{vec} gate, @{vec} x)
 {
     const @{vec} e = @{vec}_expm1_twice(x);
-    const @{vec} below = @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(gate, 60.0f));
-    return @{vec}_div(e, @{vec}_fma(e, below, @{vec}_add(below, below)));
+    const @{vec} below = @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(gate));
+    return @{vec}_div(e, @{vec}_mul(below, @{vec}_add(e, @{splat "2.0"})));
 }
 
 @ end
 @ if functions.mixed_tanh then
-/* sigmoid(gate) h + (1 - sigmoid(gate)) tanh(x), with one division for all. */
+/* sigmoid(gate) h + (1 - sigmoid(gate)) tanh(x), with one division for all. A gate ends at 24, 4e-11 from 1, so
+ * that no product overflows for |h| up to 1e20; at the other end it reaches 0, where an infinite h is NaN. */
 @{inline} @{vec} @{vec}_mixed_tanh(@{vec} gate, @{vec} x, @{vec} h)
 {
     const @{vec} e = @{vec}_expm1_twice(x);
-    const @{vec} closed = @{vec}_exp_minus(gate, 60.0f);
+    const @{vec} open = @{vec}_exp_minus(@{vec}_at_least(@{splat "-24.0"}, @{vec}_sub(@{splat "0.0"}, gate)));
     const @{vec} e2 = @{vec}_add(e, @{splat "2.0"});
-    const @{vec} above = @{vec}_fma(e, closed, @{vec}_mul(h, e2));
-    return @{vec}_div(above, @{vec}_fma(e2, closed, e2));
+    const @{vec} above = @{vec}_fma(@{vec}_mul(open, h), e2, e);
+    return @{vec}_div(above, @{vec}_fma(e2, open, e2));
 }
 
 @ end

@@ -116,8 +116,16 @@ static int supported@{v.suffix}(void)
 static rnnc_status run(const float *weights, size_t seq_len, size_t batch, @{p.tokens and "const int32_t *tokens" or "const float *x"}, @{p.lengths and "const size_t *lengths, " or ""}@{state_parameters}, void *workspace)
 {
 @ if p.tokens then
+@ if p.lengths then
+    for (size_t b = 0; b < batch; ++b)
+        for (size_t t = 0; t < (lengths ? lengths[b] : seq_len); ++t) {
+            const int32_t token = tokens[@{p.batch_first and "b * seq_len + t" or "t * batch + b"}];
+            if (token < 0 || token >= @{p.vocabulary}) return RNNC_ERR_ARGUMENT;
+        }
+@ else
     for (size_t i = 0; i < seq_len * batch; ++i)
         if (tokens[i] < 0 || tokens[i] >= @{p.vocabulary}) return RNNC_ERR_ARGUMENT;
+@ end
 @ end
     float *const space = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
 @ local open = true

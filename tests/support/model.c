@@ -180,7 +180,7 @@ void model_set_lengths(model *m, rng *r) {
     for (size_t b = 0; b < m->batch; b++) {
         for (size_t t = m->lengths[b]; t < m->seq_len; t++) {
             if (s.tokens)
-                m->tokens[model_at(m, t, b, 1)] = 1;
+                m->tokens[model_at(m, t, b, 1)] = INT32_MIN;
             for (size_t i = 0; !s.tokens && i < s.input; i++)
                 m->x[model_at(m, t, b, s.input) + i] = NAN;
         }
