@@ -31,6 +31,13 @@ static void *allocate(size_t size) {
     return posix_memalign(&memory, 64, size + 64) == 0 ? memory : NULL;
 }
 
+static float *zeros(size_t count) {
+    float *const values = allocate(count * sizeof *values);
+    if (values)
+        memset(values, 0, count * sizeof *values);
+    return values;
+}
+
 /* Those that return a text return what is wrong, or NULL. */
 
 static const char *load_model(const contender *c, network *n) {
@@ -78,10 +85,15 @@ static const char *prepare(const contender *c, network *n) {
     n->call.batch = p->batch;
     n->call.x = p->x;
     n->call.tokens = p->tokens;
+    /* A state of zeros, not NULL: who knows that it is zero may leave the first product out, which
+     * a step of a stream cannot. */
+    n->call.h0 = zeros(p->h_count);
+    n->call.c0 = p->c_count ? zeros(p->c_count) : NULL;
     n->call.y = allocate(p->y_count * sizeof(float));
     n->call.hn = allocate(p->h_count * sizeof(float));
     n->call.cn = p->c_count ? allocate(p->c_count * sizeof(float)) : NULL;
-    if (!n->call.workspace || !n->call.y || !n->call.hn || (p->c_count && !n->call.cn))
+    if (!n->call.workspace || !n->call.y || !n->call.hn || (p->c_count && !n->call.cn) ||
+        !n->call.h0 || (p->c_count && !n->call.c0))
         return "not enough memory";
     return NULL;
 }
