@@ -46,17 +46,20 @@ end
 -- Lanes carry units: weights are loaded as vectors for each row tile, values broadcast for each panel.
 local function units(product, target, rows)
     local columns, longest, values = columns_of_sums(product)
-    local vectors, panels = 0, 0
+    local vectors, sums, panels = 0, 0, 0
     for _, panel in ipairs(product.panels) do
         vectors, panels = vectors + panel.vectors * panel.count, panels + panel.count
+        sums = sums + panel.sums * panel.count
     end
+    -- Columns of the sums of a vector of units; grouped gates may have fewer sums in the last one.
+    local each = columns * sums / (vectors * #product.sums)
     local most = product.rows[1].rows
     local passes = rows >= most and tiles.ceil(rows, most) or rows
     -- A panel serves all row tiles before the next one: it comes from afar once, if the first cache holds it.
-    local panel = product.panels[1].vectors * target.lanes * columns * 4
+    local panel = product.panels[1].vectors * target.lanes * each * 4
     return {
-        fma = rows * vectors * columns, loads = passes * vectors * columns + rows * panels * values,
-        weights = vectors * target.lanes * columns * 4, passes = panel <= target.l1 and 1 or passes,
+        fma = rows * vectors * each, loads = passes * vectors * each + rows * panels * values,
+        weights = vectors * target.lanes * each * 4, passes = panel <= target.l1 and 1 or passes,
         vectors = rows * vectors,
         chain = longest // product.split * target.fma_latency, columns = columns, values = values,
     }

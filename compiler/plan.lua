@@ -16,7 +16,8 @@ local plan = {}
 local function used(ir, target, list)
     local functions, helpers = {}, {}
     local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
-                   power_of_two = false, unless_tiny = false, either = false, zip = ir.kernel == "batch" }
+                   power_of_two = false, unless_tiny = false, either = false, zip = ir.kernel == "batch",
+                   regroup = false }
     for name in pairs(expressions.functions) do functions[name] = false end
     for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
     for _, product in ipairs(list) do
@@ -31,6 +32,7 @@ local function used(ir, target, list)
             uses.unless_tiny, uses.either = true, uses.either or tree[1] == "either"
         end
         uses.add = uses.add or (product.split or 1) > 1
+        uses.regroup = uses.regroup or product.grouped or false
     end
     for _, operation in ipairs(helpers.fast and target.fast.needs or {}) do uses[operation] = true end
     return functions, helpers, uses

@@ -54,11 +54,15 @@ local function unrolled(rows, split, vectors)
     return list
 end
 
-local function panels(units, lanes, width)
-    local vectors = tiles.ceil(units, lanes)
-    local list = {}
-    if vectors >= width then list[1] = { vectors = width, count = vectors // width } end
-    if vectors % width > 0 then list[#list + 1] = { vectors = vectors % width, count = 1 } end
+-- The panels of a product with so many sums for a vector of units. With `grouped` gates, the sums of the last
+-- vector are as many as it has groups.
+local function panels(units, lanes, width, sums, grouped)
+    local vectors, all = tiles.ceil(units, lanes), tiles.sums(units, lanes, sums, grouped)
+    local list, full = {}, all // (width * sums)
+    if full > 0 then list[1] = { vectors = width, sums = width * sums, count = full } end
+    if full * width < vectors then
+        list[#list + 1] = { vectors = vectors - full * width, sums = all - full * width * sums, count = 1 }
+    end
     return list
 end
 
@@ -119,6 +123,10 @@ end
 local function product(stack, role, hoisted, row, fields)
     fields.role, fields.gates, fields.gate_names = role, #stack.gates, stack.gates
     fields.sums, fields.inputs = sums_of(stack, role, hoisted, row)
+    for _, term in ipairs(fields.terms) do
+        term.columns = term.count or 0
+        for _, piece in ipairs(term.pieces or {}) do term.columns = term.columns + piece.count end
+    end
     fields.starts = starts_of(fields.sums, fields.inputs)
     fields.update, fields.states, fields.own, fields.carried, fields.tiny = {}, {}, {}, {}, {}
     if role == "step" then
@@ -145,7 +153,7 @@ local function dense(ir, target, what, choice, list, name)
         local tile = choice.tile
         fields.terms = { { name = "x", pieces = what.pieces } }
         fields.split, fields.width = tile.split, tile.vectors
-        fields.panels = panels(what.units, target.lanes, tile.vectors)
+        fields.panels = panels(what.units, target.lanes, tile.vectors, 1)
         fields.rows, fields.exact = unrolled(tiles.any(tile.rows), tile.split, tile.vectors), false
     else
         fields.height, fields.vectors, fields.block = choice.rows, choice.vectors, ir.block
@@ -178,17 +186,21 @@ local function units_stack(ir, target, stage, list, suffix, input)
         if layer.hoisted then
             local tile = choice.inputs[kind]
             layer.input = list.add(product(stack, "input", true, row, {
-                split = tile.split, width = tile.vectors, panels = panels(s.H, target.lanes, tile.vectors),
+                split = tile.split, width = tile.vectors, grouped = choice.grouped,
+                panels = panels(s.H, target.lanes, tile.vectors, s.G, choice.grouped),
                 rows = unrolled(tiles.any(tile.rows), tile.split, tile.vectors * s.G), exact = false,
                 terms = { { name = "x", pieces = pieces } },
             }), "input_" .. columns .. suffix)
         else
             table.insert(terms, 1, { name = "x", pieces = pieces })
         end
-        layer.step = list.add(product(stack, "step", layer.hoisted, row, {
-            split = split, width = choice.step.vectors, panels = panels(s.H, target.lanes, choice.step.vectors),
+        local step = product(stack, "step", layer.hoisted, row, {
+            split = split, width = choice.step.vectors, grouped = choice.grouped,
             rows = unrolled(rows, split, choice.step.vectors * s.G), exact = exact, terms = terms,
-        }), (layer.hoisted and "step_" or "step_" .. columns .. "_") .. s.H .. suffix)
+        })
+        step.panels = panels(s.H, target.lanes, step.width, #step.sums, choice.grouped)
+        step.turns = step.panels[1].count > 1
+        layer.step = list.add(step, (layer.hoisted and "step_" or "step_" .. columns .. "_") .. s.H .. suffix)
         layer.projection = projection(ir, target, stack, choice, list, suffix)
         layers[#layers + 1] = layer
     end

@@ -43,7 +43,7 @@ targets.avx2 = {
 targets.avx512 = {
     doc = "x86-64 with AVX-512 F, DQ, BW and VL (Intel servers since 2017, AMD since 2022)",
     lanes = 16, registers = 32, most_sums = 28, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
-    divide_cycles = 10, l1 = 32768, l2 = 1048576,
+    divide_cycles = 10, l1 = 49152, l2 = 1048576,
     needs = { "avx512" }, isa = "avx512f,avx512dq,avx512bw,avx512vl,fma", vector = "f32x16",
     prelude = "vector_x86.c", intrinsic = "_mm512", fast = lookup,
 }

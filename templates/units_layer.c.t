@@ -43,7 +43,7 @@
 @ end
 @ for _, name in ipairs(step.own) do words[#words + 1] = "h, h_b" end
 @ for i, name in ipairs(step.carried) do words[#words + 1] = format("state + %d, %d", state[i + 1].offset, state[i + 1].stride) end
-        @{step.fn}(@{concat(words, ", ")}, @{wide and format("state + %d, %d", wide.offset, wide.stride) or "seq + t * seq_t, seq_b"}@{step.exact and "" or ", rows"});
+        @{step.fn}(@{concat(words, ", ")}, @{wide and format("state + %d, %d", wide.offset, wide.stride) or "seq + t * seq_t, seq_b"}@{step.exact and "" or ", rows"}@{step.turns and ", s % 2 != 0" or ""});
 @ if wide then
         @{l.projection.fn}(w + @{l.parts.projection.offset}, state + @{wide.offset}, @{wide.stride}, seq + t * seq_t, seq_b, rows);
 @ end

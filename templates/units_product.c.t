@@ -1,8 +1,26 @@
 @ -- A product of the units kernel: its register tiles and the function that runs them.
 @ -- p: the product; vec, lanes, inline, attribute: the target's; update(sums, names): C of the new states
 @ assert(p.role == "step" or p.role == "input")
-@ local stride = p.gates * p.width * lanes
-@ local function sum(r, q, j, s) return format("%s%d_%d", p.sums[q + 1].name, r, j) .. (p.split > 1 and "_" .. s or "") end
+@ -- Floats of weights of a panel's column. Grouped gates lie group by group, each with all its columns.
+@ local stride = p.grouped and lanes or p.gates * p.width * lanes
+@ local function sum(r, q, j, s)
+@     local name = p.grouped and format("group%d_%d", r, j * p.gates + q) or format("%s%d_%d", p.sums[q + 1].name, r, j)
+@     return name .. (p.split > 1 and "_" .. s or "")
+@ end
+@ -- The sums of vector j of a panel that are there.
+@ local function sums_of(panel, j)
+@     local list = {}
+@     for _, q in ipairs(p.sums) do
+@         if not p.grouped or j * p.gates + q.index < panel.sums then list[#list + 1] = q end
+@     end
+@     return list
+@ end
+@ -- Where sum q of vector j lies in a row of gates and biases, and its weights of the c-th column of a term.
+@ local function place(q, j) return p.grouped and (j * p.gates + q.index) * lanes or q.offset + j * lanes end
+@ local function weight(t, q, j, c)
+@     local first = p.grouped and (j * p.gates + q.index) * t.columns or q.gate * p.width + j
+@     return format("%s_load(w_%s + %d)", vec, t.name, c * stride + first * lanes)
+@ end
 @ -- A row stride is a parameter only where there is more than one row.
 @ local function parameters(rows)
 @     local list = {}
@@ -16,24 +34,24 @@
 @     rowed("float *RESTRICT ", "out")
 @     return concat(list, ", ")
 @ end
-@ local function tile_name(rows, panel) return format("%s_%dx%d", p.fn, rows, panel.vectors) end
+@ local function tile_name(rows, panel) return format("%s_%dx%d", p.fn, rows, p.grouped and panel.sums or panel.vectors) end
 @ local function at(name, r, offset) return format("%s + %s%d", name, r > 0 and format("%d * %s_row + ", r, name) or "", offset) end
 @ for _, panel in ipairs(p.panels) do
 @ for _, tile in ipairs(p.rows) do
 
-/* @{tile.rows} row(s) by @{panel.vectors} vector(s) of units@{p.split > 1 and format("; every sum is kept in %d parts, which shortens its chain of additions", p.split) or ""}. */
+/* @{tile.rows} row(s) by @{p.grouped and format("%d group(s) of units, all gates of %d each", panel.sums, lanes // p.gates) or format("%d vector(s) of units", panel.vectors)}@{p.split > 1 and format("; every sum is kept in %d parts, which shortens its chain of additions", p.split) or ""}. */
 @{inline} void @{tile_name(tile.rows, panel)}(@{parameters(tile.rows)})
 {
 @ for r = 0, tile.rows - 1 do
-@ for _, q in ipairs(p.sums) do
 @ for j = 0, panel.vectors - 1 do
+@ for _, q in ipairs(sums_of(panel, j)) do
 @ for s = 0, p.split - 1 do
 @ if s > 0 or q.start == "zero" then
     @{vec} @{sum(r, q.index, j, s)} = @{vec}_splat(0.0f);
 @ elseif q.start == "gates" then
-    @{vec} @{sum(r, q.index, j, s)} = @{vec}_load(@{at("gates", r, q.offset + j * lanes)});
+    @{vec} @{sum(r, q.index, j, s)} = @{vec}_load(@{at("gates", r, place(q, j))});
 @ elseif r == 0 then
-    @{vec} @{sum(r, q.index, j, s)} = @{vec}_load(@{q.start} + @{q.offset + j * lanes});
+    @{vec} @{sum(r, q.index, j, s)} = @{vec}_load(@{q.start} + @{place(q, j)});
 @ else
     @{vec} @{sum(r, q.index, j, s)} = @{sum(0, q.index, j, 0)};
 @ end
@@ -48,18 +66,21 @@
 @ local s = c % p.split
 @{indent}{
 @ if tile.rows > 1 then
-@ for _, q in ipairs(p.sums) do
-@ for j = 0, q.terms[t.name] and panel.vectors - 1 or -1 do
-@{indent}    const @{vec} w@{q.index}_@{j} = @{vec}_load(w_@{t.name} + @{c * stride + (q.gate * p.width + j) * lanes});
+@ for j = 0, panel.vectors - 1 do
+@ for _, q in ipairs(sums_of(panel, j)) do
+@ if q.terms[t.name] then
+@{indent}    const @{vec} w@{q.index}_@{j} = @{weight(t, q, j, c)};
+@ end
 @ end
 @ end
 @ end
 @ for r = 0, tile.rows - 1 do
 @{indent}    const @{vec} a@{r} = @{vec}_splat(@{t.name}[@{r > 0 and format("%d * %s_row + ", r, t.name) or ""}@{k}@{c + piece.offset}]);
-@ for _, q in ipairs(p.sums) do
-@ for j = 0, q.terms[t.name] and panel.vectors - 1 or -1 do
-@ local w = tile.rows > 1 and format("w%d_%d", q.index, j) or format("%s_load(w_%s + %d)", vec, t.name, c * stride + (q.gate * p.width + j) * lanes)
-@{indent}    @{sum(r, q.index, j, s)} = @{vec}_fma(a@{r}, @{w}, @{sum(r, q.index, j, s)});
+@ for j = 0, panel.vectors - 1 do
+@ for _, q in ipairs(sums_of(panel, j)) do
+@ if q.terms[t.name] then
+@{indent}    @{sum(r, q.index, j, s)} = @{vec}_fma(a@{r}, @{tile.rows > 1 and format("w%d_%d", q.index, j) or weight(t, q, j, c)}, @{sum(r, q.index, j, s)});
+@ end
 @ end
 @ end
 @ end
@@ -85,8 +106,8 @@
 @ local width = p.split
 @ while width > 1 do
 @ for r = 0, tile.rows - 1 do
-@ for _, q in ipairs(p.sums) do
 @ for j = 0, panel.vectors - 1 do
+@ for _, q in ipairs(sums_of(panel, j)) do
 @ for s = 0, width // 2 - 1 do
     @{sum(r, q.index, j, s)} = @{vec}_add(@{sum(r, q.index, j, s)}, @{sum(r, q.index, j, s + width // 2)});
 @ end
@@ -97,17 +118,25 @@
 @ end
 @ for r = 0, tile.rows - 1 do
 @ if p.role == "input" then
-@ for _, q in ipairs(p.sums) do
 @ for j = 0, panel.vectors - 1 do
-    @{vec}_store(@{at("out", r, q.offset + j * lanes)}, @{sum(r, q.index, j, 0)});
+@ for _, q in ipairs(sums_of(panel, j)) do
+    @{vec}_store(@{at("out", r, place(q, j))}, @{sum(r, q.index, j, 0)});
 @ end
 @ end
 @ else
 @ for j = 0, panel.vectors - 1 do
 @ local fetch = format("%s_load(%%s)", vec)
+@ local function gate(index) return p.grouped and format("%s%d_%d", p.sums[index + 1].name, r, j) or sum(r, index, j, 0) end
+@ if p.grouped then
+@ -- What is not there is doubled, so that all lanes hold values of the network.
+@ local there, from, to = #sums_of(panel, j), {}, {}
+@ for q = 0, p.gates - 1 do from[q + 1], to[q + 1] = sum(r, q % there, j, 0), gate(q) end
+    @{vec} @{concat(to, ", ")};
+    @{vec}_regroup(@{concat(from, ", ")}, &@{concat(to, ", &")});
+@ end
 @ local lines = update {
 @     suffix = format("%d_%d", r, j),
-@     sum = function(index) return sum(r, index, j, 0) end,
+@     sum = gate,
 @     gates = function(offset) return format(fetch, at("gates", r, offset + j * lanes)) end,
 @     state = function(name) return format(fetch, name == "h" and at("own_h", r, j * lanes) or at(name, r, j * lanes)) end,
 @     store = function(name) return name == "h" and at("out", r, j * lanes) or at(name, r, j * lanes) end,
@@ -121,94 +150,89 @@
 }
 @ end
 @ end
-@ local function call(indent, panel, rows, r)
+@ -- A pointer at a panel, which is a number or the C text of one.
+@ local function at_panel(name, panel, floats)
+@     if panel == 0 then return name end
+@     return format("%s + %s", name, math.tointeger(panel) and panel * floats or format("%s * %d", panel, floats))
+@ end
+@ local function call(indent, panel, number, rows, r)
 @ local words = {}
 @ local function rowed(name) words[#words + 1] = format("%s + %s * %s_row", name, r, name) .. (rows > 1 and format(", %s_row", name) or "") end
+@ local function unit(name, sums) return at_panel(name, number, p.width * (sums and p.grouped and p.gates or 1) * lanes) end
+@ local function rowed_unit(name, sums) words[#words + 1] = format("%s + %s * %s_row", unit(name, sums), r, name) .. (rows > 1 and format(", %s_row", name) or "") end
 @ for _, t in ipairs(p.terms) do
-@     words[#words + 1] = "w_" .. t.name
+@     words[#words + 1] = at_panel("w_" .. t.name, number, t.columns * p.gates * p.width * lanes)
 @     rowed(t.name)
 @ end
 @ for _, name in ipairs(p.starts) do
-@     if name == "gates" then rowed(name) else words[#words + 1] = name end
+@     if name == "gates" then rowed_unit(name, true) else words[#words + 1] = unit(name, true) end
 @ end
-@ for _, name in ipairs(p.own) do rowed("own_" .. name) end
-@ for _, name in ipairs(p.carried) do rowed(name) end
-@ rowed("out")
+@ for _, name in ipairs(p.own) do rowed_unit("own_" .. name) end
+@ for _, name in ipairs(p.carried) do rowed_unit(name) end
+@ rowed_unit("out", p.role == "input")
 @{indent}@{tile_name(rows, panel)}(@{concat(words, ", ")});
 @ end
-@ local function panel_rows(indent, panel)
+@ local function panel_rows(indent, panel, number)
 @ if p.exact then
 @ local from = 0
 @ for _, tile in ipairs(p.rows) do
 @ if tile.count > 1 then
 @{indent}for (ptrdiff_t r = @{from}; r < @{from + tile.rows * tile.count}; r += @{tile.rows})
-@ call(indent .. "    ", panel, tile.rows, "r")
+@ call(indent .. "    ", panel, number, tile.rows, "r")
 @ else
-@ call(indent, panel, tile.rows, tostring(from))
+@ call(indent, panel, number, tile.rows, tostring(from))
 @ end
 @ from = from + tile.rows * tile.count
 @ end
 @ elseif p.rows[1].rows == 1 then
 @{indent}for (ptrdiff_t r = 0; r < rows; ++r)
-@ call(indent .. "    ", panel, 1, "r")
+@ call(indent .. "    ", panel, number, 1, "r")
 @ elseif #p.carried > 0 then
 @ -- What is carried in place must not be computed twice.
 @ local most = p.rows[1].rows
 @{indent}ptrdiff_t r = 0;
 @{indent}for (; r + @{most} <= rows; r += @{most})
-@ call(indent .. "    ", panel, most, "r")
+@ call(indent .. "    ", panel, number, most, "r")
 @{indent}for (; r < rows; ++r)
-@ call(indent .. "    ", panel, 1, "r")
+@ call(indent .. "    ", panel, number, 1, "r")
 @ else
 @ local most = p.rows[1].rows
 @{indent}if (rows < @{most}) {
 @{indent}    for (ptrdiff_t r = 0; r < rows; ++r)
-@ call(indent .. "        ", panel, 1, "r")
+@ call(indent .. "        ", panel, number, 1, "r")
 @{indent}} else {
 @{indent}    for (ptrdiff_t i = 0; i < rows; i += @{most}) {
 @{indent}        const ptrdiff_t r = i + @{most} <= rows ? i : rows - @{most};
-@ call(indent .. "        ", panel, most, "r")
+@ call(indent .. "        ", panel, number, most, "r")
 @{indent}    }
 @{indent}}
 @ end
 @ end
 
-/* @{p.role == "input" and "gates = start + W x for `rows` rows of x." or #p.terms == 1 and p.terms[1].name == "x" and "A dense layer on `rows` rows of x." or "The new state of all rows from the old one."} */
-@{attribute} void @{p.fn}(@{parameters(2)}@{p.exact and "" or ", ptrdiff_t rows"})
+/* @{p.role == "input" and "gates = start + W x for `rows` rows of x." or #p.terms == 1 and p.terms[1].name == "x" and "A dense layer on `rows` rows of x." or "The new state of all rows from the old one."}@{p.turns and "" or " */"}
+@ if p.turns then
+ * Every other step takes the panels backwards: those that were read last are still in the nearest cache. */
+@ end
+@{attribute} void @{p.fn}(@{parameters(2)}@{p.exact and "" or ", ptrdiff_t rows"}@{p.turns and ", int odd" or ""})
 {
+@ local number = 0
 @ for i, panel in ipairs(p.panels) do
-@ local last = i == #p.panels
-@ local inner = panel.count > 1 and "        " or (p.exact or #p.panels == 1 or #p.carried == 0) and "    " or "        "
-@ local function advance(indent)
-@ for _, t in ipairs(p.terms) do
-@ local count = 0
-@ for _, piece in ipairs(t.pieces) do count = count + piece.count end
-@{indent}w_@{t.name} += @{count * stride};
-@ end
-@ local moved = { "out" }
-@ for _, name in ipairs(p.starts) do moved[#moved + 1] = name end
-@ for _, name in ipairs(p.own) do moved[#moved + 1] = "own_" .. name end
-@ for _, name in ipairs(p.carried) do moved[#moved + 1] = name end
-@ for _, name in ipairs(moved) do
-@{indent}@{name} += @{panel.vectors * lanes};
-@ end
-@ end
 @ if panel.count > 1 then
-    for (ptrdiff_t panel = 0; panel < @{panel.count}; ++panel) {
-@ panel_rows(inner, panel)
-@ advance(inner)
-    }
+@ if p.turns then
+    for (ptrdiff_t i = 0; i < @{panel.count}; ++i) {
+        const ptrdiff_t panel = odd ? @{panel.count - 1} - i : i;
 @ else
-@ if inner ~= "    " then
+    for (ptrdiff_t panel = 0; panel < @{panel.count}; ++panel) {
+@ end
+@ panel_rows("        ", panel, "panel")
+    }
+@ elseif p.exact or #p.panels == 1 or #p.carried == 0 then
+@ panel_rows("    ", panel, number)
+@ else
     {
-@ end
-@ panel_rows(inner, panel)
-@ if not last then
-@ advance(inner)
-@ end
-@ if inner ~= "    " then
+@ panel_rows("        ", panel, number)
     }
 @ end
-@ end
+@ number = number + panel.count
 @ end
 }

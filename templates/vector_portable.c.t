@@ -104,3 +104,18 @@ typedef struct { float lane[@{lanes}]; } @{vec};
     return r;
 }
 @ end
+@ if uses.regroup then
+
+/* Four groups of units, each with a quarter of the lanes for each of four gates, become a vector for each gate. */
+@{inline} void @{vec}_regroup(@{vec} a, @{vec} b, @{vec} c, @{vec} d, @{vec} *gate0, @{vec} *gate1, @{vec} *gate2, @{vec} *gate3)
+{
+    const @{vec} groups[4] = { a, b, c, d };
+    for (int i = 0; i < @{lanes}; ++i) {
+        const float *const group = groups[i / @{lanes // 4}].lane + i % @{lanes // 4};
+        gate0->lane[i] = group[0];
+        gate1->lane[i] = group[@{lanes // 4}];
+        gate2->lane[i] = group[@{lanes // 2}];
+        gate3->lane[i] = group[@{lanes // 4 * 3}];
+    }
+}
+@ end

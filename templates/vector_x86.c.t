@@ -80,6 +80,16 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
     return (@{vec})(((bits)shifted << 23) + 0x3f800000);
 }
 @ end
+@ if uses.zip or uses.regroup then
+
+/* The elements of a and b with those numbers, b's counted on from a's. */
+#if defined(__clang__) || __GNUC__ >= 12
+#define @{vec}_shuffle(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+typedef int @{vec}_index __attribute__((vector_size(@{lanes * 4})));
+#define @{vec}_shuffle(a, b, ...) __builtin_shuffle(a, b, (@{vec}_index){__VA_ARGS__})
+#endif
+@ end
 @ if uses.zip then
 @ local low, high = {}, {}
 @ for i = 0, lanes // 2 - 1 do
@@ -87,12 +97,29 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 @     high[#high + 1] = format("%d, %d", lanes // 2 + i, lanes + lanes // 2 + i)
 @ end
 /* a0 b0 a1 b1 ... of the lower, of the upper halves. */
-#if defined(__clang__) || __GNUC__ >= 12
-#define @{vec}_zip_low(a, b) __builtin_shufflevector(a, b, @{concat(low, ", ")})
-#define @{vec}_zip_high(a, b) __builtin_shufflevector(a, b, @{concat(high, ", ")})
-#else
-typedef int @{vec}_index __attribute__((vector_size(@{lanes * 4})));
-#define @{vec}_zip_low(a, b) __builtin_shuffle(a, b, (@{vec}_index){@{concat(low, ", ")}})
-#define @{vec}_zip_high(a, b) __builtin_shuffle(a, b, (@{vec}_index){@{concat(high, ", ")}})
-#endif
+#define @{vec}_zip_low(a, b) @{vec}_shuffle(a, b, @{concat(low, ", ")})
+#define @{vec}_zip_high(a, b) @{vec}_shuffle(a, b, @{concat(high, ", ")})
+@ end
+@ if uses.regroup then
+@ -- Numbers of the elements in four quarters, 0 .. 7, of a and b.
+@ local function quarters(...)
+@     local list = {}
+@     for _, quarter in ipairs { ... } do
+@         for i = 0, lanes // 4 - 1 do list[#list + 1] = tostring(quarter * (lanes // 4) + i) end
+@     end
+@     return concat(list, ", ")
+@ end
+
+/* Four groups of units, each with a quarter of the lanes for each of four gates, become a vector for each gate. */
+@{inline} void @{vec}_regroup(@{vec} a, @{vec} b, @{vec} c, @{vec} d, @{vec} *gate0, @{vec} *gate1, @{vec} *gate2, @{vec} *gate3)
+{
+@ for _, half in ipairs { { "low", 0 }, { "high", 2 } } do
+    const @{vec} @{half[1]}_ab = @{vec}_shuffle(a, b, @{quarters(half[2], half[2] + 1, half[2] + 4, half[2] + 5)});
+    const @{vec} @{half[1]}_cd = @{vec}_shuffle(c, d, @{quarters(half[2], half[2] + 1, half[2] + 4, half[2] + 5)});
+@ end
+@ for gate = 0, 3 do
+@ local half = gate < 2 and "low" or "high"
+    *gate@{gate} = @{vec}_shuffle(@{half}_ab, @{half}_cd, @{quarters(gate % 2, gate % 2 + 2, gate % 2 + 4, gate % 2 + 6)});
+@ end
+}
 @ end

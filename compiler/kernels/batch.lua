@@ -15,14 +15,15 @@ local function applies(ir, target)
     return true
 end
 
--- The cheapest height of a tile for `units` units with `sums` sums each, and its cycles over all units.
-local function best_height(target, vectors, units, gates, sums, columns)
+-- The cheapest height of a tile for `units` units with `sums` sums each, and its cycles over all units;
+-- `after` is what each tile's epilogue adds.
+local function best_height(target, vectors, units, gates, sums, columns, after)
     local best
     for rows = 1, most_units do
         if tiles.fits(target, math.max(rows * sums, 2), vectors, 1) then
             local cycles = 0
             for _, tile in ipairs(tiles.exact(units, rows)) do
-                cycles = cycles + tile.count * cost.tile(target, tile.rows * gates, vectors, 1, columns)
+                cycles = cycles + tile.count * (cost.tile(target, tile.rows * gates, vectors, 1, columns) + after)
             end
             if not best or cycles < best.cycles then best = { rows = rows, cycles = cycles } end
         end
@@ -40,7 +41,8 @@ return function(vectors)
     function batch.plan(net, target)
         local block = vectors * target.lanes
         local wide = math.max(net.columns.first, net.L > 1 and net.columns.upper or 0)
-        local tile = best_height(target, vectors, net.H, net.G, net.G + net.apart, wide + net.P)
+        local tile = best_height(target, vectors, net.H, net.G, net.G + net.apart, wide + net.P,
+            cost.epilogue(target, net.update))
         local cycles = cost.transpose(target, (net.columns.first + net.P) * net.D * block) + cost.handover(target)
         for _, kind in ipairs(net.kinds) do
             local columns = net.columns[kind] + net.P
@@ -66,7 +68,7 @@ return function(vectors)
     end
 
     function batch.dense(net, target)
-        local tile = best_height(target, vectors, net.units, 1, 1, net.inputs)
+        local tile = best_height(target, vectors, net.units, 1, 1, net.inputs, 0)
         return { rows = tile.rows, vectors = vectors,
                  cycles = tile.cycles * tiles.ceil(net.batch, vectors * target.lanes) }
     end

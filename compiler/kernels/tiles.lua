@@ -16,6 +16,12 @@ function tiles.fits(target, rows, vectors, split)
         and rows * vectors * split <= target.most_sums
 end
 
+-- Vectors of sums for that many units, `sums` for each vector of them. Grouped gates lie side by side in a
+-- vector, lanes / sums units of each, so that only the last group is padded.
+function tiles.sums(units, lanes, sums, grouped)
+    return grouped and tiles.ceil(units * sums, lanes) or tiles.ceil(units, lanes) * sums
+end
+
 -- The row tiles for exactly `rows` rows: as many of `most` as there is room for, and one of the rest.
 function tiles.exact(rows, most)
     local list = {}
@@ -32,12 +38,12 @@ function tiles.any(most)
     return list
 end
 
--- Cycles of a product with those tiles. shape: { rows, vectors, columns }.
-local function product_cycles(target, shape, rows, vectors, split)
+-- Cycles of a product with those tiles. shape: { rows, vectors (of sums), columns }; `after` a tile comes so much more.
+local function product_cycles(target, shape, rows, vectors, split, after)
     local function column_of_panels(height)
         local full, tail = shape.vectors // vectors, shape.vectors % vectors
-        return full * cost.tile(target, height, vectors, split, shape.columns)
-            + (tail > 0 and cost.tile(target, height, tail, split, shape.columns) or 0)
+        return full * (cost.tile(target, height, vectors, split, shape.columns) + after)
+            + (tail > 0 and cost.tile(target, height, tail, split, shape.columns) + after or 0)
     end
     local cycles = 0
     for _, tile in ipairs(tiles.exact(shape.rows, rows)) do
@@ -46,18 +52,24 @@ local function product_cycles(target, shape, rows, vectors, split)
     return cycles
 end
 
--- The cheapest tile for the shapes of a list, each with a `weight`: { rows, vectors, split, cycles },
--- cycles being those of the first shape. `gates` vectors of sums belong to one vector of units.
-function tiles.best(target, shapes, gates, splits)
+-- The cheapest tile for the shapes of a list { rows, vectors (of sums), columns, weight }: { rows, vectors
+-- (of units), split, cycles }, cycles being those of the first shape. `gates` vectors of sums belong to one
+-- vector of units.
+-- step, if given, has what a step adds: streamed(vectors, passes), cycles to bring the weights in for panels of
+-- that width which so many row tiles read, and `after`, cycles of every tile's epilogue that nothing hides.
+function tiles.best(target, shapes, gates, splits, step)
     local best
-    for vectors = 1, shapes[1].vectors do
+    for vectors = 1, tiles.ceil(shapes[1].vectors, gates) do
         for rows = 1, tiles.most_rows do
             for _, split in ipairs(splits) do
                 if tiles.fits(target, rows, vectors * gates, split) then
                     local total, first = 0, nil
                     for _, shape in ipairs(shapes) do
-                        local cycles = product_cycles(target, { rows = shape.rows, columns = shape.columns,
-                            vectors = shape.vectors * gates }, rows, vectors * gates, split)
+                        local cycles = product_cycles(target, shape, rows, vectors * gates, split,
+                            step and step.after or 0)
+                        local least = step and step.streamed(vectors, tiles.ceil(shape.rows, rows)) or 0
+                        -- The two overlap, but not quite.
+                        cycles = math.max(cycles, least) + math.min(cycles, least) / 8
                         first = first or cycles
                         total = total + cycles * shape.weight
                     end

@@ -36,6 +36,11 @@ local function chain_parts(ir, stack, choice, target, kind, columns)
     if ir.kernel == "units" then
         state_width, row = choice.step.vectors * target.lanes, choice.vectors * target.lanes
         input_width = stack.hoisted[kind] and choice.inputs[kind].vectors * target.lanes or state_width
+        if choice.grouped then
+            -- Panels of one group: all gates of a few units fill a vector.
+            state_width = target.lanes // s.G
+            input_width, row = state_width, state_width
+        end
     else
         input_width, state_width, row = choice.rows, choice.rows, tiles.ceil(s.H, choice.rows) * choice.rows
     end
@@ -193,7 +198,9 @@ function layout.run(ir, target, base)
         if stage.kind == "stack" then
             local stack = ir.stacks[stage.stack]
             stage.state_parts, stage.state_count = state_parts(ir, stack, target)
-            stage.gates_stride = stack.sizes.G * padded(ir, target, stack.sizes.H)
+            stage.gates_stride = ir.kernel == "units"
+                and tiles.sums(stack.sizes.H, target.lanes, stack.sizes.G, stage.choice.grouped) * target.lanes
+                or stack.sizes.G * stack.sizes.H
             place_stack(ir, stack, stage, target, at, add)
         else
             place[stage.kind](ir, stage, target, at, add)
