@@ -5,7 +5,7 @@
 -- other instructions.
 local expressions = {}
 
-local exponential = { "sub", "mul", "at_least", "at_most", "power_of_two" }
+local exponential = { "sub", "mul", "at_least", "at_most", "scale" }
 
 local function row(helpers, divisions, arithmetic, ...)
     local needs = { ... }

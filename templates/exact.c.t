@@ -17,7 +17,7 @@
     const @{vec} high = @{vec}_fma(r, @{splat "0.26773271"}, @{splat "0.66667527"});
     const @{vec} q = @{vec}_fma(r2, @{vec}_fma(r2, @{splat "0.0888479874"}, high), low);
     const @{vec} small = @{vec}_fma(r2, q, @{vec}_add(r, r));
-    const @{vec} scale = @{vec}_power_of_two(shifted);
+    const @{vec} scale = @{vec}_scale(@{splat "1.0"}, shifted);
     return @{vec}_fma(scale, small, @{vec}_sub(scale, @{splat "1.0"}));
 }
 
@@ -36,8 +36,7 @@
     const @{vec} low = @{vec}_fma(s, @{splat "-0.166665196"}, @{splat "0.49999994"});
     const @{vec} high = @{vec}_fma(s, @{splat "-0.00836885162"}, @{splat "0.0416684002"});
     const @{vec} q = @{vec}_fma(s2, @{vec}_fma(s2, @{splat "0.00138143206"}, high), low);
-    const @{vec} scale = @{vec}_power_of_two(shifted);
-    return @{vec}_mul(scale, @{vec}_fma(s2, q, @{vec}_sub(@{splat "1.0"}, s)));
+    return @{vec}_scale(@{vec}_fma(s2, q, @{vec}_sub(@{splat "1.0"}, s)), shifted);
 }
 
 @ end

@@ -130,9 +130,10 @@
 @ if p.grouped then
 @ -- What is not there is doubled, so that all lanes hold values of the network.
 @ local there, from, to = #sums_of(panel, j), {}, {}
-@ for q = 0, p.gates - 1 do from[q + 1], to[q + 1] = sum(r, q % there, j, 0), gate(q) end
+@ for q = 0, (there > 2 and 4 or 2) - 1 do from[q + 1] = sum(r, q % there, j, 0) end
+@ for q = 0, p.gates - 1 do to[q + 1] = gate(q) end
     @{vec} @{concat(to, ", ")};
-    @{vec}_regroup(@{concat(from, ", ")}, &@{concat(to, ", &")});
+    @{vec}_regroup@{there > 2 and "" or "_two"}(@{concat(from, ", ")}, &@{concat(to, ", &")});
 @ end
 @ local lines = update {
 @     suffix = format("%d_%d", r, j),

@@ -74,16 +74,17 @@ typedef struct { float lane[@{lanes}]; } @{vec};
     return r;
 }
 @ end
-@ if uses.power_of_two then
+@ if uses.scale then
 
-/* 2^n from n + 1.5 * 2^23: the low bits of that sum are n, which goes to the place of the exponent. */
-@{inline} @{vec} @{vec}_power_of_two(@{vec} shifted)
+/* a 2^n, given n + 1.5 * 2^23: the low bits of that sum are n, which goes to the place of the exponent. */
+@{inline} @{vec} @{vec}_scale(@{vec} a, @{vec} shifted)
 {
     uint32_t bits[@{lanes}];
     memcpy(bits, shifted.lane, sizeof bits);
     for (int i = 0; i < @{lanes}; ++i) bits[i] = (bits[i] << 23) + 0x3f800000u;
     memcpy(shifted.lane, bits, sizeof bits);
-    return shifted;
+    for (int i = 0; i < @{lanes}; ++i) a.lane[i] *= shifted.lane[i];
+    return a;
 }
 @ end
 @ if uses.zip then
@@ -112,6 +113,21 @@ typedef struct { float lane[@{lanes}]; } @{vec};
     const @{vec} groups[4] = { a, b, c, d };
     for (int i = 0; i < @{lanes}; ++i) {
         const float *const group = groups[i / @{lanes // 4}].lane + i % @{lanes // 4};
+        gate0->lane[i] = group[0];
+        gate1->lane[i] = group[@{lanes // 4}];
+        gate2->lane[i] = group[@{lanes // 2}];
+        gate3->lane[i] = group[@{lanes // 4 * 3}];
+    }
+}
+@ end
+@ if uses.regroup_two then
+
+/* The same of two groups, twice. */
+@{inline} void @{vec}_regroup_two(@{vec} a, @{vec} b, @{vec} *gate0, @{vec} *gate1, @{vec} *gate2, @{vec} *gate3)
+{
+    const @{vec} groups[2] = { a, b };
+    for (int i = 0; i < @{lanes}; ++i) {
+        const float *const group = groups[i / @{lanes // 4} % 2].lane + i % @{lanes // 4};
         gate0->lane[i] = group[0];
         gate1->lane[i] = group[@{lanes // 4}];
         gate2->lane[i] = group[@{lanes // 2}];

@@ -71,16 +71,24 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 @ end
 }
 @ end
-@ if uses.power_of_two then
+@ if uses.scale then
 
-/* 2^n from n + 1.5 * 2^23: the low bits of that sum are n, which goes to the place of the exponent. */
-@{inline} @{vec} @{vec}_power_of_two(@{vec} shifted)
+@ if lanes == 16 then
+/* a 2^n, given n + 1.5 * 2^23, in one instruction. */
+@{inline} @{vec} @{vec}_scale(@{vec} a, @{vec} shifted)
+{
+    return _mm512_mask_scalef_ps(a, (__mmask16)-1, a, shifted - 12582912.0f);
+}
+@ else
+/* a 2^n, given n + 1.5 * 2^23: the low bits of that sum are n, which goes to the place of the exponent. */
+@{inline} @{vec} @{vec}_scale(@{vec} a, @{vec} shifted)
 {
     typedef unsigned bits __attribute__((vector_size(@{lanes * 4})));
-    return (@{vec})(((bits)shifted << 23) + 0x3f800000);
+    return a * (@{vec})(((bits)shifted << 23) + 0x3f800000);
 }
 @ end
-@ if uses.zip or uses.regroup then
+@ end
+@ if uses.zip or uses.regroup or uses.regroup_two then
 
 /* The elements of a and b with those numbers, b's counted on from a's. */
 #if defined(__clang__) || __GNUC__ >= 12
@@ -100,7 +108,6 @@ typedef int @{vec}_index __attribute__((vector_size(@{lanes * 4})));
 #define @{vec}_zip_low(a, b) @{vec}_shuffle(a, b, @{concat(low, ", ")})
 #define @{vec}_zip_high(a, b) @{vec}_shuffle(a, b, @{concat(high, ", ")})
 @ end
-@ if uses.regroup then
 @ -- Numbers of the elements in four quarters, 0 .. 7, of a and b.
 @ local function quarters(...)
 @     local list = {}
@@ -109,6 +116,7 @@ typedef int @{vec}_index __attribute__((vector_size(@{lanes * 4})));
 @     end
 @     return concat(list, ", ")
 @ end
+@ if uses.regroup then
 
 /* Four groups of units, each with a quarter of the lanes for each of four gates, become a vector for each gate. */
 @{inline} void @{vec}_regroup(@{vec} a, @{vec} b, @{vec} c, @{vec} d, @{vec} *gate0, @{vec} *gate1, @{vec} *gate2, @{vec} *gate3)
@@ -120,6 +128,16 @@ typedef int @{vec}_index __attribute__((vector_size(@{lanes * 4})));
 @ for gate = 0, 3 do
 @ local half = gate < 2 and "low" or "high"
     *gate@{gate} = @{vec}_shuffle(@{half}_ab, @{half}_cd, @{quarters(gate % 2, gate % 2 + 2, gate % 2 + 4, gate % 2 + 6)});
+@ end
+}
+@ end
+@ if uses.regroup_two then
+
+/* The same of two groups, twice. */
+@{inline} void @{vec}_regroup_two(@{vec} a, @{vec} b, @{vec} *gate0, @{vec} *gate1, @{vec} *gate2, @{vec} *gate3)
+{
+@ for gate = 0, 3 do
+    *gate@{gate} = @{vec}_shuffle(a, b, @{quarters(gate, gate + 4, gate, gate + 4)});
 @ end
 }
 @ end
