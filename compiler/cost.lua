@@ -16,15 +16,19 @@ local function bandwidth(target, bytes)
     return 8
 end
 
--- Cycles for `columns` rank-1 updates of a tile of rows x vectors accumulators, `split` of each. Loads of
--- whole vectors get in the way of multiply-adds: one of each takes 0.7 cycles and more where either takes 0.5, while
--- broadcasts cost nothing beside them (a loop of 12, Sapphire Rapids).
+-- Cycles for `columns` rank-1 updates of a tile of rows x vectors accumulators, `split` of each.
 function cost.tile(target, rows, vectors, split, columns)
-    local arithmetic = rows * vectors / target.fma_per_cycle + 0.25 * vectors / rows
+    local arithmetic = rows * vectors / target.fma_per_cycle
     local loads = (rows + vectors) / target.loads_per_cycle
     local latency = target.fma_latency / split
     local joins = split > 1 and rows * vectors * (split - 1) / target.fma_per_cycle or 0
     return columns * math.max(arithmetic, loads, latency) + joins + 2 * target.fma_latency
+end
+
+-- Cycles more for weights that are loaded as vectors: with a load for each, multiply-adds take 0.7 cycles instead
+-- of 0.5 (a loop of 12, Sapphire Rapids); broadcasts cost nothing beside them.
+function cost.vector_loads(rows, vectors, columns)
+    return columns * vectors / rows / 4
 end
 
 -- Cycles to bring weights of that many bytes in once.

@@ -61,36 +61,43 @@
 @ end
 @ for _, t in ipairs(p.terms) do
 @ for index, piece in ipairs(t.pieces) do
-@ local function columns(indent, k, count)
+@ -- `alone`: the lines are a block of their own already.
+@ local function columns(outer, k, count, alone)
+@ local indent = alone and outer or outer .. "    "
 @ for c = 0, count - 1 do
 @ local s = c % p.split
-@{indent}{
+@ if not alone then
+@{outer}{
+@ end
 @ if tile.rows > 1 then
 @ for j = 0, panel.vectors - 1 do
 @ for _, q in ipairs(sums_of(panel, j)) do
 @ if q.terms[t.name] then
-@{indent}    const @{vec} w@{q.index}_@{j} = @{weight(t, q, j, c)};
+@{indent}const @{vec} w@{q.index}_@{j} = @{weight(t, q, j, c)};
 @ end
 @ end
 @ end
 @ end
 @ for r = 0, tile.rows - 1 do
-@{indent}    const @{vec} a@{r} = @{vec}_splat(@{t.name}[@{r > 0 and format("%d * %s_row + ", r, t.name) or ""}@{k}@{c + piece.offset}]);
+@ local column = c + piece.offset > 0 and k .. (c + piece.offset) or k == "" and "0" or k:sub(1, -4)
+@{indent}const @{vec} a@{r} = @{vec}_splat(@{t.name}[@{r > 0 and format("%d * %s_row + ", r, t.name) or ""}@{column}]);
 @ for j = 0, panel.vectors - 1 do
 @ for _, q in ipairs(sums_of(panel, j)) do
 @ if q.terms[t.name] then
-@{indent}    @{sum(r, q.index, j, s)} = @{vec}_fma(a@{r}, @{tile.rows > 1 and format("w%d_%d", q.index, j) or weight(t, q, j, c)}, @{sum(r, q.index, j, s)});
+@{indent}@{sum(r, q.index, j, s)} = @{vec}_fma(a@{r}, @{tile.rows > 1 and format("w%d_%d", q.index, j) or weight(t, q, j, c)}, @{sum(r, q.index, j, s)});
 @ end
 @ end
 @ end
 @ end
-@{indent}}
+@ if not alone then
+@{outer}}
+@ end
 @ end
 @ end
 @ local rest, main = piece.count, piece.count // tile.unroll * tile.unroll
 @ if main > tile.unroll then
     for (ptrdiff_t k = 0; k < @{main}; k += @{tile.unroll}) {
-@ columns("        ", "k + ", tile.unroll)
+@ columns("        ", "k + ", tile.unroll, tile.unroll == 1)
         w_@{t.name} += @{tile.unroll * stride};
     }
 @ rest = piece.count - main
@@ -158,9 +165,10 @@
 @ end
 @ local function call(indent, panel, number, rows, r)
 @ local words = {}
-@ local function rowed(name) words[#words + 1] = format("%s + %s * %s_row", name, r, name) .. (rows > 1 and format(", %s_row", name) or "") end
+@ local function rowed_at(text, name) words[#words + 1] = (r == "0" and text or format("%s + %s * %s_row", text, r, name)) .. (rows > 1 and format(", %s_row", name) or "") end
+@ local function rowed(name) rowed_at(name, name) end
 @ local function unit(name, sums) return at_panel(name, number, p.width * (sums and p.grouped and p.gates or 1) * lanes) end
-@ local function rowed_unit(name, sums) words[#words + 1] = format("%s + %s * %s_row", unit(name, sums), r, name) .. (rows > 1 and format(", %s_row", name) or "") end
+@ local function rowed_unit(name, sums) rowed_at(unit(name, sums), name) end
 @ for _, t in ipairs(p.terms) do
 @     words[#words + 1] = at_panel("w_" .. t.name, number, t.columns * p.gates * p.width * lanes)
 @     rowed(t.name)
@@ -212,7 +220,7 @@
 
 /* @{p.role == "input" and "gates = start + W x for `rows` rows of x." or #p.terms == 1 and p.terms[1].name == "x" and "A dense layer on `rows` rows of x." or "The new state of all rows from the old one."}@{p.turns and "" or " */"}
 @ if p.turns then
- * Every other step takes the panels backwards: those that were read last are still in the nearest cache. */
+ * Odd steps go backwards: what was read last is still in the nearest cache. */
 @ end
 @{attribute} void @{p.fn}(@{parameters(2)}@{p.exact and "" or ", ptrdiff_t rows"}@{p.turns and ", int odd" or ""})
 {

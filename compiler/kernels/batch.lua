@@ -15,19 +15,21 @@ local function applies(ir, target)
     return true
 end
 
--- The cheapest height of a tile for `units` units with `sums` sums each, and its cycles over all units;
--- `after` is what each tile's epilogue adds.
+-- The cheapest height of a tile for `units` units with `sums` sums each, and its cycles over all units; `after`
+-- is what each tile's epilogue adds to them.
 local function best_height(target, vectors, units, gates, sums, columns, after)
     local best
     for rows = 1, most_units do
         if tiles.fits(target, math.max(rows * sums, 2), vectors, 1) then
-            local cycles = 0
+            local cycles, count = 0, 0
             for _, tile in ipairs(tiles.exact(units, rows)) do
-                cycles = cycles + tile.count * (cost.tile(target, tile.rows * gates, vectors, 1, columns) + after)
+                cycles = cycles + tile.count * cost.tile(target, tile.rows * gates, vectors, 1, columns)
+                count = count + tile.count
             end
-            if not best or cycles < best.cycles then best = { rows = rows, cycles = cycles } end
+            if not best or cycles < best.cycles then best = { rows = rows, cycles = cycles, count = count } end
         end
     end
+    best.cycles = best.cycles + best.count * after
     return best
 end
 

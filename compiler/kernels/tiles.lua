@@ -40,10 +40,13 @@ end
 
 -- Cycles of a product with those tiles. shape: { rows, vectors (of sums), columns }; `after` a tile comes so much more.
 local function product_cycles(target, shape, rows, vectors, split, after)
+    local function panel(height, width)
+        return cost.tile(target, height, width, split, shape.columns)
+            + cost.vector_loads(height, width, shape.columns) + after
+    end
     local function column_of_panels(height)
         local full, tail = shape.vectors // vectors, shape.vectors % vectors
-        return full * (cost.tile(target, height, vectors, split, shape.columns) + after)
-            + (tail > 0 and cost.tile(target, height, tail, split, shape.columns) + after or 0)
+        return full * panel(height, vectors) + (tail > 0 and panel(height, tail) or 0)
     end
     local cycles = 0
     for _, tile in ipairs(tiles.exact(shape.rows, rows)) do
