@@ -39,7 +39,7 @@
 @ for _, panel in ipairs(p.panels) do
 @ for _, tile in ipairs(p.rows) do
 
-/* @{tile.rows} row(s) by @{p.grouped and format("%d group(s) of units, all gates of %d each", panel.sums, lanes // p.gates) or format("%d vector(s) of units", panel.vectors)}@{p.split > 1 and format("; every sum is kept in %d parts, which shortens its chain of additions", p.split) or ""}. */
+/* @{tile.rows} row(s) by @{p.grouped and format("%d group(s) of units, all gates of %d each", panel.sums, lanes // p.gates) or format("%d vector(s) of units", panel.vectors)}@{p.split > 1 and format("; every sum in %d parts, which shortens its chain", p.split) or ""}. */
 @{inline} void @{tile_name(tile.rows, panel)}(@{parameters(tile.rows)})
 {
 @ for r = 0, tile.rows - 1 do
@@ -206,14 +206,11 @@
 @ call(indent .. "    ", panel, number, 1, "r")
 @ else
 @ local most = p.rows[1].rows
-@{indent}if (rows < @{most}) {
-@{indent}    for (ptrdiff_t r = 0; r < rows; ++r)
-@ call(indent .. "        ", panel, number, 1, "r")
-@{indent}} else {
-@{indent}    for (ptrdiff_t i = 0; i < rows; i += @{most}) {
-@{indent}        const ptrdiff_t r = i + @{most} <= rows ? i : rows - @{most};
-@ call(indent .. "        ", panel, number, most, "r")
-@{indent}    }
+@{indent}for (ptrdiff_t r = 0; rows < @{most} && r < rows; ++r)
+@ call(indent .. "    ", panel, number, 1, "r")
+@{indent}for (ptrdiff_t i = 0; rows >= @{most} && i < rows; i += @{most}) {
+@{indent}    const ptrdiff_t r = i + @{most} <= rows ? i : rows - @{most};
+@ call(indent .. "    ", panel, number, most, "r")
 @{indent}}
 @ end
 @ end
@@ -228,8 +225,8 @@
 @ for i, panel in ipairs(p.panels) do
 @ if panel.count > 1 then
 @ if p.turns then
-    for (ptrdiff_t i = 0; i < @{panel.count}; ++i) {
-        const ptrdiff_t panel = odd ? @{panel.count - 1} - i : i;
+    for (ptrdiff_t n = 0; n < @{panel.count}; ++n) {
+        const ptrdiff_t panel = odd ? @{panel.count - 1} - n : n;
 @ else
     for (ptrdiff_t panel = 0; panel < @{panel.count}; ++panel) {
 @ end
