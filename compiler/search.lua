@@ -25,8 +25,9 @@ local function median(times)
     return sorted[(#sorted + 1) // 2], sorted[1]
 end
 
--- search.beats(new, old, seconds) -> does the contender `new` run faster than `old`? Both stay open.
-function search.beats(new, old, seconds)
+-- search.beats(new, old, seconds, progress) -> does the contender `new` run faster than `old`, and how many times?
+-- Both stay open. progress(part) hears how far the race is, from 0 to 1.
+function search.beats(new, old, seconds, progress)
     local a, b, spent = {}, {}, 0
     while #a < LATE_ROUNDS and (#a < EARLY_ROUNDS or spent < seconds) do
         -- In turns, and neither always first.
@@ -36,6 +37,7 @@ function search.beats(new, old, seconds)
         if not x or not y then return false end
         a[#a + 1], b[#b + 1] = first == new and x or y, first == new and y or x
         spent = spent + x_all + y_all
+        progress(math.min(1, spent / seconds))
         if #a == EARLY_ROUNDS then
             local new_median, new_least = median(a)
             local old_median, old_least = median(b)

@@ -80,11 +80,16 @@ local function tune_target(problem, target, inputs, options, settings)
     if not first then fail.at(COMMAND, problem.path .. ": the generated code cannot be timed: " .. (why or "")) end
     local text = text_of(first.choice, layers)
     host.print(string.format("%s: the cost model takes %s", target, text))
+    local doing
+    local function bar(part)
+        settings.progress(string.format("%s: %s  [%-20s]", target, doing, string.rep("=", math.floor(20 * part + 0.5))))
+    end
     local found = search.run(list, layers, function(choice)
-        settings.progress(string.format("%s: candidate %d: %s", target, settings.count, text_of(choice, layers)))
+        doing = string.format("candidate %d: %s", settings.count, text_of(choice, layers))
+        bar(0)
         return candidate(problem, target, choice, inputs, options, settings)
     end, first, function(new, old)
-        local wins, gain = search.beats(new.contender, old.contender, settings.seconds)
+        local wins, gain = search.beats(new.contender, old.contender, settings.seconds, bar)
         if wins then
             settings.progress("")
             host.print(string.format("%s: %s is %.2f times as fast", target, text_of(new.choice, layers), gain))
@@ -95,8 +100,8 @@ local function tune_target(problem, target, inputs, options, settings)
     if best ~= first then
         -- The last word: against the model's own choice, with more time.
         first = candidate(problem, target, list[1], inputs, options, settings)
-        settings.progress(target .. ": the best against the cost model's choice")
-        local wins, gain = search.beats(best.contender, first.contender, 4 * settings.seconds)
+        doing = "the best against the cost model's choice"
+        local wins, gain = search.beats(best.contender, first.contender, 4 * settings.seconds, bar)
         settings.progress("")
         if wins then
             host.print(string.format("%s: %s is taken: %.2f times as fast as %s", target,
