@@ -165,7 +165,8 @@
 @ end
 @ local function call(indent, panel, number, rows, r)
 @ local words = {}
-@ local function rowed_at(text, name) words[#words + 1] = (r == "0" and text or format("%s + %s * %s_row", text, r, name)) .. (rows > 1 and format(", %s_row", name) or "") end
+@ -- Row 0 too, which uses the stride: a parameter that is not used is a warning.
+@ local function rowed_at(text, name) words[#words + 1] = format("%s + %s * %s_row", text, r, name) .. (rows > 1 and format(", %s_row", name) or "") end
 @ local function rowed(name) rowed_at(name, name) end
 @ local function unit(name, sums) return at_panel(name, number, p.width * (sums and p.grouped and p.gates or 1) * lanes) end
 @ local function rowed_unit(name, sums) rowed_at(unit(name, sums), name) end
