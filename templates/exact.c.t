@@ -23,12 +23,12 @@
 
 @ end
 @ if helpers.exp then
-/* exp(-x); 0 for x > 87.7 and infinity for x < -88.4, so that a closed gate is exactly 0. With n = round(-x / ln 2)
+/* exp(-x); 0 for x > @{lanes == 16 and "104" or "87.7"} and infinity for x < -88.4, so that a closed gate is exactly 0. With n = round(-x / ln 2)
  * and s = x + n ln 2, ln 2 in two parts (Cody and Waite), it is 2^n (1 - s + s^2 q(-s)), q a minimax fit of
  * relative error 3.1e-9. */
 @{inline} @{vec} @{vec}_exp_minus(@{vec} x)
 {
-    x = @{vec}_at_least(@{splat "-89.0"}, @{vec}_at_most(@{splat "88.0"}, x));
+    x = @{vec}_at_least(@{splat "-89.0"}, @{vec}_at_most(@{splat(lanes == 16 and "105.0" or "88.0")}, x));
     const @{vec} shifted = @{vec}_fma(x, @{splat "-1.44269504"}, @{splat "12582912.0"});
     const @{vec} n = @{vec}_sub(shifted, @{splat "12582912.0"});
     const @{vec} s = @{vec}_fma(n, @{splat "3.19461833e-05"}, @{vec}_fma(n, @{splat "0.693115234"}, x));
