@@ -105,6 +105,15 @@ local function reasons(variant)
         lines[#lines + 1] = c.why_not and string.format("%s: not possible, %s", c.kernel, c.why_not)
             or string.format("%s: about %d cycles a step by the cost model", c.kernel, c.cycles)
     end
+    local division = variant.division
+    for _, c in ipairs(division.considered) do
+        lines[#lines + 1] = c.why_not and string.format("threads, %s: not possible, %s", c.kind, c.why_not)
+            or string.format("threads, %s: about %d cycles a call of %d steps%s", c.kind, c.cycles, division.steps,
+                c.kind == division.kind and ", chosen" or "")
+    end
+    if division.slices_from > 1 then
+        lines[#lines + 1] = string.format("threads, slices: for a batch of %d or more", division.slices_from)
+    end
     return lines
 end
 
@@ -139,7 +148,7 @@ local function literal(text) return '"' .. text:gsub('[\\"?]', "\\%0") .. '"' en
 
 -- Everything that the templates see of the plan and of names in C.
 local function fields_of(plan)
-    local list, long = parameters_of(plan, false), parameters_of(plan, true)
+    local list, long = parameters_of(plan, false), parameters_of(plan, plan.lengths)
     local targets, fixed = {}, {}
     for i, v in ipairs(plan.variants) do targets[i] = v.target end
     if plan.steps ~= "any" then fixed[#fixed + 1] = { "seq_len", plan.steps } end

@@ -232,6 +232,14 @@ local rows = {
         },
     },
     {
+        name = "threads", type = "integer", least = 1, most = 64, default = 1,
+        also = { "num_threads", "n_threads", "nthreads", "parallel", "cores", "workers", "team" },
+        doc = {
+            "threads that may run one call together: 2 or more also make NAME_forward_threads",
+            "`rnnc plan` tells how the work is divided; results are those of NAME_forward bit for bit.",
+        },
+    },
+    {
         name = "lengths", type = "boolean", default = false,
         also = { "packed", "variable_length", "variable_lengths", "pack_padded" },
         doc = {
@@ -287,9 +295,9 @@ end
 -- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers.
 return {
     rnn = form "name cell input_size hidden_size num_layers nonlinearity bias batch_first dropout bidirectional \
-        proj_size weights prefix map batch seq_len target lengths streaming deterministic residual activation",
-    model = form "name layers weights prefix map batch_first batch seq_len target lengths streaming deterministic \
-        residual activation",
+        proj_size weights prefix map batch seq_len target threads lengths streaming deterministic residual activation",
+    model = form "name layers weights prefix map batch_first batch seq_len target threads lengths streaming \
+        deterministic residual activation",
     layer = {
         rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional proj_size \
             layer.prefix",

@@ -1,7 +1,8 @@
 -- kernels: the candidates for running a network, each with the same few fields:
 --   name, label, doc
 --   applies(ir, target) -> true, or false and why not
---   plan(net, target, deterministic) -> { cycles of a time step, block, ... }: the best tiles of a stack
+--   plan(net, target, deterministic) -> { cycles of a time step, serial, block, ... }: the best tiles of a
+--     stack; serial: cycles of a step of one chain that wait for the step before
 --   dense(net, target, rows) -> the tiles of a dense layer { inputs, units }
 --   tile(plan) -> the register tile of the step in a plan of a stack: { rows, vectors, split }
 --   retile(net, target, plan, tile, deterministic) -> true with that tile in the plan, or false if it cannot be

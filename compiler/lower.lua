@@ -3,6 +3,7 @@
 -- The IR says what is computed and nothing of how:
 --
 --   steps, batch   an integer, or "any"
+--   threads        of a team that runs a call together, 1: none
 --   weights    the tensors in the order of the file: { name, rows, cols } (cols 0: a vector)
 --   stages     what a time step goes through, in order:
 --                { kind = "embedding", rows, width, weight }
@@ -92,7 +93,7 @@ function lower.run(spec)
         name = spec.name, batch_first = spec.batch_first, residual = spec.residual,
         deterministic = spec.deterministic, lengths = spec.lengths, streaming = spec.streaming,
         no_streaming = spec.no_streaming, activation = spec.activation,
-        steps = spec.seq_len, batch = spec.batch, weights = {}, stages = {}, stacks = {},
+        steps = spec.seq_len, batch = spec.batch, threads = spec.threads, weights = {}, stages = {}, stacks = {},
     }
     for i, item in ipairs(spec.layers or { spec }) do
         local function add(name, rows, cols)

@@ -1,6 +1,7 @@
 -- pipeline: the stages from a validated spec to the text of C, in order.
 --
---   spec -> lower -> simplify -> fuse -> (for each target: choose -> hoist -> schedule -> layout) -> plan -> emit
+--   spec -> lower -> simplify -> fuse
+--     -> (for each target: divide -> choose -> hoist -> schedule -> layout) -> plan -> emit
 --
 -- Each stage is a function from data to data; what it returns is kept for `rnnc plan --dump=STAGE`.
 local lower = require "lower"
@@ -11,10 +12,10 @@ local targets = require "targets"
 local pipeline = {}
 
 local shared_passes = { "simplify", "fuse" }
-local target_passes = { "choose", "hoist", "schedule", "layout" }
+local target_passes = { "divide", "choose", "hoist", "schedule", "layout" }
 
 -- Names that `rnnc plan --dump` takes, in order.
-pipeline.stages = { "lower", "simplify", "fuse", "choose", "hoist", "schedule", "layout", "plan" }
+pipeline.stages = { "lower", "simplify", "fuse", "divide", "choose", "hoist", "schedule", "layout", "plan" }
 
 local function copy(value)
     if type(value) ~= "table" then return value end

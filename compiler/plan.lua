@@ -88,7 +88,8 @@ function plan.variant(ir, name)
         inline = "INLINE" .. suffix:upper(), attribute = "KERNEL" .. suffix:upper(),
         fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, label = ir.label, block = ir.block,
         chunk = ir.chunk, considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles, products = list,
-        stages = stages_of(ir, suffix), schedule = ir.schedule, workspace = ir.layout.workspace,
+        stages = stages_of(ir, suffix), schedule = ir.schedule, division = ir.division,
+        workspace = ir.layout.workspace,
         functions = functions, helpers = helpers, uses = uses, fast = target.fast,
     }
 end
@@ -141,14 +142,16 @@ local function operations(ir)
     return macs
 end
 
--- The longest workspace over all targets, in floats, and in bytes with room to align it.
+-- The longest workspace over all targets, in floats; step: that of one thread for one time step.
 local function workspace_of(layouts)
-    local space = { fixed = 0, per_chunk_step = 0, per_step = 0, chunk = 1 }
+    local space = { fixed = 0, per_chunk_step = 0, per_step = 0, chunk = 1, step = 0 }
     for _, layout in ipairs(layouts) do
+        local own = layout.workspace
         for _, name in ipairs { "fixed", "per_chunk_step", "per_step" } do
-            space[name] = math.max(space[name], layout.workspace[name])
+            space[name] = math.max(space[name], own[name] * own.copies[name])
         end
         space.chunk = math.max(space.chunk, layout.chunk)
+        space.step = math.max(space.step, own.fixed + own.per_chunk_step + own.per_step)
     end
     return space
 end
@@ -175,7 +178,7 @@ function plan.assemble(ir, variants, layouts, options)
         batch_first = ir.batch_first, residual = ir.residual, last_step = last_step, lengths = ir.lengths,
         streaming = ir.streaming, no_streaming = ir.no_streaming,
         softmax = layers[#layers].activation or "none",
-        steps = ir.steps, batch = ir.batch, weights = ir.weights,
+        steps = ir.steps, batch = ir.batch, threads = ir.threads, weights = ir.weights,
         activation = ir.activation,
         weights_as = options.weights_as, built_in = options.weights_as == "c", command = options.command,
         variants = variants, pack = pack, packed_count = packed_count,

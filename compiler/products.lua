@@ -141,8 +141,9 @@ local function kinds(s) return s.L > 1 and { "first", "upper" } or { "first" } e
 
 -- Row tiles of a step: exact where the number of rows is known.
 local function rows_of(ir, most)
-    local exact = ir.batch ~= "any" and ir.batch <= ir.block and not ir.lengths
-    return exact and tiles.exact(ir.batch, most) or tiles.any(most), exact
+    local rows = ir.division.share
+    local exact = rows ~= "any" and rows <= ir.block and ir.batch % rows == 0 and not ir.lengths
+    return exact and tiles.exact(rows, most) or tiles.any(most), exact
 end
 
 -- A product without a state. what: { inputs, pieces of the input, units, bias, update }

@@ -67,6 +67,21 @@ local function duration(cycles)
     return ns < 10000 and string.format("%.0f ns", ns) or string.format("%.1f us", ns / 1000)
 end
 
+-- How a team shares a call.
+local function division_lines(add, division)
+    for _, c in ipairs(division.considered) do
+        if c.why_not then
+            add("  threads %-10s not possible: %s", c.kind, c.why_not)
+        else
+            add("  threads %-10s %8d cycles a call of %d steps%s", c.kind, c.cycles, division.steps,
+                c.kind == division.kind and "   <- chosen" or "")
+        end
+    end
+    if division.slices_from > 1 then
+        add("  threads share a batch of %d or more in slices", division.slices_from)
+    end
+end
+
 local function variant_lines(add, plan, v)
     add("")
     add("target %s: %d floats in a vector", v.target, v.lanes)
@@ -83,6 +98,7 @@ local function variant_lines(add, plan, v)
         add("  %s", product_line(product))
         add("  %s", bounds_line(product))
     end
+    division_lines(add, v.division)
     add("  batch in blocks of %d, time in chunks of %d, %s outermost", v.block, v.chunk, v.schedule.outer)
     local peak = 2 * v.lanes * v.fma_per_cycle
     local flops = 2 * plan.macs_per_step * (plan.batch == "any" and 1 or plan.batch)

@@ -25,7 +25,7 @@ typedef struct trial {
 rnnc_call trial_call(const trial *t);
 
 /* 0, or -1 with what happened: the library cannot be loaded, the model is another, forward fails,
- * crashes, takes too long, or writes where it must not. */
+ * crashes, takes too long, writes where it must not, or gives other bits with a team of threads. */
 int trial_run(trial *t, char message[TRIAL_MESSAGE]);
 
 #endif

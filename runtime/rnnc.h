@@ -23,7 +23,7 @@ extern "C" {
 #define RNNC_VERSION "0.1.0"
 
 /* Raised whenever the layout of rnnc_model or the meaning of a field changes. */
-#define RNNC_ABI 2u
+#define RNNC_ABI 3u
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -148,6 +148,7 @@ typedef struct rnnc_call {
     const float *x, *h0, *c0;
     float *y, *hn, *cn;
     void *workspace; /* workspace_size(seq_len, batch) bytes, any alignment */
+    const struct rnnc_team *team; /* NULL: one thread. Only for models with threads > 1. */
 } rnnc_call;
 
 /* How the values of one weight tensor come to lie in a model's packed weights. Panels of `width`
@@ -180,6 +181,7 @@ typedef struct rnnc_model {
     size_t input, output;  /* values of x and of y for a step; of an embedding 1, the token */
     int lengths;           /* 1: call->lengths is honoured */
     size_t seq_len, batch; /* 0: any */
+    size_t threads;        /* members of call->team that it has use for; 1: it ignores a team */
     size_t weight_count;   /* of the network, see rnnc_network_sizes */
     const rnnc_weight *weight;
     size_t packed_count; /* floats */
@@ -190,6 +192,38 @@ typedef struct rnnc_model {
     size_t (*workspace_size)(size_t seq_len, size_t batch); /* bytes; 0: a size does not fit */
     rnnc_status (*forward)(const rnnc_call *call);
 } rnnc_model;
+
+/* ---- teams of threads --------------------------------------------------------------------- */
+
+/* Threads that run one call together; networks generated with `threads` divide their work among
+ * them. A team is a few functions, so that it may be anybody's threads:
+ *   run    calls task(argument, i) for i = 0 .. count - 1, each on a thread of its own, all at the
+ *          same time, and returns when all have returned. Memory written before is seen by the
+ *          tasks, and what they write is seen behind. One run at a time.
+ *   post   a task tells the others that member `index`, itself, has come one further. Every run
+ *          begins at 0.
+ *   wait   returns when member `index` has posted `count` times in this run; what it wrote before
+ *          that is seen.
+ * post and wait may both be NULL, and then run may call one task after the other: only what needs
+ * no word between the members, different sequences of a batch, is divided then. All members have to
+ * compute with the same rounding and denormals. */
+typedef struct rnnc_team {
+    size_t count; /* at least 1; more members than a network has use for do nothing */
+    void *context;
+    void (*run)(void *context, void (*task)(void *argument, size_t index), void *argument);
+    void (*post)(void *context, size_t index);
+    void (*wait)(void *context, size_t index, size_t count);
+} rnnc_team;
+
+/* A team of POSIX threads, of which the one that calls run is member 0. The others spin for some
+ * microseconds when there is nothing to do, so that calls in a row find them awake, and then
+ * sleep; they take the caller's rounding and denormals. ARGUMENT: count is 0 or more than
+ * RNNC_TEAM_MAX. MEMORY: no memory or no thread to be had; *team is NULL then. */
+#define RNNC_TEAM_MAX 64
+rnnc_status rnnc_team_create(size_t count, rnnc_team **team, rnnc_error *error);
+
+/* Ends the threads; no run may be under way. NULL is fine. */
+void rnnc_team_destroy(rnnc_team *team);
 
 /* ---- tensors ------------------------------------------------------------------------------ */
 

@@ -1,5 +1,6 @@
 @ -- One chain of the batch kernel over one chunk of time.
-@ -- l: the layer; attribute: the target's; block: sequences; state: the states of a chain
+@ -- l: the layer; attribute: the target's; block: sequences; state: the states of a chain;
+@ -- in_turns: do members of a team take chunks of time in turns?
 @ local step = l.step
 @ local words = {}
 @ for _, name in ipairs(step.starts) do words[#words + 1] = format("w + %d, ", l.parts[name].offset) end
@@ -10,9 +11,15 @@
 /* Layer @{l.kind == "first" and "0" or "1 and above"}, one direction, `steps` steps for a block of @{block} sequences.
  *   x      (steps, @{l.columns}, @{block})
  *   state  (@{P}, @{block}): the state before, replaced by the state after@{#step.carried > 0 and format("; then the same of %s", concat(step.carried, ", ")) or ""}
- *   seq    the output after step t is written to seq[t*seq_t ...] as (@{P}, @{block}) */
-@{attribute} void @{l.fn}(const float *w, const float *x, float *state, float *seq, ptrdiff_t seq_t, ptrdiff_t steps, int backward)
+ *   seq    the output after step t is written to seq[t*seq_t ...] as (@{P}, @{block})@{in_turns and "" or " */"}
+@ if in_turns then
+ * The state is there when member `other` has posted `count` times; before NULL: it is there. */
+@ end
+@{attribute} void @{l.fn}(const float *w, const float *x, float *state, float *seq, ptrdiff_t seq_t, ptrdiff_t steps, int backward@{in_turns and ", const rnnc_team *before, size_t other, size_t count" or ""})
 {
+@ if in_turns then
+    if (before) before->wait(before->context, other, count);
+@ end
     const float *h = state;
     for (ptrdiff_t s = 0; s < steps; ++s) {
         const ptrdiff_t t = backward ? steps - 1 - s : s;

@@ -71,6 +71,13 @@ rnnc_status @{p.name}_forward(@{parameters});
  * reverse direction begins there, as with PyTorch's packed sequences. */
 rnnc_status @{p.name}_forward_lengths(@{long_parameters});
 @ end
+@ if p.threads > 1 then
+
+/* The same, bit for bit, by @{p.threads} threads: as forward@{p.lengths and "_lengths" or ""}, with the team (see rnnc.h) that runs the
+ * call; more members do nothing, and where two would take longer than one, one works. NULL: one thread.
+ * RNNC_ERR_ARGUMENT: also a team without members or without `run`. */
+rnnc_status @{p.name}_forward_threads(const rnnc_team *team, @{long_parameters});
+@ end
 @ if p.streaming then
 
 /* One stream of @{p.batch} sequence(s): the state between steps, and room to work. Copy it to branch a stream. */
@@ -78,7 +85,7 @@ typedef struct @{p.name}_state {
 @ for _, state in ipairs(p.states) do
     float @{state}[@{p.state_counts[state] * p.batch}]; /* as @{state}0 */
 @ end
-    unsigned char workspace[@{(p.workspace.fixed + p.workspace.per_chunk_step) * 4 + 64}];
+    unsigned char workspace[@{p.workspace.step * 4 + 64}];
 } @{p.name}_state;
 
 /* The state before the first step: zero. Nothing needs to be released. */

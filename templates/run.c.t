@@ -1,10 +1,17 @@
 @ -- The whole network on one target: blocks of the batch, chunks of time, stages, layers, directions.
-@ -- v: the variant; p: the plan; state_parameters: h0 ... y ... hn of NAME_forward
+@ -- v: the variant; p: the plan; run_parameters: those of the function
 @ local units, space = v.kernel == "units", v.workspace
 @ local stages, last = v.stages, v.stages[#v.stages]
 @ local by_stage = v.schedule.outer == "stages"
 @ local long = v.schedule.slots == "steps"
 @ local imported = not units or p.lengths
+@ -- How a team shares a call, see passes/divide.lua: members have slices of the batch, or parts of a slice's work.
+@ local sliced = v.division.slices_from > 0
+@ local by_direction, by_chunk = v.division.kind == "directions", v.division.kind == "chunks"
+@ local parted = by_direction or by_chunk
+@ local several = p.batch ~= "any" and p.batch > v.block
+@ -- C text in front of the condition of a loop that one part alone runs.
+@ local function alone(condition) return parted and condition .. " && " or "" end
 @ local I, O = p.input, p.output
 @ local function strides(width, one_step)
 @     if one_step then return "0", tostring(width) end
@@ -18,16 +25,19 @@
 
 /* Runs the network for @{v.target}. Sequences go through in blocks of at most @{v.block}@{by_stage and [[.
  * A layer needs the whole sequence of both directions below it, so stages follow each other.]] or format([[; every
- * stage runs a chunk of at most %d steps before the next chunk begins.]], v.chunk)} */
-@{v.attribute} void run@{v.suffix}(const float *weights, size_t seq_len, size_t batch, @{p.tokens and "const int32_t *tokens" or "const float *x"}, @{p.lengths and "const size_t *lengths, " or ""}@{state_parameters}, float *workspace)
+ * stage runs a chunk of at most %d steps before the next chunk begins.]], v.chunk)}@{(sliced or parted) and "\n * Member `member` of `members` does its share of it." or ""} */
+@{v.attribute} void run@{v.suffix}(@{run_parameters}@{parted and ", const rnnc_team *team" or ""}@{(sliced or parted) and ", size_t member, size_t members" or ""})
 {
     const ptrdiff_t x_t = @{x_t}, x_b = @{x_b};
     const ptrdiff_t @{p.last_step and "" or format("y_t = %s, ", y_t)}y_b = @{y_b};
-@ if space.gates + space.input > 0 or v.schedule.between > 0 then
+@ if space.gates + space.input > 0 or v.schedule.between > 0 or sliced or parted then
     const size_t room = seq_len < @{v.chunk} ? seq_len : @{v.chunk};
 @ end
+@ if sliced or parted then
+@ include("run_share.c", { v = v, p = p, sliced = sliced, parted = parted, by_chunk = by_chunk, by_direction = by_direction })
+@ end
     float *const states = workspace;
-    float *space = workspace + @{space.fixed};
+    float *space = workspace + @{space.fixed}@{parted and format(" + part * room * %d", space.per_chunk_step) or ""};
 @ if space.last > 0 then
     float *const ends = workspace + @{space.states};
 @ end
@@ -39,11 +49,16 @@
 @ end
     float *const top = space;
 @ if v.schedule.between > 0 then
+@ if long and parted then
+    space = workspace + @{space.fixed} + parts * room * @{space.per_chunk_step};
+@ else
     space += room * @{space.top};
+@ end
     float *const between[] = { space@{v.schedule.between > 1 and format(", space + %s * %d", long and "seq_len" or "room", space.between) or ""} };
 @ end
-    for (size_t first = 0; first < batch; first += @{v.block}) {
-        const ptrdiff_t @{p.lengths and "all" or "rows"} = (ptrdiff_t)(batch - first < @{v.block} ? batch - first : @{v.block});
+@ local final = sliced and "end" or "batch"
+    for (size_t first = @{sliced and "begin" or "0"}; first < @{final}; first += @{v.block}) {
+        const ptrdiff_t @{p.lengths and "all" or "rows"} = (ptrdiff_t)(@{final} - first < @{v.block} ? @{final} - first : @{v.block});
 @ if p.lengths then
         /* The block's sequences, longest first: those that still run at a step are the first rows. */
         ptrdiff_t order[@{v.block}];
@@ -62,44 +77,55 @@
         }
 @ end
 @ local all = p.lengths and "all" or "rows"
+@ local finisher = by_chunk and "last" or "part == 0"
+@ -- The states of all chains, from h0 and c0 or to hn and cn. Of both directions each part has one; of the others
+@ -- the part for which the condition holds has all.
+@ local function states(arriving, condition)
+@ for _, stage in ipairs(stages) do
+@ if stage.kind == "stack" then
+@ local own = by_direction and stage.sizes.D == 2
+@ local head = own and format("size_t chain = part; chain < %d; chain += parts", stage.sizes.L * 2) or format("size_t chain = 0; %schain < %d; ++chain", alone(condition), stage.sizes.L * stage.sizes.D)
+@ include("run_states.c", { v = v, stage = stage, layer_of = p.layers[stage.number], arriving = arriving, head = head, all = all, sequence = sequence })
+@ end
+@ end
+@ end
 @ if not units and not p.tokens then
         if (rows < @{v.block}) memset(input, 0, room * @{space.input} * sizeof(float));
 @ end
-@ for _, stage in ipairs(stages) do
-@ if stage.kind == "stack" then
-@ local s, layer_of = stage.sizes, p.layers[stage.number]
-        for (size_t chain = 0; chain < @{s.L * s.D}; ++chain) {
-@ for i, name in ipairs(stage.states) do
-@ local part = stage.state_parts[i]
-            float *const @{name} = states + @{stage.state_offset + part.offset} + chain * @{stage.state_count};
-@ local before = layer_of.before[name] > 0 and format("batch * %d + ", layer_of.before[name]) or ""
-@ if units then
-            for (ptrdiff_t b = 0; b < @{all}; ++b) {
-                if (@{name}0)
-                    memcpy(@{name} + b * @{part.stride}, @{name}0 + @{before}(chain * batch + (size_t)@{sequence}) * @{part.width}, @{part.width} * sizeof(float));
-                else
-                    memset(@{name} + b * @{part.stride}, 0, @{part.width} * sizeof(float));
-            }
-@ else
-            if (!@{name}0 || rows < @{v.block}) memset(@{name}, 0, @{part.width * v.block} * sizeof(float));
-            if (@{name}0)
-                transpose@{v.suffix}(@{name}0 + @{before}(chain * batch + first) * @{part.width}, @{part.width}, @{name}, @{v.block}, rows, @{part.width});
-@ end
-@ end
-        }
-@ end
-@ end
+@ states(true, "part == 0")
 @ -- The head of a loop over chunks; direction: C text, "0" or "d".
 @ local function open_chunks(indent, direction)
+@ local head = by_direction and direction == "0" and "part == 0 && " or ""
+@ local chunk = by_chunk and "chunk" or tostring(v.chunk)
 @ if p.lengths then
-@{indent}for (size_t done = 0, steps; done < longest; done += steps) {
+@{indent}for (size_t done = 0, steps; @{head}done < longest; done += steps) {
 @{indent}    size_t t;
 @{indent}    ptrdiff_t rows;
-@{indent}    steps = next_chunk@{v.suffix}(length, all, done, @{direction}, &t, &rows);
+@{indent}    steps = next_chunk@{v.suffix}(length, all, done, @{direction}, @{by_chunk and "chunk, " or ""}&t, &rows);
 @ else
-@{indent}for (size_t done = 0; done < seq_len; done += @{v.chunk}) {
-@{indent}    const size_t steps = seq_len - done < @{v.chunk} ? seq_len - done : @{v.chunk};
+@{indent}for (size_t done = 0; @{head}done < seq_len; done += @{chunk}) {
+@{indent}    const size_t steps = seq_len - done < @{chunk} ? seq_len - done : @{chunk};
 @{indent}    const size_t t = @{direction == "0" and "done" or direction .. " ? seq_len - done - steps : done"};
+@ end
+@ end
+@ -- Layers of the stages before each one, and of all: after every layer a part that takes chunks in turns posts.
+@ local posts, layers = {}, 0
+@ for i, stage in ipairs(stages) do
+@     posts[i] = layers
+@     layers = layers + (stage.kind == "stack" and stage.sizes.L or 0)
+@ end
+@ -- Arguments for a layer that waits for the chunk before; layer: a number or C text.
+@ local function waits(stage, layer)
+@     return by_chunk and format(", before, other, posted + %d%s", posts[stage.number] + 1 + (math.tointeger(layer) or 0), math.tointeger(layer) and "" or " + " .. layer) or ""
+@ end
+@ local function post(indent)
+@ if by_chunk then
+@{indent}if (parts > 1) team->post(team->context, part);
+@ end
+@ end
+@ local function meet(indent)
+@ if by_direction then
+@{indent}meet(team, part, parts, &met);
 @ end
 @ end
 @ local function at_t(stage) return long and format(" + t * %s", step_of(stage)) or "" end
@@ -136,7 +162,8 @@
 @ words[#words + 1] = "(ptrdiff_t)steps"
 @ if units then words[#words + 1] = "rows" end
 @ words[#words + 1] = direction
-@{inner}@{layer.fn}(@{concat(words, ", ")});
+@{inner}@{layer.fn}(@{concat(words, ", ")}@{waits(stage, 0)});
+@ post(inner)
 @ end
 @ local function target(k, top) return top and "top" or buffer(k) .. at_t(stage) end
 @ local first, upper = stage.layers[1], stage.layers[2]
@@ -174,7 +201,8 @@
 @ words[#words + 1] = "(ptrdiff_t)steps"
 @ if units then words[#words + 1] = "rows" end
 @ words[#words + 1] = direction
-@{indent}@{upper.fn}(@{concat(words, ", ")});
+@{indent}@{upper.fn}(@{concat(words, ", ")}@{waits(stage, layer)});
+@ post(indent)
 @ end
 @ local function embedding(indent, stage)
 @ local to = stage.last and "top" or buffer(stage.first_output) .. at_t(stage)
@@ -220,35 +248,8 @@
 @ end
 @ -- What the last stage left in `top` goes out to y; column: the first value of a row.
 @ local function export(indent, column, width, top_row, top_column, once)
-@ local inner = once and indent or indent .. "    "
-@ if not once then
-@{indent}for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s) {
-@ end
 @ local from = "top" .. (once and "" or format(" + s * %s", step_of(last))) .. top_column
-@ local t_text = once and "" or " + ((ptrdiff_t)t + s) * y_t"
-@ if units then
-@{inner}for (ptrdiff_t b = 0; b < @{once and all or "rows"}; ++b) {
-@{inner}    float *const to = y@{t_text} + @{sequence} * y_b@{column};
-@{inner}    memcpy(to, @{from} + b * @{top_row}, @{width} * sizeof(float));
-@ else
-@{inner}transpose@{v.suffix}(@{from}, @{v.block}, y@{t_text} + (ptrdiff_t)first * y_b@{column}, y_b, @{width}, rows);
-@ if p.residual or p.softmax == "softmax" or p.softmax == "log_softmax" then
-@{inner}for (ptrdiff_t b = 0; b < rows; ++b) {
-@{inner}    float *const to = y@{t_text} + @{sequence} * y_b@{column};
-@ end
-@ end
-@ if p.softmax == "softmax" or p.softmax == "log_softmax" then
-@{inner}    @{p.softmax}(to);
-@ end
-@ if p.residual then
-@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] += x[((ptrdiff_t)t + s) * x_t + @{sequence} * x_b@{column} + i];
-@ end
-@ if units or p.residual or p.softmax == "softmax" or p.softmax == "log_softmax" then
-@{inner}}
-@ end
-@ if not once then
-@{indent}}
-@ end
+@ indented(#indent, "run_export.c", { v = v, p = p, from = from, row = top_row, width = width, column = column, rows = once and all or "rows", once = once, sequence = sequence })
 @ end
 @ local function finish(indent, stage, direction)
 @ local side = stage.kind == "stack" and stage.sizes.D == 2
@@ -258,7 +259,17 @@
 @ export(indent, side and format(" + %s * %d", direction, width) or "", width, stage.output.row, side and format(" + %s * %d", direction, column) or "", false)
 @ end
 @ if not by_stage then
+@ if by_chunk then
+        size_t turns = 0;
+@ end
 @ open_chunks("        ", "0")
+@ if by_chunk then
+            const size_t turn = turns++;
+            if (turn % parts != part) continue;
+            /* Whose chunk the one before is, and what that part has posted by its beginning. */
+            const rnnc_team *const before = parts > 1 && turn > 0 ? team : NULL;
+            const size_t other = turn > 0 ? (turn - 1) % parts : 0, posted = turn > 0 ? (turn - 1) / parts * @{layers} : 0;
+@ end
 @ import("            ")
 @ for _, stage in ipairs(stages) do
 @ if stage.kind == "embedding" then
@@ -269,8 +280,14 @@
 @ if L == 2 then
 @ upper_layer("            ", stage, "0", 1)
 @ elseif L > 2 then
+@ if by_chunk then
+            for (size_t layer = 1; layer < @{L}; ++layer) {
+@ upper_layer("                ", stage, "0", "layer")
+            }
+@ else
             for (size_t layer = 1; layer < @{L}; ++layer)
 @ upper_layer("                ", stage, "0", "layer")
+@ end
 @ end
 @ elseif stage.last_step then
 @ gather("            ", stage)
@@ -283,6 +300,9 @@
 @ finish("            ", last, "0")
 @ end
         }
+@ if by_chunk then
+        const int last = (turns - 1) % parts == part;
+@ end
 @ else
 @ for _, stage in ipairs(stages) do
 @ if stage.last_step or not stage.once then
@@ -299,7 +319,7 @@
 @ end
 @ local direction = D == 2 and "d" or "0"
 @ if D == 2 then
-@{inner}for (int d = 0; d < 2; ++d) {
+@{inner}for (int d = @{parted and "(int)part" or "0"}; d < 2; @{parted and "d += (int)parts" or "++d"}) {
 @ inner = inner .. "    "
 @ end
 @ open_chunks(inner, direction)
@@ -331,6 +351,9 @@
 @ inner = inner:sub(5)
 @{inner}}
 @ end
+@ if several or not stage.last or layer == 0 and L > 1 or looped then
+@ meet(inner)
+@ end
 @ if looped then
 @{indent}}
 @ end
@@ -340,37 +363,25 @@
 @ end
 @ end
 @ if p.last_step then
-@ local from = "ends"
+@ local from, indent = "ends", parted and "            " or "        "
+@ if parted then
+        if (@{finisher}) {
+@ end
 @ for _, stage in ipairs(stages) do
 @ if stage.once then
-@ dense("        ", stage, from, "0", tostring(stage.input.row), true)
+@ dense(indent, stage, from, "0", tostring(stage.input.row), true)
 @ from = buffer(stage.first_output)
 @ end
 @ end
-@ export("        ", "", O, last.output.row, "", true)
+@ export(indent, "", O, last.output.row, "", true)
+@ if parted then
+        }
+@ end
 @ elseif p.lengths then
-        for (ptrdiff_t b = 0; b < all; ++b)
+        for (ptrdiff_t b = 0; @{alone(finisher)}b < all; ++b)
             for (size_t t = length[b]; t < seq_len; ++t)
                 memset(y + (ptrdiff_t)t * y_t + order[b] * y_b, 0, @{O} * sizeof(float));
 @ end
-@ for _, stage in ipairs(stages) do
-@ if stage.kind == "stack" then
-@ local s, layer_of = stage.sizes, p.layers[stage.number]
-        for (size_t chain = 0; chain < @{s.L * s.D}; ++chain) {
-@ for i, name in ipairs(stage.states) do
-@ local part = stage.state_parts[i]
-            const float *const @{name} = states + @{stage.state_offset + part.offset} + chain * @{stage.state_count};
-@ local before = layer_of.before[name] > 0 and format("batch * %d + ", layer_of.before[name]) or ""
-@ if units then
-            for (ptrdiff_t b = 0; @{name}n && b < @{all}; ++b)
-                memcpy(@{name}n + @{before}(chain * batch + (size_t)@{sequence}) * @{part.width}, @{name} + b * @{part.stride}, @{part.width} * sizeof(float));
-@ else
-            if (@{name}n)
-                transpose@{v.suffix}(@{name}, @{v.block}, @{name}n + @{before}(chain * batch + first) * @{part.width}, @{part.width}, @{part.width}, rows);
-@ end
-@ end
-        }
-@ end
-@ end
+@ states(false, finisher)
     }
 }

@@ -46,6 +46,19 @@ static void @{p.softmax}(float *row)
 @ end
 }
 @ end
+@ -- What a target's run function takes: as parameters, and as words.
+@ local run_parameters = format("const float *weights, size_t seq_len, size_t batch, %s, %s%s, float *workspace",
+@     p.tokens and "const int32_t *tokens" or "const float *x", p.lengths and "const size_t *lengths, " or "", state_parameters)
+@ local run_words = format("weights, seq_len, batch, %s, %s%s", p.tokens and "tokens" or "x", p.lengths and "lengths, " or "", state_arguments)
+@ local function divided(v) return v.division.kind ~= "one" or v.division.slices_from > 0 end
+@ local teams, meets = false, false
+@ for _, v in ipairs(p.variants) do
+@     teams = teams or divided(v)
+@     meets = meets or v.division.kind == "directions"
+@ end
+@ if teams then
+@ include("team.c", { p = p, parameters = run_parameters, meets = meets })
+@ end
 @ for _, v in ipairs(p.variants) do
 
 /* ---- @{v.target} @{rep("-", 100 - 11 - #v.target)} */
@@ -62,16 +75,19 @@ static void @{p.softmax}(float *row)
 @ for _, stage in ipairs(v.stages) do
 @ if stage.kind == "stack" then
 @ for _, layer in ipairs(stage.layers) do
-@ include(v.kernel .. "_layer.c", { l = layer, attribute = v.attribute, state = stage.state_parts, gates_stride = stage.gates_stride, block = v.block })
+@ include(v.kernel .. "_layer.c", { l = layer, attribute = v.attribute, state = stage.state_parts, gates_stride = stage.gates_stride, block = v.block, in_turns = v.division.kind == "chunks" })
 @ end
 @ end
 @ end
 @ if p.lengths then
 
-@ include("chunks.c", { fn = "next_chunk" .. v.suffix, chunk = v.chunk })
+@ include("chunks.c", { fn = "next_chunk" .. v.suffix, chunk = v.division.kind ~= "chunks" and v.chunk })
 @ end
 
-@ include("run.c", { v = v, p = p, state_parameters = state_parameters })
+@ include("run.c", { v = v, p = p, run_parameters = run_parameters })
+@ if divided(v) then
+@ include("members.c", { v = v, arguments = ((run_words .. ", workspace"):gsub("[%w_]+", "w->%0")) })
+@ end
 @ end
 
 /* ---- the network @{rep("-", 82)} */
@@ -112,8 +128,8 @@ static int supported@{v.suffix}(void)
 @ end
 
 @ local input = p.tokens and "tokens" or "x"
-/* Runs on the best target that this CPU has. */
-static rnnc_status run(const float *weights, size_t seq_len, size_t batch, @{p.tokens and "const int32_t *tokens" or "const float *x"}, @{p.lengths and "const size_t *lengths, " or ""}@{state_parameters}, void *workspace)
+/* Runs on the best target that this CPU has@{p.threads > 1 and ", with the team if it is not NULL" or ""}. */
+static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *workspace"))}@{p.threads > 1 and ", const rnnc_team *team" or ""})
 {
 @ if p.tokens then
 @ if p.lengths then
@@ -138,18 +154,32 @@ static rnnc_status run(const float *weights, size_t seq_len, size_t batch, @{p.t
 @ else
 @ open = false
 @ end
-@{indent}run@{v.suffix}(weights, seq_len, batch, @{input}, @{p.lengths and "lengths, " or ""}@{state_arguments}, space);
+@ if divided(v) then
+@{indent}const size_t members = members@{v.suffix}(team, seq_len, batch);
+@{indent}if (members > 1) {
+@{indent}    work w = { @{run_words}, space, team, members };
+@{indent}    team->run(team->context, member@{v.suffix}, &w);
+@{indent}} else {
+@{indent}    run@{v.suffix}(@{run_words}, space@{(v.division.kind == "one" or v.division.kind == "slices") and "" or ", NULL"}, 0, 1);
+@{indent}}
+@ else
+@{indent}run@{v.suffix}(@{run_words}, space);
+@ end
 @{indent}return RNNC_OK;
 @ if #v.needs > 0 then
     }
 @ end
 @ end
 @ end
+@ if p.threads > 1 and not teams then
+    (void)team;
+@ end
 @ if open then
     return RNNC_ERR_TARGET;
 @ end
 }
-@ local function forward(name, declared, with_lengths)
+@ -- team: C text, or nothing
+@ local function forward(name, declared, with_lengths, team)
 
 rnnc_status @{p.name}_@{name}(@{declared})
 {
@@ -161,16 +191,22 @@ rnnc_status @{p.name}_@{name}(@{declared})
 @ end
     if (@{p.built_in and "" or "!weights || "}!@{input} || !y || !workspace || seq_len == 0 || batch == 0) return RNNC_ERR_ARGUMENT;
     if (@{p.name}_workspace_size(seq_len, batch) == 0) return RNNC_ERR_OVERFLOW;
+@ if team then
+    if (team && (team->count == 0 || !team->run)) return RNNC_ERR_ARGUMENT;
+@ end
 @ if with_lengths then
     for (size_t b = 0; lengths && b < batch; ++b)
         if (lengths[b] == 0 || lengths[b] > seq_len) return RNNC_ERR_ARGUMENT;
 @ end
-    return run(weights, seq_len, batch, @{input}, @{p.lengths and (with_lengths and "lengths, " or "NULL, ") or ""}@{state_arguments}, workspace);
+    return run(weights, seq_len, batch, @{input}, @{p.lengths and (with_lengths and "lengths, " or "NULL, ") or ""}@{state_arguments}, workspace@{p.threads > 1 and ", " .. (team or "NULL") or ""});
 }
 @ end
 @ forward("forward", parameters, false)
 @ if p.lengths then
 @ forward("forward_lengths", long_parameters, true)
+@ end
+@ if p.threads > 1 then
+@ forward("forward_threads", "const rnnc_team *team, " .. long_parameters, p.lengths, "team")
 @ end
 @ if p.streaming then
 @ local carried = {}
@@ -194,7 +230,7 @@ rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.n
     const float *const weights = @{weights_expression};
 @ end
     if (@{p.built_in and "" or "!weights || "}!state || !@{input} || !y) return RNNC_ERR_ARGUMENT;
-    return run(weights, 1, @{p.batch}, @{input}, @{p.lengths and "NULL, " or ""}@{concat(carried, ", ")}, y, @{concat(carried, ", ")}, state->workspace);
+    return run(weights, 1, @{p.batch}, @{input}, @{p.lengths and "NULL, " or ""}@{concat(carried, ", ")}, y, @{concat(carried, ", ")}, state->workspace@{p.threads > 1 and ", NULL" or ""});
 }
 @ end
 
@@ -203,7 +239,9 @@ static rnnc_status forward_call(const rnnc_call *call)
 @ for _, name in ipairs(fixed) do
     if (call->@{name[1]} != @{name[2]}) return RNNC_ERR_ARGUMENT;
 @ end
-@ if p.lengths then
+@ if p.threads > 1 then
+    return @{p.name}_forward_threads(call->team, @{long_call_arguments});
+@ elseif p.lengths then
     return @{p.name}_forward_lengths(@{long_call_arguments});
 @ else
     return @{p.name}_forward(@{call_arguments});
@@ -256,6 +294,7 @@ const rnnc_model @{p.name}_model = {
     @{p.lengths and 1 or 0}, /* lengths */
     @{p.steps == "any" and 0 or p.steps}, /* seq_len; 0: any */
     @{p.batch == "any" and 0 or p.batch}, /* batch; 0: any */
+    @{p.threads}, /* threads */
     @{#p.weights},
     weight_list,
     @{p.packed_count}, /* floats of packed weights */

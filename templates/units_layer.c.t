@@ -1,6 +1,6 @@
 @ -- One chain of the units kernel over one chunk of time.
 @ -- l: the layer; attribute: the target's; state: the states of a chain; gates_stride: floats between rows of
-@ -- gates
+@ -- gates; in_turns: do members of a team take chunks of time in turns?
 @ local P, stride, wide = state[1].width, state[1].stride, l.projection and state[#state]
 @ local weight = { x = "w + " .. l.parts.input.offset, h = "w + " .. l.parts.state.offset }
 @ local step = l.step
@@ -12,8 +12,11 @@
  *   gates  (steps, rows, @{gates_stride}), filled here
 @ end
  *   state  (rows, @{stride}): the state before, replaced by the state after@{#step.carried > 0 and format("; then the same of %s", concat(step.carried, ", ")) or ""}
- *   seq    the output of sequence b after step t is written to seq[t*seq_t + b*seq_b ...] */
-@{attribute} void @{l.fn}(const float *w, const float *x, ptrdiff_t x_t, ptrdiff_t x_b, @{l.hoisted and "float *gates, " or ""}float *state, float *seq, ptrdiff_t seq_t, ptrdiff_t seq_b, ptrdiff_t steps, ptrdiff_t rows, int backward)
+ *   seq    the output of sequence b after step t is written to seq[t*seq_t + b*seq_b ...]@{in_turns and "" or " */"}
+@ if in_turns then
+ * The state is there when member `other` has posted `count` times; before NULL: it is there. */
+@ end
+@{attribute} void @{l.fn}(const float *w, const float *x, ptrdiff_t x_t, ptrdiff_t x_b, @{l.hoisted and "float *gates, " or ""}float *state, float *seq, ptrdiff_t seq_t, ptrdiff_t seq_b, ptrdiff_t steps, ptrdiff_t rows, int backward@{in_turns and ", const rnnc_team *before, size_t other, size_t count" or ""})
 {
 @ if l.hoisted then
 @ local start = bias[l.input.starts[1] or ""] and bias[l.input.starts[1]] .. ", " or ""
@@ -29,6 +32,9 @@
         for (ptrdiff_t t = 0; t < steps; ++t)
             @{input("x + t * x_t", "x_b", format("gates + t * rows * %d", gates_stride), gates_stride, "rows")};
     }
+@ end
+@ if in_turns then
+    if (before) before->wait(before->context, other, count);
 @ end
     const float *h = state;
     ptrdiff_t h_b = @{stride};

@@ -37,6 +37,7 @@ Test(verify, passes_what_is_right, .timeout = 300) {
         "return rnn { cell = \"gru\", input_size = 4, hidden_size = 9, batch = 2, lengths = true "
         "}\n",
         "return rnn { cell = \"lstm\", input_size = 4, hidden_size = 9, activation = \"fast\" }\n",
+        "return rnn { input_size = 20, hidden_size = 50, num_layers = 2, threads = 2 }\n",
     };
     char dir[PATH_SIZE];
     workdir_make(dir);
@@ -108,7 +109,7 @@ static const char sabotaged[] =
     "static const float weights[1];\n"
     "static const rnnc_layer layer = {.recurrent = {%s, %s, 2, 1, 1, 0, 0, 0}};\n"
     "const rnnc_model net_model = {.abi = RNNC_ABI, .name = \"net\", .target = \"portable\",\n"
-    "    .network = {1, &layer, 0, 0}, .weight_count = 4,\n"
+    "    .network = {1, &layer, 0, 0}, .threads = 2, .weight_count = 4,\n"
     "    .packed_count = 1, .built_in = weights,\n"
     "    .workspace_size = size, .forward = forward};\n";
 

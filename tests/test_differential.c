@@ -133,7 +133,8 @@ static random_spec make_spec(uint64_t number) {
                    .dropout = c.num_layers > 1 && rng_below(&r, 2) ? 0.5 : 0.0,
                    .lengths = rng_below(&r, 3) == 0,
                    .deterministic = rng_below(&r, 6) == 0,
-                   .fast = rng_below(&r, 3) == 0};
+                   .fast = rng_below(&r, 3) == 0,
+                   .threads = rng_below(&r, 2) ? 2 + rng_below(&r, 3) : 0};
     one.r = r;
     return one;
 }

@@ -124,7 +124,7 @@ Test(spec_errors, every_field_is_explained) {
     static const char *const names[] = {
         "name", "cell", "input_size", "hidden_size", "num_layers", "nonlinearity", "bias",
         "batch_first", "dropout", "bidirectional", "proj_size", "weights", "prefix", "map", "batch",
-        "seq_len", "target", "lengths", "streaming", "deterministic", "residual", "activation",
+        "seq_len", "target", "threads", "lengths", "streaming", "deterministic", "residual", "activation",
         /* of a model, and of its layers */
         "layers", "input_size", "prefix", "num_embeddings", "dim", "units", "activation", "bias",
         "last_step"};

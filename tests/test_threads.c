@@ -87,6 +87,48 @@ static void run_threads(const char *target, size_t seq_len, size_t batch, const 
     network_close(&n);
 }
 
+/* One call divided among a team of the runtime: everything that two members touch is ordered. */
+static void run_team(const rnnc_config *config, size_t seq_len, size_t batch, bool lengths) {
+    rng r = {.state = 1};
+    problem p = problem_make(config, seq_len, batch, true, &r);
+    network n;
+    rnnc_error err;
+    spec s = spec_for(&p, "divided", "avx512,avx2,portable", false, batch > 1, "none");
+    s.threads = 2;
+    s.lengths = lengths;
+    if (lengths)
+        problem_set_lengths(&p, &r);
+    problem_solve(&p);
+    cr_assert(network_open(&n, &s, &p, NULL, "-O1", &err), "%s", err.message);
+    cr_expect(check_network_all_ways(n.model, n.packed, &p, 4e-6, &err), "%s", err.message);
+    rnnc_team *team;
+    cr_assert_eq(rnnc_team_create(2, &team, &err), RNNC_OK, "%s", err.message);
+    const variation v = {.team = team};
+    for (int i = 0; i < CALLS / 20; i++)
+        cr_assert(check_network(n.model, n.packed, &p, &v, 4e-6, NULL, &err), "%s", err.message);
+    rnnc_team_destroy(team);
+    network_close(&n);
+    problem_free(&p);
+}
+
+Test(threads, team_by_directions, .timeout = 300) {
+    const rnnc_config config = {RNNC_GRU, 20, 50, 3, 1, 0, 1, 0};
+    run_team(&config, 40, 1, false);
+    run_team(&config, 40, 1, true);
+}
+
+Test(threads, team_by_chunks, .timeout = 300) {
+    const rnnc_config config = {RNNC_LSTM, 20, 50, 3, 1, 0, 0, 0};
+    run_team(&config, 80, 1, false);
+    run_team(&config, 80, 1, true);
+}
+
+Test(threads, team_by_slices, .timeout = 300) {
+    const rnnc_config config = {RNNC_RNN_TANH, 20, 50, 2, 1, 0, 0, 0};
+    run_team(&config, 20, 9, false);
+    run_team(&config, 20, 33, true);
+}
+
 Test(threads, two_instances_batch_1, .timeout = 300) {
     run_threads("avx512,avx2,portable", 9, 1, "c");
 }

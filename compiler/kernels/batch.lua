@@ -54,7 +54,8 @@ return function(vectors)
                 * (math.max(product, cost.weights(target, bytes, bytes * net.L * net.D))
                     + net.H * vectors * cost.update(target, net.update))
         end
-        return { cycles = cycles * tiles.ceil(net.batch, block), block = block, rows = tile.rows, vectors = vectors }
+        return { cycles = cycles * tiles.ceil(net.batch, block), serial = cycles / (net.L * net.D), block = block,
+                 rows = tile.rows, vectors = vectors }
     end
 
     function batch.tile(plan) return { rows = plan.rows, vectors = vectors, split = 1 } end

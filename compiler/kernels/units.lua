@@ -58,6 +58,7 @@ local function plan_with(net, target, deterministic, grouped)
     })
     local update = cost.update(target, net.update) + (grouped and cost.regroup() or 0)
     local cycles = net.L * net.D * (step.cycles + vectors * rows * update + cost.handover(target))
+    local serial = cycles / (net.L * net.D)
     local inputs = {}
     for _, kind in ipairs(net.kinds) do
         local columns = net.columns[kind]
@@ -67,9 +68,10 @@ local function plan_with(net, target, deterministic, grouped)
         inputs[kind] = tile
         local times = kind == "first" and 1 or net.L - 1
         cycles = cycles + net.D * times * tile.cycles * rows / many
+        if columns <= units.narrow then serial = serial + tile.cycles * rows / many end
     end
     local blocks = net.batch == "any" and 1 or tiles.ceil(net.batch, block)
-    return { cycles = cycles * blocks, block = block, step = step, inputs = inputs, vectors = vectors,
+    return { cycles = cycles * blocks, serial = serial, block = block, step = step, inputs = inputs, vectors = vectors,
              grouped = grouped }
 end
 

@@ -1,84 +1,17 @@
--- choose: a kernel for the network and register tiles for each of its stages, by the cost model; what
--- was considered and why the rest was not taken stays in the plan.
---
--- ir.wanted, if it is there, is what was measured to be better (see tune.lua) and takes the place of the model's
--- choice: { file (for messages), kernel (its label), tiles = { index of a stage -> { rows, vectors, split } } }.
-local fail = require "fail"
-local kernels = require "kernels"
+-- choose: a kernel for the network and register tiles for each of its stages, by the cost model or by what was
+-- measured; what was considered and why the rest was not taken stays in the plan.
+local choice = require "kernels.choice"
 
 local choose = {}
 
 choose.doc = "a kernel and its register tiles"
 
-local function describe(stack)
-    local s = stack.sizes
-    return {
-        I = s.I, H = s.H, P = s.P, L = s.L, D = s.D, G = s.G, apart = #stack.apart, update = stack.update,
-        steps = stack.steps, batch = stack.batch, kinds = s.L > 1 and { "first", "upper" } or { "first" },
-        columns = { first = s.I, upper = s.D * s.P },
-    }
-end
-
--- The plans of all stages with one kernel, and their cycles.
-local function plan_with(kernel, ir, target)
-    local plans, cycles = {}, 0
-    for i, stage in ipairs(ir.stages) do
-        if stage.kind == "stack" then
-            local net = describe(ir.stacks[stage.stack])
-            plans[i] = kernel.plan(net, target, ir.deterministic)
-            if net.P ~= net.H then
-                local product = { inputs = net.H, units = net.P, batch = ir.batch }
-                plans[i].projection = kernel.dense(product, target, ir.deterministic)
-                plans[i].cycles = plans[i].cycles + net.L * net.D * plans[i].projection.cycles
-            end
-        elseif stage.kind == "dense" then
-            plans[i] = kernel.dense({ inputs = stage.inputs, units = stage.units, batch = ir.batch }, target,
-                ir.deterministic)
-        else
-            plans[i] = { cycles = 0 }
-        end
-        cycles = cycles + plans[i].cycles
-    end
-    return plans, cycles
-end
-
-local function stale(wanted, what)
-    fail.at(wanted.file, what .. "; run rnnc tune again, or delete the file")
-end
-
--- Puts the wanted tiles in the place of those of the model.
-local function apply_tiles(ir, target, best, wanted)
-    for i, stage in ipairs(ir.stages) do
-        local tile = wanted.tiles[i]
-        if tile then
-            local possible = stage.kind == "stack"
-                and best.of.retile(describe(ir.stacks[stage.stack]), target, best.plans[i], tile, ir.deterministic)
-            if not possible then stale(wanted, "the kernel " .. best.label .. " has no such tile for layer " .. i) end
-        end
-    end
-end
-
 function choose.run(ir, target)
-    local best, considered, wanted = nil, {}, ir.wanted
-    for _, kernel in ipairs(kernels) do
-        local applies, why = kernel.applies(ir, target)
-        if applies then
-            local plans, cycles = plan_with(kernel, ir, target)
-            considered[#considered + 1] = { kernel = kernel.label, cycles = math.ceil(cycles) }
-            local better = not best or cycles < best.cycles
-            if wanted then better = kernel.label == wanted.kernel end
-            if better then
-                best = { of = kernel, kernel = kernel.name, label = kernel.label, plans = plans, cycles = cycles }
-            end
-        else
-            considered[#considered + 1] = { kernel = kernel.label, why_not = why }
-        end
-    end
-    if wanted then
-        if not best then stale(wanted, 'the kernel "' .. wanted.kernel .. '" cannot run this network') end
-        apply_tiles(ir, target, best, wanted)
-    end
-    ir.kernel, ir.label, ir.cycles, ir.considered = best.kernel, best.label, math.ceil(best.cycles), considered
+    local share = ir.division.share
+    local best, considered = choice(ir, target, share)
+    -- Of one thread, which runs all shares.
+    local cycles = best.cycles * (share == "any" and 1 or (ir.batch + share - 1) // share)
+    ir.kernel, ir.label, ir.cycles, ir.considered = best.kernel, best.label, math.ceil(cycles), considered
     for i, stage in ipairs(ir.stages) do
         stage.choice = best.plans[i]
         if stage.kind == "stack" then ir.block = best.plans[i].block end

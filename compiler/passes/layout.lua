@@ -157,7 +157,16 @@ local function output_of(ir, stage, target)
     return { width = width, row = padded(ir, target, width), pieces = { { offset = 0, count = width } } }
 end
 
--- The workspace in floats: `fixed`, more for each step of a chunk, more for each step of the sequence.
+-- How often each part of the workspace is there: members with sequences of their own share nothing, and
+-- those that run chains of the same sequences share the states and what lies between layers for all time.
+local function copies(division)
+    local parts = { one = 1, slices = 1, directions = 2, chunks = division.members }
+    local all = division.slices_from > 0 and division.members or 1
+    return { fixed = all, per_chunk_step = math.max(all, parts[division.kind]), per_step = all }
+end
+
+-- The workspace in floats: `fixed`, more for each step of a chunk, more for each step of the sequence; and
+-- the `copies` of these.
 local function workspace(ir)
     local space = { states = 0, gates = 0, input = 0, last = 0, top = 0, between = 0 }
     local stages = ir.stages
@@ -181,6 +190,7 @@ local function workspace(ir)
     space.fixed = space.states + space.last
     space.per_chunk_step = space.gates + space.input + space.top + (ir.schedule.slots == "chunk" and long or 0)
     space.per_step = ir.schedule.slots == "steps" and long or 0
+    space.copies = copies(ir.division)
     return space
 end
 

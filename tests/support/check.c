@@ -1,4 +1,5 @@
 #include "check.h"
+#include "team.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -190,7 +191,8 @@ bool check_network(const rnnc_model *model, const float *packed, const problem *
                             .y = b.y.data,
                             .hn = in_place ? b.h0.data : b.hn.data,
                             .cn = in_place ? b.c0.data : b.cn.data,
-                            .workspace = b.workspace.data};
+                            .workspace = b.workspace.data,
+                            .team = v->team};
     const rnnc_status status = model->forward(&call);
     bool ok = status == RNNC_OK;
     if (!ok)
@@ -248,6 +250,8 @@ bool check_network_all_ways(const rnnc_model *model, const float *packed, const 
         else if (i && !same_bits(p, &ways[i].v, first, now))
             ok = fail(err, "%s: not the bits of the plain call", ways[i].what);
     }
+    if (ok && model->threads > 1)
+        ok = check_teams(model, packed, p, tolerance, first, err);
     free(first);
     free(now);
     return ok;

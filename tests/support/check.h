@@ -32,6 +32,7 @@ typedef struct variation {
     bool zero_h0;           /* buffers of zeros when the problem has no h0 and c0 */
     bool full_lengths;      /* lengths of T when the problem has none; ignored without `lengths` */
     bool garbage_workspace; /* large numbers instead of NaN */
+    const rnnc_team *team;  /* that the call is given */
 } variation;
 
 /* Runs `model` once on the problem in fenced buffers: read-only x, h0, c0, lengths and weights; y,
@@ -43,7 +44,8 @@ bool check_network(const rnnc_model *model, const float *packed, const problem *
                    const variation *v, double tolerance, float *y_out, rnnc_error *err);
 
 /* The same with a battery of variations: plain, odd alignments, garbage, without hn, without cn, in
- * place, zero h0 against NULL, lengths of T against NULL. All results must be equal bit for bit. */
+ * place, zero h0 against NULL, lengths of T against NULL, and with teams if the model has threads.
+ * All results must be equal bit for bit. */
 bool check_network_all_ways(const rnnc_model *model, const float *packed, const problem *p,
                             double tolerance, rnnc_error *err);
 

@@ -107,6 +107,8 @@ static char *spec_print(const spec *s, const char *separator) {
     put_targets(out, s->target);
     if (s->lengths)
         fprintf(out, ",%slengths = true", separator);
+    if (s->threads)
+        fprintf(out, ",%sthreads = %zu", separator, s->threads);
     if (s->deterministic)
         fprintf(out, ",%sdeterministic = true", separator);
     if (s->fast)

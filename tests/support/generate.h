@@ -20,6 +20,7 @@ typedef struct spec {
     double dropout;
     bool lengths, deterministic;
     bool fast; /* activation = "fast" */
+    size_t threads; /* 0: not said */
 } spec;
 
 /* The spec in Lua, and in one line for messages; the caller frees it. */

@@ -1,0 +1,87 @@
+-- choice: the cheapest kernel for all stages of a network, by the cost model.
+--
+-- ir.wanted, if it is there, is what was measured to be better (see tune.lua) and takes the place of the model's
+-- choice: { file (for messages), kernel (its label), tiles = { index of a stage -> { rows, vectors, split } } }.
+local fail = require "fail"
+local kernels = require "kernels"
+
+local function describe(stack)
+    local s = stack.sizes
+    return {
+        I = s.I, H = s.H, P = s.P, L = s.L, D = s.D, G = s.G, apart = #stack.apart, update = stack.update,
+        steps = stack.steps, batch = stack.batch, kinds = s.L > 1 and { "first", "upper" } or { "first" },
+        columns = { first = s.I, upper = s.D * s.P },
+    }
+end
+
+-- The plans of all stages with one kernel, and their cycles.
+local function plan_with(kernel, ir, target)
+    local plans, cycles = {}, 0
+    for i, stage in ipairs(ir.stages) do
+        if stage.kind == "stack" then
+            local net = describe(ir.stacks[stage.stack])
+            plans[i] = kernel.plan(net, target, ir.deterministic)
+            if net.P ~= net.H then
+                local product = { inputs = net.H, units = net.P, batch = ir.batch }
+                plans[i].projection = kernel.dense(product, target, ir.deterministic)
+                plans[i].cycles = plans[i].cycles + net.L * net.D * plans[i].projection.cycles
+            end
+        elseif stage.kind == "dense" then
+            plans[i] = kernel.dense({ inputs = stage.inputs, units = stage.units, batch = ir.batch }, target,
+                ir.deterministic)
+        else
+            plans[i] = { cycles = 0 }
+        end
+        cycles = cycles + plans[i].cycles
+    end
+    return plans, cycles
+end
+
+-- The network for another batch.
+local function for_batch(ir, batch)
+    if ir.batch == batch then return ir end
+    local own = setmetatable({ batch = batch, stacks = {} }, { __index = ir })
+    for i, stack in ipairs(ir.stacks) do own.stacks[i] = setmetatable({ batch = batch }, { __index = stack }) end
+    return own
+end
+
+local function stale(wanted, what)
+    fail.at(wanted.file, what .. "; run rnnc tune again, or delete the file")
+end
+
+-- Puts the wanted tiles in the place of those of the model.
+local function apply_tiles(ir, target, best, wanted)
+    for i, stage in ipairs(ir.stages) do
+        local tile = wanted.tiles[i]
+        if tile then
+            local possible = stage.kind == "stack"
+                and best.of.retile(describe(ir.stacks[stage.stack]), target, best.plans[i], tile, ir.deterministic)
+            if not possible then stale(wanted, "the kernel " .. best.label .. " has no such tile for layer " .. i) end
+        end
+    end
+end
+
+-- The choice for calls of `batch` sequences (a number or "any"): { kernel, label, plans = one for each
+-- stage, cycles = of a step of all sequences }, and what was considered: { kernel, cycles or why_not }.
+return function(ir, target, batch)
+    local own, best, considered, wanted = for_batch(ir, batch), nil, {}, ir.wanted
+    for _, kernel in ipairs(kernels) do
+        local applies, why = kernel.applies(own, target)
+        if applies then
+            local plans, cycles = plan_with(kernel, own, target)
+            considered[#considered + 1] = { kernel = kernel.label, cycles = math.ceil(cycles) }
+            local better = not best or cycles < best.cycles
+            if wanted then better = kernel.label == wanted.kernel end
+            if better then
+                best = { of = kernel, kernel = kernel.name, label = kernel.label, plans = plans, cycles = cycles }
+            end
+        else
+            considered[#considered + 1] = { kernel = kernel.label, why_not = why }
+        end
+    end
+    if wanted then
+        if not best then stale(wanted, 'the kernel "' .. wanted.kernel .. '" cannot run this network') end
+        apply_tiles(own, target, best, wanted)
+    end
+    return best, considered
+end

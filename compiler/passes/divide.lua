@@ -1,0 +1,185 @@
+-- divide: how the members of a team share the work of a call, by the cost model. A way to divide:
+--
+--   one         not at all
+--   slices      each takes sequences of the batch; they meet only at the end
+--   directions  one takes the forward direction, another the reverse one; they meet after every layer
+--   chunks      they take chunks of time in turns: each does its chunk's input products, and then, layer by
+--               layer, waits for the state that the chunk before hands on
+--
+-- All of them do the same additions in the same order as one thread. The pass leaves ir.division:
+--
+--   kind        of calls for which nothing else is said
+--   share       sequences for which the kernel is chosen: those of one member, for slices of a known batch
+--   slices_from   the batch from which calls are divided in slices instead; 0: never
+--   least_steps, least_slices
+--               time steps from which a call is divided by `kind`, or in slices, at all
+--   members     of a team that have something to do
+--   chunk       steps in a chunk, for chunks
+--   considered  what there was to choose from: { kind, cycles of a call or why_not }
+--   steps       of the call that they are for
+local choice = require "kernels.choice"
+local tiles = require "kernels.tiles"
+
+local divide = {}
+
+divide.doc = "how the threads of a team share a call"
+
+-- Cycles until a word of one core is seen by another, for a team to begin and end a run, and for each cache
+-- line that one core writes and another reads or writes next; measured with rnnc_team between two cores of a
+-- server of 2023 at 2.6 GHz: 136 ns, 350 ns, 24 ns.
+local HANDOVER <const>, FORK <const>, LINE <const> = 360, 900, 60
+
+-- Floats in a cache line.
+local FLOATS <const> = 16
+
+-- A call is divided if that takes at most this part of its time by the model, which is not exact.
+local GAIN <const> = 0.9
+
+-- Time steps of a call that may have any number of them, where an example is needed.
+local EXAMPLE_STEPS <const> = 100
+
+local function directions(ir)
+    local both = false
+    for _, stage in ipairs(ir.stages) do
+        if stage.kind == "stack" then both = both or ir.stacks[stage.stack].sizes.D == 2 end
+    end
+    return both
+end
+
+-- The shortest of a kind's times is taken; each way: (ir, whole, members, batch) -> a function from time
+-- steps to cycles of a call and, for chunks, steps of one; or nil and why not. whole: the choice for one
+-- thread.
+local ways = {}
+
+function ways.directions(ir, whole, _, batch)
+    if not directions(ir) then return nil, "there is one direction" end
+    local cycles, meetings = 0, 0
+    for i, stage in ipairs(ir.stages) do
+        local s = stage.kind == "stack" and ir.stacks[stage.stack].sizes
+        cycles = cycles + whole.plans[i].cycles / (s and s.D or 1)
+        meetings = meetings + (s and s.L or 1)
+        if s and s.D == 2 then
+            -- The next layer reads both halves of a row; in y they share a line.
+            local handed_on = s.L - (i == #ir.stages and 1 or 0)
+            cycles = cycles + batch * LINE * (handed_on * tiles.ceil(s.P, FLOATS) + (i == #ir.stages and 1 or 0))
+        end
+    end
+    return function(steps) return FORK + meetings * HANDOVER + steps * cycles end
+end
+
+-- Chunks of `length` steps: a member is busy with one for its `cycles` a step and what its layers `wait`;
+-- and the longest chain of a chunk, `serial` cycles a step, begins after that of the chunk before.
+local function turns_time(steps, length, members, work)
+    local count, own = tiles.ceil(steps, length), length * work.cycles + work.wait
+    local apart = math.max(own / members, length * work.serial + work.wait / work.layers)
+    return FORK + (count - 1) * apart + math.min(length, steps) * work.cycles + work.wait
+end
+
+function ways.chunks(ir, whole, members, batch)
+    if directions(ir) then return nil, "the reverse direction begins at the end" end
+    local last_step, rows = false, 1
+    local work = { cycles = whole.cycles, serial = 0, wait = 0, layers = 0 }
+    for i, stage in ipairs(ir.stages) do
+        last_step = last_step or stage.once
+        local plan = whole.plans[i]
+        work.serial = math.max(work.serial, (plan.serial or 0) + (plan.projection and plan.projection.cycles or 0))
+        for _, tile in pairs(plan.inputs or {}) do rows = math.max(rows, tile.rows) end
+        -- The states of several blocks would have to be kept apart.
+        if plan.block and plan.block < batch then return nil, "the batch has several blocks" end
+        if stage.kind == "stack" then
+            local stack = ir.stacks[stage.stack]
+            local lines = #stack.states * batch * tiles.ceil(stack.sizes.H, FLOATS)
+            work.layers = work.layers + stack.sizes.L
+            work.wait = work.wait + stack.sizes.L * (HANDOVER + LINE * lines)
+        end
+    end
+    if work.layers == 0 then return nil, "there is no recurrent layer" end
+    if last_step and ir.lengths then return nil, "sequences end in different chunks" end
+    -- Input products have whole tiles of rows.
+    local example = ir.steps == "any" and EXAMPLE_STEPS or ir.steps
+    local length, least = 1, nil
+    for n = rows, math.max(rows, 64), rows do
+        local time = turns_time(example, n, members, work)
+        if not least or time < least then length, least = n, time end
+    end
+    return function(steps) return turns_time(steps, length, members, work) end, length
+end
+
+-- The time steps from which `time` is a gain over so many cycles a step; nil: never.
+local function least_steps(time, cycles)
+    local steps = 1
+    while time(steps) > GAIN * cycles * steps do
+        steps = steps < 16 and steps + 1 or steps * 5 // 4
+        if steps > 4096 then return nil end
+    end
+    return steps
+end
+
+local function slices_time(ir, target, batch, members)
+    local share = tiles.ceil(batch, members)
+    -- Rows of y of two slices share a line.
+    local cycles = choice(ir, target, share).cycles + LINE
+    return function(steps) return FORK + steps * cycles end, share
+end
+
+-- The best way for one batch, without and with slices: { kind, time, least_steps, ... }, and its rivals.
+local function best_for(ir, target, batch, members, steps)
+    local whole = choice(ir, target, batch)
+    local best = { kind = "one", time = function(n) return n * whole.cycles end, least_steps = 1, share = batch }
+    local considered = { { kind = "one", cycles = math.ceil(best.time(steps)) } }
+    local function consider(kind, time, extra)
+        if not time then
+            considered[#considered + 1] = { kind = kind, why_not = extra }
+            return
+        end
+        considered[#considered + 1] = { kind = kind, cycles = math.ceil(time(steps)) }
+        local least = least_steps(time, whole.cycles)
+        if least and least <= steps and time(steps) < best.time(steps) then
+            best = { kind = kind, time = time, least_steps = least, share = batch }
+            if kind == "slices" then best.share = extra else best.chunk = extra end
+        end
+    end
+    if batch > 1 then
+        consider("slices", slices_time(ir, target, batch, members))
+    else
+        consider("slices", nil, "there is one sequence")
+    end
+    for _, kind in ipairs { "directions", "chunks" } do consider(kind, ways[kind](ir, whole, members, batch)) end
+    return best, considered
+end
+
+-- An unknown batch: as for one sequence, and slices from the batch on for which they are better.
+local function any_batch(ir, target, members, steps)
+    local best, considered = best_for(ir, target, 1, members, steps)
+    local from, least = 32, 1
+    for batch = 32, 2, -1 do
+        local own = best_for(ir, target, batch, members, steps)
+        if own.kind ~= "slices" then break end
+        from, least = batch, own.least_steps
+    end
+    best.share, best.slices_from, best.least_slices = "any", from, least
+    return best, considered
+end
+
+function divide.run(ir, target)
+    local members = ir.threads
+    local steps = ir.steps == "any" and EXAMPLE_STEPS or ir.steps
+    if members == 1 then
+        ir.division = { kind = "one", share = ir.batch, members = 1, slices_from = 0, considered = {} }
+        return ir
+    end
+    local best, considered
+    if ir.batch == "any" then
+        best, considered = any_batch(ir, target, members, steps)
+    else
+        best, considered = best_for(ir, target, ir.batch, members, steps)
+    end
+    ir.division = {
+        kind = best.kind, share = best.share, members = members, chunk = best.chunk or 0, considered = considered,
+        slices_from = best.kind == "slices" and 1 or best.slices_from or 0, steps = steps,
+        least_steps = best.least_steps, least_slices = best.least_slices or best.least_steps,
+    }
+    return ir
+end
+
+return divide

@@ -1,0 +1,31 @@
+@ -- What the last stage left goes out to y, for one step after the other or once.
+@ -- v: the variant; p: the plan; from: C text of where a step's values begin; row: floats between two sequences;
+@ -- column: C text of the first value of a row of y; width: values; rows, sequence: C text
+@ local units = v.kernel == "units"
+@ local softmax = p.softmax == "softmax" or p.softmax == "log_softmax"
+@ local finished = p.residual or softmax
+@ local inner = once and "" or "    "
+@ local at = once and "" or " + ((ptrdiff_t)t + s) * y_t"
+@ if not once then
+for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s) {
+@ end
+@ if not units then
+@{inner}transpose@{v.suffix}(@{from}, @{v.block}, y@{at} + (ptrdiff_t)first * y_b@{column}, y_b, @{width}, rows);
+@ end
+@ if units or finished then
+@{inner}for (ptrdiff_t b = 0; b < @{units and rows or "rows"}; ++b) {
+@{inner}    float *const to = y@{at} + @{sequence} * y_b@{column};
+@ if units then
+@{inner}    memcpy(to, @{from} + b * @{row}, @{width} * sizeof(float));
+@ end
+@ if softmax then
+@{inner}    @{p.softmax}(to);
+@ end
+@ if p.residual then
+@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] += x[((ptrdiff_t)t + s) * x_t + @{sequence} * x_b@{column} + i];
+@ end
+@{inner}}
+@ end
+@ if not once then
+}
+@ end

@@ -1,0 +1,29 @@
+@ -- The states of a block's chains of one stage: from h0 and c0 into the workspace, or from there to hn and cn.
+@ -- v: the variant; stage; layer_of: its row among the layers of the plan; arriving: which way; head: of the loop
+@ -- over chains; all, sequence: C text of the sequences of the block and of the place of one
+@ local units = v.kernel == "units"
+        for (@{head}) {
+@ for i, name in ipairs(stage.states) do
+@ local part = stage.state_parts[i]
+@ local before = layer_of.before[name] > 0 and format("batch * %d + ", layer_of.before[name]) or ""
+            @{arriving and "" or "const "}float *const @{name} = states + @{stage.state_offset + part.offset} + chain * @{stage.state_count};
+@ if units and arriving then
+            for (ptrdiff_t b = 0; b < @{all}; ++b) {
+                if (@{name}0)
+                    memcpy(@{name} + b * @{part.stride}, @{name}0 + @{before}(chain * batch + (size_t)@{sequence}) * @{part.width}, @{part.width} * sizeof(float));
+                else
+                    memset(@{name} + b * @{part.stride}, 0, @{part.width} * sizeof(float));
+            }
+@ elseif units then
+            for (ptrdiff_t b = 0; @{name}n && b < @{all}; ++b)
+                memcpy(@{name}n + @{before}(chain * batch + (size_t)@{sequence}) * @{part.width}, @{name} + b * @{part.stride}, @{part.width} * sizeof(float));
+@ elseif arriving then
+            if (!@{name}0 || rows < @{v.block}) memset(@{name}, 0, @{part.width * v.block} * sizeof(float));
+            if (@{name}0)
+                transpose@{v.suffix}(@{name}0 + @{before}(chain * batch + first) * @{part.width}, @{part.width}, @{name}, @{v.block}, rows, @{part.width});
+@ else
+            if (@{name}n)
+                transpose@{v.suffix}(@{name}, @{v.block}, @{name}n + @{before}(chain * batch + first) * @{part.width}, @{part.width}, @{part.width}, rows);
+@ end
+@ end
+        }

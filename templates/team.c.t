@@ -1,0 +1,21 @@
+@ -- What all targets need to share a call among the members of a team.
+@ -- p: the plan; parameters: those of a target's run function; meets: do members meet on the way?
+
+/* A call, as every member of a team sees it. */
+typedef struct work {
+    @{(parameters:gsub(", ", ";\n    "))};
+    const rnnc_team *team;
+    size_t members; /* that take part */
+} work;
+@ if meets then
+
+/* Returns when all members have come here. met: how often they have met in this run. */
+static void meet(const rnnc_team *team, size_t member, size_t members, size_t *met)
+{
+    if (members == 1) return;
+    team->post(team->context, member);
+    ++*met;
+    for (size_t i = 0; i < members; ++i)
+        if (i != member) team->wait(team->context, i, *met);
+}
+@ end
