@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MODELS = 80, FAST_MODELS = 24, GROUP = 8 };
+enum { MODELS = 48, FAST_MODELS = 24, GROUP = 8 };
 
 /* What is tried together. `count` is 1 when RNNC_MODEL asks for one. */
 typedef struct group {
