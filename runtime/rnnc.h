@@ -147,7 +147,7 @@ typedef struct rnnc_call {
     const size_t *lengths; /* (B), each 1 .. T; NULL: all T. Only for models with `lengths`. */
     const float *x, *h0, *c0;
     float *y, *hn, *cn;
-    void *workspace; /* workspace_size(seq_len, batch) bytes, any alignment */
+    void *workspace;              /* workspace_size(seq_len, batch) bytes, any alignment */
     const struct rnnc_team *team; /* NULL: one thread. Only for models with threads > 1. */
 } rnnc_call;
 

@@ -14,7 +14,7 @@ typedef struct seen {
     const rnnc_team *team;
     size_t calls[MOST];
     pthread_t thread[MOST];
-    float third[MOST]; /* 1/3, which depends on the rounding */
+    float third[MOST];   /* 1/3, which depends on the rounding */
     size_t values[MOST]; /* written by one member, read by the next */
     size_t wrong;
 } seen;

@@ -121,13 +121,14 @@ Test(spec_errors, good_specs_pass, .timeout = 120) {
 
 /* Every field has its line in `rnnc help spec`, with what is allowed and a summary. */
 Test(spec_errors, every_field_is_explained) {
-    static const char *const names[] = {
-        "name", "cell", "input_size", "hidden_size", "num_layers", "nonlinearity", "bias",
-        "batch_first", "dropout", "bidirectional", "proj_size", "weights", "prefix", "map", "batch",
-        "seq_len", "target", "threads", "lengths", "streaming", "deterministic", "residual", "activation",
-        /* of a model, and of its layers */
-        "layers", "input_size", "prefix", "num_embeddings", "dim", "units", "activation", "bias",
-        "last_step"};
+    static const char *const names[] = {"name", "cell", "input_size", "hidden_size", "num_layers",
+                                        "nonlinearity", "bias", "batch_first", "dropout",
+                                        "bidirectional", "proj_size", "weights", "prefix", "map",
+                                        "batch", "seq_len", "target", "threads", "lengths",
+                                        "streaming", "deterministic", "residual", "activation",
+                                        /* of a model, and of its layers */
+                                        "layers", "input_size", "prefix", "num_embeddings", "dim",
+                                        "units", "activation", "bias", "last_step"};
     const char *const argv[] = {rnnc_path(), "help", "spec", NULL};
     outcome result = process_run(argv, NULL, NULL, 20);
     cr_expect_eq(result.code, 0);

@@ -5,7 +5,8 @@
 #include "../../runtime/rnnc.h"
 
 /* Calls NAME_forward of `library`, whose parameters depend on what the model was generated for:
- * weights only if not built in, seq_len and batch only if any. ARGUMENT if there is no such symbol. */
+ * weights only if not built in, seq_len and batch only if any. ARGUMENT if there is no such symbol.
+ */
 rnnc_status call_directly(void *library, const rnnc_model *model, const rnnc_call *call);
 
 #endif

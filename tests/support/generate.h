@@ -19,7 +19,7 @@ typedef struct spec {
     const char *weights_as; /* "c", "blob", "none", or NULL: the default */
     double dropout;
     bool lengths, deterministic;
-    bool fast; /* activation = "fast" */
+    bool fast;      /* activation = "fast" */
     size_t threads; /* 0: not said */
 } spec;
 
