@@ -56,13 +56,17 @@ test: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the whole suite
 test-fast: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the suite with fewer random cases: a minute or less
 	@RNNC_TEST_FAST=1 $(run_tests)
 
-# BENCH: options of rnnc bench other than --csv, such as BENCH='--peers --html=grid.html'.
 exhaustive: $(BUILD)/setup-test build ## fast activations over all floats: their stated bounds, some minutes
 	@BUILD=$(BUILD) CC='$(CC)' tests/exhaustive/run
 
-bench: $(BUILD)/setup-bench build ## the speed of the networks of tests/bench/grid.txt, beside others
+# BENCH: options of rnnc bench other than --csv, such as BENCH='--peers --html=grid.html'.
+bench: $(BUILD)/setup-bench build ## the speed of the networks of tests/bench/grid.txt, beside others, and what limits it
 	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run --csv=$(BUILD)/bench.csv $(BENCH)
 	@$(LUA) tests/bench/bar.lua $(BUILD)/bench.csv
+	@for part in activations compiling counts; do \
+	    printf '\n%s:\n' $$part; \
+	    BUILD=$(BUILD) CC='$(CC)' LUA=$(LUA) tests/bench/run $$part || exit 1; \
+	done
 
 FUZZ_SECONDS = 60
 fuzz: $(BUILD)/setup-fuzz ## each fuzzer of tests/fuzz for FUZZ_SECONDS (60)
@@ -89,7 +93,7 @@ lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clan
 	@printf '%s\n' $(filter-out examples/% tests/exhaustive/%,$(filter %.c,$(c_files))) | xargs -P 2 -n 4 sh -c \
 	    'clang-tidy --quiet "$$@" -- -std=c11 -D_POSIX_C_SOURCE=200809L -Iruntime -Itests/support \
 	    -Icompiler -DTEST_DATA=\"tests\" $(shell pkg-config --cflags $(LUA_PACKAGE)) 2>/dev/null' clang-tidy
-	@shellcheck $$(grep -rlE '^#!.*sh$$' .ci tests examples)
+	@shellcheck -x $$(grep -rlE '^#!.*sh$$' .ci tests examples)
 	@luacheck --quiet --std lua54 $(filter %.lua,$(scripts)) tests
 	@luacheck --quiet --std lua54 --read-globals rnn model embedding dense -- examples
 	@clang-format --dry-run -Werror $(c_files)

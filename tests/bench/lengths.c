@@ -2,33 +2,18 @@
  * should fall as the steps do, against the padding in the same network, and in one that was
  * generated without lengths, whose kernel may be another. */
 #define _POSIX_C_SOURCE 200809L
-#include "turns.h"
+#include "network.h"
 
 extern const rnnc_model padding_model, lengths_model;
 
 enum { BATCH = 32, STEPS = 100, SHORTEST = 10 };
-
-/* The packed weights of random tensors, the same for both networks. */
-static float *packed_weights(const rnnc_model *model, float **tensors) {
-    float *const packed = malloc(model->packed_count * sizeof *packed);
-    if (!packed || rnnc_model_pack(model, (const float *const *)tensors, packed) != RNNC_OK)
-        fail("the weights cannot be packed");
-    return packed;
-}
 
 int main(int argc, char **argv) {
     if (argc != 2)
         fail("usage: lengths NAME");
     const rnnc_model *const models[2] = {&padding_model, &lengths_model};
     const rnnc_config *const c = &models[0]->network.layer[0].recurrent;
-    const float scale = 1 / sqrtf((float)c->hidden_size);
-    float **const tensors = malloc(models[0]->weight_count * sizeof *tensors);
-    if (!tensors)
-        fail("out of memory");
-    for (size_t i = 0; i < models[0]->weight_count; i++) {
-        const rnnc_weight *const w = &models[0]->weight[i];
-        tensors[i] = random_floats(w->rows * (w->cols ? w->cols : 1), scale);
-    }
+    const float *const *const tensors = random_tensors(models[0]);
     size_t lengths[BATCH], valid = 0;
     uint32_t state = 7;
     for (size_t b = 0; b < BATCH; b++) {
@@ -42,15 +27,10 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < 3; i++) {
         const rnnc_model *const m = models[i > 0];
         all[i].model = m;
-        all[i].call = (rnnc_call){.weights = packed_weights(m, tensors),
-                                  .seq_len = STEPS,
-                                  .batch = BATCH,
-                                  .lengths = i == 2 ? lengths : NULL,
-                                  .x = x,
-                                  .y = random_floats(STEPS * BATCH * m->output, 0),
-                                  .hn = random_floats(states, 0),
-                                  .cn = c->cell == RNNC_LSTM ? random_floats(states, 0) : NULL,
-                                  .workspace = malloc(m->workspace_size(STEPS, BATCH))};
+        all[i].call = call_of(m, tensors, x, STEPS);
+        all[i].call.lengths = i == 2 ? lengths : NULL;
+        all[i].call.hn = random_floats(states, 0);
+        all[i].call.cn = c->cell == RNNC_LSTM ? random_floats(states, 0) : NULL;
     }
     take_turns(all, 3);
     const double steps = (double)valid / (BATCH * STEPS), time = all[2].least / all[1].least;
