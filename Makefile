@@ -61,7 +61,7 @@ exhaustive: $(BUILD)/setup-test build ## fast activations over all floats: their
 
 # BENCH: options of rnnc bench other than --csv, such as BENCH='--peers --html=grid.html'.
 bench: $(BUILD)/setup-bench build ## the speed of the networks of tests/bench/grid.txt, beside others, and what limits it
-	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run --csv=$(BUILD)/bench.csv $(BENCH)
+	@BUILD=$(BUILD) CC='$(CC)' tests/bench/run --threads=2 --csv=$(BUILD)/bench.csv $(BENCH)
 	@$(LUA) tests/bench/bar.lua $(BUILD)/bench.csv
 	@for part in activations compiling counts; do \
 	    printf '\n%s:\n' $$part; \

@@ -46,8 +46,8 @@ function charts.duration(us)
     return string.format("%.1f ms", us / 1000)
 end
 
--- charts.bars(problems) -> { ticks, groups }: for each problem bars of how many times the speed of light each code
--- takes (median), positions in per cent on one logarithmic axis for all.
+-- charts.bars(problems) -> { ticks, groups }: for each problem bars of how many times the speed of light of one core
+-- each code takes (median), positions in per cent on one logarithmic axis for all.
 function charts.bars(problems)
     local least, most = 1, 2
     for _, problem in ipairs(problems) do
@@ -68,7 +68,8 @@ function charts.bars(problems)
     for i, problem in ipairs(problems) do
         local bars = {}
         for k, row in ipairs(problem.rows) do
-            local bar = { code = row.code, note = row.note, own = k == 1 and "own" or "other" }
+            local own = k == 1 and "own" or row.threads > 1 and "team" or "other"
+            local bar = { code = row.code, note = row.note, own = own }
             if row.median_us then
                 bar.width, bar.least = at(row.median_us / problem.light_us), at(row.min_us / problem.light_us)
                 bar.text = charts.duration(row.median_us)

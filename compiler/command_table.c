@@ -59,6 +59,9 @@ static const command_option bench_options[] = {
      "are installed; RNNC_ONNXRUNTIME may name the library"},
     {"seq-len", 0, "N", "run N steps where the spec says \"any\" (default: 100)"},
     {"batch", 0, "N", "run N sequences where the spec says \"any\" (default: 1)"},
+    {"threads", 0, "N",
+     "also with N threads, 2 to 64, each on a core of its own:\n"
+     "the same spec with threads = N, in NAME_forward_threads"},
     {"seconds", 's', "N", "measure each model for N seconds (default: 2)"},
     {"csv", 0, "FILE", "write the results as CSV; -: to stdout instead of the table"},
     {"json", 0, "FILE", "write the results as JSON; -: to stdout instead of the table"},
@@ -119,7 +122,9 @@ const command commands[] = {
      "OpenBLAS and on built-in products, in turns, on one CPU, and prints medians and minima of\n"
      "a call. ratio is the median over that of the specialised code; GFLOP/s and GB/s count what\n"
      "cannot be saved; % light is the speed of light (see compiler/limits.lua) over the minimum;\n"
-     "predicted is the cost model's time. All outputs are checked against double precision first.",
+     "predicted is the cost model's time. All outputs are checked against double precision first,\n"
+     "and those of --threads, whose row says how the plan divides the call, bit for bit against\n"
+     "one thread's.",
      bench_options, COUNT(bench_options), "commands.bench"},
     {"tune", "MODEL.lua", 1, 1, "find by measuring what the cost model may have missed",
      "Generates the network with other kernels and register tiles, lets them race on this\n"

@@ -1,9 +1,11 @@
 #define _XOPEN_SOURCE 700
 #include "contender.h"
 #include "network.h"
+#include "pin.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,10 +77,37 @@ static const char *prepare_generic(const contender *c, network *n) {
     return NULL;
 }
 
+typedef struct pinning {
+    const int *cpus;
+    atomic_int failed;
+} pinning;
+
+static void pin_member(void *a_pinning, size_t index) {
+    pinning *const p = a_pinning;
+    if (pin_thread(p->cpus[index]) != 0)
+        atomic_store(&p->failed, 1);
+}
+
+/* A team on CPUs of its own: members that share one would wait for each other a time slice long. */
+static const char *gather_team(const contender *c, network *n) {
+    static rnnc_error error;
+    rnnc_team *team;
+    if (n->model->threads != c->threads)
+        return "the compiled network is for another number of threads";
+    if (rnnc_team_create(c->threads, &team, &error) != RNNC_OK)
+        return error.message;
+    pinning p = {.cpus = c->cpus};
+    team->run(team->context, pin_member, &p);
+    n->call.team = team;
+    return atomic_load(&p.failed) ? "a thread cannot be kept on a CPU of its own" : NULL;
+}
+
 static const char *prepare(const contender *c, network *n) {
     const problem *const p = c->problem;
     *n = (network){.network = p->network};
-    const char *const wrong = c->library ? load_model(c, n) : prepare_generic(c, n);
+    const char *wrong = c->library ? load_model(c, n) : prepare_generic(c, n);
+    if (!wrong && c->threads > 1)
+        wrong = gather_team(c, n);
     if (wrong)
         return wrong;
     n->call.seq_len = p->seq_len;
@@ -103,15 +132,45 @@ static rnnc_status forward(const network *n) {
                     : rnnc_generic_forward(n->network, n->blas, &n->call);
 }
 
-static const char *run_once(const contender *c, const network *n, const char *path) {
-    const problem *const p = c->problem;
+/* One call on outputs filled with NaN. */
+static const char *fill(const problem *p, const network *n) {
     memset(n->call.y, 0xff, p->y_count * sizeof(float));
     memset(n->call.hn, 0xff, p->h_count * sizeof(float));
     if (p->c_count)
         memset(n->call.cn, 0xff, p->c_count * sizeof(float));
     const rnnc_status status = forward(n);
-    if (status != RNNC_OK)
-        return rnnc_status_message(status);
+    return status == RNNC_OK ? NULL : rnnc_status_message(status);
+}
+
+/* Runs the call without the team, and compares what that gives with what stands in the outputs. */
+static const char *compare_with_one_thread(const problem *p, const network *with_team) {
+    network alone = *with_team;
+    const rnnc_call *const c = &with_team->call;
+    alone.call.team = NULL;
+    alone.call.y = allocate(p->y_count * sizeof(float));
+    alone.call.hn = allocate(p->h_count * sizeof(float));
+    alone.call.cn = allocate(p->c_count * sizeof(float));
+    if (!alone.call.y || !alone.call.hn || !alone.call.cn)
+        return "not enough memory";
+    const char *const wrong = fill(p, &alone);
+    if (wrong)
+        return wrong;
+    const int same = memcmp(alone.call.y, c->y, p->y_count * sizeof(float)) == 0 &&
+                     memcmp(alone.call.hn, c->hn, p->h_count * sizeof(float)) == 0 &&
+                     (!p->c_count || memcmp(alone.call.cn, c->cn, p->c_count * sizeof(float)) == 0);
+    free(alone.call.y);
+    free(alone.call.hn);
+    free(alone.call.cn);
+    return same ? NULL : "its threads give other bits than one thread";
+}
+
+static const char *run_once(const contender *c, const network *n, const char *path) {
+    const problem *const p = c->problem;
+    const char *wrong = fill(p, n);
+    if (!wrong && n->call.team)
+        wrong = compare_with_one_thread(p, n);
+    if (wrong)
+        return wrong;
     FILE *const file = fopen(path, "wb");
     if (!file)
         return strerror(errno);
@@ -124,7 +183,15 @@ static const char *run_once(const contender *c, const network *n, const char *pa
     return NULL;
 }
 
+static void nothing(void *argument, size_t index) {
+    (void)argument;
+    (void)index;
+}
+
 static double time_calls(const network *n, long calls) {
+    /* Members sleep while others are measured; calls in a row, which count, find them awake. */
+    if (n->call.team)
+        n->call.team->run(n->call.team->context, nothing, NULL);
     const double begin = now();
     for (long i = 0; i < calls; i++)
         forward(n);

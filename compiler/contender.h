@@ -23,10 +23,13 @@ typedef struct contender {
     const char *library, *symbol; /* "NAME_model" */
     int altered;                  /* 1: what it computes differs on purpose, its buffers do not */
     const char *blas;
+    size_t threads;  /* 2 or more: generated code with a team of them, */
+    const int *cpus; /* each member on a CPU of its own, the first on that of this process */
 } contender;
 
 /* A dialogue_child: prepares the network, says "hello" or "absent WHY", then answers
- *   run FILE    one call on outputs filled with NaN; y, hn and cn as floats into FILE; "done"
+ *   run FILE    one call on outputs filled with NaN; y, hn and cn as floats into FILE; "done", or
+ *               "wrong WHY": a team has to give the bits that the same code gives without
  *   time N      the seconds that N calls take
  * until the socket ends. */
 void contender_serve(void *a_contender, int socket);

@@ -30,6 +30,7 @@ static const luaL_Reg functions[] = {
     {"problem", host_problem},
     {"contender", host_contender},
     {"start", host_start},
+    {"cores", host_cores},
     {"pin", host_pin},
     {"progress", host_progress},
     {"json", host_json},

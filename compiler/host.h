@@ -38,6 +38,7 @@ int host_trial(lua_State *L);
 int host_problem(lua_State *L);
 int host_contender(lua_State *L);
 int host_start(lua_State *L);
+int host_cores(lua_State *L);
 int host_pin(lua_State *L);
 int host_progress(lua_State *L);
 int host_json(lua_State *L);

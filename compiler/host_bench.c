@@ -1,16 +1,16 @@
-/* host.problem, host.contender, host.start, host.pin */
-#define _GNU_SOURCE
+/* host.problem, host.contender, host.start, host.cores, host.pin */
+#define _XOPEN_SOURCE 700
 #include "contender.h"
 #include "dialogue.h"
 #include "difference.h"
 #include "host.h"
 #include "network.h"
+#include "pin.h"
 #include "uniform.h"
 
 #include <errno.h>
 #include <lauxlib.h>
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,16 +197,34 @@ static dialogue *new_dialogue(lua_State *L) {
     return d;
 }
 
-/* host.contender(problem, {library=, symbol=, altered=} or {blas=}) -> a dialogue with a process
- * that runs the generated or the generic network on it; contender.h has the lines. [problem, what
- * -> dialogue | fail, message] */
+/* Reads the field `cpus`, a list of CPUs for a team, if it is there. */
+static size_t read_cpus(lua_State *L, int table, int cpus[RNNC_TEAM_MAX]) {
+    if (lua_getfield(L, table, "cpus") == LUA_TNIL)
+        return lua_pop(L, 1), 1;
+    const lua_Unsigned count = lua_rawlen(L, -1);
+    luaL_argcheck(L, count >= 1 && count <= RNNC_TEAM_MAX, table, "a team of 1 to 64");
+    for (lua_Unsigned i = 0; i < count; i++) {
+        lua_rawgeti(L, -1, (lua_Integer)i + 1);
+        cpus[i] = (int)luaL_checkinteger(L, -1);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return (size_t)count;
+}
+
+/* host.contender(problem, {library=, symbol=, altered=, cpus=} or {blas=}) -> a dialogue with a
+ * process that runs the generated or the generic network on it, with several `cpus` a team of
+ * threads with one each; contender.h has the lines. [problem, what -> dialogue | fail, message] */
 int host_contender(lua_State *L) {
     contender c = {.problem = check_problem(L)};
+    int cpus[RNNC_TEAM_MAX];
     lua_settop(L, 2);
     lua_getfield(L, 2, "library");
     lua_getfield(L, 2, "symbol");
     lua_getfield(L, 2, "blas");
     c.altered = network_flag_field(L, 2, "altered");
+    c.threads = read_cpus(L, 2, cpus);
+    c.cpus = cpus;
     c.library = luaL_optstring(L, 3, NULL);
     c.symbol = luaL_optstring(L, 4, NULL);
     c.blas = luaL_optstring(L, 5, "builtin");
@@ -236,21 +254,26 @@ int host_start(lua_State *L) {
     return 1;
 }
 
+/* host.cores() -> CPUs that this process may use, one of each core; the first is the one on which
+ * host.pin keeps it. Empty where the system has no such call.  [ -> cpus] */
+int host_cores(lua_State *L) {
+    int cpus[RNNC_TEAM_MAX];
+    const size_t all = pin_cores(cpus, RNNC_TEAM_MAX);
+    const size_t count = all < RNNC_TEAM_MAX ? all : RNNC_TEAM_MAX;
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        lua_pushinteger(L, cpus[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
 /* host.pin() -> the CPU on which this process and its children run from now on, the last of those
  * that they may use; nil where the system has no such call.  [ -> cpu | nil] */
 int host_pin(lua_State *L) {
+    int cpu;
     luaL_pushfail(L);
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return 1;
-    size_t last = CPU_SETSIZE - 1;
-    while (last > 0 && !CPU_ISSET(last, &set))
-        last--;
-    CPU_ZERO(&set);
-    CPU_SET(last, &set);
-    if (sched_setaffinity(0, sizeof set, &set) == 0)
-        lua_pushinteger(L, (lua_Integer)last);
-#endif
+    if (pin_cores(&cpu, 1) > 0 && pin_thread(cpu) == 0)
+        lua_pushinteger(L, cpu);
     return 1;
 }

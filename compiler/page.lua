@@ -26,6 +26,10 @@ local function tiles_of(problems)
                     note = found.best.slower == 0 and many
                         or string.format("slower on %d of %d", found.best.slower, found.best.count) }
     end
+    if found.team then
+        list[#list + 1] = { value = string.format("%.2f×", found.team.mean), text = "as fast as one thread",
+                            note = found.team.code }
+    end
     for _, other in ipairs(found.codes) do
         list[#list + 1] = { value = string.format("%.2f×", other.mean), text = "as fast as " .. other.code,
                             note = other.count < #problems and string.format("%d problems", other.count) or many }
@@ -57,12 +61,13 @@ local function detail_of(problem, kernels, open)
         predicted = problem.predicted_us and charts.duration(problem.predicted_us) or false,
         parts = charts.parts(problem.parts) or false, kernels = kernels_of(problem, kernels),
         plan = report.plan(problem.result),
+        division = problem.team_variant and report.division(problem.team_variant) or false,
         step = charts.duration(problem.rows[1].median_us / problem.seq_len),
     }
 end
 
 -- page(problems, settings) -> the text of the page. problems: as `rnnc bench` measured them, with `parts` (see
--- breakdown.lua); settings: { machine, seconds, cpu }.
+-- breakdown.lua); settings: { machine, seconds, cpu, threads and cpus or nil }.
 return function(problems, settings)
     for i, problem in ipairs(problems) do problem.id = i end
     local kernels, details = charts.kernels(problems, settings.machine), {}
@@ -72,6 +77,7 @@ return function(problems, settings)
         machine = machines.text(settings.machine), tiles = tiles_of(problems), bars = charts.bars(problems),
         roofline = charts.roofline(kernels, settings.machine) or false, details = details,
         headings = results.headings(), seconds = string.format("%g", settings.seconds),
-        cpu = settings.cpu and "CPU " .. settings.cpu or "one CPU",
+        cpu = settings.cpu and "CPU " .. settings.cpu or "one CPU", threads = settings.threads or 1,
+        cpus = settings.threads and #settings.cpus == settings.threads and table.concat(settings.cpus, ", ") or false,
     })
 end

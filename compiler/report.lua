@@ -82,6 +82,13 @@ local function division_lines(add, division)
     end
 end
 
+-- report.division(variant) -> how a team shares a call, and what else there was: as in `rnnc plan`.
+function report.division(variant)
+    local lines = {}
+    division_lines(function(text, ...) lines[#lines + 1] = text:format(...):gsub("^  ", "") end, variant.division)
+    return table.concat(lines, "\n")
+end
+
 local function variant_lines(add, plan, v)
     add("")
     add("target %s: %d floats in a vector", v.target, v.lanes)

@@ -13,9 +13,11 @@ local problem_fields = { "model", "problem", "seq_len", "batch", "flops", "bytes
 
 -- results.row(contender, problem, first) -> a row. problem: { seq_len, flops, bytes, light_us }; first: the row
 -- that others are compared with, or nil. Rates are those of the median; light is compared with the minimum,
--- because the machine's limits are minima too.
+-- because the machine's limits are minima too, and for one thread only, because they are of one core.
+-- A contender with `threads` and `division` is a team of them, see passes/divide.lua.
 function results.row(contender, problem, first)
-    local row = { code = contender.code, note = contender.variant or "", max_error = contender.error }
+    local row = { code = contender.code, note = contender.variant or "", max_error = contender.error,
+                  threads = contender.threads or 1, division = contender.division }
     local times = contender.times
     if not times or #times == 0 then
         row.note = contender.note or "not measured"
@@ -25,7 +27,7 @@ function results.row(contender, problem, first)
     row.median_us, row.min_us, row.rounds = 1e6 * median, 1e6 * times[1], #times
     row.ratio = first and first.median_us and row.median_us / first.median_us or (not first and 1.0) or nil
     row.gflops, row.gbs = 1e-9 * problem.flops / median, 1e-9 * problem.bytes / median
-    row.light_percent = 100 * problem.light_us / row.min_us
+    row.light_percent = row.threads == 1 and 100 * problem.light_us / row.min_us or nil
     row.step_ns = 1e9 * median / problem.seq_len
     return row
 end
@@ -89,21 +91,24 @@ local function gather(problems, pick)
     return list, worst
 end
 
--- The least time of all rows but the specialised one.
+-- Whether a row is neither the first, nor the same code with more threads.
+local function is_other(problem, row) return row ~= problem.rows[1] and row.threads == 1 end
+
+-- The least time of all rows but the specialised ones.
 local function best_other(problem)
     local best
-    for i, row in ipairs(problem.rows) do
-        if i > 1 and row.median_us and (not best or row.median_us < best) then best = row.median_us end
+    for _, row in ipairs(problem.rows) do
+        if is_other(problem, row) and row.median_us and (not best or row.median_us < best) then best = row.median_us end
     end
     return best
 end
 
--- The codes of all problems but the first of each, in the order in which they come.
+-- The other codes of all problems, in the order in which they come.
 local function other_codes(problems)
     local codes, seen = {}, {}
     for _, problem in ipairs(problems) do
-        for i, row in ipairs(problem.rows) do
-            if i > 1 and row.ratio and not seen[row.code] then
+        for _, row in ipairs(problem.rows) do
+            if is_other(problem, row) and row.ratio and not seen[row.code] then
                 seen[row.code] = true
                 codes[#codes + 1] = row.code
             end
@@ -118,9 +123,17 @@ local function ratio_of(problem, code)
     end
 end
 
+-- The row of a problem with several threads, if it was timed.
+local function team_of(problem)
+    for _, row in ipairs(problem.rows) do
+        if row.threads > 1 and row.ratio then return row end
+    end
+end
+
 -- results.statistics(problems) -> over all problems, the first row of each being the specialised code:
 --   codes   { code, mean (of the ratio), count } for each other code
 --   best    the fastest other code of each problem: { mean, count, slower (where it wins), worst, title }; or nil
+--   team    several threads: { code, mean (times as fast as one), count, worst, title }; or nil
 --   light   the specialised code over the speed of light: { mean, worst, title }
 -- Means are geometric.
 function results.statistics(problems)
@@ -138,6 +151,15 @@ function results.statistics(problems)
         for _, value in ipairs(list) do slower = slower + (value > 1 and 1 or 0) end
         found.best = { mean = 1 / geometric_mean(list), count = #list, slower = slower, worst = worst.value,
                        title = worst.title }
+    end
+    list, worst = gather(problems, function(problem)
+        local row = team_of(problem)
+        found.team = found.team or row and { code = row.code }
+        return row and row.ratio
+    end)
+    if worst then
+        local team = found.team
+        team.mean, team.count, team.worst, team.title = 1 / geometric_mean(list), #list, 1 / worst.value, worst.title
     end
     list, worst = gather(problems, function(problem) return problem.rows[1].min_us / problem.light_us end)
     found.light = { mean = geometric_mean(list), worst = worst.value, title = worst.title }
@@ -158,6 +180,11 @@ function results.summary(problems)
             "the fastest other", best.mean, best.slower, best.count,
             best.slower > 0 and string.format(", at worst %.2f times on %s", best.worst, best.title) or "")
     end
+    local team = found.team
+    if team then
+        lines[#lines + 1] = string.format("  %-24s %6.2f times as fast as one thread (%d), at the least %.2f on %s",
+            team.code, team.mean, team.count, team.worst, team.title)
+    end
     lines[#lines + 1] = string.format("  %-24s %6.2f times the speed of light (minima), at most %.2f on %s",
         problems[1].rows[1].code, light.mean, light.worst, light.title)
     return lines
@@ -173,7 +200,7 @@ end
 function results.csv(problems)
     local names, lines = {}, {}
     for i, name in ipairs(problem_fields) do names[i] = name end
-    names[#names + 1] = "code"
+    for _, name in ipairs { "code", "threads", "division" } do names[#names + 1] = name end
     for _, column in ipairs(columns) do names[#names + 1] = column[1] end
     names[#names + 1] = "note"
     lines[1] = table.concat(names, ",")

@@ -12,6 +12,9 @@ local subject = {}
 local SEQ_LEN <const>, BATCH <const> = 100, 1
 local SIZE_MAX <const> = 1000000
 
+-- RNNC_TEAM_MAX of rnnc.h, and what a spec may have.
+local THREADS_MAX <const> = 64
+
 -- subject.positive(options, name, default, command) -> the value of an option that is a number above 0.
 function subject.positive(options, name, default, command)
     local value = tonumber(options[name] or default)
@@ -86,6 +89,24 @@ function subject.variant(plan, command)
         if subject.runs(variant.target) then found = variant end
     end
     return found or fail.at(command, "this CPU runs none of the targets; choose one with --target")
+end
+
+-- subject.threads(options, command) -> the value of --threads, or nil.
+function subject.threads(options, command)
+    if not options.threads then return nil end
+    local value = math.tointeger(tonumber(options.threads))
+    if value and value >= 2 and value <= THREADS_MAX then return value end
+    fail.at(command, string.format("--threads needs an integer from 2 to %d; one thread is measured anyway",
+        THREADS_MAX))
+end
+
+-- subject.sharing(variant, seq_len, batch) -> how the team of a network with `threads` shares such a call:
+-- "slices", "directions", ... or "one", see passes/divide.lua.
+function subject.sharing(variant, seq_len, batch)
+    local d = variant.division
+    local sliced = d.slices_from > 0 and batch >= d.slices_from
+    local least = sliced and d.least_slices or d.least_steps or 1
+    return seq_len < least and "one" or sliced and "slices" or d.kind
 end
 
 return subject

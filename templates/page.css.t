@@ -44,7 +44,8 @@ i { font-style: normal; }
 .bar.own .code, .bar.own .value, tr.own td { font-weight: 600; }
 .track { position: relative; display: block; height: 1.45rem; }
 .track b { position: absolute; left: 0; top: 0.22rem; height: 1rem; min-width: 2px; background: var(--other); border-radius: 0 3px 3px 0; }
-.own .track b { background: var(--own); }
+.own .track b, .team .track b { background: var(--own); }
+.team .track b { opacity: 0.6; }
 .track .grid { position: absolute; top: 0; bottom: 0; width: 1px; background: var(--grid); }
 .track .one { background: var(--soft); }
 .track .least { position: absolute; top: 0.22rem; height: 1rem; width: 1px; background: var(--panel); }

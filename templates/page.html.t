@@ -1,5 +1,5 @@
 @ -- page.html: the results of `rnnc bench`, one page without scripts or anything from elsewhere.
-@ -- title, machine, seconds, cpu: texts; tiles, bars, roofline (or false), details, headings: see page.lua and
+@ -- title, machine, seconds, cpu: texts; threads: of a team, 1 without; cpus: theirs, or false; tiles, bars, roofline (or false), details, headings: see page.lua and
 @ -- charts.lua. All texts are escaped already.
 @ assert(#tiles > 0 and #bars.groups == #details)
 <!DOCTYPE html>
@@ -16,7 +16,7 @@
 <body>
 <header>
 <h1>rnnc bench: @{title}</h1>
-<p>One thread on @{cpu}; @{seconds} s of samples for each network, all codes in turns. Medians, unless minima are named.</p>
+<p>One thread on @{cpu}@{cpus and format(", %d on CPUs %s", threads, cpus) or ""}; @{seconds} s of samples for each network, all codes in turns. Medians, unless minima are named.</p>
 <p class="machine"><code>@{machine}</code></p>
 </header>
 
@@ -28,7 +28,7 @@
 
 <section>
 <h2>Time of a call</h2>
-<p>Length: how many times the speed of light, logarithmic, the same scale everywhere. The speed of light is the least that the machine's multiply-adds and loads allow. The line in a bar is the minimum, <span class="key-mark"></span> what the cost model predicts.</p>
+<p>Length: how many times the speed of light, logarithmic, the same scale everywhere. The speed of light is the least that the machine's multiply-adds and loads allow@{threads > 1 and "; it is that of one core, also beside several threads" or ""}. The line in a bar is the minimum, <span class="key-mark"></span> what the cost model predicts.</p>
 <div class="groups">
 @ for _, group in ipairs(bars.groups) do
 <article class="group">
@@ -118,7 +118,11 @@
 @ end
 </table></div>
 </div>
-<div><h4>Plan</h4><pre>@{detail.plan}</pre></div>
+<div><h4>Plan</h4><pre>@{detail.plan}</pre>
+@ if detail.division then
+<h4>Plan for @{threads} threads</h4><pre>@{detail.division}</pre>
+@ end
+</div>
 </div>
 </details>
 @ end

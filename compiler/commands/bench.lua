@@ -28,12 +28,36 @@ local function build_problem(problem, options, settings)
     end
 end
 
-local function own_contenders(problem, inputs)
-    return {
-        contest.own(inputs, "specialised", { library = problem.library, symbol = problem.model .. "_model" }),
-        contest.own(inputs, "generic (OpenBLAS)", { blas = "openblas" }),
-        contest.own(inputs, "generic (built-in)", { blas = "builtin" }),
-    }
+-- The same spec for a team of settings.threads; without a dialogue where it cannot have a core for each.
+local function team_contender(problem, inputs, options, settings)
+    local threads, cpus = settings.threads, settings.cpus
+    local c = { code = string.format("specialised (%d threads)", threads) }
+    if #cpus < threads then
+        c.note = #cpus == 0 and "skipped: this system does not tell which CPUs there are"
+            or string.format("skipped: %d threads need %d cores, and this process may use %d", threads, threads, #cpus)
+    else
+        local spec = {}
+        for name, value in pairs(problem.spec) do spec[name] = value end
+        spec.threads = threads
+        local library, result = build.network(spec, options, settings.directory .. "/threads", COMMAND)
+        c = contest.own(inputs, c.code, { library = library, symbol = problem.model .. "_model", cpus = cpus })
+        problem.team_variant = subject.variant(result.plan, COMMAND)
+        c.division = subject.sharing(problem.team_variant, problem.seq_len, problem.batch)
+        c.variant = problem.team_variant.target .. ", " .. c.division
+        c.needed = true
+    end
+    c.threads = threads
+    return c
+end
+
+local function own_contenders(problem, inputs, options, settings)
+    local own = contest.own(inputs, "specialised", { library = problem.library, symbol = problem.model .. "_model" })
+    own.needed = true
+    local list = { own }
+    if settings.threads then list[2] = team_contender(problem, inputs, options, settings) end
+    list[#list + 1] = contest.own(inputs, "generic (OpenBLAS)", { blas = "openblas" })
+    list[#list + 1] = contest.own(inputs, "generic (built-in)", { blas = "builtin" })
+    return list
 end
 
 local function other_contenders(problem, inputs, settings)
@@ -54,12 +78,12 @@ local function other_contenders(problem, inputs, settings)
     return list
 end
 
--- Measures one model. Wrong specialised code is a mistake to hear of.
+-- Measures one model. Wrong specialised code, which is `needed`, is a mistake to hear of.
 local function measure(problem, options, settings)
     build_problem(problem, options, settings)
     settings.progress(problem.title .. ": reference in double precision")
     local inputs = subject.inputs(problem, COMMAND)
-    local contenders = own_contenders(problem, inputs)
+    local contenders = own_contenders(problem, inputs, options, settings)
     for _, c in ipairs(contenders) do
         if c.dialogue then contest.check(c, inputs, settings.directory) end
     end
@@ -68,11 +92,14 @@ local function measure(problem, options, settings)
         table.move(others, 1, #others, #contenders + 1, contenders)
     end
     contest.run(contenders, settings.seconds, function(part) settings.progress(problem.title, part) end)
-    for i, c in ipairs(contenders) do problem.rows[i] = results.row(c, problem, problem.rows[1]) end
-    problem.rows[1].note = problem.variant.target
-    if not problem.rows[1].median_us then
-        fail.at(COMMAND, problem.path .. ": the generated code cannot be timed: " .. contenders[1].note)
+    for i, c in ipairs(contenders) do
+        problem.rows[i] = results.row(c, problem, problem.rows[1])
+        if c.needed and not problem.rows[i].median_us then
+            fail.at(COMMAND, string.format("%s: the generated code cannot be timed%s: %s", problem.path,
+                c.threads and " with " .. c.threads .. " threads" or "", c.note))
+        end
     end
+    problem.rows[1].note = problem.variant.target
     if options.html then problem.parts = breakdown(problem, inputs, options, settings) end
 end
 
@@ -123,6 +150,7 @@ end
 
 return function(arguments, options)
     local seconds = subject.positive(options, "seconds", 2, COMMAND)
+    local threads = subject.threads(options, COMMAND)
     local given = options.machine and machines.given(options.machine, COMMAND)
     local quiet = false
     for _, name in ipairs { "csv", "json", "html" } do
@@ -144,14 +172,17 @@ return function(arguments, options)
         host.remove_tree(directory)
     end })
     local progress, next_problem = progress_of(#arguments)
+    -- Asked before it is pinned to the first of them.
+    local cpus = threads and table.move(host.cores(), 1, threads, 1, {})
     local cpu = host.pin()
     progress("the machine")
     local settings = { directory = directory, seconds = seconds, progress = progress, command = COMMAND, cpu = cpu,
-                       machine = given or measured_machine(options, directory) }
+                       threads = threads, cpus = cpus, machine = given or measured_machine(options, directory) }
     settings.peers = options.peers and peers.open(directory)
     progress("")
     say("machine: " .. machines.text(settings.machine))
-    say(string.format("one thread%s, %g s for each problem", cpu and " on CPU " .. cpu or "", seconds))
+    local team = threads and #cpus == threads and string.format(", %d on CPUs %s", threads, table.concat(cpus, ", "))
+    say(string.format("one thread%s%s, %g s for each problem", cpu and " on CPU " .. cpu or "", team or "", seconds))
     say(results.heading())
     for _, problem in ipairs(problems) do
         next_problem()

@@ -4,13 +4,19 @@
 -- is far above its minimum says little: measure longer.
 
 -- What counts as somebody else's: everything but our own kernels.
-local function is_other(code) return code ~= "specialised" and code ~= "generic (built-in)" end
+local function is_other(row)
+    return row.code ~= "specialised" and row.threads == 1 and row.code ~= "generic (built-in)"
+end
 
 local MEAN_OF_BEST <const> = 1.4
 local libraries <const> = { { "ONNX Runtime", 2.4 }, { "PyTorch", 8 } }
 
 -- Times the speed of light that a problem may take: where there is much to compute, and elsewhere.
 local NEAR <const>, FAR <const> = 1.10, 1.5
+
+-- Times that two threads have to be as fast as one, where there is something to share; and anywhere, with what two
+-- measurements of the same code differ by.
+local SHARED <const>, NOT_SLOWER <const> = 1.7, 1 / 1.03
 
 -- The cells of a line without quoted ones, which the grid has only in notes at the end.
 local function cells(line)
@@ -19,7 +25,8 @@ local function cells(line)
     return list
 end
 
--- The file as problems in their order: { title, hidden, batch, light, own = row, others = { rows } }.
+-- The file as problems in their order: { title, hidden, layers, directions, batch, light, own = row, two = row with
+-- two threads or nil, others = { rows } }.
 local function read(path)
     local problems, by_title, names = {}, {}, nil
     for line in io.lines(path) do
@@ -32,14 +39,15 @@ local function read(path)
             if not problem then
                 local words = {}
                 for word in row.problem:gmatch("%S+") do words[#words + 1] = tonumber(word) or word end
-                problem = { title = row.problem, hidden = words[3], batch = words[6],
-                            light = tonumber(row.light_us), others = {} }
+                problem = { title = row.problem, hidden = words[3], layers = words[4],
+                            directions = words[5], batch = words[6], light = tonumber(row.light_us), others = {} }
                 by_title[row.problem] = problem
                 problems[#problems + 1] = problem
             end
-            row.median, row.min = tonumber(row.median_us), tonumber(row.min_us)
+            row.median, row.min, row.threads = tonumber(row.median_us), tonumber(row.min_us), tonumber(row.threads or 1)
             if row.code == "specialised" then problem.own = row end
-            if row.median and is_other(row.code) then table.insert(problem.others, row) end
+            if row.median and row.threads == 2 then problem.two = row end
+            if row.median and is_other(row) then table.insert(problem.others, row) end
         end
     end
     return problems
@@ -114,8 +122,33 @@ local function judge_light(problems)
     judge(string.format("near the speed of light on %d of %d", #problems - #misses, #problems), #misses == 0, misses)
 end
 
+-- Two threads, by minima: the machine is not ours alone, and whoever takes one of two CPUs halts both threads.
+local function judge_threads(problems)
+    local judged, shared, short, slower = 0, 0, {}, {}
+    for _, problem in ipairs(problems) do
+        local own, two = problem.own, problem.two
+        if two then
+            -- Where the plan leaves the call whole, the same instructions run on the same thread.
+            local ratio = two.division == "one" and 1.0 or own.min / two.min
+            local text = string.format("%-28s %.2f times as fast with two threads (%s): %.2f us, one takes %.2f",
+                problem.title, ratio, two.division, two.min, own.min)
+            judged = judged + 1
+            if problem.batch >= 8 or problem.directions == 2 or problem.layers >= 2 or problem.hidden >= 256 then
+                shared = shared + 1
+                if ratio < SHARED then short[#short + 1] = text end
+            end
+            if ratio < NOT_SLOWER then slower[#slower + 1] = text end
+        end
+    end
+    if judged == 0 then return end
+    judge(string.format("two threads at least %g times as fast as one where B >= 8, D = 2, L >= 2 or H >= 256, "
+        .. "on %d of %d", SHARED, shared - #short, shared), #short == 0, short)
+    judge(string.format("two threads not slower than one on %d of %d", judged - #slower, judged), #slower == 0, slower)
+end
+
 local problems = read(assert(arg[1], "usage: bar.lua FILE.csv"))
 print("the bar:")
 judge_others(problems)
 judge_libraries(problems)
 judge_light(problems)
+judge_threads(problems)
