@@ -152,8 +152,8 @@ static size_t cells_of(const char *line) {
 
 Test(bench, csv_has_a_line_for_each_code, .timeout = 120) {
     static const char heading[] =
-        "model,problem,seq_len,batch,flops,bytes,light_us,predicted_us,code,median_us,min_us,ratio,"
-        "gflops,gbs,light_percent,step_ns,max_error,note\n";
+        "model,problem,seq_len,batch,flops,bytes,light_us,predicted_us,code,threads,division,"
+        "median_us,min_us,ratio,gflops,gbs,light_percent,step_ns,max_error,note\n";
     char dir[PATH_SIZE], path[PATH_SIZE];
     set_up(dir);
     outcome result = bench(dir, NULL, "amp.lua", "deep.lua", "--csv=new/out.csv", NULL, NULL);
@@ -174,7 +174,7 @@ Test(bench, csv_has_a_line_for_each_code, .timeout = 120) {
     cr_expect_eq(strncmp(text, heading, sizeof heading - 1), 0, "%s", text);
     size_t lines = 0;
     for (const char *line = text; *line; line = strchr(line, '\n') + 1, lines++)
-        cr_expect_eq(cells_of(line), 18, "%s", line);
+        cr_expect_eq(cells_of(line), 20, "%s", line);
     cr_expect_eq(lines, 7);
     free(text);
 

@@ -82,6 +82,8 @@ local function plant(mutant)
         verdict, reason = test and "killed" or "SURVIVED", test or "no test fails"
     end
     write(path, text)
+    -- Scripts are read from disk, by an executable without the bug before.
+    if not is_script(mutant) then assert(shell("make -s build build/tests/rnnc-tests")) end
     return verdict, reason
 end
 
