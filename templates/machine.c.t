@@ -54,10 +54,13 @@ static void additions(long n)
     }
 }
 
-/* n times CHAINS multiply-adds that do not wait for each other: more than latency times rate. */
+/* n times CHAINS multiply-adds that do not wait for each other: more than latency times rate. Factors that a
+ * compiler knows are hidden from it: it sees that 2 * 0.5 + 1 is 2 for ever and leaves that chain out, and the
+ * other eleven look as fast as twelve, 295 GFLOP/s of 272. */
 static void multiply_adds(long n)
 {
-    const vector zero = { 0 }, factor = zero + 0.5f, term = zero + 1.0f;
+    static volatile float hidden[] = { 0.5f, 1.0f };
+    const vector zero = { 0 }, factor = zero + hidden[0], term = zero + hidden[1];
     /* Chains that start alike would become one. */
     vector s0 = zero, s1 = s0 + 1.0f, s2 = s1 + 1.0f, s3 = s2 + 1.0f, s4 = s3 + 1.0f;
     vector s5 = s4 + 1.0f, s6 = s5 + 1.0f, s7 = s6 + 1.0f, s8 = s7 + 1.0f, s9 = s8 + 1.0f;

@@ -209,6 +209,37 @@ Test(bench, measures_the_machine, .timeout = 120) {
     workdir_remove(dir);
 }
 
+/* A compiler that could calculate one of the twelve chains of multiply-adds would leave it out, and
+ * the rest would look faster than the machine is. Loops may be unrolled or copied, but only as a
+ * whole. */
+Test(bench, measures_every_multiply_add, .timeout = 60) {
+#if !defined(__x86_64__)
+    cr_skip_test("reads the instructions of x86-64");
+#endif
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    set_up(dir);
+    char *const source = file_read("templates/machine.c.t", NULL);
+    cr_assert(source);
+    /* Lines of the template's own are all on top. */
+    write_file(dir, "machine.c", strstr(source, "/* machine.c"));
+    const char *const argv[] = {default_cc(), "-std=gnu11", "-O2",       "-mavx2",    "-mfma",
+                                "-S",         "-o",         "machine.s", "machine.c", NULL};
+    outcome compiled = process_run(argv, dir, NULL, 50);
+    cr_assert_eq(compiled.code, 0, "%s", compiled.err);
+    path_join(path, dir, "machine.s");
+    char *const text = file_read(path, NULL);
+    cr_assert(text);
+    int count = 0;
+    /* vfmadd132ps, 213 or 231; the clock needs some of single numbers, vfmadd132sd. */
+    for (const char *at = text; (at = strstr(at, "\tvfmadd")); at++)
+        count += strncmp(at + strlen("\tvfmadd132"), "ps\t", 3) == 0;
+    cr_expect(count > 0 && count % 12 == 0, "%d multiply-adds", count);
+    free(text);
+    free(source);
+    outcome_free(&compiled);
+    workdir_remove(dir);
+}
+
 /* ---- what is wrong ---- */
 
 static void expect_refused(const char *dir, const char *says, const char *a, const char *b,
