@@ -146,6 +146,12 @@ local function rows_of(ir, most)
     return exact and tiles.exact(rows, most) or tiles.any(most), exact
 end
 
+-- Bytes by which the batch kernel asks for weights before their use; 0: the second cache holds them all. Without,
+-- a call of lstm 256 x 2 whose weights have left the caches takes 5900 us, with it 5400, as one whose have not.
+local function ahead(ir, target)
+    return ir.layout.count * 4 > target.l2 and target.ahead or 0
+end
+
 -- A product without a state. what: { inputs, pieces of the input, units, bias, update }
 local function dense(ir, target, what, choice, list, name)
     local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = what.bias, update = what.update }
@@ -158,6 +164,7 @@ local function dense(ir, target, what, choice, list, name)
         fields.rows, fields.exact = unrolled(tiles.any(tile.rows), tile.split, tile.vectors), false
     else
         fields.height, fields.vectors, fields.block = choice.rows, choice.vectors, ir.block
+        fields.ahead = ahead(ir, target)
         fields.rows = tiles.exact(what.units, choice.rows)
     end
     local result = product(stack, "step", false, 0, fields)
@@ -216,6 +223,7 @@ local function batch_stack(ir, target, stage, list, suffix)
         local columns = kind == "first" and s.I or s.D * s.P
         local step = list.add(product(stack, "step", false, row, {
             height = choice.rows, vectors = choice.vectors, block = ir.block, rows = tiles.exact(s.H, choice.rows),
+            ahead = ahead(ir, target),
             terms = { { name = "x", count = columns }, { name = "h", count = s.P } },
         }), "step_" .. columns .. "_" .. s.H .. suffix)
         layers[#layers + 1] = { kind = kind, parts = stage.chains[kind], step = step, columns = columns,

@@ -40,7 +40,8 @@ end
 
 local function product_line(p)
     if p.height then
-        return string.format("%-24s tiles of %d units x %d vectors of sequences", p.fn, p.height, p.vectors)
+        return string.format("%-24s tiles of %d units x %d vectors of sequences%s", p.fn, p.height, p.vectors,
+            p.ahead > 0 and string.format(", weights asked for %d bytes ahead", p.ahead) or "")
     end
     local rows = {}
     for _, tile in ipairs(p.rows) do rows[#rows + 1] = tostring(tile.rows) end

@@ -27,6 +27,11 @@
 @ for v = 0, p.vectors - 1 do
         const @{vec} a@{v} = @{vec}_load(@{t.name} + @{v * lanes});
 @ end
+@ if p.ahead > 0 then
+@ for bytes = 0, 4 * stride - 1, 64 do
+        @{vec}_ahead(w_@{t.name}, @{p.ahead + bytes});
+@ end
+@ end
 @ for r = 0, tile.rows - 1 do
 @ for _, q in ipairs(p.sums) do
 @ if q.terms[t.name] then

@@ -88,6 +88,14 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 }
 @ end
 @ end
+@ if uses.ahead then
+
+/* Asks for the cache line so many bytes behind p, which need not exist, into the second cache. */
+@{inline} void @{vec}_ahead(const float *p, uintptr_t bytes)
+{
+    __builtin_prefetch((const void *)((uintptr_t)p + bytes), 0, 2);
+}
+@ end
 @ if uses.zip or uses.regroup or uses.regroup_two then
 
 /* The elements of a and b with those numbers, b's counted on from a's. */

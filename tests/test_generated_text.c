@@ -218,6 +218,35 @@ Test(generated_text, best_target_is_tried_first, .timeout = 60) {
     workdir_remove(dir);
 }
 
+/* Weights that the second cache does not hold, and only those, are asked for ahead; the portable
+ * target has no way to. */
+Test(generated_text, distant_weights_are_asked_for, .timeout = 60) {
+    static const struct {
+        size_t hidden;
+        const char *target, *line;
+    } cases[] = {{512, "avx512", "        f32x16_ahead(w_h, 3072);\n"},
+                 {512, "avx2", "        f32x8_ahead(w_h, 3072);\n"},
+                 {512, "portable", NULL},
+                 {128, "avx512", NULL}};
+    char dir[PATH_SIZE];
+    rnnc_error err;
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const spec s = {.name = "ahead",
+                        .config = {RNNC_LSTM, 128, cases[i].hidden, 1, 1, 0, 0, 0},
+                        .batch = 32,
+                        .target = cases[i].target,
+                        .weights_as = "none"};
+        cr_assert(spread_generate(&s, dir, NULL, NULL, &err), "%s", err.message);
+        char *const text = generated_file(dir, "ahead", ".c", &(size_t){0});
+        cr_assert(text);
+        cr_expect(strstr(text, cases[i].line ? cases[i].line : "void step_128_"), "case %zu", i);
+        cr_expect(cases[i].line || !strstr(text, "_ahead("), "case %zu", i);
+        free(text);
+    }
+    workdir_remove(dir);
+}
+
 /* The macros of the header are constants with the spec's values, and no other sizes are promised.
  */
 Test(generated_text, header_macros, .timeout = 120) {
