@@ -1,13 +1,15 @@
 -- kernels: the candidates for running a network, each with the same few fields:
 --   name, label, doc
+--   shares    may members of a team have panels of its products?
 --   applies(ir, target) -> true, or false and why not
 --   plan(net, target, deterministic) -> { cycles of a time step, serial, block, ... }: the best tiles of a
 --     stack; serial: cycles of a step of one chain that wait for the step before
 --   dense(net, target, rows) -> the tiles of a dense layer { inputs, units }
 --   tile(plan) -> the register tile of the step in a plan of a stack: { rows, vectors, split }
 --   retile(net, target, plan, tile, deterministic) -> true with that tile in the plan, or false if it cannot be
--- net: { I, H, L, D, G, apart (gates with two sums), update, steps, batch, kinds = { "first"[, "upper"] },
--- columns = { kind -> inputs } }; layer 0 is of the kind `first`, those above are of the kind `upper`.
+-- net: { I, H, L, D, G, apart (gates with two sums), update, steps, batch, members (that share the panels of a step),
+-- kinds = { "first"[, "upper"] }, columns = { kind -> inputs } }; layer 0 is of the kind `first`, those above are of
+-- the kind `upper`.
 local batch = require "kernels.batch"
 
 return { require "kernels.units", batch(1), batch(2) }

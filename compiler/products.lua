@@ -152,7 +152,16 @@ local function ahead(ir, target)
     return ir.layout.count * 4 > target.l2 and target.ahead or 0
 end
 
--- A product without a state. what: { inputs, pieces of the input, units, bias, update }
+-- How members of a team share the panels of a step and of its input product: in `grains`, each so many panels
+-- of the one and of the other, which have so many in all.
+local function grains(units, lanes, step, input)
+    local vectors, grain = tiles.ceil(units, lanes), input and tiles.grain(step, input) or step
+    return { grains = tiles.ceil(vectors, grain),
+             step = { panels = tiles.ceil(vectors, step), each = grain // step },
+             input = input and { panels = tiles.ceil(vectors, input), each = grain // input } }
+end
+
+-- A product without a state. what: { inputs, pieces of the input, units, bias, update, ranged }
 local function dense(ir, target, what, choice, list, name)
     local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = what.bias, update = what.update }
     local fields = { terms = { { name = "x", count = what.inputs } } }
@@ -162,6 +171,7 @@ local function dense(ir, target, what, choice, list, name)
         fields.split, fields.width = tile.split, tile.vectors
         fields.panels = panels(what.units, target.lanes, tile.vectors, 1)
         fields.rows, fields.exact = unrolled(tiles.any(tile.rows), tile.split, tile.vectors), false
+        fields.ranged = what.ranged or false
     else
         fields.height, fields.vectors, fields.block = choice.rows, choice.vectors, ir.block
         fields.ahead = ahead(ir, target)
@@ -177,7 +187,7 @@ local function projection(ir, target, stack, choice, list, suffix)
     local s = stack.sizes
     if s.P == s.H then return nil end
     local what = { inputs = s.H, pieces = { { offset = 0, count = s.H } }, units = s.P, bias = false,
-                   update = { { "h", { "gate", "h" } } } }
+                   update = { { "h", { "gate", "h" } } }, ranged = ir.division.kind == "panels" }
     return dense(ir, target, what, choice.projection, list, string.format("project_%d_%d%s", s.H, s.P, suffix))
 end
 
@@ -186,6 +196,7 @@ local function units_stack(ir, target, stage, list, suffix, input)
     local s, split = stack.sizes, stage.choice.step.split
     local row = choice.vectors * target.lanes
     local rows, exact = rows_of(ir, choice.step.rows)
+    local ranged = ir.division.kind == "panels"
     for _, kind in ipairs(kinds(s)) do
         local columns = kind == "first" and s.I or s.D * s.P
         local pieces = kind == "first" and input.pieces or stage.output.pieces
@@ -196,7 +207,7 @@ local function units_stack(ir, target, stage, list, suffix, input)
             layer.input = list.add(product(stack, "input", true, row, {
                 split = tile.split, width = tile.vectors, grouped = choice.grouped,
                 panels = panels(s.H, target.lanes, tile.vectors, s.G, choice.grouped),
-                rows = unrolled(tiles.any(tile.rows), tile.split, tile.vectors * s.G), exact = false,
+                rows = unrolled(tiles.any(tile.rows), tile.split, tile.vectors * s.G), exact = false, ranged = ranged,
                 terms = { { name = "x", pieces = pieces } },
             }), "input_" .. columns .. suffix)
         else
@@ -204,12 +215,18 @@ local function units_stack(ir, target, stage, list, suffix, input)
         end
         local step = product(stack, "step", layer.hoisted, row, {
             split = split, width = choice.step.vectors, grouped = choice.grouped,
-            rows = unrolled(rows, split, choice.step.vectors * s.G), exact = exact, terms = terms,
+            rows = unrolled(rows, split, choice.step.vectors * s.G), exact = exact, ranged = ranged,
+            terms = terms,
         })
         step.panels = panels(s.H, target.lanes, step.width, #step.sums, choice.grouped)
         step.turns = step.panels[1].count > 1
         layer.step = list.add(step, (layer.hoisted and "step_" or "step_" .. columns .. "_") .. s.H .. suffix)
         layer.projection = projection(ir, target, stack, choice, list, suffix)
+        if ranged then
+            layer.share = grains(s.H, target.lanes, choice.step.vectors, layer.hoisted and choice.inputs[kind].vectors)
+            layer.share.projection = layer.projection
+                and { panels = tiles.ceil(s.P, choice.projection.tile.vectors * target.lanes), each = 1 }
+        end
         layers[#layers + 1] = layer
     end
     return layers

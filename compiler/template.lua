@@ -33,6 +33,7 @@ local function compile_text(line, where)
         code[#code + 1] = string.format("value((%s), %q)", line:sub(open + 2, close - 1), where)
         at = close + 1
     end
+    if line:find("@{", at, true) then error(where .. ": a value does not end on its line", 0) end
     code[#code + 1] = string.format("put(%q)", line:sub(at) .. "\n")
     return (table.concat(code, " "):gsub("\\\n", "\\n"))
 end

@@ -1,7 +1,7 @@
 @ -- How a team runs the network on one target: who takes part, and what each member calls.
 @ -- v: the variant; arguments: those of its run function, of a call `w`
 @ local d = v.division
-@ local sliced, parted = d.slices_from > 0, d.kind == "directions" or d.kind == "chunks"
+@ local sliced, parted = d.slices_from > 0, d.kind == "directions" or d.kind == "chunks" or d.kind == "panels"
 @ assert(sliced or parted)
 
 /* The members of a team (NULL: none) that a call is divided among; one if the others would not gain

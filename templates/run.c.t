@@ -7,8 +7,11 @@
 @ local imported = not units or p.lengths
 @ -- How a team shares a call, see passes/divide.lua: members have slices of the batch, or parts of a slice's work.
 @ local sliced = v.division.slices_from > 0
-@ local by_direction, by_chunk = v.division.kind == "directions", v.division.kind == "chunks"
-@ local parted = by_direction or by_chunk
+@ local kind = v.division.kind
+@ local by_direction, by_chunk, by_panel = kind == "directions", kind == "chunks", kind == "panels"
+@ local parted = by_direction or by_chunk or by_panel
+@ -- Parts that go their own ways for a while have what is as long as a chunk for themselves.
+@ local apart = by_direction or by_chunk
 @ local several = p.batch ~= "any" and p.batch > v.block
 @ -- C text in front of the condition of a loop that one part alone runs.
 @ local function alone(condition) return parted and condition .. " && " or "" end
@@ -23,9 +26,17 @@
 @ local sequence = p.lengths and "order[b]" or "((ptrdiff_t)first + b)"
 @ local function step_of(stage) return format("%d", v.block * stage.output.row) end
 
-/* Runs the network for @{v.target}. Sequences go through in blocks of at most @{v.block}@{by_stage and [[.
- * A layer needs the whole sequence of both directions below it, so stages follow each other.]] or format([[; every
- * stage runs a chunk of at most %d steps before the next chunk begins.]], v.chunk)}@{(sliced or parted) and "\n * Member `member` of `members` does its share of it." or ""} */
+@ if by_stage then
+/* Runs the network for @{v.target}. Sequences go through in blocks of at most @{v.block}.
+ * A layer needs the whole sequence of both directions below it, so stages follow each other.
+@ else
+/* Runs the network for @{v.target}. Sequences go through in blocks of at most @{v.block}; every
+ * stage runs a chunk of at most @{v.chunk} steps before the next chunk begins.
+@ end
+@ if sliced or parted then
+ * Member `member` of `members` does its share of it.
+@ end
+ */
 @{v.attribute} void run@{v.suffix}(@{run_parameters}@{parted and ", const rnnc_team *team" or ""}@{(sliced or parted) and ", size_t member, size_t members" or ""})
 {
     const ptrdiff_t x_t = @{x_t}, x_b = @{x_b};
@@ -34,10 +45,10 @@
     const size_t room = seq_len < @{v.chunk} ? seq_len : @{v.chunk};
 @ end
 @ if sliced or parted then
-@ include("run_share.c", { v = v, p = p, sliced = sliced, parted = parted, by_chunk = by_chunk, by_direction = by_direction })
+@ include("run_share.c", { v = v, p = p, sliced = sliced, parted = parted, by_chunk = by_chunk, meets = by_direction or by_panel })
 @ end
     float *const states = workspace;
-    float *space = workspace + @{space.fixed}@{parted and format(" + part * room * %d", space.per_chunk_step) or ""};
+    float *space = workspace + @{space.fixed}@{apart and format(" + part * room * %d", space.per_chunk_step) or ""};
 @ if space.last > 0 then
     float *const ends = workspace + @{space.states};
 @ end
@@ -49,7 +60,7 @@
 @ end
     float *const top = space;
 @ if v.schedule.between > 0 then
-@ if long and parted then
+@ if long and apart then
     space = workspace + @{space.fixed} + parts * room * @{space.per_chunk_step};
 @ else
     space += room * @{space.top};
@@ -60,21 +71,7 @@
     for (size_t first = @{sliced and "begin" or "0"}; first < @{final}; first += @{v.block}) {
         const ptrdiff_t @{p.lengths and "all" or "rows"} = (ptrdiff_t)(@{final} - first < @{v.block} ? @{final} - first : @{v.block});
 @ if p.lengths then
-        /* The block's sequences, longest first: those that still run at a step are the first rows. */
-        ptrdiff_t order[@{v.block}];
-        size_t length[@{v.block}], longest = 0;
-        for (ptrdiff_t i = 0; i < all; ++i) {
-            const ptrdiff_t b = (ptrdiff_t)first + i;
-            const size_t n = lengths ? lengths[b] : seq_len;
-            ptrdiff_t j = i;
-            for (; j > 0 && length[j - 1] < n; --j) {
-                length[j] = length[j - 1];
-                order[j] = order[j - 1];
-            }
-            length[j] = n;
-            order[j] = b;
-            longest = n > longest ? n : longest;
-        }
+@ include("run_order.c", { block = v.block })
 @ end
 @ local all = p.lengths and "all" or "rows"
 @ local finisher = by_chunk and "last" or "part == 0"
@@ -93,6 +90,14 @@
         if (rows < @{v.block}) memset(input, 0, room * @{space.input} * sizeof(float));
 @ end
 @ states(true, "part == 0")
+@ -- Where members have panels, part 0 does alone what has none, and all meet behind it.
+@ local first_part = by_panel and "part == 0 && " or ""
+@ local function meet(indent, wanted)
+@ if wanted then
+@{indent}meet(team, part, parts, &met);
+@ end
+@ end
+@ meet("        ", by_panel)
 @ -- The head of a loop over chunks; direction: C text, "0" or "d".
 @ local function open_chunks(indent, direction)
 @ local head = by_direction and direction == "0" and "part == 0 && " or ""
@@ -118,14 +123,10 @@
 @ local function waits(stage, layer)
 @     return by_chunk and format(", before, other, posted + %d%s", posts[stage.number] + 1 + (math.tointeger(layer) or 0), math.tointeger(layer) and "" or " + " .. layer) or ""
 @ end
+@ local shared_words = by_panel and ", team, part, parts, &met" or ""
 @ local function post(indent)
 @ if by_chunk then
 @{indent}if (parts > 1) team->post(team->context, part);
-@ end
-@ end
-@ local function meet(indent)
-@ if by_direction then
-@{indent}meet(team, part, parts, &met);
 @ end
 @ end
 @ local function at_t(stage) return long and format(" + t * %s", step_of(stage)) or "" end
@@ -133,13 +134,14 @@
 @ -- The first stage's input of a chunk.
 @ local function import(indent)
 @ if imported and not p.tokens then
-@{indent}for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s)
+@{indent}for (ptrdiff_t s = 0; @{first_part}s < (ptrdiff_t)steps; ++s)
 @ if units then
 @{indent}    for (ptrdiff_t b = 0; b < rows; ++b)
 @{indent}        memcpy(input + (s * @{v.block} + b) * @{I}, x + ((ptrdiff_t)t + s) * x_t + @{sequence} * x_b, @{I} * sizeof(float));
 @ else
 @{indent}    transpose@{v.suffix}(x + ((ptrdiff_t)t + s) * x_t + (ptrdiff_t)first * x_b, x_b, input + s * @{I * v.block}, @{v.block}, rows, @{I});
 @ end
+@ meet(indent, by_panel)
 @ end
 @ end
 @ -- Where a stage reads: C text and strides over steps and rows.
@@ -162,7 +164,7 @@
 @ words[#words + 1] = "(ptrdiff_t)steps"
 @ if units then words[#words + 1] = "rows" end
 @ words[#words + 1] = direction
-@{inner}@{layer.fn}(@{concat(words, ", ")}@{waits(stage, 0)});
+@{inner}@{layer.fn}(@{concat(words, ", ")}@{shared_words}@{waits(stage, 0)});
 @ post(inner)
 @ end
 @ local function target(k, top) return top and "top" or buffer(k) .. at_t(stage) end
@@ -201,12 +203,12 @@
 @ words[#words + 1] = "(ptrdiff_t)steps"
 @ if units then words[#words + 1] = "rows" end
 @ words[#words + 1] = direction
-@{indent}@{upper.fn}(@{concat(words, ", ")}@{waits(stage, layer)});
+@{indent}@{upper.fn}(@{concat(words, ", ")}@{shared_words}@{waits(stage, layer)});
 @ post(indent)
 @ end
 @ local function embedding(indent, stage)
 @ local to = stage.last and "top" or buffer(stage.first_output) .. at_t(stage)
-@{indent}for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s)
+@{indent}for (ptrdiff_t s = 0; @{first_part}s < (ptrdiff_t)steps; ++s)
 @{indent}    for (ptrdiff_t b = 0; b < rows; ++b) {
 @{indent}        const float *const entry = weights + @{stage.base} + (ptrdiff_t)tokens[((ptrdiff_t)t + s) * x_t + @{sequence} * x_b] * @{stage.width};
 @ if units then
@@ -216,6 +218,7 @@
 @{indent}        for (ptrdiff_t i = 0; i < @{stage.width}; ++i) column[i * @{v.block}] = entry[i];
 @ end
 @{indent}    }
+@ meet(indent, by_panel)
 @ end
 @ -- A dense layer on `steps` steps from `from`, or once on the ends of the sequences.
 @ local function dense(indent, stage, from, from_t, from_b, once)
@@ -224,7 +227,7 @@
 @ local weights = format("weights + %d", stage.base)
 @ local inner = indent
 @ if not once then
-@{indent}for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s)
+@{indent}for (ptrdiff_t s = 0; @{first_part}s < (ptrdiff_t)steps; ++s)
 @ inner = indent .. "    "
 @ end
 @ local function moved(text, stride) return once and text or format("%s + s * %s", text, stride) end
@@ -233,23 +236,26 @@
 @ else
 @{inner}@{stage.product.fn}(@{weights}, @{moved(from, from_t)}@{bias}, @{moved(to, step_of(stage))});
 @ end
+@ if not once then
+@ meet(indent, by_panel)
+@ end
 @ end
 @ -- The rows whose sequence ends within the chunk, for a dense layer on the last step.
 @ local function gather(indent, stage)
 @ local from, from_t, from_b = source(stage)
 @ if p.lengths then
-@{indent}for (ptrdiff_t b = 0; b < rows; ++b)
+@{indent}for (ptrdiff_t b = 0; @{first_part}b < rows; ++b)
 @{indent}    if (length[b] == t + steps)
 @{indent}        memcpy(ends + b * @{stage.input.row}, @{from} + (ptrdiff_t)(steps - 1) * @{from_t} + b * @{from_b}, @{stage.input.row} * sizeof(float));
 @ else
-@{indent}if (t + steps == seq_len)
+@{indent}if (@{first_part}t + steps == seq_len)
 @{indent}    memcpy(ends, @{from} + (ptrdiff_t)(steps - 1) * @{from_t}, @{from_t} * sizeof(float));
 @ end
 @ end
 @ -- What the last stage left in `top` goes out to y; column: the first value of a row.
 @ local function export(indent, column, width, top_row, top_column, once)
 @ local from = "top" .. (once and "" or format(" + s * %s", step_of(last))) .. top_column
-@ indented(#indent, "run_export.c", { v = v, p = p, from = from, row = top_row, width = width, column = column, rows = once and all or "rows", once = once, sequence = sequence })
+@ indented(#indent, "run_export.c", { v = v, p = p, from = from, row = top_row, width = width, column = column, rows = once and all or "rows", once = once, by_turns = by_panel, sequence = sequence })
 @ end
 @ local function finish(indent, stage, direction)
 @ local side = stage.kind == "stack" and stage.sizes.D == 2
@@ -299,6 +305,7 @@
 @ if not p.last_step then
 @ finish("            ", last, "0")
 @ end
+@ meet("            ", by_panel)
         }
 @ if by_chunk then
         const int last = (turns - 1) % parts == part;
@@ -319,7 +326,7 @@
 @ end
 @ local direction = D == 2 and "d" or "0"
 @ if D == 2 then
-@{inner}for (int d = @{parted and "(int)part" or "0"}; d < 2; @{parted and "d += (int)parts" or "++d"}) {
+@{inner}for (int d = @{by_direction and "(int)part" or "0"}; d < 2; @{by_direction and "d += (int)parts" or "++d"}) {
 @ inner = inner .. "    "
 @ end
 @ open_chunks(inner, direction)
@@ -342,17 +349,21 @@
 @ end
 @ if stage.last and not stage.once and (layer == 1 or L == 1) then
 @ if looped then
-@{inner}    if (layer != @{L - 1}) continue;
-@ end
+@{inner}    if (layer == @{L - 1}) {
+@ finish(inner .. "        ", stage, direction)
+@{inner}    }
+@ else
 @ finish(inner .. "    ", stage, direction)
 @ end
+@ end
+@ meet(inner .. "    ", by_panel)
 @{inner}}
 @ if D == 2 then
 @ inner = inner:sub(5)
 @{inner}}
 @ end
 @ if several or not stage.last or layer == 0 and L > 1 or looped then
-@ meet(inner)
+@ meet(inner, by_direction)
 @ end
 @ if looped then
 @{indent}}

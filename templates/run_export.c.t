@@ -1,13 +1,14 @@
 @ -- What the last stage left goes out to y, for one step after the other or once.
 @ -- v: the variant; p: the plan; from: C text of where a step's values begin; row: floats between two sequences;
-@ -- column: C text of the first value of a row of y; width: values; rows, sequence: C text
+@ -- column: C text of the first value of a row of y; width: values; rows, sequence: C text; by_turns: do the parts
+@ -- take steps in turns?
 @ local units = v.kernel == "units"
 @ local softmax = p.softmax == "softmax" or p.softmax == "log_softmax"
 @ local finished = p.residual or softmax
 @ local inner = once and "" or "    "
 @ local at = once and "" or " + ((ptrdiff_t)t + s) * y_t"
 @ if not once then
-for (ptrdiff_t s = 0; s < (ptrdiff_t)steps; ++s) {
+for (ptrdiff_t s = @{by_turns and "(ptrdiff_t)part" or "0"}; s < (ptrdiff_t)steps; @{by_turns and "s += (ptrdiff_t)parts" or "++s"}) {
 @ end
 @ if not units then
 @{inner}transpose@{v.suffix}(@{from}, @{v.block}, y@{at} + (ptrdiff_t)first * y_b@{column}, y_b, @{width}, rows);

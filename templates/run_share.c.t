@@ -1,5 +1,5 @@
 @ -- Which share of a call is a member's: a slice of the batch, and a part of the work on it.
-@ -- v: the variant; p: the plan; sliced, parted, by_chunk, by_direction: how the call is divided
+@ -- v: the variant; p: the plan; sliced, parted, by_chunk, meets: how the call is divided, and do members meet?
 @ local space = v.workspace
 @ if sliced and parted then
     /* Members share the work of one slice of the batch, or each has a slice. */
@@ -12,7 +12,7 @@
 @ end
 @ if by_chunk then
     const size_t chunk = parts > 1 ? @{math.min(v.division.chunk, v.chunk)} : @{v.chunk};
-@ elseif by_direction then
+@ elseif meets then
     size_t met = 0;
 @ end
 @ if sliced then

@@ -54,7 +54,7 @@ static void @{p.softmax}(float *row)
 @ local teams, meets = false, false
 @ for _, v in ipairs(p.variants) do
 @     teams = teams or divided(v)
-@     meets = meets or v.division.kind == "directions"
+@     meets = meets or v.division.kind == "directions" or v.division.kind == "panels"
 @ end
 @ if teams then
 @ include("team.c", { p = p, parameters = run_parameters, meets = meets })
@@ -75,7 +75,7 @@ static void @{p.softmax}(float *row)
 @ for _, stage in ipairs(v.stages) do
 @ if stage.kind == "stack" then
 @ for _, layer in ipairs(stage.layers) do
-@ include(v.kernel .. "_layer.c", { l = layer, attribute = v.attribute, state = stage.state_parts, gates_stride = stage.gates_stride, block = v.block, in_turns = v.division.kind == "chunks" })
+@ include(v.kernel .. "_layer.c", { l = layer, attribute = v.attribute, state = stage.state_parts, gates_stride = stage.gates_stride, block = v.block, in_turns = v.division.kind == "chunks", shared = v.division.kind == "panels" })
 @ end
 @ end
 @ end

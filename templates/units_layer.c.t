@@ -1,6 +1,6 @@
 @ -- One chain of the units kernel over one chunk of time.
 @ -- l: the layer; attribute: the target's; state: the states of a chain; gates_stride: floats between rows of
-@ -- gates; in_turns: do members of a team take chunks of time in turns?
+@ -- gates; in_turns: do members of a team take chunks of time in turns? shared: or have they panels of each product?
 @ local P, stride, wide = state[1].width, state[1].stride, l.projection and state[#state]
 @ local weight = { x = "w + " .. l.parts.input.offset, h = "w + " .. l.parts.state.offset }
 @ local step = l.step
@@ -12,16 +12,22 @@
  *   gates  (steps, rows, @{gates_stride}), filled here
 @ end
  *   state  (rows, @{stride}): the state before, replaced by the state after@{#step.carried > 0 and format("; then the same of %s", concat(step.carried, ", ")) or ""}
- *   seq    the output of sequence b after step t is written to seq[t*seq_t + b*seq_b ...]@{in_turns and "" or " */"}
+ *   seq    the output of sequence b after step t is written to seq[t*seq_t + b*seq_b ...]@{(in_turns or shared) and "" or " */"}
 @ if in_turns then
  * The state is there when member `other` has posted `count` times; before NULL: it is there. */
+@ elseif shared then
+ * Part `part` of `parts` computes its own units; all have met when it returns, and part 0 has the state. */
 @ end
-@{attribute} void @{l.fn}(const float *w, const float *x, ptrdiff_t x_t, ptrdiff_t x_b, @{l.hoisted and "float *gates, " or ""}float *state, float *seq, ptrdiff_t seq_t, ptrdiff_t seq_b, ptrdiff_t steps, ptrdiff_t rows, int backward@{in_turns and ", const rnnc_team *before, size_t other, size_t count" or ""})
+@{attribute} void @{l.fn}(const float *w, const float *x, ptrdiff_t x_t, ptrdiff_t x_b, @{l.hoisted and "float *gates, " or ""}float *state, float *seq, ptrdiff_t seq_t, ptrdiff_t seq_b, ptrdiff_t steps, ptrdiff_t rows, int backward@{in_turns and ", const rnnc_team *before, size_t other, size_t count" or shared and ", const rnnc_team *team, size_t part, size_t parts, size_t *met" or ""})
 {
+@ if shared then
+@ include("units_share.c", { l = l })
+@ end
+@ local function range(name) return shared and format(", %s_begin, %s_end", name, name) or "" end
 @ if l.hoisted then
 @ local start = bias[l.input.starts[1] or ""] and bias[l.input.starts[1]] .. ", " or ""
 @ local function input(from, x_row, to, to_row, count)
-@     return format("%s(%s, %s, %s, %s%s, %s, %s)", l.input.fn, weight.x, from, x_row, start, to, to_row, count)
+@     return format("%s(%s, %s, %s, %s%s, %s, %s%s)", l.input.fn, weight.x, from, x_row, start, to, to_row, count, range("input"))
 @ end
     if (x_t == rows * x_b) {
         @{input("x", "x_b", "gates", gates_stride, "steps * rows")};
@@ -49,13 +55,19 @@
 @ end
 @ for _, name in ipairs(step.own) do words[#words + 1] = "h, h_b" end
 @ for i, name in ipairs(step.carried) do words[#words + 1] = format("state + %d, %d", state[i + 1].offset, state[i + 1].stride) end
-        @{step.fn}(@{concat(words, ", ")}, @{wide and format("state + %d, %d", wide.offset, wide.stride) or "seq + t * seq_t, seq_b"}@{step.exact and "" or ", rows"}@{step.turns and ", s % 2 != 0" or ""});
+        @{step.fn}(@{concat(words, ", ")}, @{wide and format("state + %d, %d", wide.offset, wide.stride) or "seq + t * seq_t, seq_b"}@{step.exact and "" or ", rows"}@{step.turns and ", s % 2 != 0" or ""}@{range("step")});
 @ if wide then
-        @{l.projection.fn}(w + @{l.parts.projection.offset}, state + @{wide.offset}, @{wide.stride}, seq + t * seq_t, seq_b, rows);
+@ if shared then
+        meet(team, part, parts, met);
+@ end
+        @{l.projection.fn}(w + @{l.parts.projection.offset}, state + @{wide.offset}, @{wide.stride}, seq + t * seq_t, seq_b, rows@{range("projection")});
+@ end
+@ if shared then
+        meet(team, part, parts, met);
 @ end
         h = seq + t * seq_t;
         h_b = seq_b;
     }
-    for (ptrdiff_t b = 0; b < rows; ++b)
+    for (ptrdiff_t b = 0; @{shared and "part == 0 && " or ""}b < rows; ++b)
         memcpy(state + b * @{stride}, h + b * h_b, @{P} * sizeof(float));
 }

@@ -216,15 +216,25 @@
 @ end
 @ end
 
-/* @{p.role == "input" and "gates = start + W x for `rows` rows of x." or #p.terms == 1 and p.terms[1].name == "x" and "A dense layer on `rows` rows of x." or "The new state of all rows from the old one."}@{p.turns and "" or " */"}
+/* @{p.role == "input" and "gates = start + W x for `rows` rows of x." or #p.terms == 1 and p.terms[1].name == "x" and "A dense layer on `rows` rows of x." or "The new state of all rows from the old one."}@{p.ranged and " Of panels begin .. end - 1." or ""}@{p.turns and "" or " */"}
 @ if p.turns then
  * Odd steps go backwards: what was read last is still in the nearest cache. */
 @ end
-@{attribute} void @{p.fn}(@{parameters(2)}@{p.exact and "" or ", ptrdiff_t rows"}@{p.turns and ", int odd" or ""})
+@{attribute} void @{p.fn}(@{parameters(2)}@{p.exact and "" or ", ptrdiff_t rows"}@{p.turns and ", int odd" or ""}@{p.ranged and ", ptrdiff_t begin, ptrdiff_t end" or ""})
 {
 @ local number = 0
 @ for i, panel in ipairs(p.panels) do
-@ if panel.count > 1 then
+@ if p.ranged and panel.count > 1 then
+    const ptrdiff_t most = end < @{panel.count} ? end : @{panel.count};
+    for (ptrdiff_t n = begin; n < most; ++n) {
+        const ptrdiff_t panel = @{p.turns and "odd ? begin + most - 1 - n : n" or "n"};
+@ panel_rows("        ", panel, "panel")
+    }
+@ elseif p.ranged then
+    if (begin <= @{number} && end > @{number}) {
+@ panel_rows("        ", panel, number)
+    }
+@ elseif panel.count > 1 then
 @ if p.turns then
     for (ptrdiff_t n = 0; n < @{panel.count}; ++n) {
         const ptrdiff_t panel = odd ? @{panel.count - 1} - n : n;

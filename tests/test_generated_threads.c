@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* How a call is divided, as far as a team notices. */
-typedef enum division { ONE, NO_WORDS, WITH_WORDS } division;
+typedef enum division { ONE, NO_WORDS, WITH_WORDS, EVERY_STEP } division;
 
 typedef struct divided {
     rnnc_config config;
@@ -39,6 +39,15 @@ static const divided table[] = {
     {{RNNC_LSTM, 20, 50, 2, 1, 0, 1, 0}, 23, 37, false, false, 4, NO_WORDS},
     {{RNNC_GRU, 33, 65, 1, 1, 0, 0, 0}, 13, 70, true, true, 3, NO_WORDS},
     {{RNNC_RNN_RELU, 16, 33, 2, 1, 0, 0, 0}, 9, 100, true, false, 3, NO_WORDS},
+    /* panels of the weights */
+    {{RNNC_RNN_TANH, 24, 256, 1, 1, 0, 0, 0}, 140, 1, true, false, 2, EVERY_STEP},
+    {{RNNC_LSTM, 40, 203, 1, 1, 0, 0, 0}, 21, 1, false, false, 2, EVERY_STEP},
+    {{RNNC_GRU, 50, 150, 2, 0, 1, 0, 0}, 9, 1, false, false, 3, EVERY_STEP},
+    {{RNNC_RNN_RELU, 3, 301, 1, 1, 0, 0, 0}, 5, 3, true, false, 2, EVERY_STEP}, /* no input product */
+    {{RNNC_LSTM, 30, 240, 1, 1, 0, 0, 77}, 12, 2, false, false, 2, EVERY_STEP}, /* a projection */
+    {{RNNC_LSTM, 64, 130, 3, 1, 0, 1, 0}, 7, 1, false, false, 4, EVERY_STEP},   /* both directions */
+    {{RNNC_GRU, 20, 256, 1, 1, 0, 0, 0}, 11, 3, true, true, 2, EVERY_STEP},
+    {{RNNC_LSTM, 20, 300, 1, 1, 0, 0, 0}, 1, 1, true, false, 2, EVERY_STEP}, /* chunks of one step */
     /* nothing to gain */
     {{RNNC_LSTM, 1, 20, 1, 1, 0, 0, 0}, 64, 1, true, false, 2, ONE},
     {{RNNC_RNN_TANH, 8, 8, 1, 1, 0, 0, 0}, 1, 2, false, false, 2, ONE},
@@ -63,7 +72,9 @@ static division division_seen(const network *n, const problem *p) {
     own_team_free(&own);
     cr_assert(ok, "%s", err.message);
     cr_assert(own.runs <= 1);
-    return own.runs == 0 ? ONE : own.posts == 0 ? NO_WORDS : WITH_WORDS;
+    if (own.runs == 0 || own.posts == 0)
+        return own.runs == 0 ? ONE : NO_WORDS;
+    return own.posts >= p->seq_len * n->model->threads ? EVERY_STEP : WITH_WORDS;
 }
 
 static void try_divided(const divided *d, const char *target, bool as_expected) {

@@ -5,24 +5,24 @@
 local fail = require "fail"
 local kernels = require "kernels"
 
-local function describe(stack)
+local function describe(stack, members)
     local s = stack.sizes
     return {
         I = s.I, H = s.H, P = s.P, L = s.L, D = s.D, G = s.G, apart = #stack.apart, update = stack.update,
-        steps = stack.steps, batch = stack.batch, kinds = s.L > 1 and { "first", "upper" } or { "first" },
+        steps = stack.steps, batch = stack.batch, members = members or 1, kinds = s.L > 1 and { "first", "upper" } or { "first" },
         columns = { first = s.I, upper = s.D * s.P },
     }
 end
 
 -- The plans of all stages with one kernel, and their cycles.
-local function plan_with(kernel, ir, target)
+local function plan_with(kernel, ir, target, members)
     local plans, cycles = {}, 0
     for i, stage in ipairs(ir.stages) do
         if stage.kind == "stack" then
-            local net = describe(ir.stacks[stage.stack])
+            local net = describe(ir.stacks[stage.stack], members)
             plans[i] = kernel.plan(net, target, ir.deterministic)
             if net.P ~= net.H then
-                local product = { inputs = net.H, units = net.P, batch = ir.batch }
+                local product = { inputs = net.H, units = net.P, batch = ir.batch, members = members }
                 plans[i].projection = kernel.dense(product, target, ir.deterministic)
                 plans[i].cycles = plans[i].cycles + net.L * net.D * plans[i].projection.cycles
             end
@@ -63,12 +63,16 @@ end
 
 -- The choice for calls of `batch` sequences (a number or "any"): { kernel, label, plans = one for each
 -- stage, cycles = of a step of all sequences }, and what was considered: { kernel, cycles or why_not }.
-return function(ir, target, batch)
+-- members, if given: of a team that share the panels of every product. The kernel is one that can be shared, cycles
+-- are those of the member that has most; nil if there is none.
+return function(ir, target, batch, members)
     local own, best, considered, wanted = for_batch(ir, batch), nil, {}, ir.wanted
     for _, kernel in ipairs(kernels) do
         local applies, why = kernel.applies(own, target)
-        if applies then
-            local plans, cycles = plan_with(kernel, own, target)
+        if members and not kernel.shares then
+            considered[#considered + 1] = { kernel = kernel.label, why_not = "it has no panels to share" }
+        elseif applies then
+            local plans, cycles = plan_with(kernel, own, target, members)
             considered[#considered + 1] = { kernel = kernel.label, cycles = math.ceil(cycles) }
             local better = not best or cycles < best.cycles
             if wanted then better = kernel.label == wanted.kernel end
@@ -80,6 +84,7 @@ return function(ir, target, batch)
         end
     end
     if wanted then
+        if not best and members then return nil end
         if not best then stale(wanted, 'the kernel "' .. wanted.kernel .. '" cannot run this network') end
         apply_tiles(own, target, best, wanted)
     end

@@ -22,6 +22,13 @@ function tiles.sums(units, lanes, sums, grouped)
     return grouped and tiles.ceil(units * sums, lanes) or tiles.ceil(units, lanes) * sums
 end
 
+-- tiles.grain(a, b) -> the fewest vectors of units that are whole panels of both widths.
+function tiles.grain(a, b)
+    local grain = a
+    while grain % b > 0 do grain = grain + a end
+    return grain
+end
+
 -- The row tiles for exactly `rows` rows: as many of `most` as there is room for, and one of the rest.
 function tiles.exact(rows, most)
     local list = {}
@@ -39,13 +46,18 @@ function tiles.any(most)
 end
 
 -- Cycles of a product with those tiles. shape: { rows, vectors (of sums), columns }; `after` a tile comes so much more.
-local function product_cycles(target, shape, rows, vectors, split, after)
+-- Of several `members` of a team, the one with most panels counts.
+local function product_cycles(target, shape, rows, vectors, split, after, members)
     local function panel(height, width)
         return cost.tile(target, height, width, split, shape.columns)
             + cost.vector_loads(height, width, shape.columns) + after
     end
     local function column_of_panels(height)
         local full, tail = shape.vectors // vectors, shape.vectors % vectors
+        if members > 1 then
+            local most = tiles.ceil(full + (tail > 0 and 1 or 0), members)
+            return full > 0 and most * panel(height, vectors) or panel(height, tail)
+        end
         return full * panel(height, vectors) + (tail > 0 and panel(height, tail) or 0)
     end
     local cycles = 0
@@ -58,19 +70,23 @@ end
 -- The cheapest tile for the shapes of a list { rows, vectors (of sums), columns, weight }: { rows, vectors
 -- (of units), split, cycles }, cycles being those of the first shape. `gates` vectors of sums belong to one
 -- vector of units.
--- step, if given, has what a step adds: streamed(vectors, passes), cycles to bring the weights in for panels of
--- that width which so many row tiles read, and `after`, cycles of every tile's epilogue that nothing hides.
-function tiles.best(target, shapes, gates, splits, step)
+-- step, if given, has what a step adds: streamed(vectors, passes, members), cycles to bring the weights in for
+-- panels of that width which so many row tiles read, and `after`, cycles of every tile's epilogue that nothing
+-- hides.
+-- crew, if given: the `members` of a team that have panels of their own, and suits(vectors), may panels have that
+-- width? Of cycles those of the member with most panels count.
+function tiles.best(target, shapes, gates, splits, step, crew)
     local best
+    local members = crew and crew.members or 1
     for vectors = 1, tiles.ceil(shapes[1].vectors, gates) do
-        for rows = 1, tiles.most_rows do
+        for rows = 1, crew and not crew.suits(vectors) and 0 or tiles.most_rows do
             for _, split in ipairs(splits) do
                 if tiles.fits(target, rows, vectors * gates, split) then
                     local total, first = 0, nil
                     for _, shape in ipairs(shapes) do
                         local cycles = product_cycles(target, shape, rows, vectors * gates, split,
-                            step and step.after or 0)
-                        local least = step and step.streamed(vectors, tiles.ceil(shape.rows, rows)) or 0
+                            step and step.after or 0, members)
+                        local least = step and step.streamed(vectors, tiles.ceil(shape.rows, rows), members) or 0
                         -- The two overlap, but not quite.
                         cycles = math.max(cycles, least) + math.min(cycles, least) / 8
                         first = first or cycles

@@ -4,7 +4,7 @@
 local cost = require "cost"
 local tiles = require "kernels.tiles"
 
-local units = { name = "units", label = "units", doc = "lanes carry units, inputs are broadcast" }
+local units = { name = "units", label = "units", doc = "lanes carry units, inputs are broadcast", shares = true }
 
 -- An input this narrow goes into the step; a product of its own would only store and load gates.
 units.narrow = 4
@@ -42,6 +42,14 @@ local function can_group(net, target)
         and tiles.sums(net.H, target.lanes, net.G, true) < tiles.sums(net.H, target.lanes, net.G, false)
 end
 
+-- Any width of panels may be shared by so many members.
+local function crew_of(members) return { members = members, suits = function() return true end } end
+
+-- The vectors of units of the member that has most, where shares are whole grains of so many vectors.
+local function most_vectors(vectors, grain, members)
+    return math.min(tiles.ceil(tiles.ceil(vectors, grain), members) * grain, vectors)
+end
+
 local function plan_with(net, target, deterministic, grouped)
     local vectors = tiles.ceil(net.H, target.lanes)
     local narrow = net.G + (net.I <= units.narrow and net.apart or 0)
@@ -50,21 +58,28 @@ local function plan_with(net, target, deterministic, grouped)
     local rows = shapes[1].rows
     local step = tiles.best(target, shapes, narrow, splits(net.batch, deterministic), {
         after = cost.epilogue(target, net.update),
-        streamed = function(width, passes)
+        streamed = function(width, passes, members)
             local panels = tiles.ceil(sums(net.G), width * net.G)
             local each = grouped and sums(net.G) // panels or width * net.G
-            return cost.stream(target, each * target.lanes * net.P * 4, panels, net.P, passes)
+            return cost.stream(target, each * target.lanes * net.P * 4, tiles.ceil(panels, members), net.P, passes)
         end,
-    })
+    }, crew_of(net.members))
+    local own = most_vectors(vectors, step.vectors, net.members)
     local update = cost.update(target, net.update) + (grouped and cost.regroup() or 0)
-    local cycles = net.L * net.D * (step.cycles + vectors * rows * update + cost.handover(target))
+    local cycles = net.L * net.D * (step.cycles + own * rows * update + cost.handover(target))
     local serial = cycles / (net.L * net.D)
     local inputs = {}
     for _, kind in ipairs(net.kinds) do
         local columns = net.columns[kind]
         local many = (net.steps == "any" or net.steps * rows > 24) and 24 or net.steps * rows
         local tile = tiles.best(target, { { rows = many, vectors = sums(net.G), columns = columns, weight = 1 } },
-            net.G, many == 1 and splits(net.batch, deterministic) or { 1 })
+            net.G, many == 1 and splits(net.batch, deterministic) or { 1 }, nil, {
+                members = net.members,
+                -- A member computes the gates of its own units: panels of both products have to end where they do.
+                suits = function(width)
+                    return most_vectors(vectors, tiles.grain(step.vectors, width), net.members) <= own
+                end,
+            })
         inputs[kind] = tile
         local times = kind == "first" and 1 or net.L - 1
         cycles = cycles + net.D * times * tile.cycles * rows / many
@@ -100,7 +115,7 @@ end
 function units.dense(net, target, deterministic)
     local vectors = tiles.ceil(net.units, target.lanes)
     local _, shapes = row_shapes(net.batch, vectors, net.inputs)
-    local tile = tiles.best(target, shapes, 1, splits(net.batch, deterministic))
+    local tile = tiles.best(target, shapes, 1, splits(net.batch, deterministic), nil, crew_of(net.members or 1))
     return { tile = tile, vectors = vectors, cycles = tile.cycles }
 end
 

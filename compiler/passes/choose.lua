@@ -11,6 +11,7 @@ function choose.run(ir, target)
     local best, considered = choice(ir, target, share)
     -- Of one thread, which runs all shares.
     local cycles = best.cycles * (share == "any" and 1 or (ir.batch + share - 1) // share)
+    if ir.division.kind == "panels" then best = choice(ir, target, share, ir.division.members) end
     ir.kernel, ir.label, ir.cycles, ir.considered = best.kernel, best.label, math.ceil(cycles), considered
     for i, stage in ipairs(ir.stages) do
         stage.choice = best.plans[i]

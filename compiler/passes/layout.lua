@@ -160,7 +160,7 @@ end
 -- How often each part of the workspace is there: members with sequences of their own share nothing, and
 -- those that run chains of the same sequences share the states and what lies between layers for all time.
 local function copies(division)
-    local parts = { one = 1, slices = 1, directions = 2, chunks = division.members }
+    local parts = { one = 1, slices = 1, directions = 2, chunks = division.members, panels = 1 }
     local all = division.slices_from > 0 and division.members or 1
     return { fixed = all, per_chunk_step = math.max(all, parts[division.kind]), per_step = all }
 end
