@@ -129,6 +129,14 @@ Test(threads, team_by_slices, .timeout = 300) {
     run_team(&config, 20, 33, true);
 }
 
+Test(threads, team_by_panels, .timeout = 300) {
+    const rnnc_config config = {RNNC_GRU, 20, 200, 2, 1, 0, 0, 0};
+    const rnnc_config projected = {RNNC_LSTM, 20, 240, 1, 1, 0, 0, 70};
+    run_team(&config, 20, 1, false);
+    run_team(&config, 20, 1, true);
+    run_team(&projected, 9, 1, false);
+}
+
 Test(threads, two_instances_batch_1, .timeout = 300) {
     run_threads("avx512,avx2,portable", 9, 1, "c");
 }
