@@ -53,29 +53,41 @@ static const rnnc_model *load_model(const trial *t, char *message) {
 
 /* The call again with a team: the same bits, in outputs that are filled anew. */
 static int run_with_team(trial *t, const rnnc_model *model, rnnc_call *call, char *message) {
-    fence *const outputs[] = {&t->y, &t->hn, &t->cn};
-    void *alone[3] = {NULL, NULL, NULL};
+    enum { OUTPUTS = 3 };
+    const fence *const outputs[OUTPUTS] = {&t->y, &t->hn, &t->cn};
     rnnc_team *team;
     rnnc_error error;
     if (rnnc_team_create(model->threads, &team, &error) != RNNC_OK)
         return fail(message, "%s", error.message);
     call->team = team;
-    for (int i = 0; i < 3; i++) {
+    size_t all = 0;
+    for (int i = 0; i < OUTPUTS; i++)
+        all += outputs[i]->data ? outputs[i]->size : 0;
+    unsigned char *const alone = malloc(all + 1);
+    if (!alone)
+        return fail(message, "not enough memory for a second call");
+    unsigned char *at = alone;
+    for (int i = 0; i < OUTPUTS; i++) {
         if (!outputs[i]->data)
             continue;
-        alone[i] = malloc(outputs[i]->size + 1);
-        if (!alone[i])
-            return fail(message, "not enough memory for a second call");
-        memcpy(alone[i], outputs[i]->data, outputs[i]->size);
+        memcpy(at, outputs[i]->data, outputs[i]->size);
         memset(outputs[i]->data, 0xff, outputs[i]->size);
+        at += outputs[i]->size;
     }
+    int result = 0;
     if (rnnc_model_forward(model, call, &error) != RNNC_OK)
-        return fail(message, "forward with %zu threads fails: %s", team->count, error.message);
-    for (int i = 0; i < 3; i++)
-        if (alone[i] && memcmp(alone[i], outputs[i]->data, outputs[i]->size) != 0)
-            return fail(message, "forward with %zu threads gives other bits than with one",
-                        team->count);
-    return 0;
+        result = fail(message, "forward with %zu threads fails: %s", team->count, error.message);
+    at = alone;
+    for (int i = 0; i < OUTPUTS && result == 0; i++) {
+        if (!outputs[i]->data)
+            continue;
+        if (memcmp(at, outputs[i]->data, outputs[i]->size) != 0)
+            result = fail(message, "forward with %zu threads gives other bits than with one",
+                          team->count);
+        at += outputs[i]->size;
+    }
+    free(alone);
+    return result;
 }
 
 static int run_model(trial *t, char *message) {

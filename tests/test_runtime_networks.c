@@ -259,7 +259,7 @@ Test(runtime_networks, arguments) {
     cr_expect_eq(rnnc_generic_workspace_size(&bad, 1, 1), 0);
     cr_expect_eq(rnnc_generic_prepared_count(&bad), 0);
 #define REFERENCE(network, tensors, T, B, from, y)                                                 \
-    call = (rnnc_call){.seq_len = T, .batch = B, .x = from};                                       \
+    call = (rnnc_call){.seq_len = (T), .batch = (B), .x = (from)};                                 \
     cr_expect_eq(rnnc_reference_forward(network, tensors, &call, y, NULL, NULL), RNNC_ERR_ARGUMENT)
     REFERENCE(&bad, none, 1, 1, x, exact);
     REFERENCE(NULL, none, 1, 1, x, exact);

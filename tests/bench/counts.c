@@ -52,5 +52,6 @@ int main(int argc, char **argv) {
         fail("the counted network computes something else");
     for (uint64_t i = 0; i < c->blocks; i++)
         printf("%llu\n", (unsigned long long)(c->count[i] - before[i]));
+    free(before);
     return 0;
 }
