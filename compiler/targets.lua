@@ -14,6 +14,7 @@
 -- isa          the compiler's names of the instruction sets, for __attribute__((target(...)))
 -- vector       the C type of a vector, which is also the prefix of its operations
 -- prelude      the template that defines them
+-- ordered      does it have a way to keep loads in order?
 -- fast         the target's way to tanh with activation = "fast": its `template`, the vector operations
 --              that this `needs`, and the largest errors over all floats, which are what
 --              tests/exhaustive counts, rounded up
@@ -31,7 +32,7 @@ targets.portable = {
     doc = "any C11 compiler; plain loops over four floats, no vector extensions",
     lanes = 4, registers = 16, most_sums = 8, fma_latency = 8, fma_per_cycle = 1, loads_per_cycle = 2,
     divide_cycles = 5, l1 = 32768, l2 = 262144, ahead = 0,
-    needs = {}, isa = "", vector = "f32x4", prelude = "vector_portable.c", fast = rational,
+    needs = {}, isa = "", vector = "f32x4", prelude = "vector_portable.c", ordered = false, fast = rational,
 }
 
 targets.avx2 = {
@@ -39,7 +40,7 @@ targets.avx2 = {
     lanes = 8, registers = 16, most_sums = 15, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
     divide_cycles = 5, l1 = 32768, l2 = 524288, ahead = 3072,
     needs = { "avx2", "fma" }, isa = "avx2,fma", vector = "f32x8", prelude = "vector_x86.c", intrinsic = "_mm256",
-    fast = rational,
+    ordered = true, fast = rational,
 }
 
 targets.avx512 = {
@@ -47,7 +48,7 @@ targets.avx512 = {
     lanes = 16, registers = 32, most_sums = 28, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
     divide_cycles = 10, l1 = 49152, l2 = 1048576, ahead = 3072,
     needs = { "avx512" }, isa = "avx512f,avx512dq,avx512bw,avx512vl,fma", vector = "f32x16",
-    prelude = "vector_x86.c", intrinsic = "_mm512", fast = lookup,
+    prelude = "vector_x86.c", ordered = true, intrinsic = "_mm512", fast = lookup,
 }
 
 return targets

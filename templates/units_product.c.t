@@ -15,11 +15,25 @@
 @     end
 @     return list
 @ end
-@ -- Where sum q of vector j lies in a row of gates and biases, and its weights of the c-th column of a term.
+@ -- Where sum q of vector j lies in a row of gates and biases, and where its weights of the c-th column of a term are.
 @ local function place(q, j) return p.grouped and (j * p.gates + q.index) * lanes or q.offset + j * lanes end
 @ local function weight(t, q, j, c)
 @     local first = p.grouped and (j * p.gates + q.index) * t.columns or q.gate * p.width + j
-@     return format("%s_load(w_%s + %d)", vec, t.name, c * stride + first * lanes)
+@     return format("w_%s + %d", t.name, c * stride + first * lanes)
+@ end
+@ -- The sums of a panel that a term adds to, as their weights of a column lie in memory: { sum, vector }.
+@ local function weights_of(panel, t)
+@     local list = {}
+@     local function add(q, j)
+@         if q.terms[t.name] then list[#list + 1] = { sum = q, vector = j } end
+@     end
+@     for j = 0, p.grouped and panel.vectors - 1 or -1 do
+@         for _, q in ipairs(sums_of(panel, j)) do add(q, j) end
+@     end
+@     for _, q in ipairs(p.grouped and {} or p.sums) do
+@         for j = 0, panel.vectors - 1 do add(q, j) end
+@     end
+@     return list
 @ end
 @ -- A row stride is a parameter only where there is more than one row.
 @ local function parameters(rows)
@@ -70,22 +84,21 @@
 @{outer}{
 @ end
 @ if tile.rows > 1 then
-@ for j = 0, panel.vectors - 1 do
-@ for _, q in ipairs(sums_of(panel, j)) do
-@ if q.terms[t.name] then
-@{indent}const @{vec} w@{q.index}_@{j} = @{weight(t, q, j, c)};
-@ end
-@ end
+@ for _, of in ipairs(weights_of(panel, t)) do
+@{indent}const @{vec} w@{of.sum.index}_@{of.vector} = @{vec}_load(@{weight(t, of.sum, of.vector, c)});
 @ end
 @ end
 @ for r = 0, tile.rows - 1 do
 @ local column = c + piece.offset > 0 and k .. (c + piece.offset) or k == "" and "0" or k:sub(1, -4)
 @{indent}const @{vec} a@{r} = @{vec}_splat(@{t.name}[@{r > 0 and format("%d * %s_row + ", r, t.name) or ""}@{column}]);
-@ for j = 0, panel.vectors - 1 do
-@ for _, q in ipairs(sums_of(panel, j)) do
-@ if q.terms[t.name] then
-@{indent}@{sum(r, q.index, j, s)} = @{vec}_fma(a@{r}, @{tile.rows > 1 and format("w%d_%d", q.index, j) or weight(t, q, j, c)}, @{sum(r, q.index, j, s)});
-@ end
+@ for _, of in ipairs(weights_of(panel, t)) do
+@ local to = sum(r, of.sum.index, of.vector, s)
+@ if tile.rows > 1 then
+@{indent}@{to} = @{vec}_fma(a@{r}, w@{of.sum.index}_@{of.vector}, @{to});
+@ elseif p.in_order then
+@{indent}@{to} = @{vec}_fma_in_order(a@{r}, @{weight(t, of.sum, of.vector, c)}, @{to});
+@ else
+@{indent}@{to} = @{vec}_fma(a@{r}, @{vec}_load(@{weight(t, of.sum, of.vector, c)}), @{to});
 @ end
 @ end
 @ end

@@ -38,6 +38,17 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 {
     return @{intrinsic}_fmadd_ps(a, b, c);
 }
+@ if uses.fma_in_order then
+
+/* a times the vector at p, plus c. The load stays behind those before it and ahead of those that follow, also in what
+ * the compiler makes of them: caches fetch ahead of loads only if each goes to the next line. */
+@{inline} @{vec} @{vec}_fma_in_order(@{vec} a, const float *p, @{vec} c)
+{
+    const @{vec} sum = @{vec}_fma(a, @{vec}_load(p), c);
+    __asm__ volatile("" : : : "memory");
+    return sum;
+}
+@ end
 @ for _, op in ipairs { { "at_least", "max", "larger" }, { "at_most", "min", "smaller" } } do
 @ if uses[op[1]] then
 
