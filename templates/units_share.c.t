@@ -8,7 +8,7 @@
 @ if all * panels.each > panels.panels then to = format("%s < %d ? %s : %d", to, panels.panels, to, panels.panels) end
     const ptrdiff_t @{name}_begin = @{at(first)}, @{name}_end = @{to};
 @ end
-@ local function bound(count, next) return format("(ptrdiff_t)(%d * %s / parts)", count, next and "(part + 1)" or "part") end
+@ local function bound(count, following) return format("(ptrdiff_t)(%d * %s / parts)", count, following and "(part + 1)" or "part") end
     /* This part's panels: those of its own units. */
     const ptrdiff_t first = @{bound(share.grains)}, last = @{bound(share.grains, true)};
 @ range("step", share.step, "first", "last", share.grains)

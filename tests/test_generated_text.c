@@ -247,6 +247,55 @@ Test(generated_text, distant_weights_are_asked_for, .timeout = 60) {
     workdir_remove(dir);
 }
 
+/* Weights that the first cache does not hold are loaded one after the other as they lie in memory:
+ * a cache is ahead of loads in that order only. Each load of a block is the vector behind the one
+ * before. */
+Test(generated_text, far_weights_are_loaded_in_order, .timeout = 60) {
+    static const struct {
+        rnnc_cell cell;
+        size_t hidden;
+        bool far;
+    } cases[] = {{RNNC_GRU, 256, true},
+                 {RNNC_LSTM, 256, true},
+                 {RNNC_RNN_TANH, 512, true},
+                 {RNNC_GRU, 16, false}};
+    char dir[PATH_SIZE];
+    rnnc_error err;
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const spec s = {.name = "order",
+                        .config = {cases[i].cell, 64, cases[i].hidden, 1, 1, 0, 0, 0},
+                        .batch = 1,
+                        .target = "avx512",
+                        .weights_as = "none"};
+        cr_assert(spread_generate(&s, dir, NULL, NULL, &err), "%s", err.message);
+        char *const text = generated_file(dir, "order", ".c", &(size_t){0});
+        cr_assert(text);
+        size_t loads = 0, breaks = 0;
+        long expected = 0;
+        for (const char *line = text; line; line = strchr(line, '\n')) {
+            line += *line == '\n';
+            const size_t n = strcspn(line, "\n");
+            const char *const load = strstr(line, "_fma_next(a0, w_");
+            if (!load || load > line + n) {
+                /* A loop begins anew behind what it adds to the pointer. */
+                if (strncmp(line + strspn(line, " "), "w_", 2) == 0 || line[0] == '}')
+                    expected = 0;
+                continue;
+            }
+            const long at = strtol(strchr(load, '+') + 1, NULL, 10);
+            breaks += at != expected;
+            expected = at + 16;
+            loads++;
+        }
+        cr_expect_eq(loads > 0, cases[i].far, "case %zu: %zu loads in order", i, loads);
+        cr_expect_eq(breaks, 0, "case %zu: %zu of %zu loads are not of the next vector", i, breaks,
+                     loads);
+        free(text);
+    }
+    workdir_remove(dir);
+}
+
 /* The macros of the header are constants with the spec's values, and no other sizes are promised.
  */
 Test(generated_text, header_macros, .timeout = 120) {

@@ -141,7 +141,12 @@ mutants.list = {
     { what = "transposition does not move its last block back", file = "templates/transpose.c.t",
       find = "i + @{lanes} <= rows ? i : rows - @{lanes}", replace = "i" },
     { what = "transposition mixes up the rows of a block", file = "templates/transpose.c.t",
-      find = "@{vec}_store(to + @{i} * to_stride", replace = "@{vec}_store(to + @{i ~ 1} * to_stride" },
+      find = "@{vec}_store(to + @{c} * to_stride", replace = "@{vec}_store(to + @{c ~ 1} * to_stride" },
+
+    { what = "weights of a column are not loaded as they lie in memory", file = "templates/units_product.c.t",
+      find = "if q.terms[t.name] then list[#list + 1] = { sum = q, vector = j } end",
+      replace = "if q.terms[t.name] then list[#list + 1] = { sum = q, vector = panel.vectors - 1 - j } end",
+      tests = { "generated_text/far_weights_are_loaded_in_order" } },
 
     -- ---- numbers ----
     { what = "tanh is clamped at 4", file = "templates/exact.c.t",
@@ -445,7 +450,7 @@ mutants.list = {
       find = "for (; r < rows; ++r)", replace = "for (; r + 1 < rows; ++r)", tests = cells },
 
     -- ---- lengths and streaming ----
-    { what = "sequences are taken for a step shorter than they are", file = "templates/run.c.t",
+    { what = "sequences are taken for a step shorter than they are", file = "templates/run_order.c.t",
       find = "lengths ? lengths[b] : seq_len;", replace = "lengths ? lengths[b] - 1 : seq_len;", tests = alone },
     { what = "a chunk does not end where a sequence does", file = "templates/chunks.c.t",
       find = "return length[n - 1] - done < @{most} ? length[n - 1] - done : @{most};",
@@ -529,8 +534,8 @@ mutants.list = {
     { what = "the sequences that are over go to no slice", file = "templates/run_share.c.t",
       find = "(grains / slices + (slice < more ? 1 : 0))", replace = "(grains / slices + 0 * more)", tests = team },
     { what = "parts work in one workspace", file = "templates/run.c.t",
-      find = [[parted and format(" + part * room * %d", space.per_chunk_step) or ""]],
-      replace = [[parted and format(" + 0 * part * room * %d", space.per_chunk_step) or ""]], tests = team },
+      find = [[apart and format(" + part * room * %d", space.per_chunk_step) or ""]],
+      replace = [[apart and format(" + 0 * part * room * %d", space.per_chunk_step) or ""]], tests = team },
     { what = "the workspace has no room for parts", file = "compiler/passes/layout.lua",
       find = "math.max(all, parts[division.kind])", replace = "all", tests = team },
     { what = "the workspace has no room for slices", file = "compiler/passes/layout.lua",
