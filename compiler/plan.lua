@@ -16,8 +16,8 @@ local plan = {}
 local function used(ir, target, list)
     local functions, helpers = {}, {}
     local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
-                   scale = false, unless_tiny = false, either = false, zip = ir.kernel == "batch",
-                   regroup = false, regroup_two = false, ahead = false, fma_in_order = false }
+                   scale = false, unless_tiny = false, either = false, transpose = ir.kernel == "batch",
+                   regroup = false, regroup_two = false, ahead = false, fma_next = false }
     for name in pairs(expressions.functions) do functions[name] = false end
     for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
     for _, product in ipairs(list) do
@@ -33,7 +33,7 @@ local function used(ir, target, list)
         end
         uses.add = uses.add or (product.split or 1) > 1
         uses.ahead = uses.ahead or (product.ahead or 0) > 0
-        uses.fma_in_order = uses.fma_in_order or (product.in_order or false)
+        uses.fma_next = uses.fma_next or (product.in_order or false)
         for _, panel in ipairs(product.grouped and product.role == "step" and product.panels or {}) do
             local last = panel.sums - (panel.vectors - 1) * #product.sums
             uses.regroup = uses.regroup or panel.vectors > 1 or last > 2

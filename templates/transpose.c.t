@@ -1,21 +1,37 @@
 @ -- A transposition in memory by blocks of lanes x lanes in registers, for the batch kernels.
-@ local stages, n = 0, 1
-@ while n < lanes do stages, n = stages + 1, n * 2 end
-/* to[c*to_stride + r] = from[r*from_stride + c] for a block of @{lanes} x @{lanes}: @{stages} rounds of zipping
- * row i with row i + @{lanes // 2}. */
+@ -- The quarters of 128 bits of a vector.
+@ local quarters = lanes // 4
+/* to[c*to_stride + r] = from[r*from_stride + c] for a block of @{lanes} x @{lanes}: 4 x 4 floats by 4 x 4 within quarters of
+ * 128 bits, which takes half as long as shuffles across them,@{quarters > 1 and " then the quarters" or " which are whole vectors here"}. */
 @{inline} void @{fn}_block(const float *from, ptrdiff_t from_stride, float *to, ptrdiff_t to_stride)
 {
 @ for i = 0, lanes - 1 do
-    const @{vec} s0_@{i} = @{vec}_load(from + @{i} * from_stride);
+    const @{vec} row@{i} = @{vec}_load(from + @{i} * from_stride);
 @ end
-@ for s = 1, stages do
-@ for i = 0, lanes // 2 - 1 do
-    const @{vec} s@{s}_@{2 * i} = @{vec}_zip_low(s@{s - 1}_@{i}, s@{s - 1}_@{i + lanes // 2});
-    const @{vec} s@{s}_@{2 * i + 1} = @{vec}_zip_high(s@{s - 1}_@{i}, s@{s - 1}_@{i + lanes // 2});
+@ for i = 0, lanes - 1, 2 do
+    const @{vec} zip@{i} = @{vec}_zip_low(row@{i}, row@{i + 1});
+    const @{vec} zip@{i + 1} = @{vec}_zip_high(row@{i}, row@{i + 1});
+@ end
+@ -- r0_q_j: column j of every quarter of rows 4q .. 4q + 3.
+@ for q = 0, quarters - 1 do
+@ for j = 0, 3 do
+    const @{vec} r0_@{q}_@{j} = @{vec}_join_@{j % 2 == 0 and "low" or "high"}(zip@{4 * q + j // 2}, zip@{4 * q + j // 2 + 2});
 @ end
 @ end
-@ for i = 0, lanes - 1 do
-    @{vec}_store(to + @{i} * to_stride, s@{stages}_@{i});
+@ -- A round leaves every second quarter; after the last one, r_q_j is column 4q + j of all rows.
+@ local rounds, n = 0, 1
+@ while n < quarters do
+@ for j = 0, 3 do
+@ for i = 0, quarters // 2 - 1 do
+@ for half, name in ipairs { "evens", "odds" } do
+    const @{vec} r@{rounds + 1}_@{(half - 1) * (quarters // 2) + i}_@{j} = @{vec}_@{name}(r@{rounds}_@{2 * i}_@{j}, r@{rounds}_@{2 * i + 1}_@{j});
+@ end
+@ end
+@ end
+@ rounds, n = rounds + 1, n * 2
+@ end
+@ for c = 0, lanes - 1 do
+    @{vec}_store(to + @{c} * to_stride, r@{rounds}_@{c // 4}_@{c % 4});
 @ end
 }
 

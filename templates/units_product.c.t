@@ -96,7 +96,7 @@
 @ if tile.rows > 1 then
 @{indent}@{to} = @{vec}_fma(a@{r}, w@{of.sum.index}_@{of.vector}, @{to});
 @ elseif p.in_order then
-@{indent}@{to} = @{vec}_fma_in_order(a@{r}, @{weight(t, of.sum, of.vector, c)}, @{to});
+@{indent}@{to} = @{vec}_fma_next(a@{r}, @{weight(t, of.sum, of.vector, c)}, @{to});
 @ else
 @{indent}@{to} = @{vec}_fma(a@{r}, @{vec}_load(@{weight(t, of.sum, of.vector, c)}), @{to});
 @ end

@@ -87,23 +87,19 @@ typedef struct { float lane[@{lanes}]; } @{vec};
     return a;
 }
 @ end
-@ if uses.zip then
+@ if uses.transpose then
 
-/* a0 b0 a1 b1 ... of the lower, of the upper halves. */
-@{inline} @{vec} @{vec}_zip_low(@{vec} a, @{vec} b)
+@ for _, op in ipairs { { "zip", "low", "a0 b0 a1 b1" }, { "zip", "high", "a2 b2 a3 b3" }, { "join", "low", "a0 a1 b0 b1" }, { "join", "high", "a2 a3 b2 b3" } } do
+/* @{op[3]}. */
+@{inline} @{vec} @{vec}_@{op[1]}_@{op[2]}(@{vec} a, @{vec} b)
 {
-    @{vec} r;
-    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = i % 2 ? b.lane[i / 2] : a.lane[i / 2];
+@ local from = {}
+@ for source, i in op[3]:gmatch("(%a)(%d)") do from[#from + 1] = format("%s.lane[%s]", source, i) end
+    const @{vec} r = { { @{concat(from, ", ")} } };
     return r;
 }
 
-@{inline} @{vec} @{vec}_zip_high(@{vec} a, @{vec} b)
-{
-    @{vec} r;
-    for (int i = 0; i < @{lanes}; ++i)
-        r.lane[i] = i % 2 ? b.lane[(@{lanes} + i) / 2] : a.lane[(@{lanes} + i) / 2];
-    return r;
-}
+@ end
 @ end
 @ if uses.regroup then
 

@@ -38,11 +38,11 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 {
     return @{intrinsic}_fmadd_ps(a, b, c);
 }
-@ if uses.fma_in_order then
+@ if uses.fma_next then
 
-/* a times the vector at p, plus c. The load stays behind those before it and ahead of those that follow, also in what
- * the compiler makes of them: caches fetch ahead of loads only if each goes to the next line. */
-@{inline} @{vec} @{vec}_fma_in_order(@{vec} a, const float *p, @{vec} c)
+/* a times the vector at p, plus c. The load stays between those before and behind it, also in what the compiler
+ * makes of them: a cache is ahead of loads only if each goes to the next line. */
+@{inline} @{vec} @{vec}_fma_next(@{vec} a, const float *p, @{vec} c)
 {
     const @{vec} sum = @{vec}_fma(a, @{vec}_load(p), c);
     __asm__ volatile("" : : : "memory");
@@ -107,7 +107,7 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
     __builtin_prefetch((const void *)((uintptr_t)p + bytes), 0, 2);
 }
 @ end
-@ if uses.zip or uses.regroup or uses.regroup_two then
+@ if uses.transpose or uses.regroup or uses.regroup_two then
 
 /* The elements of a and b with those numbers, b's counted on from a's. */
 #if defined(__clang__) || __GNUC__ >= 12
@@ -117,15 +117,30 @@ typedef int @{vec}_index __attribute__((vector_size(@{lanes * 4})));
 #define @{vec}_shuffle(a, b, ...) __builtin_shuffle(a, b, (@{vec}_index){__VA_ARGS__})
 #endif
 @ end
-@ if uses.zip then
-@ local low, high = {}, {}
-@ for i = 0, lanes // 2 - 1 do
-@     low[#low + 1] = format("%d, %d", i, lanes + i)
-@     high[#high + 1] = format("%d, %d", lanes // 2 + i, lanes + lanes // 2 + i)
+@ if uses.transpose then
+@ -- Elements of each quarter of 128 bits of a and b, from four numbers: 0 .. 3 of a, 4 .. 7 of b.
+@ local function in_quarters(...)
+@     local list = {}
+@     for quarter = 0, lanes - 1, 4 do
+@         for _, i in ipairs { ... } do list[#list + 1] = tostring(quarter + i % 4 + i // 4 * lanes) end
+@     end
+@     return concat(list, ", ")
 @ end
-/* a0 b0 a1 b1 ... of the lower, of the upper halves. */
-#define @{vec}_zip_low(a, b) @{vec}_shuffle(a, b, @{concat(low, ", ")})
-#define @{vec}_zip_high(a, b) @{vec}_shuffle(a, b, @{concat(high, ", ")})
+@ -- Every second quarter of a, then of b.
+@ local function every_second(first)
+@     local list = {}
+@     for i = 0, lanes - 1 do list[#list + 1] = tostring(i // 4 * 8 + first * 4 + i % 4) end
+@     return concat(list, ", ")
+@ end
+/* Within each 128 bits: a0 b0 a1 b1, a2 b2 a3 b3, a0 a1 b0 b1, a2 a3 b2 b3. */
+#define @{vec}_zip_low(a, b) @{vec}_shuffle(a, b, @{in_quarters(0, 4, 1, 5)})
+#define @{vec}_zip_high(a, b) @{vec}_shuffle(a, b, @{in_quarters(2, 6, 3, 7)})
+#define @{vec}_join_low(a, b) @{vec}_shuffle(a, b, @{in_quarters(0, 1, 4, 5)})
+#define @{vec}_join_high(a, b) @{vec}_shuffle(a, b, @{in_quarters(2, 3, 6, 7)})
+
+/* The even, the odd 128 bits of a, then of b. */
+#define @{vec}_evens(a, b) @{vec}_shuffle(a, b, @{every_second(0)})
+#define @{vec}_odds(a, b) @{vec}_shuffle(a, b, @{every_second(1)})
 @ end
 @ -- Numbers of the elements in four quarters, 0 .. 7, of a and b.
 @ local function quarters(...)
