@@ -18,24 +18,17 @@ local bounds = {}
 -- Resources, in the order in which they are printed.
 bounds.resources = { "fma", "l1", "l2", "l3", "latency" }
 
-local function columns_of(term)
-    if term.count then return term.count end
-    local count = 0
-    for _, piece in ipairs(term.pieces) do count = count + piece.count end
-    return count
-end
-
 -- Columns of all sums together, those of the longest, and how many values they are multiplied with.
 local function columns_of_sums(product)
     local total, longest, values = 0, 0, 0
     for _, sum in ipairs(product.sums) do
         local columns = 0
         for _, term in ipairs(product.terms) do
-            if sum.terms[term.name] then columns = columns + columns_of(term) end
+            if sum.terms[term.name] then columns = columns + term.columns end
         end
         total, longest = total + columns, math.max(longest, columns)
     end
-    for _, term in ipairs(product.terms) do values = values + columns_of(term) end
+    for _, term in ipairs(product.terms) do values = values + term.columns end
     return total, longest, values
 end
 
@@ -70,11 +63,11 @@ local function batch(product, target, rows)
     local columns, longest, values = columns_of_sums(product)
     local height, count = 0, 0
     for _, tile in ipairs(product.rows) do height, count = height + tile.rows * tile.count, count + tile.count end
-    local passes = tiles.ceil(rows, product.vectors * target.lanes)
+    local passes = tiles.ceil(rows, product.block)
     return {
         fma = passes * product.vectors * height * columns,
-        loads = passes * (height * columns + count * values * product.vectors),
-        weights = height * columns * 4, passes = passes, vectors = passes * product.vectors * height,
+        loads = passes * (height * columns + count * values * product.vectors / product.beside),
+        weights = height * product.beside * columns * 4, passes = passes, vectors = passes * product.vectors * height,
         chain = longest * target.fma_latency, columns = columns, values = values,
     }
 end

@@ -81,9 +81,9 @@ function cost.handover(target)
     return 16 * target.fma_latency
 end
 
--- Cycles to transpose that many floats by zipping registers.
-function cost.transpose(target, floats)
-    local rounds, n = 0, 1
+-- Cycles to transpose that many floats by zipping registers; so many `beside` each other stay together.
+function cost.transpose(target, floats, beside)
+    local rounds, n = 0, beside
     while n < target.lanes do rounds, n = rounds + 1, n * 2 end
     return floats / target.lanes * (rounds + 1)
 end

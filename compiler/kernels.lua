@@ -12,4 +12,4 @@
 -- the kind `upper`.
 local batch = require "kernels.batch"
 
-return { require "kernels.units", batch(1), batch(2) }
+return { require "kernels.units", batch(1), batch(2), batch(1, 2), batch(2, 2) }

@@ -16,7 +16,8 @@ local plan = {}
 local function used(ir, target, list)
     local functions, helpers = {}, {}
     local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
-                   scale = false, unless_tiny = false, either = false, transpose = ir.kernel == "batch",
+                   scale = false, unless_tiny = false, either = false,
+                   transpose = ir.kernel == "batch" and ir.beside == 1, beside = ir.beside > 1,
                    regroup = false, regroup_two = false, ahead = false, fma_next = false }
     for name in pairs(expressions.functions) do functions[name] = false end
     for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
@@ -89,6 +90,7 @@ function plan.variant(ir, name)
         prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix,
         inline = "INLINE" .. suffix:upper(), attribute = "KERNEL" .. suffix:upper(),
         fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, label = ir.label, block = ir.block,
+        beside = ir.beside, input_row = ir.input_row,
         chunk = ir.chunk, considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles, products = list,
         stages = stages_of(ir, suffix), schedule = ir.schedule, division = ir.division,
         workspace = ir.layout.workspace,

@@ -144,8 +144,8 @@ local function product(stack, role, hoisted, row, fields)
     fields.role, fields.gates, fields.gate_names = role, #stack.gates, stack.gates
     fields.sums, fields.inputs = sums_of(stack, role, hoisted, row)
     for _, term in ipairs(fields.terms) do
-        term.columns = term.count or 0
-        for _, piece in ipairs(term.pieces or {}) do term.columns = term.columns + piece.count end
+        term.columns = 0
+        for _, piece in ipairs(term.pieces) do term.columns = term.columns + piece.count end
     end
     fields.starts = starts_of(fields.sums, fields.inputs)
     fields.update, fields.states, fields.own, fields.carried, fields.tiny = {}, {}, {}, {}, {}
@@ -181,21 +181,35 @@ local function grains(units, lanes, step, input)
              input = input and { panels = tiles.ceil(vectors, input), each = grain // input } }
 end
 
+-- Pieces of a batch kernel's row, of which those that follow each other without a gap are one.
+local function joined(pieces)
+    local list = {}
+    for _, piece in ipairs(pieces) do
+        local last = list[#list]
+        if last and last.offset + last.count == piece.offset then
+            last.count = last.count + piece.count
+        else
+            list[#list + 1] = { offset = piece.offset, count = piece.count }
+        end
+    end
+    return list
+end
+
 -- A product without a state. what: { inputs, pieces of the input, units, bias, update, ranged }
 local function dense(ir, target, what, choice, list, name)
     local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = what.bias, update = what.update }
-    local fields = { terms = { { name = "x", count = what.inputs } } }
+    local fields = { terms = { { name = "x", pieces = what.pieces } } }
     if ir.kernel == "units" then
         local tile = choice.tile
-        fields.terms = { { name = "x", pieces = what.pieces } }
         fields.split, fields.width = tile.split, tile.vectors
         fields.panels = panels(what.units, target.lanes, tile.vectors, 1)
         fields.rows, fields.exact = unrolled(tiles.any(tile.rows), tile.split, tile.vectors), false
         fields.ranged = what.ranged or false
     else
-        fields.height, fields.vectors, fields.block = choice.rows, choice.vectors, ir.block
+        fields.terms[1].pieces = joined(what.pieces)
         fields.ahead = ahead(ir, target)
-        fields.rows = tiles.exact(what.units, choice.rows)
+        fields.height, fields.vectors, fields.block = tiles.panel(choice), choice.vectors, ir.block
+        fields.rows, fields.beside = tiles.exact(tiles.ceil(what.units, ir.beside), choice.rows), ir.beside
     end
     local result = product(stack, "step", false, 0, fields)
     for _, sum in ipairs(result.sums) do sum.terms = { x = true, h = false } end
@@ -253,19 +267,22 @@ local function units_stack(ir, target, stage, list, suffix, input)
     return layers
 end
 
-local function batch_stack(ir, target, stage, list, suffix)
+local function batch_stack(ir, target, stage, list, suffix, input)
     local stack, choice, layers = ir.stacks[stage.stack], stage.choice, {}
     local s = stack.sizes
-    local row = tiles.ceil(s.H, choice.rows) * choice.rows
+    local width = tiles.panel(choice)
+    local row = tiles.ceil(s.H, width) * width
     for _, kind in ipairs(kinds(s)) do
         local columns = kind == "first" and s.I or s.D * s.P
+        local from = kind == "first" and input or stage.output
         local step = list.add(product(stack, "step", false, row, {
-            height = choice.rows, vectors = choice.vectors, block = ir.block, rows = tiles.exact(s.H, choice.rows),
-            ahead = ahead(ir, target),
-            terms = { { name = "x", count = columns }, { name = "h", count = s.P } },
+            height = width, vectors = choice.vectors, block = ir.block, beside = ir.beside,
+            ahead = ahead(ir, target), rows = tiles.exact(tiles.ceil(s.H, ir.beside), choice.rows),
+            terms = { { name = "x", pieces = joined(from.pieces) },
+                      { name = "h", pieces = { { offset = 0, count = s.P } } } },
         }), "step_" .. columns .. "_" .. s.H .. suffix)
         layers[#layers + 1] = { kind = kind, parts = stage.chains[kind], step = step, columns = columns,
-                                hoisted = false, projection = projection(ir, target, stack, choice, list, suffix) }
+                                input_row = from.row, hoisted = false, projection = projection(ir, target, stack, choice, list, suffix) }
     end
     return layers
 end
@@ -273,7 +290,7 @@ end
 -- products.of(ir, target, list, suffix): adds to `list` what the stages need and gives each its
 -- functions: stage.layers or stage.product.
 function products.of(ir, target, list, suffix)
-    local input = { pieces = { { offset = 0, count = ir.input_width } } }
+    local input = { row = ir.input_row, pieces = { { offset = 0, count = ir.input_width } } }
     for _, stage in ipairs(ir.stages) do
         if stage.kind == "stack" then
             local build = ir.kernel == "units" and units_stack or batch_stack

@@ -9,7 +9,7 @@
 @ local P, wide = state[1].width, l.projection and state[#state]
 
 /* Layer @{l.kind == "first" and "0" or "1 and above"}, one direction, `steps` steps for a block of @{block} sequences.
- *   x      (steps, @{l.columns}, @{block})
+ *   x      (steps, @{l.input_row}, @{block})
  *   state  (@{P}, @{block}): the state before, replaced by the state after@{#step.carried > 0 and format("; then the same of %s", concat(step.carried, ", ")) or ""}
  *   seq    the output after step t is written to seq[t*seq_t ...] as (@{P}, @{block})@{in_turns and "" or " */"}
 @ if in_turns then
@@ -23,11 +23,11 @@
     const float *h = state;
     for (ptrdiff_t s = 0; s < steps; ++s) {
         const ptrdiff_t t = backward ? steps - 1 - s : s;
-        @{step.fn}(w + @{l.parts.input.offset}, x + t * @{l.columns * block}, w + @{l.parts.state.offset}, h, @{concat(words)}@{wide and format("state + %d", wide.offset) or "seq + t * seq_t"});
+        @{step.fn}(w + @{l.parts.input.offset}, x + t * @{l.input_row * block}, w + @{l.parts.state.offset}, h, @{concat(words)}@{wide and format("state + %d", wide.offset) or "seq + t * seq_t"});
 @ if wide then
         @{l.projection.fn}(w + @{l.parts.projection.offset}, state + @{wide.offset}, seq + t * seq_t);
 @ end
         h = seq + t * seq_t;
     }
-    memcpy(state, h, @{P * block} * sizeof(float));
+    memcpy(state, h, @{state[1].stride * block} * sizeof(float));
 }

@@ -1,5 +1,7 @@
 @ -- A step of the batch kernel: register tiles of some units by some vectors of sequences.
 @ -- p: the product; vec, lanes, inline, attribute: the target's; update(names): C of the new states
+@ -- With p.beside units in a row, lane b * beside + u of a vector has unit u of sequence b; the lines of the state and
+@ -- of x are as long as that many units of the block.
 @ assert(p.role == "step")
 @ local function sum(r, q, v) return format("%s%d_%d", p.sums[q + 1].name, r, v) end
 @ local list = {}
@@ -9,52 +11,78 @@
 @ for _, name in ipairs(p.carried) do list[#list + 1] = "float *" .. name end
 @ list[#list + 1] = "float *RESTRICT out"
 @ local parameters = concat(list, ", ")
-@ local stride = p.gates * p.height
+@ local stride, beside, line = p.gates * p.height, p.beside, p.block * p.beside
+@ local splat = vec .. (beside > 1 and "_splat_group(%s + %d)" or "_splat(%s[%d])")
+@ -- Multiply-adds of the next `columns` columns, at most `beside`.
+@ local function fused(t, rows, columns)
+@ for v = 0, p.vectors - 1 do
+        const @{vec} @{beside > 1 and "g" or "a"}@{v} = @{vec}_load(@{t.name} + @{v * lanes});
+@ end
+@ for i = 0, columns - 1 do
+@ local tail = columns > 1 and "_" .. i or ""
+@ if beside > 1 then
+@ for v = 0, p.vectors - 1 do
+        const @{vec} a@{v}@{tail} = @{vec}_spread_@{i}(g@{v});
+@ end
+@ end
+@ for r = 0, rows - 1 do
+@ for _, q in ipairs(p.sums) do
+@ if q.terms[t.name] then
+@ local weight = format(splat, "w_" .. t.name, i * stride + q.gate * p.height + r * beside)
+@ if p.vectors > 1 then
+        const @{vec} w@{r}@{q.name}@{tail} = @{weight};
+@ weight = format("w%d%s%s", r, q.name, tail)
+@ end
+@ for v = 0, p.vectors - 1 do
+        @{sum(r, q.index, v)} = @{vec}_fma(@{weight}, a@{v}@{tail}, @{sum(r, q.index, v)});
+@ end
+@ end
+@ end
+@ end
+@ end
+@ if p.ahead > 0 then
+@ for bytes = 0, 4 * columns * stride - 1, 64 do
+        @{vec}_ahead(w_@{t.name}, @{p.ahead + bytes});
+@ end
+@ end
+        @{t.name} += @{line};
+        w_@{t.name} += @{columns * stride};
+@ end
 @ for _, tile in ipairs(p.rows) do
 
-/* @{tile.rows} unit(s) by @{p.vectors} vector(s) of sequences. */
+/* @{tile.rows} @{beside > 1 and format("groups of %d", beside) or "unit(s)"} by @{p.vectors} vector(s) of sequences. */
 @{inline} void @{p.fn}_@{tile.rows}x@{p.vectors}(@{parameters})
 {
 @ for r = 0, tile.rows - 1 do
 @ for _, q in ipairs(p.sums) do
 @ for v = 0, p.vectors - 1 do
-    @{vec} @{sum(r, q.index, v)} = @{v > 0 and sum(r, q.index, 0) or format("%s_splat(%s)", vec, q.start == "zero" and "0.0f" or format("%s[%d]", q.start, q.offset + r))};
+    @{vec} @{sum(r, q.index, v)} = @{v > 0 and sum(r, q.index, 0) or q.start == "zero" and vec .. "_splat(0.0f)" or format(splat, q.start, q.offset + r * beside)};
 @ end
 @ end
 @ end
 @ for _, t in ipairs(p.terms) do
-    for (ptrdiff_t k = 0; k < @{t.count}; ++k) {
-@ for v = 0, p.vectors - 1 do
-        const @{vec} a@{v} = @{vec}_load(@{t.name} + @{v * lanes});
-@ end
-@ if p.ahead > 0 then
-@ for bytes = 0, 4 * stride - 1, 64 do
-        @{vec}_ahead(w_@{t.name}, @{p.ahead + bytes});
-@ end
-@ end
-@ for r = 0, tile.rows - 1 do
-@ for _, q in ipairs(p.sums) do
-@ if q.terms[t.name] then
-        const @{vec} w@{r}@{q.name} = @{vec}_splat(w_@{t.name}[@{q.gate * p.height + r}]);
-@ for v = 0, p.vectors - 1 do
-        @{sum(r, q.index, v)} = @{vec}_fma(w@{r}@{q.name}, a@{v}, @{sum(r, q.index, v)});
-@ end
-@ end
-@ end
-@ end
-        @{t.name} += @{p.block};
-        w_@{t.name} += @{stride};
+@ for _, piece in ipairs(t.pieces) do
+@ if piece.count >= beside then
+    for (ptrdiff_t k = 0; k < @{piece.count // beside}; ++k) {
+@ fused(t, tile.rows, beside)
     }
 @ end
+@ if piece.count % beside > 0 then
+    {
+@ fused(t, tile.rows, piece.count % beside)
+    }
+@ end
+@ end
+@ end
 @ for r = 0, tile.rows - 1 do
 @ for v = 0, p.vectors - 1 do
-@ local fetch = format("%s_load(%%s + %d)", vec, r * p.block + v * lanes)
+@ local fetch = format("%s_load(%%s + %d)", vec, r * line + v * lanes)
 @ local lines = update {
 @     suffix = format("%d_%d", r, v),
 @     sum = function(index) return sum(r, index, v) end,
 @     gates = function() assert(false, "the batch kernel has no gates buffer") end,
 @     state = function(name) return format(fetch, name == "h" and "own_h" or name) end,
-@     store = function(name) return format("%s + %d", name == "h" and "out" or name, r * p.block + v * lanes) end,
+@     store = function(name) return format("%s + %d", name == "h" and "out" or name, r * line + v * lanes) end,
 @ }
 @ for _, line in ipairs(lines) do
     @{line}
@@ -64,13 +92,13 @@
 }
 @ end
 
-/* @{#p.terms == 1 and "A dense layer" or "The new state"} (units, @{p.block}) from x (@{p.terms[1].count}, @{p.block})@{#p.terms == 1 and "" or " and the old state"}. */
+/* @{#p.terms == 1 and "A dense layer" or "The new state"} (units, @{p.block}) from x (@{p.terms[1].columns}, @{p.block})@{#p.terms == 1 and "" or " and the old state"}. */
 @{attribute} void @{p.fn}(@{parameters})
 {
 @ local from = 0
 @ local function call(indent, rows, u)
 @ local words = {}
-@ for i, t in ipairs(p.terms) do words[i] = format("w_%s + %s * %d, %s", t.name, u, p.gates * t.count, t.name) end
+@ for i, t in ipairs(p.terms) do words[i] = format("w_%s + %s * %d, %s", t.name, u, p.gates * t.columns, t.name) end
 @ for _, name in ipairs(p.starts) do words[#words + 1] = name .. " + " .. u end
 @ for _, name in ipairs(p.own) do words[#words + 1] = format("own_%s + %s * %d", name, u, p.block) end
 @ for _, name in ipairs(p.carried) do words[#words + 1] = format("%s + %s * %d", name, u, p.block) end
@@ -78,12 +106,13 @@
 @{indent}@{p.fn}_@{rows}x@{p.vectors}(@{concat(words, ", ")});
 @ end
 @ for _, tile in ipairs(p.rows) do
+@ local high = tile.rows * beside
 @ if tile.count > 1 then
-    for (ptrdiff_t u = @{from}; u < @{from + tile.rows * tile.count}; u += @{tile.rows})
+    for (ptrdiff_t u = @{from}; u < @{from + high * tile.count}; u += @{high})
 @ call("        ", tile.rows, "u")
 @ else
 @ call("    ", tile.rows, tostring(from))
 @ end
-@ from = from + tile.rows * tile.count
+@ from = from + high * tile.count
 @ end
 }

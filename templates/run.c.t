@@ -139,7 +139,7 @@
 @{indent}    for (ptrdiff_t b = 0; b < rows; ++b)
 @{indent}        memcpy(input + (s * @{v.block} + b) * @{I}, x + ((ptrdiff_t)t + s) * x_t + @{sequence} * x_b, @{I} * sizeof(float));
 @ else
-@{indent}    transpose@{v.suffix}(x + ((ptrdiff_t)t + s) * x_t + (ptrdiff_t)first * x_b, x_b, input + s * @{I * v.block}, @{v.block}, rows, @{I});
+@{indent}    transpose@{v.suffix}(x + ((ptrdiff_t)t + s) * x_t + (ptrdiff_t)first * x_b, x_b, input + s * @{v.input_row * v.block}, @{v.block}, rows, @{I});
 @ end
 @ meet(indent, by_panel)
 @ end
@@ -147,7 +147,7 @@
 @ -- Where a stage reads: C text and strides over steps and rows.
 @ local function source(stage)
 @     if stage.input then return format("%s%s", buffer(stage.first_output - 1), at_t { output = stage.input }), tostring(v.block * stage.input.row), tostring(stage.input.row) end
-@     if imported then return "input", tostring(v.block * I), tostring(I) end
+@     if imported then return "input", tostring(v.block * v.input_row), tostring(I) end
 @     return "x + (ptrdiff_t)t * x_t + (ptrdiff_t)first * x_b", "x_t", "x_b"
 @ end
 @ local function stack(indent, stage, direction)
@@ -214,8 +214,9 @@
 @ if units then
 @{indent}        memcpy(@{to} + s * @{step_of(stage)} + b * @{stage.output.row}, entry, @{stage.width} * sizeof(float));
 @ else
-@{indent}        float *const column = @{to} + s * @{step_of(stage)} + b;
-@{indent}        for (ptrdiff_t i = 0; i < @{stage.width}; ++i) column[i * @{v.block}] = entry[i];
+@{indent}        float *const column = @{to} + s * @{step_of(stage)} + b@{v.beside > 1 and format(" * %d", v.beside) or ""};
+@ local place = v.beside > 1 and format("i / %d * %d + i %% %d", v.beside, v.beside * v.block, v.beside) or format("i * %d", v.block)
+@{indent}        for (ptrdiff_t i = 0; i < @{stage.width}; ++i) column[@{place}] = entry[i];
 @ end
 @{indent}    }
 @ meet(indent, by_panel)

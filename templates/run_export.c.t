@@ -11,7 +11,7 @@
 for (ptrdiff_t s = @{by_turns and "(ptrdiff_t)part" or "0"}; s < (ptrdiff_t)steps; @{by_turns and "s += (ptrdiff_t)parts" or "++s"}) {
 @ end
 @ if not units then
-@{inner}transpose@{v.suffix}(@{from}, @{v.block}, y@{at} + (ptrdiff_t)first * y_b@{column}, y_b, @{width}, rows);
+@{inner}transpose@{v.beside > 1 and "_back" or ""}@{v.suffix}(@{from}, @{v.block}, y@{at} + (ptrdiff_t)first * y_b@{column}, y_b, @{width}, rows);
 @ end
 @ if units or finished then
 @{inner}for (ptrdiff_t b = 0; b < @{units and rows or "rows"}; ++b) {

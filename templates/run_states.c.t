@@ -18,12 +18,13 @@
             for (ptrdiff_t b = 0; @{name}n && b < @{all}; ++b)
                 memcpy(@{name}n + @{before}(chain * batch + (size_t)@{sequence}) * @{part.width}, @{name} + b * @{part.stride}, @{part.width} * sizeof(float));
 @ elseif arriving then
-            if (!@{name}0 || rows < @{v.block}) memset(@{name}, 0, @{part.width * v.block} * sizeof(float));
+@ -- Units that fill the last group are 0.
+            @{part.stride == part.width and format("if (!%s0 || rows < %d) ", name, v.block) or ""}memset(@{name}, 0, @{part.stride * v.block} * sizeof(float));
             if (@{name}0)
                 transpose@{v.suffix}(@{name}0 + @{before}(chain * batch + first) * @{part.width}, @{part.width}, @{name}, @{v.block}, rows, @{part.width});
 @ else
             if (@{name}n)
-                transpose@{v.suffix}(@{name}, @{v.block}, @{name}n + @{before}(chain * batch + first) * @{part.width}, @{part.width}, @{part.width}, rows);
+                transpose@{v.beside > 1 and "_back" or ""}@{v.suffix}(@{name}, @{v.block}, @{name}n + @{before}(chain * batch + first) * @{part.width}, @{part.width}, @{part.width}, rows);
 @ end
 @ end
         }

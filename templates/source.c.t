@@ -67,7 +67,7 @@ static void @{p.softmax}(float *row)
 
 @ include("activations.c", { v = v })
 @ if v.kernel == "batch" then
-@ include("transpose.c", { fn = "transpose" .. v.suffix, vec = v.vec, lanes = v.lanes, inline = v.inline, attribute = v.attribute })
+@ include(v.beside > 1 and "transpose_groups.c" or "transpose.c", { fn = "transpose" .. v.suffix, back = "transpose_back" .. v.suffix, vec = v.vec, lanes = v.lanes, beside = v.beside, inline = v.inline, attribute = v.attribute })
 @ end
 @ for _, product in ipairs(v.products) do
 @ include(v.kernel .. "_product.c", { p = product, vec = v.vec, lanes = v.lanes, inline = v.inline, attribute = v.attribute, update = update(v, product) })

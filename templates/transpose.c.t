@@ -6,16 +6,16 @@
 @{inline} void @{fn}_block(const float *from, ptrdiff_t from_stride, float *to, ptrdiff_t to_stride)
 {
 @ for i = 0, lanes - 1 do
-    const @{vec} row@{i} = @{vec}_load(from + @{i} * from_stride);
+    const @{vec} s@{i} = @{vec}_load(from + @{i} * from_stride);
 @ end
 @ for i = 0, lanes - 1, 2 do
-    const @{vec} zip@{i} = @{vec}_zip_low(row@{i}, row@{i + 1});
-    const @{vec} zip@{i + 1} = @{vec}_zip_high(row@{i}, row@{i + 1});
+    const @{vec} z@{i} = @{vec}_zip_low(s@{i}, s@{i + 1});
+    const @{vec} z@{i + 1} = @{vec}_zip_high(s@{i}, s@{i + 1});
 @ end
 @ -- r0_q_j: column j of every quarter of rows 4q .. 4q + 3.
 @ for q = 0, quarters - 1 do
 @ for j = 0, 3 do
-    const @{vec} r0_@{q}_@{j} = @{vec}_join_@{j % 2 == 0 and "low" or "high"}(zip@{4 * q + j // 2}, zip@{4 * q + j // 2 + 2});
+    const @{vec} r0_@{q}_@{j} = @{vec}_join_@{j % 2 == 0 and "low" or "high"}(z@{4 * q + j // 2}, z@{4 * q + j // 2 + 2});
 @ end
 @ end
 @ -- A round leaves every second quarter; after the last one, r_q_j is column 4q + j of all rows.

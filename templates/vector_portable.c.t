@@ -87,15 +87,40 @@ typedef struct { float lane[@{lanes}]; } @{vec};
     return a;
 }
 @ end
-@ if uses.transpose then
+@ if uses.transpose or uses.beside then
 
-@ for _, op in ipairs { { "zip", "low", "a0 b0 a1 b1" }, { "zip", "high", "a2 b2 a3 b3" }, { "join", "low", "a0 a1 b0 b1" }, { "join", "high", "a2 a3 b2 b3" } } do
-/* @{op[3]}. */
-@{inline} @{vec} @{vec}_@{op[1]}_@{op[2]}(@{vec} a, @{vec} b)
+@ local shuffles = { { "zip_low", "a0 b0 a1 b1" }, { "zip_high", "a2 b2 a3 b3" }, { "join_low", "a0 a1 b0 b1" }, { "join_high", "a2 a3 b2 b3" } }
+@ if uses.beside then
+@ assert(lanes == 4 and beside == 2)
+@ shuffles = { { "zip_groups_low", "a0 a1 b0 b1" }, { "zip_groups_high", "a2 a3 b2 b3" } }
+@ end
+@ for _, op in ipairs(shuffles) do
+/* @{op[2]}. */
+@{inline} @{vec} @{vec}_@{op[1]}(@{vec} a, @{vec} b)
 {
 @ local from = {}
-@ for source, i in op[3]:gmatch("(%a)(%d)") do from[#from + 1] = format("%s.lane[%s]", source, i) end
+@ for source, i in op[2]:gmatch("(%a)(%d)") do from[#from + 1] = format("%s.lane[%s]", source, i) end
     const @{vec} r = { { @{concat(from, ", ")} } };
+    return r;
+}
+
+@ end
+@ end
+@ if uses.beside then
+/* The @{beside} floats at p over and over. */
+@{inline} @{vec} @{vec}_splat_group(const float *p)
+{
+    @{vec} r;
+    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = p[i % @{beside}];
+    return r;
+}
+
+/* The element with that number of each group of @{beside}, over and over. */
+@ for u = 0, beside - 1 do
+@{inline} @{vec} @{vec}_spread_@{u}(@{vec} a)
+{
+    @{vec} r;
+    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = a.lane[i / @{beside} * @{beside}@{u > 0 and format(" + %d", u) or ""}];
     return r;
 }
 

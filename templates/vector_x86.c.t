@@ -107,7 +107,18 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
     __builtin_prefetch((const void *)((uintptr_t)p + bytes), 0, 2);
 }
 @ end
-@ if uses.transpose or uses.regroup or uses.regroup_two then
+@ if uses.beside then
+@ assert(beside == 2)
+
+/* The two floats at p over and over; a load does that by itself for 64 bits. */
+@{inline} @{vec} @{vec}_splat_group(const float *p)
+{
+    double both;
+    memcpy(&both, p, sizeof both);
+    return @{intrinsic}_castpd_ps(@{intrinsic}_set1_pd(both));
+}
+@ end
+@ if uses.transpose or uses.beside or uses.regroup or uses.regroup_two then
 
 /* The elements of a and b with those numbers, b's counted on from a's. */
 #if defined(__clang__) || __GNUC__ >= 12
@@ -141,6 +152,27 @@ typedef int @{vec}_index __attribute__((vector_size(@{lanes * 4})));
 /* The even, the odd 128 bits of a, then of b. */
 #define @{vec}_evens(a, b) @{vec}_shuffle(a, b, @{every_second(0)})
 #define @{vec}_odds(a, b) @{vec}_shuffle(a, b, @{every_second(1)})
+@ end
+@ if uses.beside then
+@ local low, high = {}, {}
+@ for i = 0, lanes // 2 - 1, beside do
+@     for _, first in ipairs { i, lanes + i } do
+@         for at = first, first + beside - 1 do
+@             low[#low + 1] = tostring(at)
+@             high[#high + 1] = tostring(lanes // 2 + at)
+@         end
+@     end
+@ end
+/* a0 b0 a1 b1 ... of the lower, of the upper halves, each of @{beside} floats. */
+#define @{vec}_zip_groups_low(a, b) @{vec}_shuffle(a, b, @{concat(low, ", ")})
+#define @{vec}_zip_groups_high(a, b) @{vec}_shuffle(a, b, @{concat(high, ", ")})
+
+/* The element with that number of each group of @{beside}, over and over. */
+@ for u = 0, beside - 1 do
+@ local list = {}
+@ for i = 0, lanes - 1 do list[i + 1] = tostring(i // beside * beside + u) end
+#define @{vec}_spread_@{u}(a) @{vec}_shuffle(a, a, @{concat(list, ", ")})
+@ end
 @ end
 @ -- Numbers of the elements in four quarters, 0 .. 7, of a and b.
 @ local function quarters(...)

@@ -43,11 +43,13 @@ static const divided table[] = {
     {{RNNC_RNN_TANH, 24, 256, 1, 1, 0, 0, 0}, 140, 1, true, false, 2, EVERY_STEP},
     {{RNNC_LSTM, 40, 203, 1, 1, 0, 0, 0}, 21, 1, false, false, 2, EVERY_STEP},
     {{RNNC_GRU, 50, 150, 2, 0, 1, 0, 0}, 9, 1, false, false, 3, EVERY_STEP},
-    {{RNNC_RNN_RELU, 3, 301, 1, 1, 0, 0, 0}, 5, 3, true, false, 2, EVERY_STEP}, /* no input product */
+    {{RNNC_RNN_RELU, 3, 301, 1, 1, 0, 0, 0}, 5, 3, true, false, 2, EVERY_STEP}, /* no input product
+                                                                                 */
     {{RNNC_LSTM, 30, 240, 1, 1, 0, 0, 77}, 12, 2, false, false, 2, EVERY_STEP}, /* a projection */
-    {{RNNC_LSTM, 64, 130, 3, 1, 0, 1, 0}, 7, 1, false, false, 4, EVERY_STEP},   /* both directions */
+    {{RNNC_LSTM, 64, 130, 3, 1, 0, 1, 0}, 7, 1, false, false, 4, EVERY_STEP}, /* both directions */
     {{RNNC_GRU, 20, 256, 1, 1, 0, 0, 0}, 11, 3, true, true, 2, EVERY_STEP},
-    {{RNNC_LSTM, 20, 300, 1, 1, 0, 0, 0}, 1, 1, true, false, 2, EVERY_STEP}, /* chunks of one step */
+    {{RNNC_LSTM, 20, 300, 1, 1, 0, 0, 0}, 1, 1, true, false, 2, EVERY_STEP}, /* chunks of one step
+                                                                              */
     /* nothing to gain */
     {{RNNC_LSTM, 1, 20, 1, 1, 0, 0, 0}, 64, 1, true, false, 2, ONE},
     {{RNNC_RNN_TANH, 8, 8, 1, 1, 0, 0, 0}, 1, 2, false, false, 2, ONE},

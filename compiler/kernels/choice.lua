@@ -9,7 +9,8 @@ local function describe(stack, members)
     local s = stack.sizes
     return {
         I = s.I, H = s.H, P = s.P, L = s.L, D = s.D, G = s.G, apart = #stack.apart, update = stack.update,
-        steps = stack.steps, batch = stack.batch, members = members or 1, kinds = s.L > 1 and { "first", "upper" } or { "first" },
+        steps = stack.steps, batch = stack.batch, members = members or 1,
+        kinds = s.L > 1 and { "first", "upper" } or { "first" },
         columns = { first = s.I, upper = s.D * s.P },
     }
 end
@@ -61,8 +62,19 @@ local function apply_tiles(ir, target, best, wanted)
     end
 end
 
+-- Adds that a kernel is not possible; those with the same reason stand together.
+local function refuse(considered, label, why)
+    local last = considered[#considered]
+    if last and last.why_not == why then
+        last.kernel = last.kernel .. ", " .. label
+    else
+        considered[#considered + 1] = { kernel = label, why_not = why }
+    end
+end
+
 -- The choice for calls of `batch` sequences (a number or "any"): { kernel, label, plans = one for each
--- stage, cycles = of a step of all sequences }, and what was considered: { kernel, cycles or why_not }.
+-- stage, cycles = of a step of all sequences }, and what was considered: { kernel, cycles }, or { kernel =
+-- one or more labels, why_not }.
 -- members, if given: of a team that share the panels of every product. The kernel is one that can be shared, cycles
 -- are those of the member that has most; nil if there is none.
 return function(ir, target, batch, members)
@@ -70,7 +82,7 @@ return function(ir, target, batch, members)
     for _, kernel in ipairs(kernels) do
         local applies, why = kernel.applies(own, target)
         if members and not kernel.shares then
-            considered[#considered + 1] = { kernel = kernel.label, why_not = "it has no panels to share" }
+            refuse(considered, kernel.label, "it has no panels to share")
         elseif applies then
             local plans, cycles = plan_with(kernel, own, target, members)
             considered[#considered + 1] = { kernel = kernel.label, cycles = math.ceil(cycles) }
@@ -80,7 +92,7 @@ return function(ir, target, batch, members)
                 best = { of = kernel, kernel = kernel.name, label = kernel.label, plans = plans, cycles = cycles }
             end
         else
-            considered[#considered + 1] = { kernel = kernel.label, why_not = why }
+            refuse(considered, kernel.label, why)
         end
     end
     if wanted then

@@ -29,6 +29,9 @@ function tiles.grain(a, b)
     return grain
 end
 
+-- Units of a panel of the batch kernel: those of a tile, with the choice's `beside` in each row.
+function tiles.panel(choice) return choice.rows * choice.beside end
+
 -- The row tiles for exactly `rows` rows: as many of `most` as there is room for, and one of the rest.
 function tiles.exact(rows, most)
     local list = {}

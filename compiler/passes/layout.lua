@@ -26,7 +26,7 @@ end
 
 -- Units of a panel of a product without gates.
 local function dense_width(ir, choice, target)
-    return ir.kernel == "units" and choice.tile.vectors * target.lanes or choice.rows
+    return ir.kernel == "units" and choice.tile.vectors * target.lanes or tiles.panel(choice)
 end
 
 -- The parts of one chain, for a kind of layer.
@@ -42,7 +42,8 @@ local function chain_parts(ir, stack, choice, target, kind, columns)
             input_width, row = state_width, state_width
         end
     else
-        input_width, state_width, row = choice.rows, choice.rows, tiles.ceil(s.H, choice.rows) * choice.rows
+        local width = tiles.panel(choice)
+        input_width, state_width, row = width, width, tiles.ceil(s.H, width) * width
     end
     local parts = { input = space.part(s.G, s.H, columns, input_width) }
     -- Biases lie gate by gate, each as long as a row of units.
@@ -110,7 +111,7 @@ local function place_dense(ir, stage, target, at, add)
     local choice, space = stage.choice, allocator()
     local width = dense_width(ir, choice, target)
     local row = ir.kernel == "units" and choice.vectors * target.lanes
-        or tiles.ceil(stage.units, choice.rows) * choice.rows
+        or tiles.ceil(stage.units, width) * width
     stage.parts = { input = space.part(1, stage.units, stage.inputs, width),
                     bias = stage.bias and space.part(1, stage.units, 1, row) }
     add(pack_step(stage.weight, nil, at, stage.units, stage.inputs, width, 0, 1))
@@ -125,9 +126,11 @@ local function place_embedding(_, stage, _, at, add)
     stage.count = aligned(values)
 end
 
--- Floats that n units of one sequence take; n in the batch kernel, where a row is a whole block.
+-- Floats that n units of one sequence take; in the batch kernel, where a row is a whole block, n in full groups of
+-- the units that are beside each other.
 local function padded(ir, target, n)
-    return ir.kernel == "units" and tiles.ceil(n, target.lanes) * target.lanes or n
+    local group = ir.kernel == "units" and target.lanes or ir.beside
+    return tiles.ceil(n, group) * group
 end
 
 -- The states of a chain and, with a projection, what it reads: { name, offset, width, stride }, and the
@@ -185,7 +188,7 @@ local function workspace(ir)
         if stage.last_step then space.last = aligned(ir.block * stages[i - 1].output.row) end
         if i == #stages then space.top = count else space.between = math.max(space.between, count) end
     end
-    if ir.kernel == "batch" or ir.lengths then space.input = aligned(ir.block * ir.input_width) end
+    if ir.kernel == "batch" or ir.lengths then space.input = aligned(ir.block * ir.input_row) end
     local long = ir.schedule.between * space.between
     space.fixed = space.states + space.last
     space.per_chunk_step = space.gates + space.input + space.top + (ir.schedule.slots == "chunk" and long or 0)
@@ -202,6 +205,7 @@ function layout.run(ir, target, base)
     local first = ir.stages[1]
     ir.input_width = first.kind == "embedding" and 0 or first.kind == "dense" and first.inputs
         or ir.stacks[first.stack].sizes.I
+    ir.input_row = ir.kernel == "batch" and padded(ir, target, ir.input_width) or ir.input_width
     for _, stage in ipairs(ir.stages) do
         stage.output = output_of(ir, stage, target)
         stage.base = at

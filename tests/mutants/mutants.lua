@@ -27,6 +27,7 @@ local fast = { "generated_fast/bounds_hold_with_gcc" }
 local steps = { "generated_stream/pieces_and_steps" }
 local bench = { "bench/*" }
 local team = { "generated_threads/*" }
+local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
     -- ---- the network's equations ----
@@ -102,7 +103,7 @@ mutants.list = {
     { what = "units: the columns after the loop are left out", file = "templates/units_product.c.t",
       find = [[format("%d + ", main), rest)]], replace = [[format("%d + ", main), 0)]] },
     { what = "batch: the loop over columns ends one turn early", file = "templates/batch_product.c.t",
-      find = "k < @{t.count}; ++k", replace = "k < @{t.count - 1}; ++k" },
+      find = "k < @{piece.count // beside}; ++k", replace = "k < @{piece.count // beside - 1}; ++k" },
     { what = "a part of a split sum is added twice, another never", file = "templates/units_product.c.t",
       find = "@{sum(r, q.index, j, s + width // 2)}", replace = "@{sum(r, q.index, j, s)}" },
     { what = "every part of a split sum begins with the bias", file = "templates/units_product.c.t",
@@ -147,6 +148,20 @@ mutants.list = {
       find = "if q.terms[t.name] then list[#list + 1] = { sum = q, vector = j } end",
       replace = "if q.terms[t.name] then list[#list + 1] = { sum = q, vector = panel.vectors - 1 - j } end",
       tests = { "generated_text/far_weights_are_loaded_in_order" } },
+
+    { what = "a value of x is spread over the wrong units of a pair", file = "templates/batch_product.c.t",
+      find = "_spread_@{i}(g@{v})", replace = "_spread_@{columns - 1 - i}(g@{v})", tests = pairs_of_units },
+    { what = "the last column of an odd number is left out", file = "templates/batch_product.c.t",
+      find = "@ if piece.count % beside > 0 then", replace = "@ if false then", tests = pairs_of_units },
+    { what = "the last unit of an odd number is not handed back", file = "templates/transpose_groups.c.t",
+      find = "for (ptrdiff_t r = whole; r < rows; ++r)", replace = "for (ptrdiff_t r = whole + 1; r < rows; ++r)",
+      tests = pairs_of_units },
+    { what = "a block of pairs is taken from sequences that are not there", file = "templates/transpose_groups.c.t",
+      find = "loads > @{i} ? from_stride : 0", replace = "from_stride", tests = pairs_of_units },
+    { what = "a block of pairs is written for sequences that are not there", file = "templates/transpose_groups.c.t",
+      find = [[@{i > 0 and format("if (stores > %d) ", i) or ""}]], replace = "", tests = pairs_of_units },
+    { what = "a row of x has no room for the half of its last pair", file = "compiler/passes/layout.lua",
+      find = "ir.input_row = ", replace = "ir.input_row = ir.input_width or ", tests = pairs_of_units },
 
     -- ---- numbers ----
     { what = "tanh is clamped at 4", file = "templates/exact.c.t",
