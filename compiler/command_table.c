@@ -26,6 +26,10 @@ static const command_option compile_options[] = {
      "none: not at all; the program brings them\n"
      "(default if the spec has none)"},
     TARGET_OPTION,
+    {"ablate", 0, "PART",
+     "leave PART of the work out, functions or update: how\n"
+     "much faster that is tells what PART costs; the network\n"
+     "computes something else then"},
     HELP_OPTION,
 };
 

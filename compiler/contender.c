@@ -98,6 +98,7 @@ static const char *gather_team(const contender *c, network *n) {
         return error.message;
     pinning p = {.cpus = c->cpus};
     team->run(team->context, pin_member, &p);
+    rnnc_team_measure(team);
     n->call.team = team;
     return atomic_load(&p.failed) ? "a thread cannot be kept on a CPU of its own" : NULL;
 }

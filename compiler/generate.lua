@@ -1,4 +1,5 @@
 -- generate: runs the pipeline on a spec and adds the weights: all files of a network, as texts.
+local ablate = require "passes.ablate"
 local fail = require "fail"
 local host = require "host"
 local pipeline = require "pipeline"
@@ -27,12 +28,12 @@ local function command_line(spec, options, form)
     if options.weights then words[#words + 1] = "--weights=" .. options.weights:match("[^/]*$") end
     if options.target then words[#words + 1] = "--target=" .. options.target end
     if options["weights-as"] then words[#words + 1] = "--weights-as=" .. form end
+    if options.ablate then words[#words + 1] = "--ablate=" .. options.ablate end
     return table.concat(words, " ")
 end
 
 -- generate(spec, options) -> list of {name=, text=}, notes, what pipeline.run returned. options: those of
--- `rnnc compile`, `ablate` (see passes/ablate.lua) and `choices` (in place of those of a
--- file of rnnc tune; see pipeline.lua).
+-- `rnnc compile`, and `choices` (in place of those of a file of rnnc tune; see pipeline.lua).
 return function(spec, options)
     local form = options["weights-as"] or (spec.weights and "c" or "none")
     if not emitters[form] then
@@ -40,6 +41,9 @@ return function(spec, options)
     end
     if form ~= "none" and not spec.weights then
         fail.at("rnnc", "--weights-as=" .. form .. " needs weights; name a file in the spec or with --weights")
+    end
+    if options.ablate and not ablate.parts[options.ablate] then
+        fail.at("rnnc", '--ablate="' .. options.ablate .. '": expected functions or update')
     end
     local loaded, notes = nil, {}
     if spec.weights then loaded, notes = weights.load(spec) end

@@ -282,7 +282,8 @@ local function batch_stack(ir, target, stage, list, suffix, input)
                       { name = "h", pieces = { { offset = 0, count = s.P } } } },
         }), "step_" .. columns .. "_" .. s.H .. suffix)
         layers[#layers + 1] = { kind = kind, parts = stage.chains[kind], step = step, columns = columns,
-                                input_row = from.row, hoisted = false, projection = projection(ir, target, stack, choice, list, suffix) }
+                                input_row = from.row, hoisted = false,
+                                projection = projection(ir, target, stack, choice, list, suffix) }
     end
     return layers
 end

@@ -206,21 +206,32 @@ typedef struct rnnc_model {
  *          that is seen.
  * post and wait may both be NULL, and then run may call one task after the other: only what needs
  * no word between the members, different sequences of a batch, is divided then. All members have to
- * compute with the same rounding and denormals. */
+ * compute with the same rounding and denormals.
+ *   handover  nanoseconds from a post until who waits for it goes on. Cores of one chip need some
+ *          tens, those of two some hundreds, and then a call may be faster on one thread; networks
+ *          know from which handover on theirs is, and do not divide it. 0: not known, divide. */
 typedef struct rnnc_team {
     size_t count; /* at least 1; more members than a network has use for do nothing */
     void *context;
     void (*run)(void *context, void (*task)(void *argument, size_t index), void *argument);
     void (*post)(void *context, size_t index);
     void (*wait)(void *context, size_t index, size_t count);
+    size_t handover;
 } rnnc_team;
 
 /* A team of POSIX threads, of which the one that calls run is member 0. The others spin for some
  * microseconds when there is nothing to do, so that calls in a row find them awake, and then
- * sleep; they take the caller's rounding and denormals. ARGUMENT: count is 0 or more than
- * RNNC_TEAM_MAX. MEMORY: no memory or no thread to be had; *team is NULL then. */
+ * sleep; they take the caller's rounding and denormals. Their handover is measured; that may take
+ * some tens of milliseconds, until the system has given the new threads cores of their own.
+ * ARGUMENT: count is 0 or more than RNNC_TEAM_MAX. MEMORY: no memory or no thread to be had; *team
+ * is NULL then. */
 #define RNNC_TEAM_MAX 64
 rnnc_status rnnc_team_create(size_t count, rnnc_team **team, rnnc_error *error);
+
+/* Measures the handover of any team anew, say after its threads have been bound to other cores: the
+ * least of many rounds between the caller and each member, and of these the largest. 0 without post
+ * and wait, or for a team of one. No run may be under way. */
+void rnnc_team_measure(rnnc_team *team);
 
 /* Ends the threads; no run may be under way. NULL is fine. */
 void rnnc_team_destroy(rnnc_team *team);

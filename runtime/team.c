@@ -179,7 +179,7 @@ rnnc_status rnnc_team_create(size_t count, rnnc_team **team, rnnc_error *error) 
     if (!t)
         return rnnc_fail(error, RNNC_ERR_MEMORY, "no memory for a team of %zu", count);
     memset(t, 0, size);
-    t->team = (rnnc_team){count, t, team_run, team_post, team_wait};
+    t->team = (rnnc_team){count, t, team_run, team_post, team_wait, 0};
     pthread_mutex_init(&t->mutex, NULL);
     pthread_cond_init(&t->begun, NULL);
     for (size_t i = 0; i < count; i++) {
@@ -194,6 +194,7 @@ rnnc_status rnnc_team_create(size_t count, rnnc_team **team, rnnc_error *error) 
                              strerror(failure));
         }
     }
+    rnnc_team_measure(&t->team);
     *team = &t->team;
     return RNNC_OK;
 }

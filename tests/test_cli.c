@@ -143,6 +143,8 @@ Test(cli, misspelt_words_get_the_nearest) {
     expect(dir, 1, "",
            "rnnc: error: --weights-as=c needs weights; name a file in the spec or with --weights\n",
            "compile", "amp.lua", "--weights-as=c", NULL);
+    expect(dir, 1, "", "rnnc: error: --ablate=\"tanh\": expected functions or update\n", "compile",
+           "amp.lua", "--ablate=tanh", NULL);
     expect(dir, 1, "", "rnnc verify: error: --seed needs an integer of 0 or more\n", "verify",
            "amp.lua", "--seed=x", NULL);
     outcome stage = run(dir, "plan", "amp.lua", "--dump=lowre", NULL, NULL);

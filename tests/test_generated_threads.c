@@ -64,12 +64,13 @@ static double magnitude(const problem *p) {
     return largest;
 }
 
-/* What a team of enough members was asked for. */
-static division division_seen(const network *n, const problem *p) {
+/* What a team of enough members was asked for, whose handover takes so many nanoseconds. */
+static division division_seen(const network *n, const problem *p, size_t handover) {
     own_team own;
     rnnc_error err;
     const variation v = {.team = &own.team};
     own_team_make(&own, n->model->threads, false);
+    own.team.handover = handover;
     const bool ok = check_network(n->model, n->packed, p, &v, 2e-6 * magnitude(p), NULL, &err);
     own_team_free(&own);
     cr_assert(ok, "%s", err.message);
@@ -95,9 +96,12 @@ static void try_divided(const divided *d, const char *target, bool as_expected) 
     cr_expect_eq(n.model->threads, d->threads);
     cr_expect(check_network_all_ways(n.model, n.packed, &p, 2e-6 * magnitude(&p), &err), "%s: %s",
               line, err.message);
-    const division seen = division_seen(&n, &p);
+    const division seen = division_seen(&n, &p, 0), far = division_seen(&n, &p, 10000);
     cr_expect(!as_expected || seen == d->expected, "%s: divided as %d, not %d", line, (int)seen,
               (int)d->expected);
+    /* Members that are too far from each other to wait for each other do not. */
+    cr_expect(far == ONE || (far == NO_WORDS && seen == NO_WORDS), "%s: divided as %d from afar",
+              line, (int)far);
     free(line);
     network_close(&n);
     problem_free(&p);

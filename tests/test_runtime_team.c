@@ -1,5 +1,6 @@
 /* rnnc_team_create: threads that run a task together and speak with each other. */
 #include "../runtime/rnnc.h"
+#include "support/team.h"
 
 #include <criterion/criterion.h>
 #include <fenv.h>
@@ -102,6 +103,37 @@ Test(runtime_team, members_round_as_the_caller, .timeout = 60) {
     }
     cr_expect_gt(own[0], own[1]);
     rnnc_team_destroy(team);
+}
+
+/* The handover is that of the slowest member, at least some nanoseconds; unknown where there are no
+ * words. */
+Test(runtime_team, handover_is_measured, .timeout = 60) {
+    for (size_t count = 1; count <= 3; count++) {
+        rnnc_team *const team = make(count);
+        for (int again = 0; again < 2; again++) {
+            cr_expect(count == 1 ? team->handover == 0
+                                 : team->handover > 0 && team->handover < 100000000,
+                      "%zu ns in a team of %zu", team->handover, count);
+            team->handover = (size_t)-1;
+            rnnc_team_measure(team);
+        }
+        seen s = {.team = team};
+        team->run(team->context, note, &s);
+        cr_expect_eq(s.calls[count - 1], 1);
+        rnnc_team_destroy(team);
+    }
+    own_team own;
+    own_team_make(&own, 2, true);
+    own.team.handover = 1;
+    rnnc_team_measure(&own.team);
+    cr_expect_eq(own.team.handover, 0);
+    cr_expect_eq(own.runs, 0);
+    own_team_free(&own);
+    own_team_make(&own, 4, false);
+    rnnc_team_measure(&own.team);
+    cr_expect_gt(own.team.handover, 0);
+    cr_expect_geq(own.runs, 3);
+    own_team_free(&own);
 }
 
 Test(runtime_team, wrong_counts) {

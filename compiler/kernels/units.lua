@@ -6,8 +6,9 @@ local tiles = require "kernels.tiles"
 
 local units = { name = "units", label = "units", doc = "lanes carry units, inputs are broadcast", shares = true }
 
--- An input this narrow goes into the step; a product of its own would only store and load gates.
-units.narrow = 4
+-- Is an input of so many columns part of the step? Where it is narrow, or one step is all there is, a product of its
+-- own would only store and load gates.
+function units.fuses(columns, steps) return columns <= 4 or steps == 1 end
 
 -- More rows than this at a time only grow the workspace.
 units.most_rows = 32
@@ -52,7 +53,7 @@ end
 
 local function plan_with(net, target, deterministic, grouped)
     local vectors = tiles.ceil(net.H, target.lanes)
-    local narrow = net.G + (net.I <= units.narrow and net.apart or 0)
+    local narrow = net.G + (units.fuses(net.I, net.steps) and net.apart or 0)
     local function sums(each) return tiles.sums(net.H, target.lanes, each, grouped) end
     local block, shapes = row_shapes(net.batch, sums(narrow), net.P)
     local rows = shapes[1].rows
@@ -83,7 +84,7 @@ local function plan_with(net, target, deterministic, grouped)
         inputs[kind] = tile
         local times = kind == "first" and 1 or net.L - 1
         cycles = cycles + net.D * times * tile.cycles * rows / many
-        if columns <= units.narrow then serial = serial + tile.cycles * rows / many end
+        if units.fuses(columns, net.steps) then serial = serial + tile.cycles * rows / many end
     end
     local blocks = net.batch == "any" and 1 or tiles.ceil(net.batch, block)
     return { cycles = cycles * blocks, serial = serial, block = block, step = step, inputs = inputs, vectors = vectors,
@@ -101,7 +102,7 @@ function units.tile(plan)
 end
 
 function units.retile(net, target, plan, tile, deterministic)
-    local sums = net.G + (net.I <= units.narrow and net.apart or 0)
+    local sums = net.G + (units.fuses(net.I, net.steps) and net.apart or 0)
     -- Where gates are grouped, panels are cut for the width that was chosen.
     if plan.grouped and tile.vectors ~= plan.step.vectors then return false end
     if tile.rows > plan.block or tile.vectors > plan.vectors or (deterministic and tile.split > 1)

@@ -30,6 +30,7 @@ local function sums_of(tree, list, seen)
     for i = 2, #tree do sums_of(tree[i], list, seen) end
 end
 
+-- The parts, each with what is left of an update's trees.
 local takes = {}
 
 function takes.functions(trees)
@@ -46,6 +47,8 @@ function takes.update(trees)
     for i, pair in ipairs(trees) do out[i] = { pair[1], pair[1] == "h" and all or sums[1] } end
     return out
 end
+
+ablate.parts = takes
 
 function ablate.run(ir, what)
     for _, stack in ipairs(ir.stacks) do

@@ -15,6 +15,8 @@
 --   slices_from   the batch from which calls are divided in slices instead; 0: never
 --   least_steps, least_slices
 --               time steps from which a call is divided by `kind`, or in slices, at all
+--   most_handover  nanoseconds, see rnnc_team, up to which a call is divided by `kind` where members wait for
+--               each other
 --   members     of a team that have something to do
 --   chunk       steps in a chunk, for chunks
 --   considered  what there was to choose from: { kind, cycles of a call or why_not }
@@ -26,13 +28,15 @@ local divide = {}
 
 divide.doc = "how the threads of a team share a call"
 
--- Cycles until a word of one core is seen by another, for a team to begin and end a run, and for each cache
--- line that one core writes and another reads or writes next; measured with rnnc_team between two cores of a
--- server of 2023 at 2.6 GHz: 136 ns, 350 ns, 24 ns.
-local HANDOVER <const>, FORK <const>, LINE <const> = 360, 900, 60
+-- Cycles until a word of one core is seen by another, for a team to begin and end a run, for each cache line that
+-- one core writes and another reads or writes next, and for each of several lines that are fetched at a time.
+-- Measured with rnnc_team between two cores of a virtual machine at 4.2 GHz that are at times near each other, 57,
+-- 80, 10 and 3 ns, and at times far: 240, 410, 40 and 13 ns. These here are a little above the near ones; how far the
+-- cores are is known when the program runs.
+local HANDOVER <const>, FORK <const>, LINE <const>, BESIDE <const> = 360, 900, 60, 13
 
--- The same for each of several lines that are fetched at a time: 3 ns between two cores at 4.2 GHz.
-local BESIDE <const> = 13
+-- Nanoseconds of HANDOVER, at that clock; and how many times as far cores are supposed to be at the most.
+local NEAR <const>, FARTHEST <const> = 86, 16
 
 -- Floats in a cache line.
 local FLOATS <const> = 16
@@ -52,13 +56,13 @@ local function directions(ir)
 end
 
 -- The shortest of a kind's times is taken; each way: (ir, whole, members, batch, target) -> a function from time
--- steps to cycles of a call and, for chunks, steps of one; or nil and why not. whole: the choice for one
--- thread.
+-- steps, and how many times as far as NEAR the cores are, to cycles of a call and, for chunks, steps of one; or nil
+-- and why not. whole: the choice for one thread.
 local ways = {}
 
 function ways.directions(ir, whole, _, batch)
     if not directions(ir) then return nil, "there is one direction" end
-    local cycles, meetings = 0, 0
+    local cycles, lines, meetings = 0, 0, 0
     for i, stage in ipairs(ir.stages) do
         local s = stage.kind == "stack" and ir.stacks[stage.stack].sizes
         cycles = cycles + whole.plans[i].cycles / (s and s.D or 1)
@@ -66,18 +70,21 @@ function ways.directions(ir, whole, _, batch)
         if s and s.D == 2 then
             -- The next layer reads both halves of a row; in y they share a line.
             local handed_on = s.L - (i == #ir.stages and 1 or 0)
-            cycles = cycles + batch * LINE * (handed_on * tiles.ceil(s.P, FLOATS) + (i == #ir.stages and 1 or 0))
+            lines = lines + batch * (handed_on * tiles.ceil(s.P, FLOATS) + (i == #ir.stages and 1 or 0))
         end
     end
-    return function(steps) return FORK + meetings * HANDOVER + steps * cycles end
+    return function(steps, far)
+        return far * (FORK + meetings * HANDOVER + steps * lines * LINE) + steps * cycles
+    end
 end
 
 -- Chunks of `length` steps: a member is busy with one for its `cycles` a step and what its layers `wait`;
 -- and the longest chain of a chunk, `serial` cycles a step, begins after that of the chunk before.
-local function turns_time(steps, length, members, work)
-    local count, own = tiles.ceil(steps, length), length * work.cycles + work.wait
-    local apart = math.max(own / members, length * work.serial + work.wait / work.layers)
-    return FORK + (count - 1) * apart + math.min(length, steps) * work.cycles + work.wait
+local function turns_time(steps, length, members, work, far)
+    local wait = far * work.wait
+    local count, own = tiles.ceil(steps, length), length * work.cycles + wait
+    local apart = math.max(own / members, length * work.serial + wait / work.layers)
+    return far * FORK + (count - 1) * apart + math.min(length, steps) * work.cycles + wait
 end
 
 function ways.chunks(ir, whole, members, batch)
@@ -104,62 +111,72 @@ function ways.chunks(ir, whole, members, batch)
     local example = ir.steps == "any" and EXAMPLE_STEPS or ir.steps
     local length, least = 1, nil
     for n = rows, math.max(rows, 64), rows do
-        local time = turns_time(example, n, members, work)
+        local time = turns_time(example, n, members, work, 1)
         if not least or time < least then length, least = n, time end
     end
-    return function(steps) return turns_time(steps, length, members, work) end, length
+    return function(steps, far) return turns_time(steps, length, members, work, far) end, length
 end
 
 function ways.panels(ir, _, members, batch, target)
     local own = choice(ir, target, batch, members)
     if not own then return nil, "no kernel for it has panels" end
-    local cycles, chains = own.cycles, 0
+    local meetings, chains = 0, 0
     for i, stage in ipairs(ir.stages) do
         if stage.kind == "stack" then
             local s, plan = ir.stacks[stage.stack].sizes, own.plans[i]
             chains = chains + s.L * s.D
             -- What is projected is exchanged too. The lines of the others come side by side.
-            local meetings = s.P ~= s.H and 2 or 1
+            local words = (s.P ~= s.H and 2 or 1) * tiles.ceil(batch, plan.block)
             local floats = s.P ~= s.H and s.P + s.H or s.P
             local lines = batch * tiles.ceil(floats, FLOATS) * (members - 1) / members
-            cycles = cycles + s.L * s.D * (meetings * HANDOVER * tiles.ceil(batch, plan.block) + BESIDE * lines)
+            meetings = meetings + s.L * s.D * (words * HANDOVER + BESIDE * lines)
         end
     end
     if chains == 0 then return nil, "there is no recurrent layer" end
-    return function(steps) return FORK + (chains + 1) * HANDOVER + steps * cycles end
+    return function(steps, far)
+        return far * (FORK + (chains + 1) * HANDOVER + steps * meetings) + steps * own.cycles
+    end
 end
 
 -- The time steps from which `time` is a gain over so many cycles a step; nil: never.
 local function least_steps(time, cycles)
     local steps = 1
-    while time(steps) > GAIN * cycles * steps do
+    while time(steps, 1) > GAIN * cycles * steps do
         steps = steps < 16 and steps + 1 or steps * 5 // 4
         if steps > 4096 then return nil end
     end
     return steps
 end
 
+-- The most nanoseconds of a handover with which `time` is a gain over so many cycles a step in a call of `steps`.
+local function most_handover(time, cycles, steps)
+    local far = 1
+    while far < FARTHEST and time(steps, far + 0.125) <= GAIN * cycles * steps do far = far + 0.125 end
+    return math.floor(NEAR * far)
+end
+
 local function slices_time(ir, target, batch, members)
     local share = tiles.ceil(batch, members)
     -- Rows of y of two slices share a line.
-    local cycles = choice(ir, target, share).cycles + LINE
-    return function(steps) return FORK + steps * cycles end, share
+    local cycles = choice(ir, target, share).cycles
+    return function(steps, far) return far * (FORK + steps * LINE) + steps * cycles end, share
 end
 
 -- The best way for one batch, without and with slices: { kind, time, least_steps, ... }, and its rivals.
 local function best_for(ir, target, batch, members, steps)
     local whole = choice(ir, target, batch)
-    local best = { kind = "one", time = function(n) return n * whole.cycles end, least_steps = 1, share = batch }
-    local considered = { { kind = "one", cycles = math.ceil(best.time(steps)) } }
+    local best = { kind = "one", cycles = steps * whole.cycles, least_steps = 1, share = batch, most_handover = 0 }
+    local considered = { { kind = "one", cycles = math.ceil(best.cycles) } }
     local function consider(kind, time, extra)
         if not time then
             considered[#considered + 1] = { kind = kind, why_not = extra }
             return
         end
-        considered[#considered + 1] = { kind = kind, cycles = math.ceil(time(steps)) }
-        local least = least_steps(time, whole.cycles)
-        if least and least <= steps and time(steps) < best.time(steps) then
-            best = { kind = kind, time = time, least_steps = least, share = batch }
+        local cycles, least = time(steps, 1), least_steps(time, whole.cycles)
+        considered[#considered + 1] = { kind = kind, cycles = math.ceil(cycles) }
+        if least and least <= steps and cycles < best.cycles then
+            best = { kind = kind, cycles = cycles, least_steps = least, share = batch,
+                     most_handover = most_handover(time, whole.cycles, steps) }
             if kind == "slices" then best.share = extra else best.chunk = extra end
         end
     end
@@ -203,7 +220,7 @@ function divide.run(ir, target)
     ir.division = {
         kind = best.kind, share = best.share, members = members, chunk = best.chunk or 0, considered = considered,
         slices_from = best.kind == "slices" and 1 or best.slices_from or 0, steps = steps,
-        least_steps = best.least_steps, least_slices = best.least_slices or best.least_steps,
+        most_handover = best.most_handover, least_steps = best.least_steps, least_slices = best.least_slices or best.least_steps,
     }
     return ir
 end

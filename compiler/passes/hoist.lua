@@ -1,6 +1,6 @@
 -- hoist: takes the input products out of the recurrence. They do not wait for the state, so one product
 -- serves all steps of a chunk of time; a chunk's gate inputs are to stay in the nearest cache. A narrow
--- input, and every input of the batch kernel (where each weight serves a whole vector already), stays in
+-- input, the input of a single step, and every input of the batch kernel (where each weight serves a whole vector already), stays in
 -- the step.
 local units = require "kernels.units"
 
@@ -27,8 +27,8 @@ function hoist.run(ir, target)
             widest = math.max(widest, s.G * (s.H + target.lanes - 1) // target.lanes * target.lanes)
             local apart = ir.kernel == "units"
             stack.hoisted = {
-                first = apart and s.I > units.narrow,
-                upper = apart and s.L > 1 and s.D * s.P > units.narrow,
+                first = apart and not units.fuses(s.I, ir.steps),
+                upper = apart and s.L > 1 and not units.fuses(s.D * s.P, ir.steps),
             }
         end
     end
