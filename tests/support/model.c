@@ -84,7 +84,7 @@ static rnnc_weight tensor_of(const rnnc_layer *l, size_t i, size_t index) {
     } else if (index) {
         w.cols = 0;
     }
-    snprintf(w.name, sizeof w.name, "L%zu.%s", i, name);
+    snprintf(w.name, sizeof w.name, "L%zu.%.90s", i, name);
     return w;
 }
 
