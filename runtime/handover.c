@@ -7,10 +7,6 @@
  * interrupted. */
 enum { WORDS = 8, ROUNDS = 12 };
 
-/* Nanoseconds that no two cores need. Threads that take longer share one, as those that are new
- * often do until the system moves them; they are measured up to so many times. */
-enum { SHARED = 5000, TRIES = 8 };
-
 typedef struct exchange {
     const rnnc_team *team;
     size_t other; /* the member that answers member 0 */
@@ -47,18 +43,12 @@ static void exchange_words(void *an_exchange, size_t index) {
 }
 
 void rnnc_team_measure(rnnc_team *team) {
-    const double shared = 2.0 * WORDS * SHARED;
     double longest = 0;
-    int tries = TRIES;
     for (size_t other = 1; team->post && team->wait && other < team->count; other++) {
         exchange e = {.team = team, .other = other};
-        do
-            team->run(team->context, exchange_words, &e);
-        while (e.least > shared && --tries > 0);
+        team->run(team->context, exchange_words, &e);
         if (e.least > longest)
             longest = e.least;
-        if (longest > shared)
-            break; /* whoever else there is, these two cannot work at the same time */
     }
     team->handover = (size_t)(longest / (2 * WORDS) + 0.5);
 }
