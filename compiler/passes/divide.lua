@@ -68,13 +68,13 @@ function ways.directions(ir, whole, _, batch)
         cycles = cycles + whole.plans[i].cycles / (s and s.D or 1)
         meetings = meetings + (s and s.L or 1)
         if s and s.D == 2 then
-            -- The next layer reads both halves of a row; in y they share a line.
+            -- The next layer reads both halves of a row, one line after the other; in y they share a line.
             local handed_on = s.L - (i == #ir.stages and 1 or 0)
             lines = lines + batch * (handed_on * tiles.ceil(s.P, FLOATS) + (i == #ir.stages and 1 or 0))
         end
     end
     return function(steps, far)
-        return far * (FORK + meetings * HANDOVER + steps * lines * LINE) + steps * cycles
+        return far * (FORK + meetings * HANDOVER + steps * lines * BESIDE) + steps * cycles
     end
 end
 
