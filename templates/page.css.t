@@ -38,7 +38,7 @@ i { font-style: normal; }
 .groups { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 32rem), 1fr)); gap: 0.9rem; margin-top: 0.8rem; }
 .group, details { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 0.8rem 1rem; }
 .light { font-size: 0.85rem; margin-bottom: 0.4rem; }
-.bar { display: grid; grid-template-columns: 9.5rem 1fr 7.6rem; gap: 0.7rem; align-items: center; min-height: 1.45rem; font-size: 0.85rem; }
+.bar { display: grid; grid-template-columns: 11.5rem 1fr 7.6rem; gap: 0.7rem; align-items: center; min-height: 1.45rem; font-size: 0.85rem; }
 .bar .value { font-variant-numeric: tabular-nums; white-space: nowrap; }
 .bar .note { grid-column: 2 / 4; color: var(--soft); }
 .bar.own .code, .bar.own .value, tr.own td { font-weight: 600; }
