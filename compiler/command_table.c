@@ -59,8 +59,9 @@ static const command_option verify_options[] = {
 
 static const command_option bench_options[] = {
     {"peers", 'p', NULL,
-     "also PyTorch, oneDNN and ONNX Runtime, as far as they\n"
-     "are installed; RNNC_ONNXRUNTIME may name the library"},
+     "also PyTorch, oneDNN, ONNX Runtime and loops around\n"
+     "libxsmm's products, as far as they are installed;\n"
+     "RNNC_ONNXRUNTIME may name the library"},
     {"seq-len", 0, "N", "run N steps where the spec says \"any\" (default: 100)"},
     {"batch", 0, "N", "run N sequences where the spec says \"any\" (default: 1)"},
     {"threads", 0, "N",

@@ -21,6 +21,9 @@ local rows = {
       settings = { { "OMP_NUM_THREADS=1" }, { "OMP_NUM_THREADS=1", "ONEDNN_MAX_CPU_ISA=AVX2" } } },
     { name = "ONNX Runtime", files = { "onnxruntime.c", "onnx.h", "driver.h" },
       compiler = "cc -std=gnu11 -O2", libraries = "-ldl -lm", settings = { {} } },
+    { name = "libxsmm", files = { "libxsmm.c", "driver.h" },
+      compiler = "cc -std=gnu11 -O3 -march=native -ffast-math",
+      libraries = "-lxsmm -lxsmmnoblas -lpthread -ldl -lm", settings = { {} } },
 }
 
 -- Writes and compiles the driver of a row; returns the words that start it, or nil and why not.

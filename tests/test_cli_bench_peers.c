@@ -47,6 +47,7 @@ Test(bench, absent_libraries_are_skipped, .timeout = 180) {
     cr_expect(strstr(result.out, "skipped: RNNC_ONNXRUNTIME names no ONNX Runtime\n"), "%s",
               result.out);
     cr_expect(strstr(result.out, "\noneDNN "), "%s", result.out);
+    cr_expect(strstr(result.out, "\nlibxsmm "), "%s", result.out);
     cr_expect(strstr(result.out, "\ngeneric (built-in) "), "%s", result.out);
     outcome_free(&result);
     write_file(dir, "first.lua",
@@ -56,6 +57,29 @@ Test(bench, absent_libraries_are_skipped, .timeout = 180) {
     cr_expect(strstr(result.out, "skipped: their drivers run one recurrent network"), "%s",
               result.out);
     outcome_free(&result);
+    workdir_remove(dir);
+}
+
+/* Of drivers that are installed the variant that is taken computes what it should: two layers, two
+ * directions, units that fill no vector, several sequences, a last chunk that is shorter. */
+Test(bench, installed_drivers_are_right, .timeout = 300) {
+    static const char *const none[] = {"PYTHON=false", NULL};
+    static const char *const cells[] = {"cell = \"rnn\"", "nonlinearity = \"relu\"",
+                                        "cell = \"lstm\"", "cell = \"gru\""};
+    char dir[PATH_SIZE], text[256];
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        snprintf(text, sizeof text,
+                 "return rnn { %s, input_size = 5, hidden_size = 53, num_layers = 2, batch = 3,\n"
+                 "  bidirectional = true, seq_len = 300, target = \"portable\" }\n",
+                 cells[i]);
+        write_file(dir, "net.lua", text);
+        outcome result = bench(dir, none, "net.lua", "--peers", NULL, NULL, NULL);
+        cr_expect_eq(result.code, 0, "%s", result.err);
+        cr_expect(!strstr(result.out, " wrong") && !strstr(result.out, "largest error"), "%s",
+                  result.out);
+        outcome_free(&result);
+    }
     workdir_remove(dir);
 }
 
