@@ -85,6 +85,7 @@ run-fuzzers: $(fuzzers)
 mutants: $(BUILD)/setup-test ## plants bugs, each of which the suite must catch
 	@CC='$(CC)' tests/mutants/run
 
+# libxsmm.c needs the header of a library that nothing here depends on.
 lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clang-tidy, shellcheck, luacheck, layout
 	@for cc in gcc clang; do \
 	    $(MAKE) --no-print-directory -s BUILD=$(BUILD)/lint/$$cc CC=$$cc WERROR=-Werror build \
