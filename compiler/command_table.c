@@ -128,8 +128,8 @@ const command commands[] = {
      "a call. ratio is the median over that of the specialised code; GFLOP/s and GB/s count what\n"
      "cannot be saved; % light is the speed of light (see compiler/limits.lua) over the minimum;\n"
      "predicted is the cost model's time. All outputs are checked against double precision first,\n"
-     "and those of --threads, whose row says how the plan divides the call, bit for bit against\n"
-     "one thread's.",
+     "and those of --threads, whose row says how they share the call and how long a word takes\n"
+     "from one to another (see rnnc_team), bit for bit against one thread's.",
      bench_options, COUNT(bench_options), "commands.bench"},
     {"tune", "MODEL.lua", 1, 1, "find by measuring what the cost model may have missed",
      "Generates the network with other kernels and register tiles, lets them race on this\n"

@@ -31,6 +31,12 @@ function contest.sample(c)
     return seconds / c.calls, seconds
 end
 
+-- contest.handover(c) -> that of its team, nanoseconds; nil: it has been given up.
+function contest.handover(c)
+    local answer, message = c.dialogue:ask("handover", PATIENCE)
+    return math.tointeger(tonumber(answer)) or give_up(c, message or answer)
+end
+
 -- contest.check(c, problem, directory): runs the contender once and judges its outputs; sets c.error. A wrong
 -- one is given up.
 function contest.check(c, problem, directory)

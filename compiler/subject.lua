@@ -100,13 +100,12 @@ function subject.threads(options, command)
         THREADS_MAX))
 end
 
--- subject.sharing(variant, seq_len, batch) -> how the team of a network with `threads` shares such a call:
--- "slices", "directions", ... or "one", see passes/divide.lua.
-function subject.sharing(variant, seq_len, batch)
+-- subject.sharing(variant, seq_len, batch, handover) -> how the team of a network with `threads` shares such a call:
+-- "slices", "directions", ... or "one", see passes/divide.lua. handover: of the team, in nanoseconds.
+function subject.sharing(variant, seq_len, batch, handover)
     local d = variant.division
-    local sliced = d.slices_from > 0 and batch >= d.slices_from
-    local least = sliced and d.least_slices or d.least_steps or 1
-    return seq_len < least and "one" or sliced and "slices" or d.kind
+    if d.slices_from > 0 and batch >= d.slices_from then return seq_len < d.least_slices and "one" or "slices" end
+    return (seq_len < d.least_steps or handover > d.most_handover) and "one" or d.kind
 end
 
 return subject

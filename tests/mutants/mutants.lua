@@ -521,7 +521,7 @@ mutants.list = {
     { what = "several threads are somebody else's code", file = "compiler/results.lua",
       find = "row ~= problem.rows[1] and row.threads == 1", replace = "row ~= problem.rows[1]", tests = bench },
     { what = "the shortest call is shared", file = "compiler/subject.lua",
-      find = [[seq_len < least and "one" or sliced]], replace = "sliced", tests = bench },
+      find = [[(seq_len < d.least_steps or handover]], replace = "(handover", tests = bench },
     { what = "the bar calls a plan for one thread slow", file = "tests/bench/bar.lua",
       find = [[two.division == "one" and 1.0 or own.min / two.min]], replace = "own.min / two.min", tests = bench },
     { what = "texts stand in the page as they are", file = "compiler/page.lua",
