@@ -220,7 +220,8 @@ function divide.run(ir, target)
     ir.division = {
         kind = best.kind, share = best.share, members = members, chunk = best.chunk or 0, considered = considered,
         slices_from = best.kind == "slices" and 1 or best.slices_from or 0, steps = steps,
-        most_handover = best.most_handover, least_steps = best.least_steps, least_slices = best.least_slices or best.least_steps,
+        most_handover = best.most_handover, least_steps = best.least_steps,
+        least_slices = best.least_slices or best.least_steps,
     }
     return ir
 end

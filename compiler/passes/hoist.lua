@@ -1,7 +1,7 @@
 -- hoist: takes the input products out of the recurrence. They do not wait for the state, so one product
 -- serves all steps of a chunk of time; a chunk's gate inputs are to stay in the nearest cache. A narrow
--- input, the input of a single step, and every input of the batch kernel (where each weight serves a whole vector already), stays in
--- the step.
+-- input, the input of a single step, and every input of the batch kernel (where each weight serves a whole
+-- vector already), stays in the step.
 local units = require "kernels.units"
 
 local hoist = {}
