@@ -81,11 +81,13 @@ function cost.handover(target)
     return 16 * target.fma_latency
 end
 
--- Cycles to transpose that many floats by zipping registers; so many `beside` each other stay together.
+-- Cycles to transpose that many floats: a shuffle of each vector for each doubling, and moving it in and out. Within
+-- 128 bits, or of those as they are, two shuffles go a cycle (AVX-512: 2.2 cycles a vector of 2.5); of groups of so
+-- many `beside` each other, across them, one.
 function cost.transpose(target, floats, beside)
     local rounds, n = 0, beside
     while n < target.lanes do rounds, n = rounds + 1, n * 2 end
-    return floats / target.lanes * (rounds + 1)
+    return floats / target.lanes * (rounds + 1) / (beside == 1 and 2 or 1)
 end
 
 return cost

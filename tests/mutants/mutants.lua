@@ -143,6 +143,8 @@ mutants.list = {
       find = "i + @{lanes} <= rows ? i : rows - @{lanes}", replace = "i" },
     { what = "transposition mixes up the rows of a block", file = "templates/transpose.c.t",
       find = "@{vec}_store(to + @{c} * to_stride", replace = "@{vec}_store(to + @{c ~ 1} * to_stride" },
+    { what = "transposition mixes up the quarters of vectors", file = "templates/transpose.c.t",
+      find = [[{ "evens", "odds" }]], replace = [[{ "odds", "evens" }]] },
 
     { what = "weights of a column are not loaded as they lie in memory", file = "templates/units_product.c.t",
       find = "if q.terms[t.name] then list[#list + 1] = { sum = q, vector = j } end",
