@@ -227,7 +227,7 @@ ParameterizedTest(one_cell *param, generated_stream, pieces_and_steps, .timeout 
         int batch_first;
     } shapes[] = {
         {"alone", 5, 19, 2, 1, 0}, {"plain", 3, 50, 1, 1, 0},  {"three", 6, 21, 3, 3, 0},
-        {"rows", 7, 33, 2, 3, 1},  {"block", 5, 17, 2, 32, 0},
+        {"rows", 7, 33, 2, 3, 1},  {"block", 5, 17, 2, 32, 0}, {"pairs", 5, 51, 2, 8, 1},
     };
     enum { SHAPES = sizeof shapes / sizeof *shapes };
     problem problems[SHAPES];
