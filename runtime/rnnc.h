@@ -222,9 +222,9 @@ typedef struct rnnc_team {
 /* A team of POSIX threads, of which the one that calls run is member 0. The others spin for some
  * microseconds when there is nothing to do, so that calls in a row find them awake, and then
  * sleep; they take the caller's rounding and denormals. Their handover is measured; threads that
- * turn out to share a CPU are moved to others first, if the process has some, and may be moved on by
- * the system. ARGUMENT: count is 0 or more than RNNC_TEAM_MAX. MEMORY: no memory or no thread to be
- * had; *team is NULL then. */
+ * turn out to share a CPU are moved to others first, if the process has some, and may be moved on
+ * by the system. ARGUMENT: count is 0 or more than RNNC_TEAM_MAX. MEMORY: no memory or no thread to
+ * be had; *team is NULL then. */
 #define RNNC_TEAM_MAX 64
 rnnc_status rnnc_team_create(size_t count, rnnc_team **team, rnnc_error *error);
 
