@@ -162,6 +162,9 @@ mutants.list = {
       find = "loads > @{i} ? from_stride : 0", replace = "from_stride", tests = pairs_of_units },
     { what = "a block of pairs is written for sequences that are not there", file = "templates/transpose_groups.c.t",
       find = [[@{i > 0 and format("if (stores > %d) ", i) or ""}]], replace = "", tests = pairs_of_units },
+    { what = "an embedding's values lie in lines of single units, not of pairs", file = "templates/run.c.t",
+      find = [["i / %d * %d + i %% %d"]], replace = [["i %% %d * %d + i / %d"]],
+      tests = { "generated_pairs/every_way" } },
     { what = "a row of x has no room for the half of its last pair", file = "compiler/passes/layout.lua",
       find = "ir.input_row = ", replace = "ir.input_row = ir.input_width or ", tests = pairs_of_units },
 
