@@ -14,7 +14,14 @@ local LIST_MAX <const> = 1000
 local UNPACK_MAX <const> = 200
 
 local string, table, math, error, type, select = string, table, math, error, type, select
-local pairs, next, getmetatable = pairs, next, getmetatable
+local pairs, next, getmetatable, raw_tostring = pairs, next, getmetatable, tostring
+
+-- Tables and functions by their kind: an address is another one each time.
+local function tostring(value)
+    local kind = type(value)
+    if kind == "table" or kind == "function" then return kind end
+    return raw_tostring(value)
+end
 
 -- The table `row`, in which names that it lacks are an error that tells what there is.
 local function closed(title, row)
@@ -97,12 +104,7 @@ local maths = pick(math, "abs acos asin atan ceil cos deg exp floor fmod huge lo
 
 local base = pick(_G, "assert error ipairs select tonumber type")
 
--- Tables and functions by their kind, not their address.
-function base.tostring(value)
-    local kind = type(value)
-    if kind == "table" or kind == "function" then return kind end
-    return tostring(value)
-end
+base.tostring = tostring
 
 -- What each constructor makes, by the table that it was given.
 local forms, calls = {}, { rnn = 0, model = 0 }

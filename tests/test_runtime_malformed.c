@@ -46,6 +46,9 @@ Test(runtime_malformed, well_formed) {
         {"{\"b\":" T("I64", "[1]", "[8,16]") ",\"a\":" T("BOOL", "[8]", "[0,8]") "}", 16},
         {"{\"a\":" T("F16", "[1]", "[0,2]") ",\"e\":" T("F32", "[0]", "[2,2]") "}", 2},
         {"{\"__metadata__\":{},\"a\":" T("BF16", "[1,1,1,1,1,1,1,1]", "[0,2]") "}", 2},
+        /* what a network does not need may be of any type */
+        {"{\"a\":" T("F33", "[3]", "[0,2]") ",\"b\":" T("F32", "[1]", "[2,6]") "}", 6},
+        {"{\"__metadata__\":null}", 0},
         {"{\"[{\\\"{[[[[[\":" T("F8_E5M2", "[1]", "[0,1]") "}", 1},
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
@@ -100,8 +103,8 @@ Test(runtime_malformed, refused) {
         {"{\"a\":" T("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4, "9 dimensions"},
         {"{\"a\":" T("F32", "[[1]]", "[0,4]") "}", 4, "nests deeper"},
         /* types and fields */
-        {"{\"a\":" T("F33", "[1]", "[0,4]") "}", 4, "unknown dtype \"F33\""},
-        {"{\"a\":" T("f32", "[1]", "[0,4]") "}", 4, "unknown dtype \"f32\""},
+        {"{\"a\":" T("F33", "[1]", "[0,8]") "}", 4, "outside the 4 bytes"},
+        {"{\"a\":" T("F33", "[9223372036854775807,9]", "[0,4]") "}", 4, "do not make"},
         {"{\"a\":{\"dtype\":7,\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype is missing"},
         {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "dtype is missing"},
         {"{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "shape is missing"},

@@ -168,6 +168,11 @@ Test(spec_hostile, strange_results, .timeout = 120) {
         {"return rnn { input_size = 3, hidden_size = 4, [('n'):rep(60000)] = 1 }", "no such field"},
         {"return function() end", "returns a function"},
         {"error(function() end)", "not a text (function)"},
+        /* never an address, which is another one each time */
+        {"error(string.rep({}, 2, string))", "tabletabletable"},
+        {"error(('x').rep(function() end, 1))", "h.lua:1: error: function\n"},
+        {"return string[{}]", "string.table is not"},
+        {"return _ENV[rnn]", "'function' is not defined"},
         {"error(setmetatable({}, {}))", ABSENT},
         {"error('spec:99: lies', 0)", "lies"},
         {"error(('x'):rep(60000))", "xxx"},
