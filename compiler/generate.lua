@@ -47,10 +47,17 @@ return function(spec, options)
     end
     local loaded, notes = nil, {}
     if spec.weights then loaded, notes = weights.load(spec) end
-    local result = pipeline.run(spec, {
-        weights_as = form, command = command_line(spec, options, form), ablate = options.ablate,
-        choices = options.choices or tune.read(spec),
-    })
+    local function run(choices)
+        return pipeline.run(spec, { weights_as = form, command = command_line(spec, options, form),
+                                    ablate = options.ablate, choices = choices })
+    end
+    local result, warnings
+    if options.choices then
+        result = run(options.choices)
+    else
+        result, warnings = tune.with(spec, run)
+        table.move(warnings, 1, #warnings, #notes + 1, notes)
+    end
     local files = {}
     for i, file in ipairs(result.files) do files[i] = { name = file.name, text = file.text } end
     if form ~= "none" then

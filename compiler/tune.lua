@@ -65,9 +65,9 @@ local function read_choices(lines, path, wrong)
     return choices
 end
 
--- tune.read(spec) -> target -> choice, as passes/choose.lua takes them; nil if there is no file. A file that is
--- damaged or of another network is the user's mistake.
-function tune.read(spec)
+-- The file of a spec -> target -> choice, as passes/choose.lua takes them; nil if there is no file. One that is
+-- damaged is the user's mistake; one of another network or version is stale.
+local function read(spec)
     local path = tune.path(spec)
     if not host.exists(path) then return nil end
     local text, message = host.read(path, SIZE_MAX)
@@ -79,11 +79,24 @@ function tune.read(spec)
     for line in text:gmatch("[^\n]+") do lines[#lines + 1] = line end
     local version = (lines[1] or ""):match("^rnnc tune (%d+)$")
     if not version then wrong(1, "not a file of rnnc tune") end
-    if tonumber(version) ~= VERSION then wrong(1, "of another version of rnnc") end
+    if tonumber(version) ~= VERSION then fail.stale(path .. ":1", "of another version of rnnc") end
     local network = (lines[2] or ""):match("^network (%x+)$")
     if not network then wrong(2, "the network is missing") end
-    if network ~= tune.network(spec) then wrong(2, "measured for another network: the spec has changed since") end
+    if network ~= tune.network(spec) then
+        fail.stale(path .. ":2", "measured for another network: the spec has changed since")
+    end
     return read_choices(lines, path, wrong)
+end
+
+-- tune.with(spec, run) -> run(choices), choices being those of the spec's file, or nil without one; and notes. What a
+-- file says that is stale is left out, with a warning: the cost model's choice is right as well, if not as fast.
+function tune.with(spec, run)
+    local fresh, result = pcall(function() return run(read(spec)) end)
+    if fresh then return result, {} end
+    local stale = type(result) == "table" and result.stale
+    if not stale then error(result, 0) end
+    return run(nil), { stale.place .. ": warning: " .. stale.message
+        .. "; the cost model's choice is taken: run rnnc tune again, or delete the file" }
 end
 
 return tune

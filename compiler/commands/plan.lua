@@ -23,10 +23,11 @@ return function(arguments, options)
         fail.at("rnnc plan", "there is no stage '" .. stage .. "'"
             .. (near and "; did you mean " .. near .. "?" or "") .. " (stages: " .. stages .. ")")
     end
-    local result = pipeline.run(spec, {
-        weights_as = spec.weights and "c" or "none", stop_after = stage,
-        command = "rnnc plan " .. spec.source, choices = tune.read(spec),
-    })
+    local result, warnings = tune.with(spec, function(choices)
+        return pipeline.run(spec, { weights_as = spec.weights and "c" or "none",
+                                    command = "rnnc plan " .. spec.source, choices = choices })
+    end)
+    for _, warning in ipairs(warnings) do host.complain(warning) end
     local text = stage and report.dump(result.dumps[stage]) or report.plan(result)
     host.print((text:gsub("\n$", "")))
 end

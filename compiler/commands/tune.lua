@@ -39,13 +39,13 @@ local function choices_of(spec, target)
     return list, #ir.stages
 end
 
--- Is the choice one that can be? The cost model's passes say.
+-- Is the choice one that can be? The cost model's passes say; false and the reason if not.
 local function possible(spec, target, choice)
     local made, message = pcall(pipeline.run, spec,
         { weights_as = "none", command = COMMAND, choices = { [target] = choice } })
     -- What is refused comes as a user's mistake; anything else is a bug of rnnc.
     if not made and not (type(message) == "table" and message.user_errors) then error(message, 0) end
-    return made
+    return made, not made and table.concat(message.user_errors, "; ") or nil
 end
 
 -- How a person reads a choice.
@@ -58,9 +58,10 @@ local function text_of(choice, layers)
     return table.concat(parts, "; ")
 end
 
--- Compiles a choice; nil if it cannot be, or computes something wrong.
+-- Compiles a choice; nil and the reason if it cannot be, or computes something wrong.
 local function candidate(problem, target, choice, inputs, options, settings)
-    if not possible(problem.spec, target, choice) then return nil end
+    local can, why = possible(problem.spec, target, choice)
+    if not can then return nil, why end
     settings.count = settings.count + 1
     local directory, own = settings.directory .. "/" .. settings.count, { choices = { [target] = choice } }
     for name, value in pairs(options) do own[name] = value end
@@ -70,14 +71,14 @@ local function candidate(problem, target, choice, inputs, options, settings)
         return { choice = choice, contender = c }
     end
     if c.dialogue then c.dialogue:close() end
-    return nil, c.note
+    return nil, c.note or "it cannot be timed"
 end
 
 -- Tunes one target: the choice, or nil if nothing beats the model's.
 local function tune_target(problem, target, inputs, options, settings)
     local list, layers = choices_of(problem.spec, target)
     local first, why = candidate(problem, target, list[1], inputs, options, settings)
-    if not first then fail.at(COMMAND, problem.path .. ": the generated code cannot be timed: " .. (why or "")) end
+    if not first then fail.at(COMMAND, problem.path .. ": the generated code cannot be timed: " .. why) end
     local text = text_of(first.choice, layers)
     host.print(string.format("%s: the cost model takes %s", target, text))
     local doing
@@ -144,6 +145,11 @@ return function(arguments, options)
     end
     spec.target = list
     local path = tune.path(spec)
+    -- A file that is there already may say what no longer holds.
+    if #choices == 0 and not host.exists(path) then
+        host.print("no file is written: the cost model's choice stands")
+        return
+    end
     local folder, name = path:match("^(.*)/([^/]*)$")
     local written, problem_of = host.write(folder == "" and "/" or folder or ".",
         { { name = name or path, text = tune.text(tune.network(spec), choices) } })

@@ -47,7 +47,7 @@ local function for_batch(ir, batch)
 end
 
 local function stale(wanted, what)
-    fail.at(wanted.file, what .. "; run rnnc tune again, or delete the file")
+    fail.stale(wanted.file, what)
 end
 
 -- Puts the wanted tiles in the place of those of the model.
