@@ -22,6 +22,7 @@ static const command_option compile_options[] = {
     WEIGHTS_OPTION,
     {"weights-as", 0, "FORM",
      "c: into NAME_weights.c (default if there are any)\n"
+     "floats: the same in decimals, for those who read it\n"
      "blob: into NAME.weights, to be loaded or mapped\n"
      "none: not at all; the program brings them\n"
      "(default if the spec has none)"},

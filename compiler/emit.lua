@@ -164,8 +164,8 @@ local function fields_of(plan)
         x_shape = shape, y_shape = plan.last_step and batch or shape,
         state_shape = function(state) return state_shape(plan, state, batch) end,
         literal = literal, update = update_of, cpu_checks = cpu_checks,
-        weights_declaration = host.weights_declaration(plan.name, plan.packed_count),
-        weights_expression = host.weights_expression(plan.name, plan.packed_count),
+        weights_declaration = host.weights_declaration(plan.weights_symbol, plan.packed_count, plan.weights_as),
+        weights_expression = host.weights_expression(plan.weights_symbol, plan.packed_count, plan.weights_as),
     }
     fields.state_parameters, fields.state_arguments = state_words(plan)
     return fields

@@ -22,6 +22,7 @@ static const luaL_Reg functions[] = {
     {"pack", host_pack},
     {"weights_blob", host_weights_blob},
     {"weights_c", host_weights_c},
+    {"weights_hash", host_weights_hash},
     {"weights_declaration", host_weights_declaration},
     {"weights_expression", host_weights_expression},
     {"random_weights", host_random_weights},

@@ -28,6 +28,7 @@ int host_safetensors(lua_State *L);
 int host_safetensors_text(lua_State *L);
 int host_weights(lua_State *L);
 int host_pack(lua_State *L);
+int host_weights_hash(lua_State *L);
 int host_weights_blob(lua_State *L);
 int host_weights_c(lua_State *L);
 int host_weights_declaration(lua_State *L);

@@ -1,4 +1,4 @@
-/* host.weights, host.random_weights, host.pack, host.weights_blob */
+/* host.weights, host.weights_hash, host.random_weights, host.pack, host.weights_blob */
 #include "host.h"
 #include "network.h"
 #include "uniform.h"
@@ -117,6 +117,23 @@ int host_weights(lua_State *L) {
     }
     lua_pushinteger(L, not_finite);
     return 2;
+}
+
+/* host.weights_hash(weights) -> a fingerprint of their values: FNV-1a by words of 32 bits.
+ * [weights -> integer] */
+int host_weights_hash(lua_State *L) {
+    const network_weights *const weights = network_check_weights(L, 1);
+    size_t count = 0;
+    for (size_t i = 0; i < weights->count; i++)
+        count += values_of(&weights->list[i]);
+    uint64_t hash = 0xcbf29ce484222325;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &weights->values[i], sizeof bits);
+        hash = (hash ^ bits) * 0x100000001b3;
+    }
+    lua_pushinteger(L, (lua_Integer)hash);
+    return 1;
 }
 
 /* host.random_weights(list, seed) -> weights; the list has {name=, rows=, cols=, bound=} for each,

@@ -37,7 +37,8 @@ local function in_order(names)
 end
 
 -- pipeline.run(spec, options) -> { plan, dumps, files, pack = { steps, packed_count, fingerprint } }
--- options: weights_as ("c", "blob" or "none"), command (for the comment on top of the files), ablate (what
+-- options: weights_as ("c", "floats", "blob" or "none"), weights_hash (host.weights_hash of their values; or nil),
+-- command (for the comment on top of the files), ablate (what
 -- the pass of that name takes away, for measurements; or nil), choices (target -> what passes/choose.lua takes in
 -- place of the cost model's choice; or nil).
 -- dumps: stage -> its result; a list over targets where the stage is a target's own.

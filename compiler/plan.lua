@@ -174,6 +174,7 @@ function plan.assemble(ir, variants, layouts, options)
     end
     for _, stage in ipairs(ir.stages) do last_step = last_step or stage.once end
     local space = workspace_of(layouts)
+    local fingerprint = products.hash(products.key(pack) .. packed_count)
     local floats = space.per_step == 0 and space.fixed + space.chunk * space.per_chunk_step
     return {
         name = ir.name, upper = ir.name:upper(), layers = layers, states = states, state_counts = state_counts,
@@ -184,10 +185,14 @@ function plan.assemble(ir, variants, layouts, options)
         softmax = layers[#layers].activation or "none",
         steps = ir.steps, batch = ir.batch, threads = ir.threads, weights = ir.weights,
         activation = ir.activation,
-        weights_as = options.weights_as, built_in = options.weights_as == "c", command = options.command,
+        weights_as = options.weights_as, command = options.command,
+        built_in = options.weights_as == "c" or options.weights_as == "floats",
+        -- NAME.c and NAME_weights.c of two runs do not link, unless layout and values are the same.
+        weights_symbol = string.format("%s_weights_of_the_same_run_%016x", ir.name,
+            products.hash(string.format("%016x %016x", fingerprint, options.weights_hash or 0))),
         variants = variants, pack = pack, packed_count = packed_count,
         -- A blob of packed weights belongs to the code with this layout.
-        fingerprint = products.hash(products.key(pack) .. packed_count),
+        fingerprint = fingerprint,
         workspace = space, workspace_bytes = floats and floats * 4 + 64, macs_per_step = operations(ir),
     }
 end

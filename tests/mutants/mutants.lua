@@ -30,6 +30,16 @@ local team = { "generated_threads/*" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    -- ---- weights as C ----
+    { what = "the weights' symbol knows nothing of their values", file = "compiler/plan.lua",
+      find = "fingerprint, options.weights_hash or 0", replace = "fingerprint, 0",
+      tests = { "generated_weights/of_two_runs_do_not_link" } },
+    { what = "the weights' symbol knows nothing of their layout", file = "compiler/plan.lua",
+      find = "fingerprint, options.weights_hash or 0", replace = "0, options.weights_hash or 0",
+      tests = { "generated_weights/of_two_runs_do_not_link" } },
+    { what = "weights as floats are words", file = "compiler/host_weights_c.c",
+      find = 'strcmp(form, "floats") == 0 ||', replace = "",
+      tests = { "generated_weights/literals_are_short" } },
     -- ---- the network's equations ----
     { what = "units: the reverse direction runs forward in time", file = "templates/units_layer.c.t",
       find = "backward ? steps - 1 - s : s", replace = "backward ? s : s" },
