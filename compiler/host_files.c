@@ -1,12 +1,14 @@
-/* host.template, host.resource, host.read, host.exists, host.write, host.temporary,
- * host.remove_tree */
+/* host.template, host.resource, host.read, host.exists, host.file_kind, host.write,
+ * host.temporary, host.remove_tree */
 #define _POSIX_C_SOURCE 200809L
 #include "cleanup.h"
 #include "files.h"
 #include "host.h"
 #include "resources.h"
+#include "rnnc.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -56,6 +58,20 @@ int host_read(lua_State *L) {
 int host_exists(lua_State *L) {
     struct stat info;
     lua_pushboolean(L, lstat(luaL_checkstring(L, 1), &info) == 0);
+    return 1;
+}
+
+/* host.file_kind(path) -> what an ordinary file looks like, see rnnc_file_kind; nil: unknown.
+ * [path -> text | nil] */
+int host_file_kind(lua_State *L) {
+    const char *const path = luaL_checkstring(L, 1);
+    struct stat info;
+    FILE *const file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
+    unsigned char bytes[1024];
+    const size_t size = file ? fread(bytes, 1, sizeof bytes, file) : 0;
+    if (file)
+        fclose(file);
+    lua_pushstring(L, rnnc_file_kind(bytes, size));
     return 1;
 }
 

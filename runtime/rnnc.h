@@ -334,6 +334,11 @@ const rnnc_entry *rnnc_safetensors_get(const rnnc_safetensors *file, size_t inde
 rnnc_status rnnc_safetensors_find(const rnnc_safetensors *file, const char *name,
                                   rnnc_tensor *tensor);
 
+/* What the first `size` bytes of a file (1024 are enough, all of a shorter one) look like: "a web
+ * page, ...; download the file itself", with what to do to get a safetensors file, or "a safetensors
+ * file". NULL: nothing that is known. For messages about a file of the wrong kind. */
+const char *rnnc_file_kind(const void *bytes, size_t size);
+
 /* The text of a key of __metadata__, NULL if there is none. Valid until the file is closed. */
 const char *rnnc_safetensors_metadata(const rnnc_safetensors *file, const char *key);
 

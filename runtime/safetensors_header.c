@@ -240,6 +240,11 @@ static rnnc_status parse_header(rnnc_safetensors *file, json_t *header, size_t d
 
 rnnc_status rnnc_safetensors_parse(rnnc_safetensors *file, rnnc_error *error) {
     uint64_t length;
+    const char *const kind = rnnc_file_kind(file->data, file->size);
+    if (kind && strcmp(kind, "a safetensors file") != 0)
+        return BAD("%s: this is no safetensors file but looks like %s", file->name, kind);
+    if (file->size == 0)
+        return BAD("%s: the file is empty; fetch or write it again", file->name);
     if (file->size < sizeof length + 2)
         return BAD("%s: %zu bytes are too few for a safetensors file; " NOT_SAFETENSORS, file->name,
                    file->size);

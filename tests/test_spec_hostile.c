@@ -211,7 +211,7 @@ Test(spec_hostile, strange_texts, .timeout = 120) {
         {"\x1bLua", "this is compiled Lua; a spec is a text"},
         {"\x7f"
          "ELF",
-         "unexpected symbol"},
+         "an executable"},
         {"\xff\xfe"
          "r",
          "unexpected symbol"},
