@@ -9,6 +9,7 @@
 -- also      what people call it who come from elsewhere
 -- check     a function (value, fields so far) -> nil, or what is wrong and what to do
 -- advice    a function (what was given instead of a value that is allowed) -> nil, or what to do
+-- instead   of names that other tools have: what to do, for each
 -- doc       for `rnnc help spec`: lines, the first of them a summary
 --
 -- The rows of a form are validated in its order, and a row may use the fields of earlier ones.
@@ -41,6 +42,15 @@ local function target_names() return table.move(targets.order, 1, #targets.order
 local function has_nonlinearity(fields)
     local cell = cells[fields.cell]
     return cell and cell.variants
+end
+
+-- Functions that other tools have and rnnc has not, or calls otherwise.
+local other_functions = {
+    linear = 'write "none"', identity = 'write "none"', logsoftmax = 'write "log_softmax"',
+}
+for name in ("gelu elu prelu selu celu silu swish mish leaky_relu leakyrelu relu6 hardtanh hard_sigmoid hardsigmoid "
+    .. "hardswish softplus softsign glu"):gmatch("%S+") do
+    other_functions[name] = "rnnc has no " .. name .. '; as the last function of all the program can apply it to y'
 end
 
 local rows = {
@@ -100,7 +110,7 @@ local rows = {
     {
         id = "dense.activation", name = "activation", type = "choice", default = "none",
         choices = { "none", "tanh", "relu", "sigmoid", "softmax", "log_softmax" },
-        also = { "nonlinearity", "act", "function" },
+        also = { "nonlinearity", "act", "function" }, instead = other_functions,
         doc = { "what follows the product", "softmax and log_softmax: over the outputs, in the last layer only." },
     },
     {

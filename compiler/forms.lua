@@ -26,13 +26,19 @@ end
 
 forms.one_line = one_line
 
--- forms.reporter(file) -> what collects the errors of one file: report.error(line, message), report.raise().
+-- forms.reporter(file) -> what collects the errors of one file: report.error(line, message),
+-- report.option_error(message), report.raise().
 function forms.reporter(file)
     local lines, report = {}, { count = 0 }
     function report.error(line, message)
         report.count = report.count + 1
         lines[report.count] = { line = line or 0, order = report.count,
             text = fail.line(file, line, "error", message) }
+    end
+    -- Of the command line.
+    function report.option_error(message)
+        report.count = report.count + 1
+        lines[report.count] = { line = 0, order = report.count, text = fail.line("rnnc", nil, "error", message) }
     end
     function report.raise()
         if report.count == 0 then return end
@@ -154,14 +160,18 @@ local function read_fields(form, given, context, line_of, report)
             local read, hint = reader.read(value, row)
             local problem
             if read == nil then
-                hint = hint or row.advice and row.advice(value)
+                local instead = row.instead and type(value) == "string" and row.instead[value:lower()]
+                hint = instead or hint or row.advice and row.advice(value)
                 problem = "expected " .. reader.allowed(row) .. (hint and "; " .. hint or "")
             else
                 problem = row.check and row.check(read, result)
             end
             if problem then
-                local given_as = context.options[row.name] and "--" .. row.name or row.name
-                report.error(line_of[row.name], given_as .. " = " .. readers.show(value) .. ": " .. problem)
+                if context.options[row.name] then
+                    report.option_error("--" .. row.name .. "=" .. readers.show(context.options[row.name]) .. ": " .. problem)
+                else
+                    report.error(line_of[row.name], row.name .. " = " .. readers.show(value) .. ": " .. problem)
+                end
             else
                 result[row.name] = read
             end
@@ -178,7 +188,10 @@ function forms.read(rows, given, place, context, report)
     for _, field in ipairs(place.fields) do
         if not context.options[field.name] then line_of[field.name] = field.line end
     end
-    local labelled = { error = function(line, message) report.error(line, context.label .. message) end }
+    local labelled = {
+        error = function(line, message) report.error(line, context.label .. message) end,
+        option_error = report.option_error,
+    }
     local meant = check_names(rows, given, place.fields, line_of, labelled)
     local own = { file = context.file, options = context.options, meant = meant }
     return read_fields(rows, given, own, line_of, labelled), line_of

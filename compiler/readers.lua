@@ -63,7 +63,7 @@ readers.size = {
     read = function(value, row)
         if value == "any" then return value end
         local number, hint = whole(value, row)
-        if not number and (value == 0 or value == -1 or type(value) == "string" and value:lower() == "any") then
+        if not number and (value == -1 or type(value) == "string" and value:lower() == "any") then
             hint = 'did you mean "any"?'
         end
         return number, hint

@@ -147,8 +147,29 @@ for name in ("pcall xpcall warn getmetatable setmetatable rawget rawset rawequal
     absent[name] = "a spec does without it"
 end
 
-for name in ("lstm gru"):gmatch("%S+") do
-    absent[name] = "write rnn { cell = \"" .. name .. "\", ... }"
+for _, name in ipairs { "lstm", "gru" } do
+    for _, other in ipairs { name, name:upper() } do
+        absent[other] = "write rnn { cell = \"" .. name .. "\", ... }"
+    end
+end
+
+-- What people write who know other tools, and what it is here.
+for name, instead in pairs {
+    ["RNN SimpleRNN"] = "write rnn { input_size = ..., hidden_size = ... }",
+    ["linear Linear Dense fc"] = "a linear layer is dense { units = ... }",
+    ["Embedding"] = "write embedding { num_embeddings = ..., dim = ... }",
+    ["Sequential sequential Model"] = "write model { layers = { ... } }",
+    ["dropout Dropout"] = "dropout does nothing when a trained network runs; leave the layer out",
+    ["ReLU Tanh Sigmoid Softmax LogSoftmax Activation"] =
+        "a function belongs to the layer before it: dense { units = ..., activation = \"relu\" }",
+    ["conv1d conv Conv1d Conv1D conv2d Conv2d layernorm LayerNorm layer_norm batchnorm BatchNorm1d attention "
+        .. "MultiheadAttention transformer maxpool MaxPool1d flatten Flatten"] =
+        "there is no such layer; the layers are rnn, dense and embedding, and what else a network has is computed "
+        .. "before or behind the generated function",
+    ["True"] = "Lua writes true", ["False"] = "Lua writes false", ["None null"] = "leave the field out",
+    ["torch nn keras tf np"] = "a spec is Lua, in which networks are rnn { ... } or model { layers = { ... } }",
+} do
+    for word in name:gmatch("%S+") do absent[word] = instead end
 end
 
 local environment = setmetatable(base, { __index = function(_, name)

@@ -156,7 +156,9 @@ function spec.from_text(text, file, options)
     if not given then
         -- 0: in the line of `rnn` or `model`, if there is one.
         if line == 0 then line = place.line end
-        fail.with { fail.line(file, line, "error", forms.one_line(message)) }
+        local python = message:find("')' expected near '='", 1, true)
+        fail.with { fail.line(file, line, "error", forms.one_line(message)
+            .. (python and "; fields stand in braces: rnn { input_size = ..., hidden_size = ... }" or "")) }
     end
     override(given.fields, options)
     local report, context = forms.reporter(file), { file = file, options = options, label = "" }
