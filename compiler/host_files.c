@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Larger than any spec or report; weights are mapped, not read. */
+/* Larger than any spec or report; weights are read by the runtime. */
 enum { READ_MAX = 64 << 20 };
 
 static int push_resource(lua_State *L, const char *name) {

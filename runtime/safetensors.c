@@ -5,32 +5,107 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-/* Maps the whole file read-only. An empty file maps to nothing and is refused by the parser. */
-static rnnc_status map(const char *path, rnnc_safetensors *file, rnnc_error *error) {
+enum { SETTLED_NS = 20000000 };
+
+#define CHANGED "was written to while it was read; read it when it is complete"
+
+/* Reads up to byte `end` of a file of which `*used` bytes are there already. A file that is mapped
+ * would end the process by SIGBUS when somebody makes it shorter, and change under its reader. */
+static rnnc_status read_to(int fd, rnnc_safetensors *file, size_t *used, size_t end,
+                           rnnc_error *error) {
+    while (*used < end) {
+        const ssize_t got = read(fd, file->owned + *used, end - *used);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return rnnc_fail(error, RNNC_ERR_FILE, "%s: cannot read: %s", file->name,
+                             strerror(errno));
+        if (got == 0)
+            return rnnc_fail(error, RNNC_ERR_FILE, "%s: " CHANGED, file->name);
+        *used += (size_t)got;
+    }
+    return RNNC_OK;
+}
+
+/* Was the file written to between these two looks at it? */
+static int changed(const struct stat *before, const struct stat *after) {
+    return before->st_size != after->st_size || before->st_mtim.tv_sec != after->st_mtim.tv_sec ||
+           before->st_mtim.tv_nsec != after->st_mtim.tv_nsec ||
+           before->st_ctim.tv_sec != after->st_ctim.tv_sec ||
+           before->st_ctim.tv_nsec != after->st_ctim.tv_nsec;
+}
+
+/* The bytes up to the end of the header; none of it if its length is refused anyway. */
+static size_t header_end(const rnnc_safetensors *file) {
+    uint64_t length;
+    memcpy(&length, file->owned, sizeof length);
+    const int fine = length <= RNNC_HEADER_LIMIT && length <= file->size - sizeof length;
+    return sizeof length + (fine ? (size_t)length : 0);
+}
+
+/* Looks at the file when it was not written to for SETTLED_NS: clocks of files tick every few
+ * milliseconds, so that two writes within a tick look like one. 0 if it is being written to all the
+ * time, or cannot be looked at. */
+static int look_when_settled(int fd, struct stat *info) {
+    for (int tries = 0; tries < 50; tries++) {
+        struct timespec now;
+        if (fstat(fd, info) != 0 || clock_gettime(CLOCK_REALTIME, &now) != 0)
+            return 0;
+        const double age = (double)(now.tv_sec - info->st_mtim.tv_sec) * 1e9 +
+                           (double)(now.tv_nsec - info->st_mtim.tv_nsec);
+        if (!(age >= 0 && age < SETTLED_NS))
+            return 1;
+        nanosleep(&(struct timespec){.tv_nsec = SETTLED_NS}, NULL);
+    }
+    return 0;
+}
+
+/* Reads the file of that state: its header first, so that what is no such file is refused soon. */
+static rnnc_status read_file(int fd, const struct stat *info, rnnc_safetensors *file,
+                             rnnc_error *error) {
+    struct stat after;
+    size_t used = 0;
+    file->size = (size_t)info->st_size;
+    if (file->size > sizeof(uint64_t)) {
+        file->data = file->owned = malloc(file->size);
+        if (!file->owned)
+            return rnnc_fail(error, RNNC_ERR_MEMORY, "%s: out of memory", file->name);
+        rnnc_status status = read_to(fd, file, &used, sizeof(uint64_t), error);
+        if (status == RNNC_OK)
+            status = read_to(fd, file, &used, header_end(file), error);
+        if (status != RNNC_OK)
+            return status;
+    }
+    rnnc_status status = rnnc_safetensors_parse(file, error);
+    if (status == RNNC_OK)
+        status = read_to(fd, file, &used, file->size, error);
+    if (status == RNNC_OK && (fstat(fd, &after) != 0 || changed(info, &after)))
+        status = rnnc_fail(error, RNNC_ERR_FILE, "%s: " CHANGED, file->name);
+    return status;
+}
+
+/* Opens, reads and parses a regular file. */
+static rnnc_status open_path(const char *path, rnnc_safetensors *file, rnnc_error *error) {
     struct stat info;
     /* Without O_NONBLOCK, opening a pipe waits for somebody to write into it. */
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return rnnc_fail(error, RNNC_ERR_FILE, "%s: cannot open: %s", path, strerror(errno));
     rnnc_status status = RNNC_OK;
-    if (fstat(fd, &info) != 0) {
+    if (fstat(fd, &info) != 0)
         status = rnnc_fail(error, RNNC_ERR_FILE, "%s: cannot read: %s", path, strerror(errno));
-    } else if (!S_ISREG(info.st_mode)) {
+    else if (!S_ISREG(info.st_mode))
         status = rnnc_fail(error, RNNC_ERR_FILE, "%s: not a file; give a .safetensors file", path);
-    } else if ((uintmax_t)info.st_size > PTRDIFF_MAX) {
+    else if (!look_when_settled(fd, &info))
+        status = rnnc_fail(error, RNNC_ERR_FILE, "%s: " CHANGED, path);
+    else if ((uintmax_t)info.st_size > PTRDIFF_MAX)
         status = rnnc_fail(error, RNNC_ERR_OVERFLOW, "%s: too large for this machine", path);
-    } else if (info.st_size > 0) {
-        file->size = (size_t)info.st_size;
-        void *const mapping = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (mapping == MAP_FAILED)
-            status = rnnc_fail(error, RNNC_ERR_FILE, "%s: cannot map: %s", path, strerror(errno));
-        else
-            file->data = file->mapping = mapping;
-    }
+    else
+        status = read_file(fd, &info, file, error);
     close(fd);
     return status;
 }
@@ -53,9 +128,7 @@ rnnc_status rnnc_safetensors_open(const char *path, rnnc_safetensors **file, rnn
     rnnc_safetensors *const opened = make(path);
     if (!opened)
         return rnnc_fail(error, RNNC_ERR_MEMORY, "%s: out of memory", path);
-    rnnc_status status = map(path, opened, error);
-    if (status == RNNC_OK)
-        status = rnnc_safetensors_parse(opened, error);
+    const rnnc_status status = open_path(path, opened, error);
     if (status == RNNC_OK)
         *file = opened;
     else
@@ -93,8 +166,7 @@ void rnnc_safetensors_close(rnnc_safetensors *file) {
     free(file->entry);
     free(file->by_name);
     free(file->meta);
-    if (file->mapping)
-        munmap(file->mapping, file->size);
+    free(file->owned);
     free(file);
 }
 

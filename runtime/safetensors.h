@@ -19,11 +19,11 @@ struct rnnc_safetensors {
     rnnc_entry *entry;          /* by place in the file */
     const rnnc_entry **by_name; /* sorted by name */
     rnnc_pair *meta;
-    void *mapping; /* to be unmapped, or NULL */
+    unsigned char *owned; /* the bytes, to be freed; or NULL */
 };
 
-/* Fills in count, entry, by_name and meta from file->data. What it allocated belongs to the file,
- * after a failure too. */
+/* Fills in count, entry, by_name and meta from the header at file->data. What it allocated belongs
+ * to the file, after a failure too. */
 RNNC_HIDDEN rnnc_status rnnc_safetensors_parse(rnnc_safetensors *file, rnnc_error *error);
 /* The tensor whose name is prefix and then name; NULL if there is none. */
 RNNC_HIDDEN const rnnc_entry *rnnc_safetensors_lookup(const rnnc_safetensors *file,

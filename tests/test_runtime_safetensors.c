@@ -5,11 +5,15 @@
 #include "rnnc.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static char directory[PATH_SIZE], path[PATH_SIZE];
@@ -202,4 +206,77 @@ Test(runtime_safetensors, pipe_is_refused, .timeout = 10) {
     cr_assert_eq(rnnc_safetensors_open(path, &file, &error), RNNC_ERR_FILE);
     cr_assert(strstr(error.message, "not a file"), "%s", error.message);
     cr_assert_null(file);
+}
+
+/* One tensor of `count` floats that are all `value`, written over what is at `path`, in pieces. */
+static void write_constant(size_t count, float value, size_t piece) {
+    rnnc_tensor tensor;
+    float *const data = malloc(count * sizeof *data);
+    for (size_t i = 0; i < count; i++)
+        data[i] = value;
+    rnnc_tensor_make(&tensor, RNNC_F32, 1, &count, data, count * sizeof *data);
+    char whole[PATH_SIZE + 8];
+    snprintf(whole, sizeof whole, "%s.whole", path);
+    if (rnnc_safetensors_write(whole, 1, names, &tensor, 0, NULL, NULL, NULL) != RNNC_OK)
+        _exit(1);
+    size_t size;
+    char *const bytes = file_read(whole, &size);
+    const int fd = open(path, O_WRONLY | O_CREAT, 0666);
+    for (size_t at = 0; at < size; at += piece)
+        if (pwrite(fd, bytes + at, size - at < piece ? size - at : piece, (off_t)at) < 0)
+            _exit(1);
+    close(fd);
+    free(bytes);
+    free(data);
+}
+
+/* A file that becomes shorter after it was opened: its tensors are there, and no signal. */
+Test(runtime_safetensors, outlives_its_file) {
+    enum { MANY = 100000 };
+    rnnc_error error;
+    rnnc_safetensors *file;
+    static float got[MANY];
+    write_constant(MANY, 3, 1 << 20);
+    OK(rnnc_safetensors_open(path, &file, &error));
+    cr_assert_eq(truncate(path, 100), 0);
+    OK(rnnc_safetensors_read_f32(file, names[0], got, MANY, &error));
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert_eq(got[i], 3);
+    rnnc_safetensors_close(file);
+    cr_assert_eq(rnnc_safetensors_open(path, &file, &error), RNNC_ERR_FORMAT);
+}
+
+/* Somebody writes all the time: whole weights of one time, or an error. */
+Test(runtime_safetensors, never_torn, .timeout = 120) {
+    enum { MANY = 200000 };
+    static float got[MANY];
+    write_constant(MANY, 0, 4096);
+    const pid_t writer = fork();
+    if (writer == 0)
+        for (int k = 1;; k++) {
+            write_constant(MANY, (float)k, 4096);
+            if (k % 3 == 0)
+                nanosleep(&(struct timespec){.tv_nsec = 30000000},
+                          NULL); /* now and then there is something to read */
+        }
+    int read = 0;
+    for (int i = 0; i < 100; i++) {
+        rnnc_error error;
+        rnnc_safetensors *file;
+        const rnnc_status status = rnnc_safetensors_open(path, &file, &error);
+        if (status != RNNC_OK) {
+            cr_expect_eq(status, RNNC_ERR_FILE, "%s", error.message);
+            cr_expect(strstr(error.message, "while it was read"), "%s", error.message);
+            continue;
+        }
+        OK(rnnc_safetensors_read_f32(file, names[0], got, MANY, &error));
+        rnnc_safetensors_close(file);
+        read++;
+        for (size_t k = 1; k < MANY; k++)
+            cr_assert_eq(got[k], got[0], "value %zu of %d: %g, not %g", k, i, (double)got[k],
+                         (double)got[0]);
+    }
+    kill(writer, SIGKILL);
+    waitpid(writer, NULL, 0);
+    cr_expect(read > 0, "no file was read");
 }

@@ -30,6 +30,10 @@ local team = { "generated_threads/*" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    { what = "weights that changed while they were read are taken", file = "runtime/safetensors.c",
+      find = "changed(info, &after)", replace = "0", tests = { "runtime_safetensors/never_torn" } },
+    { what = "weights are read within a tick of their clock", file = "runtime/safetensors.c",
+      find = "age >= 0 && age < SETTLED_NS", replace = "0", tests = { "runtime_safetensors/never_torn" } },
     -- ---- weights as C ----
     { what = "the weights' symbol knows nothing of their values", file = "compiler/plan.lua",
       find = "fingerprint, options.weights_hash or 0", replace = "fingerprint, 0",
