@@ -55,8 +55,7 @@ static int divide_workspace(const rnnc_network *network, size_t T, size_t B, are
 
 size_t rnnc_generic_workspace_size(const rnnc_network *network, size_t seq_len, size_t batch) {
     areas w;
-    if (rnnc_generic_prepared_count(network) == 0 || seq_len == 0 || batch == 0 ||
-        !divide_workspace(network, seq_len, batch, &w))
+    if (rnnc_generic_prepared_count(network) == 0 || !divide_workspace(network, seq_len, batch, &w))
         return 0;
     return w.total * sizeof(float) + sizeof(float); /* any alignment: room to round up */
 }
@@ -148,7 +147,7 @@ static void run_group(group *g, const float *x, size_t ld_x) {
         const generic_flow out = next_flow(g, layer->outputs, producers);
         if (layer->kind == RNNC_EMBEDDING) {
             embed(g, layer, prepared, out);
-        } else if (layer->last_step && rows != g->run.B) {
+        } else if (layer->last_step && g->run.T > 0 && rows != g->run.B) {
             rows = g->run.B;
             generic_run_dense(&g->run, layer, prepared, rows,
                               g->in + (g->run.T - 1) * g->run.row_t * g->ld_in,
@@ -162,6 +161,8 @@ static void run_group(group *g, const float *x, size_t ld_x) {
     }
     if (network->residual)
         add_input(g, x, ld_x);
+    if (g->sizes->last_step && g->run.T == 0)
+        memset(g->y.data, 0, g->run.B * g->y.ld * sizeof *g->y.data);
 }
 
 /* Each sequence alone, at its own length, and zeros behind it in y. */
@@ -191,7 +192,8 @@ rnnc_status rnnc_generic_forward(const rnnc_network *network, const rnnc_blas *b
         status = rnnc_call_check(network, &sizes, call);
     if (status != RNNC_OK)
         return status;
-    if (!call->weights || !call->y || !call->workspace)
+    const int has_y = call->batch > 0 && (call->seq_len > 0 || sizes.last_step);
+    if (!call->weights || (has_y && !call->y) || !call->workspace)
         return RNNC_ERR_ARGUMENT;
     areas w;
     if (!divide_workspace(network, call->seq_len, call->batch, &w))

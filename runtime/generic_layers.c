@@ -48,7 +48,8 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
                        float *cn) {
     const size_t H = c->H, S = c->S, N = c->N, B = r->B, T = r->T;
     const int has_c = c->cell->states > 1, apart = c->cell->apart != 0;
-    r->blas->sgemm(0, 0, T * B, N, c->K, 1, in, ld_in, c->w_ih, N, 0, r->gates, N);
+    if (T > 0 && B > 0)
+        r->blas->sgemm(0, 0, T * B, N, c->K, 1, in, ld_in, c->w_ih, N, 0, r->gates, N);
     if (has_c && c0)
         memcpy(r->state, c0, B * H * sizeof *c0);
     else
@@ -57,7 +58,7 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
         memset(r->zeros, 0, B * H * sizeof *r->zeros);
     const float *h = h0 ? h0 : r->zeros;
     size_t ld_h = S;
-    for (size_t n = 0; n < T; n++) {
+    for (size_t n = 0; n < T && B > 0; n++) {
         const size_t t = reverse ? T - 1 - n : n;
         float *const gates = r->gates + t * r->row_t * N;
         float *const to = out.data + t * r->row_t * out.ld;
@@ -88,7 +89,7 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
         h = to;
         ld_h = r->row_b * out.ld;
     }
-    if (hn)
+    if (hn && hn != h)
         for (size_t b = 0; b < B; b++)
             memcpy(hn + b * S, h + b * ld_h, S * sizeof *h);
     if (cn && has_c)
@@ -132,6 +133,8 @@ void generic_run_dense(const generic_run *r, const rnnc_layer *layer, const floa
                        size_t rows, const float *in, size_t ld_in, generic_flow out) {
     const size_t K = layer->inputs, N = layer->outputs;
     const float *const bias = prepared + K * N;
+    if (rows == 0)
+        return;
     if (rows == 1)
         r->blas->sgemv(1, K, N, 1, prepared, N, in, 0, out.data);
     else

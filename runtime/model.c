@@ -23,7 +23,7 @@ rnnc_status rnnc_model_pack(const rnnc_model *model, const float *const *tensors
 }
 
 static int has_sizes(const rnnc_model *model, size_t seq_len, size_t batch) {
-    return seq_len > 0 && batch > 0 && (model->seq_len == 0 || model->seq_len == seq_len) &&
+    return (model->seq_len == 0 || model->seq_len == seq_len) &&
            (model->batch == 0 || model->batch == batch);
 }
 
@@ -42,17 +42,18 @@ rnnc_status rnnc_model_forward(const rnnc_model *model, const rnnc_call *call, r
     if (!has_sizes(model, call->seq_len, call->batch))
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "%s was called with seq_len %zu and batch %zu; it was generated for "
-                         "seq_len %zu and batch %zu, where 0 stands for any but 0",
+                         "seq_len %zu and batch %zu, where 0 stands for any",
                          model->name, call->seq_len, call->batch, model->seq_len, model->batch);
     const int reads_tokens = model->network.layer[0].kind == RNNC_EMBEDDING;
     if (call->lengths && !model->lengths)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "%s was called with lengths; generate it with lengths = true",
                          model->name);
+    const int some = call->seq_len > 0 && call->batch > 0; /* else x and y may be NULL */
     const char *const null =
-        reads_tokens && !call->tokens                                               ? "tokens"
-        : !reads_tokens && !call->x                                                 ? "x"
-        : !call->y                                                                  ? "y"
+        some && reads_tokens && !call->tokens                                       ? "tokens"
+        : some && !reads_tokens && !call->x                                         ? "x"
+        : some && !call->y                                                          ? "y"
         : !call->weights && !model->built_in                                        ? "weights"
         : !call->workspace && model->workspace_size(call->seq_len, call->batch) > 0 ? "workspace"
                                                                                     : NULL;

@@ -145,8 +145,8 @@ static int tokens_within(const rnnc_network *network, size_t vocabulary, const r
 
 rnnc_status rnnc_call_check(const rnnc_network *network, const rnnc_network_sizes *sizes,
                             const rnnc_call *call) {
-    if (!call || call->seq_len == 0 || call->batch == 0 ||
-        !(sizes->vocabulary ? (const void *)call->tokens : (const void *)call->x))
+    if (!call || (call->seq_len > 0 && call->batch > 0 &&
+                  !(sizes->vocabulary ? (const void *)call->tokens : (const void *)call->x)))
         return RNNC_ERR_ARGUMENT;
     /* x and y are objects: neither has more bytes than fit. */
     const size_t widest = sizes->input > sizes->output ? sizes->input : sizes->output;
@@ -155,7 +155,7 @@ rnnc_status rnnc_call_check(const rnnc_network *network, const rnnc_network_size
         !rnnc_mul(values, sizeof(double), &bytes))
         return RNNC_ERR_OVERFLOW;
     for (size_t b = 0; call->lengths && b < call->batch; b++)
-        if (call->lengths[b] == 0 || call->lengths[b] > call->seq_len)
+        if (call->lengths[b] > call->seq_len)
             return RNNC_ERR_ARGUMENT;
     return sizes->vocabulary && !tokens_within(network, sizes->vocabulary, call) ? RNNC_ERR_ARGUMENT
                                                                                  : RNNC_OK;

@@ -141,7 +141,7 @@ static void run_dense(sequence *s, const rnnc_layer *layer, const float *const *
     const float *const weight = *(*tensors)++;
     const float *const bias = layer->bias ? *(*tensors)++ : NULL;
     const double *from = s->in;
-    if (layer->last_step) {
+    if (layer->last_step && s->steps > 0) {
         from += (s->steps - 1) * layer->inputs;
         s->steps = 1;
     }
@@ -186,7 +186,8 @@ static void run_sequence(sequence *s, const rnnc_network *network, const rnnc_ne
             run_dense(s, layer, &tensors);
     }
     if (sizes->last_step) {
-        memcpy(y + s->b * sizes->output, s->in, sizes->output * sizeof *y);
+        for (size_t i = 0; i < sizes->output; i++)
+            y[s->b * sizes->output + i] = s->steps > 0 ? s->in[i] : 0;
         return;
     }
     for (size_t t = 0; t < call->seq_len; t++) {
@@ -221,7 +222,8 @@ rnnc_status rnnc_reference_forward(const rnnc_network *network, const float *con
         status = rnnc_call_check(network, &sizes, call);
     if (status != RNNC_OK)
         return status;
-    if (!tensors || !y)
+    const int has_y = call->batch > 0 && (call->seq_len > 0 || sizes.last_step);
+    if (!tensors || (has_y && !y))
         return RNNC_ERR_ARGUMENT;
     const size_t widest = widest_of(network);
     size_t flow, count, bytes;

@@ -29,7 +29,7 @@ extern "C" {
 
 typedef enum rnnc_status {
     RNNC_OK = 0,
-    RNNC_ERR_ARGUMENT, /* a null pointer, a zero size, a value outside its range */
+    RNNC_ERR_ARGUMENT, /* a null pointer, a value outside its range */
     RNNC_ERR_SHAPE,    /* a tensor's shape is not the one that is needed */
     RNNC_ERR_DTYPE,    /* a tensor's element type cannot be used here */
     RNNC_ERR_OVERFLOW, /* a size does not fit in size_t */
@@ -139,12 +139,14 @@ rnnc_status rnnc_network_measure(const rnnc_network *network, rnnc_network_sizes
  * h0 and c0 may be NULL: zero. hn and cn may be NULL: not wanted. hn may be h0, and cn c0. No
  * other pair of buffers may overlap. Only y, hn, cn and the workspace are written. With lengths, x
  * is not read beyond a sequence's length, y is 0 there, hn and cn are the states after its last
- * step, and the reverse direction begins there. */
+ * step, and the reverse direction begins there. T, B and lengths may be 0: a sequence without steps
+ * keeps its state (hn is h0, or zero), and with last_step its y is 0. Buffers that hold no values
+ * may be NULL, but not the workspace. */
 typedef struct rnnc_call {
     const float *weights; /* packed; ignored by a model that has its weights built in */
     size_t seq_len, batch;
     const int32_t *tokens;
-    const size_t *lengths; /* (B), each 1 .. T; NULL: all T. Only for models with `lengths`. */
+    const size_t *lengths; /* (B), each 0 .. T; NULL: all T. Only for models with `lengths`. */
     const float *x, *h0, *c0;
     float *y, *hn, *cn;
     void *workspace;              /* workspace_size(seq_len, batch) bytes, any alignment */

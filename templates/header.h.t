@@ -38,8 +38,8 @@ extern "C" {
 #define @{p.upper}_WEIGHTS_COUNT @{p.packed_count} /* floats of packed weights */
 @ end
 
-/* Bytes of workspace for a call; 0: sizes that do not fit in memory, or that are not those of the
- * network. */
+/* Bytes of workspace for a call, never 0 for sizes that can be run; 0: sizes that do not fit in
+ * memory, or that are not those of the network. */
 size_t @{p.name}_workspace_size(size_t seq_len, size_t batch);
 
 /* Runs the whole sequence.
@@ -61,14 +61,20 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch);
 @ end
  *   workspace  @{p.name}_workspace_size(@{steps_text}, @{batch_text}) bytes, any alignment; nothing in it
  *              needs to be kept between calls
- * RNNC_ERR_ARGUMENT: a null pointer@{p.tokens and ", a token outside its range," or ""} or a size of 0. RNNC_ERR_OVERFLOW: sizes that do
- * not fit in memory.@{needs_text ~= "" and format(" RNNC_ERR_TARGET: this CPU lacks %s.", needs_text) or ""} Nothing is written then. */
+ * RNNC_ERR_ARGUMENT: a null pointer@{p.tokens and ", a token outside its range," or ""}. RNNC_ERR_OVERFLOW: sizes that do not fit in
+ * memory.@{needs_text ~= "" and format(" RNNC_ERR_TARGET: this CPU lacks %s.", needs_text) or ""} Nothing is written then.
+@ if p.steps == "any" or p.batch == "any" then
+@ local none = concat({ p.steps == "any" and "no steps" or nil, p.batch == "any" and (p.steps == "any" and "no sequences" or "no sequences") or nil }, " or ")
+ * A call of @{none} is no error@{p.steps == "any" and ": the states at the end are those of the start" .. (p.last_step and " and y is 0" or "") or ""}. What holds
+ * no values then may be NULL.
+@ end
+ */
 rnnc_status @{p.name}_forward(@{parameters});
 @ if p.lengths then
 
-/* The same for sequences of different lengths: sequence b has lengths[b] steps, 1 .. @{steps_text}; NULL: all.
+/* The same for sequences of different lengths: sequence b has lengths[b] steps, 0 .. @{steps_text}; NULL: all.
  * Beyond its length x is not read and y is 0; the state at the end is that of its last step, and the
- * reverse direction begins there, as with PyTorch's packed sequences. */
+ * reverse direction begins there, as with PyTorch's packed sequences. One of 0 steps keeps its state@{p.last_step and ",\n * and its y is 0" or ""}. */
 rnnc_status @{p.name}_forward_lengths(@{long_parameters});
 @ end
 @ if p.threads > 1 then
@@ -88,7 +94,7 @@ typedef struct @{p.name}_state {
     unsigned char workspace[@{p.workspace.step * 4 + 64}];
 } @{p.name}_state;
 
-/* The state before the first step: zero. Nothing needs to be released. */
+/* The state before the first step: zero. Nothing needs to be released; NULL is fine. */
 void @{p.name}_state_init(@{p.name}_state *state);
 
 /* The same: forgets what was streamed. */

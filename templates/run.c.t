@@ -309,7 +309,7 @@
 @ meet("            ", by_panel)
         }
 @ if by_chunk then
-        const int last = (turns - 1) % parts == part;
+        const int last = (turns > 0 ? (turns - 1) % parts : 0) == part;
 @ end
 @ else
 @ for _, stage in ipairs(stages) do
@@ -375,9 +375,19 @@
 @ end
 @ end
 @ if p.last_step then
+@ local ends_row
+@ for _, stage in ipairs(stages) do
+@     if stage.last_step then ends_row = stage.input.row end
+@ end
 @ local from, indent = "ends", parted and "            " or "        "
 @ if parted then
         if (@{finisher}) {
+@ end
+@ if p.lengths then
+@{indent}/* Sequences without steps come last in the block; nothing was gathered of them, and their y is 0. */
+@{indent}ptrdiff_t filled = all;
+@{indent}while (filled > 0 && length[filled - 1] == 0) --filled;
+@{indent}memset(ends + filled * @{ends_row}, 0, (size_t)(all - filled) * @{ends_row} * sizeof(float));
 @ end
 @ for _, stage in ipairs(stages) do
 @ if stage.once then
@@ -386,6 +396,9 @@
 @ end
 @ end
 @ export(indent, "", O, last.output.row, "", true)
+@ if p.lengths then
+@{indent}for (ptrdiff_t b = filled; b < all; ++b) memset(y + @{sequence} * y_b, 0, @{O} * sizeof(float));
+@ end
 @ if parted then
         }
 @ end

@@ -106,8 +106,8 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch)
 @ local state = 1
 @ for _, name in ipairs(p.states) do state = math.max(state, p.state_counts[name]) end
 @ local w = p.workspace
-    if (seq_len == 0 || batch == 0 || batch > most / @{math.max(widest, state)}) return 0;
-    if (seq_len > most / @{widest} / batch) return 0;
+    if (batch > most / @{math.max(widest, state)}) return 0;
+    if (batch > 0 && seq_len > most / @{widest} / batch) return 0;
     const size_t room = seq_len < @{w.chunk} ? seq_len : @{w.chunk};
 @ if w.per_step > 0 then
     if (seq_len > (most - @{w.fixed + w.chunk * w.per_chunk_step + 16}) / @{w.per_step}) return 0;
@@ -142,6 +142,24 @@ static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *worksp
     for (size_t i = 0; i < seq_len * batch; ++i)
         if (tokens[i] < 0 || tokens[i] >= @{p.vocabulary}) return RNNC_ERR_ARGUMENT;
 @ end
+@ end
+@ if p.batch == "any" then
+    if (batch == 0) return RNNC_OK;
+@ end
+@ if p.steps == "any" then
+    if (seq_len == 0) {
+        /* No step: the states at the end are those of the start@{p.last_step and ", and y is 0, as nothing came last" or ""}. */
+@ for _, state in ipairs(p.states) do
+        if (@{state}n && @{state}0)
+            memmove(@{state}n, @{state}0, batch * @{p.state_counts[state]} * sizeof(float));
+        else if (@{state}n)
+            memset(@{state}n, 0, batch * @{p.state_counts[state]} * sizeof(float));
+@ end
+@ if p.last_step then
+        memset(y, 0, batch * @{p.output} * sizeof(float));
+@ end
+        return RNNC_OK;
+    }
 @ end
     float *const space = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
 @ local open = true
@@ -189,14 +207,23 @@ rnnc_status @{p.name}_@{name}(@{declared})
 @ if p.built_in then
     const float *const weights = @{weights_expression};
 @ end
-    if (@{p.built_in and "" or "!weights || "}!@{input} || !y || !workspace || seq_len == 0 || batch == 0) return RNNC_ERR_ARGUMENT;
+    if (@{p.built_in and "" or "!weights || "}!workspace) return RNNC_ERR_ARGUMENT;
+@ if p.steps == "any" or p.batch == "any" then
+@ local some = p.batch == "any" and "batch > 0" or nil
+@ local steps = p.steps == "any" and "seq_len > 0" or nil
+    /* What holds no values may be NULL. */
+    if (@{concat({ "!" .. input, steps, some }, " && ")}) return RNNC_ERR_ARGUMENT;
+    if (@{concat({ "!y", not p.last_step and steps or some, not p.last_step and some or nil }, " && ")}) return RNNC_ERR_ARGUMENT;
+@ else
+    if (!@{input} || !y) return RNNC_ERR_ARGUMENT;
+@ end
     if (@{p.name}_workspace_size(seq_len, batch) == 0) return RNNC_ERR_OVERFLOW;
 @ if team then
     if (team && (team->count == 0 || !team->run)) return RNNC_ERR_ARGUMENT;
 @ end
 @ if with_lengths then
     for (size_t b = 0; lengths && b < batch; ++b)
-        if (lengths[b] == 0 || lengths[b] > seq_len) return RNNC_ERR_ARGUMENT;
+        if (lengths[b] > seq_len) return RNNC_ERR_ARGUMENT;
 @ end
     return run(weights, seq_len, batch, @{input}, @{p.lengths and (with_lengths and "lengths, " or "NULL, ") or ""}@{state_arguments}, workspace@{p.threads > 1 and ", " .. (team or "NULL") or ""});
 }
@@ -214,6 +241,7 @@ rnnc_status @{p.name}_@{name}(@{declared})
 
 void @{p.name}_state_init(@{p.name}_state *state)
 {
+    if (!state) return;
 @ for _, state in ipairs(p.states) do
     memset(state->@{state}, 0, sizeof state->@{state});
 @ end

@@ -192,7 +192,8 @@ Test(runtime_models, calls) {
     REFUSED(call.tokens = NULL);
     REFUSED(lengths[0] = 3);
     REFUSED(lengths[0] = 4);
-    REFUSED(lengths[0] = 0);
+    REFUSED(lengths[1] = 4);
+    lengths[1] = 3;
     lengths[0] = 2;
     REFUSED(tokens[5] = 9);
     REFUSED(tokens[5] = -1);
