@@ -168,7 +168,8 @@ local function read_fields(form, given, context, line_of, report)
             end
             if problem then
                 if context.options[row.name] then
-                    report.option_error("--" .. row.name .. "=" .. readers.show(context.options[row.name]) .. ": " .. problem)
+                    local text = readers.show(context.options[row.name])
+                    report.option_error("--" .. row.name .. "=" .. text .. ": " .. problem)
                 else
                     report.error(line_of[row.name], row.name .. " = " .. readers.show(value) .. ": " .. problem)
                 end

@@ -172,6 +172,9 @@ function spec.from_text(text, file, options)
     end
     check_whole(result, line_of, report)
     report.raise()
+    -- Where each layer stands, for what is said about its weights.
+    result.lines = {}
+    for i, entry in ipairs(dropping) do result.lines[i] = entry[2][""] end
 
     local streams, why = spec.can_stream(result)
     if result.streaming == nil then result.streaming = streams end

@@ -46,16 +46,17 @@ local of_kind = {
                 weight.cols)
         end
     end,
-    rnn = function(weight, shape)
-        local gates = gates_of(weight.item)
-        if weight.own == "weight_hh_l0" then
-            -- The rows of all gates for as many units as there are columns: which cell has so many?
-            for _, cell in ipairs { "rnn", "gru", "lstm" } do
-                local count = gates_of { cell = cell, nonlinearity = "tanh" }
-                if count ~= gates and shape[1] == count * shape[2] then
-                    return string.format("; these are weights of cell = %q with hidden_size = %d", cell, shape[2])
-                end
+    rnn = function(weight, shape, shape_of)
+        local gates, hh = gates_of(weight.item), shape_of "weight_hh_l0"
+        -- The rows of all gates for as many units as there are columns: which cell has so many?
+        for _, cell in ipairs { "rnn", "gru", "lstm" } do
+            local count = gates_of { cell = cell, nonlinearity = "tanh" }
+            if count ~= gates and hh and #hh == 2 and hh[1] == count * hh[2] then
+                return weight.own == "weight_hh_l0"
+                    and string.format("; these are weights of cell = %q with hidden_size = %d", cell, hh[2]) or ""
             end
+        end
+        if weight.own == "weight_hh_l0" then
             if weight.item.cell == "lstm" and shape[1] == weight.rows and shape[2] < weight.item.hidden_size then
                 return "; the file is of proj_size = " .. shape[2]
             end
@@ -65,12 +66,12 @@ local of_kind = {
     end,
 }
 
--- hints.of_shape(weight, shape) -> what a tensor of that shape is right for instead, as the end of a
--- message, or "".
-function hints.of_shape(weight, shape)
+-- hints.of_shape(weight, shape, shape_of) -> what a tensor of that shape is right for instead, as the end of a
+-- message, or "". shape_of(own): the shape of another tensor of the layer in the file, or nil.
+function hints.of_shape(weight, shape, shape_of)
     if #shape ~= 2 or weight.cols == 0 then return "" end
     if shape[1] == weight.cols and shape[2] == weight.rows then return "; this is transposed" end
-    return of_kind[weight.item.layer or "rnn"](weight, shape) or ""
+    return of_kind[weight.item.layer or "rnn"](weight, shape, shape_of) or ""
 end
 
 local function any(list, pattern)
@@ -82,18 +83,26 @@ end
 
 -- Why a recurrent layer has other tensors than the file.
 local function of_recurrent(item, missing, extra)
-    local list = {}
+    local list, one_way, least = {}, item.bidirectional and #missing > 0, item.num_layers
+    for _, entry in ipairs(missing) do
+        one_way = one_way and entry.own:find("_reverse$")
+        if not entry.own:find("_l0") then least = math.min(least, tonumber(entry.own:match("_l(%d+)"))) end
+    end
+    if one_way then list[1] = "the file has one direction: bidirectional = false" end
+    if not one_way and least < item.num_layers and not any(missing, "_l0") then
+        list[1] = "the file has fewer layers: num_layers = " .. least
+    end
     if any(missing, "^bias_ih_l0$") and not any(missing, "^weight_ih_l0$") and not any(extra, "^bias") then
         list[#list + 1] = "bias = false would do without biases"
     end
-    if any(extra, "^bias_ih_l0$") then list[#list + 1] = "they need bias = true" end
-    if any(extra, "_reverse$") then list[#list + 1] = "those that end in _reverse need bidirectional = true" end
+    if any(extra, "^bias_ih_l0$") then list[#list + 1] = "the file has biases: bias = true" end
+    if any(extra, "_reverse$") then list[#list + 1] = "the file has two directions: bidirectional = true" end
     local layers = 0
     for _, entry in ipairs(extra) do
         layers = math.max(layers, 1 + (tonumber(entry.own:match("_l(%d+)")) or 0))
-        if entry.own == "weight_hr_l0" then list[#list + 1] = "they need proj_size = " .. entry.shape[1] end
+        if entry.own == "weight_hr_l0" then list[#list + 1] = "the file has a projection: proj_size = " .. entry.shape[1] end
     end
-    if layers > item.num_layers then list[#list + 1] = "they need num_layers = " .. layers end
+    if layers > item.num_layers then list[#list + 1] = "the file has more layers: num_layers = " .. layers end
     return list
 end
 
@@ -122,12 +131,13 @@ local function of_layer(spec, list, entries, extra)
     end
     if is_recurrent(item) then return of_recurrent(item, entries, extra) end
     if any(entries, "^bias$") and not any(entries, "^weight$") then return { "bias = false would do without bias" } end
-    if any(extra, "^bias$") then return { "it needs bias = true" } end
+    if any(extra, "^bias$") then return { "the file has a bias: bias = true" } end
     return {}
 end
 
 -- hints.of_groups(spec, list, missing, extra) -> why whole groups of tensors may be missing or of no use:
--- what in the spec or the file to look at. list: the tensors of the file.
+-- what in the spec or the file to look at, as { text, line (of the layer in the spec, if known) }. list: the
+-- tensors of the file.
 function hints.of_groups(spec, list, missing, extra)
     local lines = {}
     for i in ipairs(spec.layers or { spec }) do
@@ -138,8 +148,9 @@ function hints.of_groups(spec, list, missing, extra)
         for _, entry in ipairs(extra) do
             if entry.layer == i then others[#others + 1] = entry end
         end
-        for _, line in ipairs(#own + #others > 0 and of_layer(spec, list, own, others) or {}) do
-            lines[#lines + 1] = spec.layers and string.format("layer %d: %s", i, line) or line
+        for _, text in ipairs(#own + #others > 0 and of_layer(spec, list, own, others) or {}) do
+            lines[#lines + 1] = { line = spec.lines and spec.lines[i],
+                text = spec.layers and string.format("layer %d: %s", i, text) or text }
         end
     end
     return lines

@@ -4,6 +4,7 @@ local hints = require "weight_hints"
 local host = require "host"
 local lower = require "lower"
 local nearest = require "nearest"
+local signs = require "weight_signs"
 local weight_map = require "weight_map"
 
 local weights = {}
@@ -15,6 +16,9 @@ local NAME_MAX <const> = 119
 
 -- A misspelt name is looked for among so many that it takes no time.
 local PAIRS_MAX <const> = 10000
+
+-- So many names of tensors without use are told.
+local SHOWN_MAX <const> = 12
 
 local function shape_text(shape) return "(" .. table.concat(shape, ", ") .. ")" end
 
@@ -82,9 +86,17 @@ local function check_needed(spec, expected, tensors, report)
             report(name .. " is missing, expected " .. shape_text(shape))
         else
             weight.file_name = tensor.file_name
-            if shape_text(tensor.shape) ~= shape_text(shape) then
+            -- A square matrix of another order would pass as right.
+            local order = tensor.name ~= tensor.file_name and shape[2] and signs.order(tensor.file_name)
+            if order then
+                report(tensor.shown .. " is " .. order)
+            elseif shape_text(tensor.shape) ~= shape_text(shape) then
+                local function shape_of(own)
+                    local other = tensors[name:sub(1, -#weight.own - 1) .. own]
+                    return other and other.shape
+                end
                 report(tensor.shown .. " is " .. shape_text(tensor.shape) .. ", expected " .. shape_text(shape)
-                    .. hints.of_shape(weight, tensor.shape))
+                    .. hints.of_shape(weight, tensor.shape, shape_of))
             end
             if not READABLE[tensor.dtype] then
                 report(tensor.shown .. " is of type " .. tensor.dtype .. ", expected F32, F64, F16 or BF16")
@@ -115,6 +127,18 @@ local function check_unneeded(spec, expected, list, report)
     return extra, others
 end
 
+-- The errors with the remedies in front: what to change is in the spec's line of the layer, or in the file.
+local function with_hints(errors, spec, list, missing, extra)
+    local lines = {}
+    for _, hint in ipairs(hints.of_groups(spec, list, missing, extra)) do
+        lines[#lines + 1] = fail.line(hint.line and spec.path or spec.weights_path, hint.line, "note", hint.text)
+    end
+    for _, hint in ipairs(#missing > 0 and signs.of_file(list) or {}) do
+        lines[#lines + 1] = fail.line(spec.weights_path, nil, "note", hint)
+    end
+    return table.move(errors, 1, #errors, #lines + 1, lines)
+end
+
 -- weights.check(spec) -> an open file with all weights of `spec`, notes, and weights.expected(spec) with
 -- the file_name of each. Raises every tensor that is missing, misshapen, of another type, or one of these
 -- layers that the network does not have.
@@ -131,16 +155,13 @@ function weights.check(spec)
         local near = nearest(weight.name, others)
         if near then report("did you mean " .. weight.name .. " where the file has " .. near .. "?") end
     end
-    if #lines > 0 then
-        for _, hint in ipairs(hints.of_groups(spec, list, missing, extra)) do
-            lines[#lines + 1] = fail.line(path, nil, "note", hint)
-        end
-        fail.with(lines)
-    end
+    if #lines > 0 then fail.with(with_hints(lines, spec, list, missing, extra)) end
     table.sort(others)
     local notes = {}
     if #others > 0 then
-        notes[1] = fail.line(path, nil, "note", "not used: " .. table.concat(others, ", "))
+        local more = #others > SHOWN_MAX and string.format(" and %d others", #others - SHOWN_MAX) or ""
+        notes[1] = fail.line(path, nil, "note",
+            "not used: " .. table.concat(others, ", ", 1, math.min(#others, SHOWN_MAX)) .. more)
     end
     return file, notes, expected
 end

@@ -64,6 +64,7 @@ Test(cli, wrong_weights_are_listed_by_name) {
     path_join(path, dir, "two.lua");
     cr_assert(file_write(path, deeper, sizeof deeper - 1));
     expect(dir, 1, "",
+           "two.lua:1: note: the file has fewer layers: num_layers = 1\n"
            "model.safetensors: error: weight_ih_l0 is (16, 8), expected (16, 9); the file is of "
            "input_size = 8, hidden_size = 16\n"
            "model.safetensors: error: weight_ih_l1 is missing, expected (16, 16)\n"
@@ -76,18 +77,18 @@ Test(cli, wrong_weights_are_listed_by_name) {
                                "  weights = \"model.safetensors\" }\n";
     cr_assert(file_write(path, bare, sizeof bare - 1));
     expect(dir, 1, "",
+           "two.lua:1: note: the file has biases: bias = true\n"
            "model.safetensors: error: bias_hh_l0 (16) is of no use to this network\n"
-           "model.safetensors: error: bias_ih_l0 (16) is of no use to this network\n"
-           "model.safetensors: note: they need bias = true\n",
+           "model.safetensors: error: bias_ih_l0 (16) is of no use to this network\n",
            "check", "two.lua", NULL, NULL);
     static const char elsewhere[] =
         "return rnn { input_size = 8, hidden_size = 16, prefix = 'rec.',"
         "\n  bias = false, weights = \"model.safetensors\" }\n";
     cr_assert(file_write(path, elsewhere, sizeof elsewhere - 1));
     expect(dir, 1, "",
+           "two.lua:1: note: the file has weights under prefix = \"\"\n"
            "model.safetensors: error: rec.weight_ih_l0 is missing, expected (16, 8)\n"
-           "model.safetensors: error: rec.weight_hh_l0 is missing, expected (16, 16)\n"
-           "model.safetensors: note: the file has weights under prefix = \"\"\n",
+           "model.safetensors: error: rec.weight_hh_l0 is missing, expected (16, 16)\n",
            "check", "two.lua", NULL, NULL);
     workdir_remove(dir);
 }

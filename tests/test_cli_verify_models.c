@@ -132,21 +132,21 @@ static void expect_check(const char *before, const char *rnn, const char *dense,
 Test(verify_models, weights_by_layer) {
     expect_check("", "prefix = \"l0.\"", "prefix = \"l1.\"", 0, NOT_USED);
     expect_check("", "prefix = \"rec.\"", "prefix = \"head.\"", 1,
-                 F "rec.weight_ih_l0 is missing, expected (80, 1)\n" F
-                   "rec.weight_hh_l0 is missing, expected (80, 20)\n" F
-                   "rec.bias_ih_l0 is missing, expected (80)\n" F
-                   "rec.bias_hh_l0 is missing, expected (80)\n" F
-                   "head.weight is missing, expected (1, 20)\n" F
-                   "head.bias is missing, expected (1)\n" F
-                   "did you mean rec.weight_ih_l0 where the file has l0.weight_ih_l0?\n" F
-                   "did you mean rec.weight_hh_l0 where the file has l0.weight_hh_l0?\n" F
-                   "did you mean rec.bias_ih_l0 where the file has l0.bias_ih_l0?\n" F
-                   "did you mean rec.bias_hh_l0 where the file has l0.bias_hh_l0?\n"
-                   "amp.safetensors: note: layer 1: the file has weights under prefix = \"l0.\"\n"
-                   "amp.safetensors: note: layer 2: the file has weights under prefix = \"l1.\"\n");
+                 "net.lua:2: note: layer 1: the file has weights under prefix = \"l0.\"\n"
+                 "net.lua:3: note: layer 2: the file has weights under prefix = \"l1.\"\n" F
+                 "rec.weight_ih_l0 is missing, expected (80, 1)\n" F
+                 "rec.weight_hh_l0 is missing, expected (80, 20)\n" F
+                 "rec.bias_ih_l0 is missing, expected (80)\n" F
+                 "rec.bias_hh_l0 is missing, expected (80)\n" F
+                 "head.weight is missing, expected (1, 20)\n" F
+                 "head.bias is missing, expected (1)\n" F
+                 "did you mean rec.weight_ih_l0 where the file has l0.weight_ih_l0?\n" F
+                 "did you mean rec.weight_hh_l0 where the file has l0.weight_hh_l0?\n" F
+                 "did you mean rec.bias_ih_l0 where the file has l0.bias_ih_l0?\n" F
+                 "did you mean rec.bias_hh_l0 where the file has l0.bias_hh_l0?\n");
     expect_check("", "prefix = \"l0.\"", "prefix = \"l1.\", bias = false", 1,
-                 F "l1.bias (1) is of no use to this network\n"
-                   "amp.safetensors: note: layer 2: it needs bias = true\n");
+                 "net.lua:3: note: layer 2: the file has a bias: bias = true\n" F
+                 "l1.bias (1) is of no use to this network\n");
     expect_check("", "prefix = \"l0.\", proj_size = 4", "prefix = \"l1.\"", 1,
                  F "l0.weight_hh_l0 is (80, 20), expected (80, 4)\n" F
                    "l0.weight_hr_l0 is missing, expected (4, 20)\n" F
@@ -160,8 +160,8 @@ Test(verify_models, names_are_mapped) {
                  "prefix = \"rec.\"", "prefix = \"head.\"", 0, "");
     expect_check("map = { { \"^l1%.\", \"\" } },", "prefix = \"l0.\"",
                  "activation = \"tanh\", bias = false", 1,
-                 F "l1.bias (which map makes bias) (1) is of no use to this network\n"
-                   "amp.safetensors: note: layer 2: it needs bias = true\n");
+                 "net.lua:3: note: layer 2: the file has a bias: bias = true\n" F
+                 "l1.bias (which map makes bias) (1) is of no use to this network\n");
     expect_check("map = { { \"^l%d%.bias.*\", \"b\" } },", "prefix = \"l0.\"", "prefix = \"l1.\"",
                  1,
                  F "map makes one name, \"b\", of \"l0.bias_ih_l0\" and \"l0.bias_hh_l0\"\n" F

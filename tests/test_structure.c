@@ -28,7 +28,7 @@ static const struct {
     {"plan", "plan products bounds", "tables kernels plan"},
     {"template", "template", "host"},
     {"emit", "emit", "template host"},
-    {"weights", "weights weight_hints weight_map", "tables lower weights host"},
+    {"weights", "weights weight_hints weight_map weight_signs", "tables lower weights host"},
     {"driver", "pipeline generate report starter main verify commands commands. embed", "*"},
     {"driver", "build machine contest breakdown peers results charts page recorded_case", "*"},
     {"driver", "subject tune search", "*"},

@@ -1,0 +1,166 @@
+/* What rnnc says of weights that come from elsewhere, or are another network's. */
+#define _XOPEN_SOURCE 700
+#include "rnnc.h"
+#include "support/cli.h"
+#include "support/generate.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+/* `text` as model.lua, and w.safetensors with the tensors of `list`: "name rows cols ..." (cols 0:
+ * a vector), all zeros. */
+static void make(const char *dir, const char *text, const char *list) {
+    enum { MOST = 100 };
+    static float zeros[4096];
+    static char names[MOST][64];
+    const char *name[MOST];
+    rnnc_tensor tensors[MOST];
+    size_t count = 0;
+    int used = 0;
+    unsigned rows, cols;
+    for (; count < MOST && sscanf(list, "%63s %u %u%n", names[count], &rows, &cols, &used) == 3;
+         count++, list += used) {
+        const size_t shape[] = {rows, cols};
+        name[count] = names[count];
+        cr_assert_eq(
+            rnnc_tensor_make(&tensors[count], RNNC_F32, cols ? 2 : 1, shape, zeros, sizeof zeros),
+            RNNC_OK);
+    }
+    char path[PATH_SIZE];
+    rnnc_error error;
+    path_join(path, dir, "w.safetensors");
+    cr_assert_eq(rnnc_safetensors_write(path, count, name, tensors, 0, NULL, NULL, &error),
+                 RNNC_OK);
+    path_join(path, dir, "model.lua");
+    cr_assert(file_write(path, text, strlen(text)));
+}
+
+/* What `rnnc check` says, to the letter; code 0: it is fine. */
+static void expect_said(const char *text, const char *list, int code, const char *says) {
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    make(dir, text, list);
+    expect(dir, code, code ? "" : "model.lua: fine, and so is w.safetensors\n", says, "check",
+           "model.lua", NULL, NULL);
+    workdir_remove(dir);
+}
+
+#define W "w.safetensors: "
+#define SPEC(FIELDS)                                                                               \
+    "return rnn {\n  cell = \"lstm\", input_size = 3, hidden_size = 4, weights = "                 \
+    "\"w.safetensors\",\n" FIELDS "}\n"
+#define LSTM " weight_ih_l0 16 3 weight_hh_l0 16 4 bias_ih_l0 16 0 bias_hh_l0 16 0 "
+
+Test(cli_weights, of_another_cell) {
+    expect_said(SPEC(), "weight_ih_l0 12 3 weight_hh_l0 12 4 bias_ih_l0 12 0 bias_hh_l0 12 0", 1,
+                W "error: weight_ih_l0 is (12, 3), expected (16, 3)\n" W
+                  "error: weight_hh_l0 is (12, 4), expected (16, 4); these are weights of cell = "
+                  "\"gru\" with "
+                  "hidden_size = 4\n" W "error: bias_ih_l0 is (12), expected (16)\n" W
+                  "error: bias_hh_l0 is (12), expected (16)\n");
+}
+
+Test(cli_weights, of_one_direction_or_fewer_layers) {
+    expect_said(SPEC("bidirectional = true"), LSTM, 1,
+                "model.lua:1: note: the file has one direction: bidirectional = false\n" W
+                "error: weight_ih_l0_reverse is missing, expected (16, 3)\n" W
+                "error: weight_hh_l0_reverse is missing, expected (16, 4)\n" W
+                "error: bias_ih_l0_reverse is missing, expected (16)\n" W
+                "error: bias_hh_l0_reverse is missing, expected (16)\n");
+    expect_said(SPEC("num_layers = 2"), LSTM, 1,
+                "model.lua:1: note: the file has fewer layers: num_layers = 1\n" W
+                "error: weight_ih_l1 is missing, expected (16, 4)\n" W
+                "error: weight_hh_l1 is missing, expected (16, 4)\n" W
+                "error: bias_ih_l1 is missing, expected (16)\n" W
+                "error: bias_hh_l1 is missing, expected (16)\n");
+}
+
+#define MISSING                                                                                    \
+    W "error: weight_ih_l0 is missing, expected (16, 3)\n" W                                       \
+      "error: weight_hh_l0 is missing, expected (16, 4)\n" W                                       \
+      "error: bias_ih_l0 is missing, expected (16)\n" W                                            \
+      "error: bias_hh_l0 is missing, expected (16)\n"
+
+/* The remedies that are named are tried. */
+Test(cli_weights, cells_by_themselves) {
+    static const char cells[] =
+        "cells.0.weight_ih 16 3 cells.0.weight_hh 16 4 cells.0.bias_ih 16 0 cells.0.bias_hh 16 0";
+    expect_said(SPEC(), cells, 1,
+                W "note: the file has cells by themselves (cells.0.weight_ih): map = { { "
+                  "\"^cells%.(%d+)%.(.*)$\", "
+                  "\"%2_l%1\" } } makes layers of them\n" MISSING);
+    expect_said(SPEC("map = { { \"^cells%.(%d+)%.(.*)$\", \"%2_l%1\" } }"), cells, 0, "");
+    static const char cell[] = "weight_ih 16 3 weight_hh 16 4 bias_ih 16 0 bias_hh 16 0";
+    expect_said(SPEC("map = { { \"_([ih]h)$\", \"_%1_l0\" } }"), cell, 0, "");
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    make(dir, SPEC(), cell);
+    outcome result = run(dir, "check", "model.lua", NULL, NULL, NULL);
+    cr_expect(strstr(result.err,
+                     W "note: the file has a cell by itself (weight_ih): map = { { \"_([ih]h)$\", "
+                       "\"_%1_l0\" } } makes a layer of it\n") == result.err,
+              "%s", result.err);
+    outcome_free(&result);
+    workdir_remove(dir);
+}
+
+Test(cli_weights, normalised) {
+    expect_said(
+        SPEC(),
+        "weight_ih_l0 16 3 weight_hh_l0_g 16 1 weight_hh_l0_v 16 4 bias_ih_l0 16 0 bias_hh_l0 16 0",
+        1,
+        W "note: the file has weights that are normalised (weight_hh_l0_v and _g); call "
+          "torch.nn.utils.remove_weight_norm on the layer before it is saved\n" W
+          "error: weight_hh_l0 is missing, expected (16, 4)\n" W
+          "error: did you mean weight_hh_l0 where the file has weight_hh_l0_g?\n");
+    expect_said(
+        SPEC(),
+        "weight_ih_l0 16 3 parametrizations.weight_hh_l0.original0 16 1 bias_ih_l0 16 0 bias_hh_l0 "
+        "16 0",
+        1,
+        W "note: the file has parametrised weights (parametrizations.weight_hh_l0.original0); call "
+          "torch.nn.utils.parametrize.remove_parametrizations on the layer before it is saved\n" W
+          "error: weight_hh_l0 is missing, expected (16, 4)\n");
+}
+
+/* Square matrices fit whatever their order is: a name is no proof, but Keras' and ONNX' are known.
+ */
+Test(cli_weights, order_of_other_tools) {
+    static const char square[] =
+        "return rnn { input_size = 4, hidden_size = 4, bias = false, weights = \"w.safetensors\",\n"
+        "map = { { \"^%s$\", \"weight_ih_l0\" }, { \"^%s$\", \"weight_hh_l0\" } } }\n";
+    char text[400];
+    snprintf(text, sizeof text, square, "rnn/kernel:0", "rnn/recurrent_kernel:0");
+    expect_said(text, "rnn/kernel:0 4 4 rnn/recurrent_kernel:0 4 4", 1,
+                W "error: rnn/kernel:0 (which map makes weight_ih_l0) is a matrix of Keras, which "
+                  "is transposed and, in "
+                  "a GRU, has its gates in another order; map only renames, so write the file anew "
+                  "with PyTorch's names "
+                  "and order\n" W "error: rnn/recurrent_kernel:0 (which map makes weight_hh_l0) is "
+                  "a matrix of Keras, which is "
+                  "transposed and, in a GRU, has its gates in another order; map only renames, so "
+                  "write the file anew "
+                  "with PyTorch's names and order\n");
+    snprintf(text, sizeof text, square, "lstm%.W", "lstm%.R");
+    expect_said(text, "lstm.W 4 4 lstm.R 4 4", 1,
+                W "error: lstm.W (which map makes weight_ih_l0) is a matrix of ONNX, which has its "
+                  "gates in another "
+                  "order; map only renames, so write the file anew from the PyTorch model\n" W
+                  "error: lstm.R (which map makes weight_hh_l0) is a matrix of ONNX, which has its "
+                  "gates in another "
+                  "order; map only renames, so write the file anew from the PyTorch model\n");
+    /* A PyTorch name that only ends alike. */
+    snprintf(text, sizeof text, square, "my_kernel", "outW");
+    expect_said(text, "my_kernel 4 4 outW 4 4", 0, "");
+}
+
+Test(cli_weights, not_used_is_short) {
+    char list[2000] = LSTM;
+    for (int i = 0; i < 30; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "other.%02d 1 0 ", i);
+    expect_said(SPEC(), list, 0,
+                W "note: not used: other.00, other.01, other.02, other.03, other.04, other.05, "
+                  "other.06, other.07, "
+                  "other.08, other.09, other.10, other.11 and 18 others\n");
+}
