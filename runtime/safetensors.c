@@ -13,6 +13,9 @@ enum { SETTLED_NS = 20000000 };
 
 #define CHANGED "was written to while it was read; read it when it is complete"
 
+/* What tells the kind of a file is within so many bytes. */
+enum { KIND_BYTES = 1024 };
+
 /* Reads up to byte `end` of a file of which `*used` bytes are there already. A file that is mapped
  * would end the process by SIGBUS when somebody makes it shorter, and change under its reader. */
 static rnnc_status read_to(int fd, rnnc_safetensors *file, size_t *used, size_t end,
@@ -39,12 +42,15 @@ static int changed(const struct stat *before, const struct stat *after) {
            before->st_ctim.tv_nsec != after->st_ctim.tv_nsec;
 }
 
-/* The bytes up to the end of the header; none of it if its length is refused anyway. */
+/* The bytes up to the end of the header, or the beginning alone if its length is refused anyway; in
+ * any case as many as rnnc_file_kind looks at. */
 static size_t header_end(const rnnc_safetensors *file) {
     uint64_t length;
     memcpy(&length, file->owned, sizeof length);
     const int fine = length <= RNNC_HEADER_LIMIT && length <= file->size - sizeof length;
-    return sizeof length + (fine ? (size_t)length : 0);
+    const size_t end = sizeof length + (fine ? (size_t)length : 0);
+    const size_t least = file->size < KIND_BYTES ? file->size : KIND_BYTES;
+    return end > least ? end : least;
 }
 
 /* Looks at the file when it was not written to for SETTLED_NS: clocks of files tick every few
@@ -70,13 +76,15 @@ static rnnc_status read_file(int fd, const struct stat *info, rnnc_safetensors *
     struct stat after;
     size_t used = 0;
     file->size = (size_t)info->st_size;
-    if (file->size > sizeof(uint64_t)) {
+    if (file->size > 0) {
         file->data = file->owned = malloc(file->size);
         if (!file->owned)
             return rnnc_fail(error, RNNC_ERR_MEMORY, "%s: out of memory", file->name);
-        rnnc_status status = read_to(fd, file, &used, sizeof(uint64_t), error);
+        const size_t first = file->size < sizeof(uint64_t) ? file->size : sizeof(uint64_t);
+        rnnc_status status = read_to(fd, file, &used, first, error);
         if (status == RNNC_OK)
-            status = read_to(fd, file, &used, header_end(file), error);
+            status = read_to(fd, file, &used, first < sizeof(uint64_t) ? first : header_end(file),
+                             error);
         if (status != RNNC_OK)
             return status;
     }

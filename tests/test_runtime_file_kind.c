@@ -46,20 +46,33 @@ static const struct {
     {26, 0, 26, "{\"weight_map\": {\"a\": \"b\"}}", "the index of a model", "that has the tensors"},
 };
 
+/* In memory and, by another way, in a file. */
+static void expect_kind(const char *path, const unsigned char *bytes, size_t i) {
+    for (int in_file = 0; in_file < 2; in_file++) {
+        rnnc_safetensors *file = NULL;
+        rnnc_error error = {.message = ""};
+        cr_expect_eq(in_file ? rnnc_safetensors_open(path, &file, &error)
+                             : rnnc_safetensors_open_memory(bytes, files[i].size, &file, &error),
+                     RNNC_ERR_FORMAT);
+        cr_expect(strstr(error.message, files[i].is) && strstr(error.message, files[i].remedy),
+                  "%s: %s", files[i].is, error.message);
+    }
+}
+
 Test(runtime_file_kind, each_is_told_with_its_remedy) {
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    path_join(path, dir, "file");
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         /* Exactly as large as the file, for the sanitizers. */
         unsigned char *const bytes = calloc(1, files[i].size);
         cr_assert_not_null(bytes);
         memcpy(bytes + files[i].at, files[i].bytes, files[i].length);
-        rnnc_safetensors *file = NULL;
-        rnnc_error error = {.message = ""};
-        cr_expect_eq(rnnc_safetensors_open_memory(bytes, files[i].size, &file, &error),
-                     RNNC_ERR_FORMAT);
-        cr_expect(strstr(error.message, files[i].is) && strstr(error.message, files[i].remedy),
-                  "%s: %s", files[i].is, error.message);
+        cr_assert(file_write(path, (const char *)bytes, files[i].size));
+        expect_kind(path, bytes, i);
         free(bytes);
     }
+    workdir_remove(dir);
 }
 
 /* Lengths of headers that are the first bytes of another kind: a pickle, gzip. */
