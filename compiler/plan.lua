@@ -160,6 +160,20 @@ local function workspace_of(layouts)
     return space
 end
 
+-- May y be x? Each row of y is written after that row of x has been read for the last time, but for one layer in
+-- both directions, of which one direction reads what the other would have written over, and for a softmax
+-- that the kernel "batch" computes in y before x is added.
+local function in_place(plan, ir)
+    if plan.tokens or plan.last_step or plan.input ~= plan.output then return false end
+    local lone = #ir.stages == 1 and plan.layers[1].sizes
+    if lone and lone.D == 2 and lone.L == 1 then return false end
+    for _, v in ipairs(plan.variants) do
+        local softmax = plan.softmax == "softmax" or plan.softmax == "log_softmax"
+        if plan.residual and softmax and v.kernel == "batch" then return false end
+    end
+    return true
+end
+
 -- plan.assemble(ir, variants, layouts, options) -> plan. `ir` is the one that all targets share.
 function plan.assemble(ir, variants, layouts, options)
     local pack, packed_count = {}, 0
@@ -176,7 +190,7 @@ function plan.assemble(ir, variants, layouts, options)
     local space = workspace_of(layouts)
     local fingerprint = products.hash(products.key(pack) .. packed_count)
     local floats = space.per_step == 0 and space.fixed + space.chunk * space.per_chunk_step
-    return {
+    local result = {
         name = ir.name, upper = ir.name:upper(), layers = layers, states = states, state_counts = state_counts,
         tokens = tokens, vocabulary = tokens and ir.stages[1].rows or 0,
         input = tokens and 1 or layouts[1].input_width, output = output,
@@ -195,6 +209,8 @@ function plan.assemble(ir, variants, layouts, options)
         fingerprint = fingerprint,
         workspace = space, workspace_bytes = floats and floats * 4 + 64, macs_per_step = operations(ir),
     }
+    result.in_place = in_place(result, ir)
+    return result
 end
 
 return plan

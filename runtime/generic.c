@@ -44,10 +44,12 @@ static int take(size_t *end, size_t a, size_t b, size_t *begin) {
 
 static int divide_workspace(const rnnc_network *network, size_t T, size_t B, areas *w) {
     const needs n = needs_of(network);
+    /* The last layer writes to y itself, unless x is still to be added. */
+    const size_t between = n.producers - (network->residual ? 0 : 1);
     size_t rows, end = 0;
     return rnnc_mul(T, B, &rows) && take(&end, rows, n.gates, &w->gates) &&
-           take(&end, n.producers > 1 ? rows : 0, n.width, &w->flow[0]) &&
-           take(&end, n.producers > 2 ? rows : 0, n.width, &w->flow[1]) &&
+           take(&end, between > 0 ? rows : 0, n.width, &w->flow[0]) &&
+           take(&end, between > 1 ? rows : 0, n.width, &w->flow[1]) &&
            take(&end, B, n.hidden, &w->hidden) && take(&end, B, n.units, &w->state) &&
            take(&end, B, n.units, &w->zeros) && take(&end, B, n.units, &w->fresh) &&
            take(&end, 1, 0, &w->total) && end <= (SIZE_MAX - sizeof(float)) / sizeof(float);
@@ -77,7 +79,9 @@ typedef struct group {
 /* Where the next layer puts its values, of which there are `width`. */
 static generic_flow next_flow(group *g, size_t width, size_t producers) {
     const size_t number = g->producer++;
-    return number + 1 == producers ? g->y : (generic_flow){g->flow[number & 1], width};
+    return number + 1 == producers && !g->network->residual
+               ? g->y
+               : (generic_flow){g->flow[number & 1], width};
 }
 
 static const float *at(const float *states, size_t offset) {
@@ -123,11 +127,11 @@ static void embed(const group *g, const rnnc_layer *layer, const float *table, g
         }
 }
 
-/* y += x, the group's rows. */
+/* y = what the last layer gave + x, the group's rows. x may be y. */
 static void add_input(const group *g, const float *x, size_t ld_x) {
     for (size_t i = 0; i < g->run.T * g->run.B; i++)
         for (size_t k = 0; k < g->sizes->output; k++)
-            g->y.data[i * g->y.ld + k] += x[i * ld_x + k];
+            g->y.data[i * g->y.ld + k] = g->in[i * g->ld_in + k] + x[i * ld_x + k];
 }
 
 /* Runs the group's sequences, whose rows of x begin at `x`, ld_x floats apart. */
@@ -184,6 +188,23 @@ static void run_lengths(const group *all) {
     }
 }
 
+/* Do x and y overlap where they may not? See rnnc_call. */
+static int overlaps(const rnnc_network *network, const rnnc_network_sizes *sizes,
+                    const rnnc_call *call) {
+    const rnnc_config *const first = &network->layer[0].recurrent;
+    const int lone_both_ways =
+        network->layer_count == 1 && first->num_layers == 1 && first->bidirectional;
+    const size_t rows = call->seq_len * call->batch;
+    const size_t x_size = rows * sizes->input * sizeof(float);
+    const size_t y_size = (sizes->last_step ? call->batch : rows) * sizes->output * sizeof(float);
+    const uintptr_t x = sizes->vocabulary ? (uintptr_t)call->tokens : (uintptr_t)call->x;
+    const uintptr_t y = (uintptr_t)call->y;
+    if (x == y && !sizes->vocabulary && !sizes->last_step && sizes->input == sizes->output &&
+        !lone_both_ways)
+        return 0;
+    return x < y + y_size && y < x + x_size;
+}
+
 rnnc_status rnnc_generic_forward(const rnnc_network *network, const rnnc_blas *blas,
                                  const rnnc_call *call) {
     rnnc_network_sizes sizes;
@@ -193,7 +214,8 @@ rnnc_status rnnc_generic_forward(const rnnc_network *network, const rnnc_blas *b
     if (status != RNNC_OK)
         return status;
     const int has_y = call->batch > 0 && (call->seq_len > 0 || sizes.last_step);
-    if (!call->weights || (has_y && !call->y) || !call->workspace)
+    if (!call->weights || (has_y && !call->y) || !call->workspace ||
+        overlaps(network, &sizes, call))
         return RNNC_ERR_ARGUMENT;
     areas w;
     if (!divide_workspace(network, call->seq_len, call->batch, &w))

@@ -136,12 +136,14 @@ rnnc_status rnnc_network_measure(const rnnc_network *network, rnnc_network_sizes
  *   h0, hn   (L*D, B, S) whatever batch_first says, row layer*D + direction; of several recurrent
  *            layers one after the other
  *   c0, cn   (L*D, B, H) in the same way, of those that are lstm (NULL if none is)
- * h0 and c0 may be NULL: zero. hn and cn may be NULL: not wanted. hn may be h0, and cn c0. No
- * other pair of buffers may overlap. Only y, hn, cn and the workspace are written. With lengths, x
- * is not read beyond a sequence's length, y is 0 there, hn and cn are the states after its last
- * step, and the reverse direction begins there. T, B and lengths may be 0: a sequence without steps
- * keeps its state (hn is h0, or zero), and with last_step its y is 0. Buffers that hold no values
- * may be NULL, but not the workspace. */
+ * h0 and c0 may be NULL: zero. hn and cn may be NULL: not wanted. hn may be h0, and cn c0. y may be
+ * x, in place, if a step of both has as many values, except with last_step and in a network of
+ * nothing but one bidirectional layer; NAME.h says of each network whether it may. Other overlaps
+ * of x or tokens with y are RNNC_ERR_ARGUMENT; no other pair of buffers may overlap. Only y, hn, cn
+ * and the workspace are written. With lengths, x is not read beyond a sequence's length, y is 0
+ * there, hn and cn are the states after its last step, and the reverse direction begins there. T, B
+ * and lengths may be 0: a sequence without steps keeps its state (hn is h0, or zero), and with
+ * last_step its y is 0. Buffers that hold no values may be NULL, but not the workspace. */
 typedef struct rnnc_call {
     const float *weights; /* packed; ignored by a model that has its weights built in */
     size_t seq_len, batch;
@@ -337,8 +339,8 @@ rnnc_status rnnc_safetensors_find(const rnnc_safetensors *file, const char *name
                                   rnnc_tensor *tensor);
 
 /* What the first `size` bytes of a file (1024 are enough, all of a shorter one) look like: "a web
- * page, ...; download the file itself", with what to do to get a safetensors file, or "a safetensors
- * file". NULL: nothing that is known. For messages about a file of the wrong kind. */
+ * page, ...; download the file itself", with what to do to get a safetensors file, or "a
+ * safetensors file". NULL: nothing that is known. For messages about a file of the wrong kind. */
 const char *rnnc_file_kind(const void *bytes, size_t size);
 
 /* The text of a key of __metadata__, NULL if there is none. Valid until the file is closed. */

@@ -7,7 +7,7 @@
 
 static const char *const messages[] = {
     [RNNC_OK] = "no error",
-    [RNNC_ERR_ARGUMENT] = "an argument is null, zero or outside its range",
+    [RNNC_ERR_ARGUMENT] = "an argument is null or outside its range, or x and y overlap",
     [RNNC_ERR_SHAPE] = "a tensor does not have the shape that is needed",
     [RNNC_ERR_DTYPE] = "a tensor's element type cannot be used here",
     [RNNC_ERR_OVERFLOW] = "a size is too large for this machine",

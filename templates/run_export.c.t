@@ -10,12 +10,27 @@
 @ if not once then
 for (ptrdiff_t s = @{by_turns and "(ptrdiff_t)part" or "0"}; s < (ptrdiff_t)steps; @{by_turns and "s += (ptrdiff_t)parts" or "++s"}) {
 @ end
+@ local from_x = format("x[((ptrdiff_t)t + s) * x_t + %s * x_b%s + i]", sequence, column)
+@ -- x may be y, so it is read before y is written.
+@ local early = p.residual and not units and not softmax
+@ if early then
+@ local place = v.beside > 1 and format("i / %d * %d + i %% %d", v.beside, v.beside * v.block, v.beside) or format("i * %d", v.block)
+@{inner}for (ptrdiff_t b = 0; b < rows; ++b)
+@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) (@{from})[@{place} + b@{v.beside > 1 and format(" * %d", v.beside) or ""}] += @{from_x};
+@ end
 @ if not units then
 @{inner}transpose@{v.beside > 1 and "_back" or ""}@{v.suffix}(@{from}, @{v.block}, y@{at} + (ptrdiff_t)first * y_b@{column}, y_b, @{width}, rows);
 @ end
-@ if units or finished then
+@ if units or finished and not early then
 @{inner}for (ptrdiff_t b = 0; b < @{units and rows or "rows"}; ++b) {
 @{inner}    float *const to = y@{at} + @{sequence} * y_b@{column};
+@ if units and p.residual then
+@{inner}    float *const value = @{from} + b * @{row};
+@ if softmax then
+@{inner}    @{p.softmax}(value);
+@ end
+@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] = value[i] + @{from_x};
+@ else
 @ if units then
 @{inner}    memcpy(to, @{from} + b * @{row}, @{width} * sizeof(float));
 @ end
@@ -23,7 +38,8 @@ for (ptrdiff_t s = @{by_turns and "(ptrdiff_t)part" or "0"}; s < (ptrdiff_t)step
 @{inner}    @{p.softmax}(to);
 @ end
 @ if p.residual then
-@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] += x[((ptrdiff_t)t + s) * x_t + @{sequence} * x_b@{column} + i];
+@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] += @{from_x};
+@ end
 @ end
 @{inner}}
 @ end

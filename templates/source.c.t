@@ -161,6 +161,10 @@ static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *worksp
         return RNNC_OK;
     }
 @ end
+    const uintptr_t x_begin = (uintptr_t)@{p.tokens and "tokens" or "x"}, y_begin = (uintptr_t)y;
+    const size_t x_size = seq_len * batch * @{p.input} * sizeof(float);
+    const size_t y_size = @{p.last_step and "" or "seq_len * "}batch * @{p.output} * sizeof(float);
+    if (@{p.in_place and "x_begin != y_begin && " or ""}x_begin < y_begin + y_size && y_begin < x_begin + x_size) return RNNC_ERR_ARGUMENT;
     float *const space = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
 @ local open = true
 @ for i = #p.variants, 1, -1 do
