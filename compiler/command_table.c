@@ -95,7 +95,10 @@ static const command_option tune_options[] = {
 
 static const command_option init_options[] = {
     {"program", 'p', NULL, "also write main.c and a Makefile that build a program"},
-    {"weights", 'w', "FILE", "read the sizes from the weights in FILE"},
+    {"weights", 'w', "FILE", "read cells, layers and sizes from the weights in FILE"},
+    {"weights-only", 0, "MODEL.lua",
+     "only write new random weights that fit MODEL.lua, where\n"
+     "it says; replaces none but random ones"},
     {"name", 'n', "NAME", "call the network NAME (default: model)"},
     HELP_OPTION,
 };

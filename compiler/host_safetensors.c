@@ -91,8 +91,9 @@ static int through_file(lua_State *L, const network_weights *weights, const char
                          (void *)weights->tensors[i], values * sizeof(float));
     }
     const char *const path = lua_pushfstring(L, "%s/weights.safetensors", directory);
+    static const char *const key = "weights", *const value = "random";
     rnnc_error error;
-    if (rnnc_safetensors_write(path, count, names, tensors, 0, NULL, NULL, &error) != RNNC_OK) {
+    if (rnnc_safetensors_write(path, count, names, tensors, 1, &key, &value, &error) != RNNC_OK) {
         snprintf(message, FILES_MESSAGE, "%.*s", FILES_MESSAGE - 1, error.message);
         return 0;
     }
@@ -105,7 +106,8 @@ static int through_file(lua_State *L, const network_weights *weights, const char
     return 1;
 }
 
-/* host.safetensors_text(weights) -> the bytes of a safetensors file with them.
+/* host.safetensors_text(weights) -> the bytes of a safetensors file with them, whose metadata says
+ * weights = random.
  * [weights -> bytes] */
 int host_safetensors_text(lua_State *L) {
     const network_weights *const weights = network_check_weights(L, 1);

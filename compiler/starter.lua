@@ -10,9 +10,20 @@ local function value_text(row)
     return readers.show(row.default)
 end
 
--- starter.spec(given) -> the text; `given` has the values of the fields that are set, the others stand
--- in comments with their defaults.
+-- A layer of a model on one line.
+local function layer_text(layer)
+    local parts = {}
+    for _, row in ipairs(fields.layer[layer.form]) do
+        local value = layer.fields[row.name]
+        if value ~= nil then parts[#parts + 1] = row.name .. " = " .. readers.show(value) end
+    end
+    return "        " .. layer.form .. " { " .. table.concat(parts, ", ") .. " },"
+end
+
+-- starter.spec(given) -> the text; `given` has the values of the fields that are set, the others stand in comments
+-- with their defaults. given.layers: of a model, each { form, fields }.
 local function spec(given)
+    local form = given.layers and "model" or "rnn"
     local lines = {
         "-- A recurrent network for rnnc.",
         "--",
@@ -21,15 +32,22 @@ local function spec(given)
         "--     rnnc verify model.lua     compare the C with double precision",
         "--",
         "-- Fields in comments have the value that is shown.",
-        "return rnn {",
+        "return " .. form .. " {",
     }
-    for i, row in ipairs(fields.rnn) do
+    for i, row in ipairs(fields[form]) do
         if i > 1 then lines[#lines + 1] = "" end
         for _, line in ipairs(row.doc) do lines[#lines + 1] = "    -- " .. line end
-        local value = given[row.name]
-        local allowed = row.type == "text" and "" or " -- " .. readers[row.type].allowed(row)
-        lines[#lines + 1] = "    " .. (value == nil and "-- " or "") .. row.name .. " = "
-            .. (value == nil and value_text(row) or readers.show(value)) .. "," .. allowed
+        if row.name == "layers" then
+            lines[#lines + 1] = "    layers = {"
+            for _, layer in ipairs(given.layers) do lines[#lines + 1] = layer_text(layer) end
+            lines[#lines + 1] = "    },"
+        else
+            local value = given[row.name]
+            local allowed = row.type == "text" and ""
+                or " -- " .. readers[row.type].allowed(row)
+            lines[#lines + 1] = "    " .. (value == nil and "-- " or "") .. row.name .. " = "
+                .. (value == nil and value_text(row) or readers.show(value)) .. "," .. allowed
+        end
     end
     lines[#lines + 1] = "}"
     return table.concat(lines, "\n") .. "\n"

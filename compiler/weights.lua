@@ -136,7 +136,12 @@ local function with_hints(errors, spec, list, missing, extra)
     for _, hint in ipairs(#missing > 0 and signs.of_file(list) or {}) do
         lines[#lines + 1] = fail.line(spec.weights_path, nil, "note", hint)
     end
-    return table.move(errors, 1, #errors, #lines + 1, lines)
+    table.move(errors, 1, #errors, #lines + 1, lines)
+    if spec.path and weights.is_random(spec.weights_path) then
+        lines[#lines + 1] = fail.line(spec.weights_path, nil, "note", "these are random weights; rnnc init "
+            .. "--weights-only " .. spec.path .. " makes new ones that fit")
+    end
+    return lines
 end
 
 -- weights.check(spec) -> an open file with all weights of `spec`, notes, and weights.expected(spec) with
@@ -182,6 +187,20 @@ end
 function weights.random(spec, seed, command)
     local drawn, message = host.random_weights(weights.expected(spec), seed)
     return drawn or fail.at(command, message)
+end
+
+-- weights.random_file(spec, command) -> the bytes of a safetensors file that fits `spec`, with random weights.
+function weights.random_file(spec, command)
+    local list = weights.expected(spec)
+    for _, weight in ipairs(list) do weight.name = (spec.prefix or "") .. weight.name end
+    local drawn, message = host.random_weights(list, 1)
+    return drawn and host.safetensors_text(drawn) or fail.at(command, message)
+end
+
+-- weights.is_random(path) -> did random_file make that file?
+function weights.is_random(path)
+    local file = host.safetensors(path)
+    return file ~= nil and file:metadata("weights") == "random"
 end
 
 return weights

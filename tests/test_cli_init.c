@@ -9,6 +9,25 @@
 
 /* ---- init ---- */
 
+/* Appends nothing to dir/touched, so that it is newer, and says whether make of the starter's
+ * folder p then runs rnnc, and the C compiler. */
+static void expect_makes(const char *dir, const char *rnnc, const char *touched, bool generates,
+                         bool compiles) {
+    const char *const wait[] = {
+        "sh", "-c", "sleep 0.1; test -z \"$1\" || touch \"$1\"", "sh", touched ? touched : "",
+        NULL};
+    outcome waited = process_run(wait, dir, NULL, 20);
+    cr_assert_eq(waited.code, 0, "%s", waited.err);
+    outcome_free(&waited);
+    const char *const argv[] = {"make", "-C", "p", rnnc, "CFLAGS=-Wall", NULL};
+    const char *const env[] = {"MAKEFLAGS=", "MFLAGS=", NULL};
+    outcome made = process_run(argv, dir, env, 100);
+    cr_expect_eq(made.code, 0, "%s", made.err);
+    cr_expect_eq(strstr(made.out, " compile ") != NULL, generates, "%s: %s", touched, made.out);
+    cr_expect_eq(strstr(made.out, "main.c amp.c") != NULL, compiles, "%s: %s", touched, made.out);
+    outcome_free(&made);
+}
+
 Test(cli, init_writes_what_compiles, .timeout = 120) {
     char dir[PATH_SIZE];
     workdir_make(dir);
@@ -35,6 +54,16 @@ Test(cli, init_writes_what_compiles, .timeout = 120) {
     cr_expect(strstr(made.out, "after 10 steps: "), "%s", made.out);
     outcome_free(&made);
     expect_file(dir, "p/amp", true);
+    expect_makes(dir, rnnc, "p/amp.lua", true, false);
+    expect_makes(dir, rnnc, NULL, false, false);
+    /* Of another network: rnnc warns, and goes on. */
+    static const char tune[] = "rnnc tune 1\nnetwork 0123456789abcdef\n";
+    char path[PATH_SIZE];
+    path_join(path, dir, "p/amp.tune");
+    cr_assert(file_write(path, tune, sizeof tune - 1));
+    expect_makes(dir, rnnc, "p/amp.tune", true, false);
+    expect_makes(dir, rnnc, NULL, false, false);
+    expect_makes(dir, rnnc, "p/main.c", false, true);
     workdir_remove(dir);
 }
 
@@ -46,8 +75,10 @@ Test(cli, init_reads_sizes_from_weights) {
     outcome made = run(dir, "init", "--program", "--name=first", NULL, NULL);
     cr_expect_eq(made.code, 0);
     outcome_free(&made);
-    expect(dir, 0, "d/second.lua\n", "", "init", "d", "--weights=first.safetensors",
-           "--name=second");
+    expect(dir, 0, "d/second.lua\n",
+           "first.safetensors: note: weights do not tell batch_first and nonlinearity; look at "
+           "these fields\n",
+           "init", "d", "--weights=first.safetensors", "--name=second");
     expect(dir, 0, "d/second.lua: fine, and so is d/../first.safetensors\n", "", "check",
            "d/second.lua", NULL, NULL);
     workdir_remove(dir);
@@ -70,7 +101,9 @@ Test(cli, wrong_weights_are_listed_by_name) {
            "model.safetensors: error: weight_ih_l1 is missing, expected (16, 16)\n"
            "model.safetensors: error: weight_hh_l1 is missing, expected (16, 16)\n"
            "model.safetensors: error: bias_ih_l1 is missing, expected (16)\n"
-           "model.safetensors: error: bias_hh_l1 is missing, expected (16)\n",
+           "model.safetensors: error: bias_hh_l1 is missing, expected (16)\n"
+           "model.safetensors: note: these are random weights; rnnc init --weights-only two.lua "
+           "makes new ones that fit\n",
            "compile", "two.lua", NULL, NULL);
     expect_file(dir, "two.c", false);
     static const char bare[] = "return rnn { input_size = 8, hidden_size = 16, bias = false,\n"
@@ -79,7 +112,9 @@ Test(cli, wrong_weights_are_listed_by_name) {
     expect(dir, 1, "",
            "two.lua:1: note: the file has biases: bias = true\n"
            "model.safetensors: error: bias_hh_l0 (16) is of no use to this network\n"
-           "model.safetensors: error: bias_ih_l0 (16) is of no use to this network\n",
+           "model.safetensors: error: bias_ih_l0 (16) is of no use to this network\n"
+           "model.safetensors: note: these are random weights; rnnc init --weights-only two.lua "
+           "makes new ones that fit\n",
            "check", "two.lua", NULL, NULL);
     static const char elsewhere[] =
         "return rnn { input_size = 8, hidden_size = 16, prefix = 'rec.',"
@@ -88,7 +123,9 @@ Test(cli, wrong_weights_are_listed_by_name) {
     expect(dir, 1, "",
            "two.lua:1: note: the file has weights under prefix = \"\"\n"
            "model.safetensors: error: rec.weight_ih_l0 is missing, expected (16, 8)\n"
-           "model.safetensors: error: rec.weight_hh_l0 is missing, expected (16, 16)\n",
+           "model.safetensors: error: rec.weight_hh_l0 is missing, expected (16, 16)\n"
+           "model.safetensors: note: these are random weights; rnnc init --weights-only two.lua "
+           "makes new ones that fit\n",
            "check", "two.lua", NULL, NULL);
     workdir_remove(dir);
 }

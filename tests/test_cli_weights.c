@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* `text` as model.lua, and w.safetensors with the tensors of `list`: "name rows cols ..." (cols 0:
@@ -163,4 +164,110 @@ Test(cli_weights, not_used_is_short) {
                 W "note: not used: other.00, other.01, other.02, other.03, other.04, other.05, "
                   "other.06, other.07, "
                   "other.08, other.09, other.10, other.11 and 18 others\n");
+}
+
+/* What `rnnc init -w` says of the tensors of `list`, and that what it writes fits them and has
+ * `line`. */
+static void expect_init(const char *list, const char *says, const char *line) {
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    make(dir, "", list);
+    expect(dir, 0, "net.lua\n", says, "init", "--weights=w.safetensors", "--name=net", NULL);
+    outcome checked = run(dir, "check", "net.lua", NULL, NULL, NULL);
+    cr_expect_eq(checked.code, 0, "%s", checked.err);
+    outcome_free(&checked);
+    path_join(path, dir, "net.lua");
+    char *const text = file_read(path, NULL);
+    cr_assert_not_null(text);
+    cr_expect(strstr(text, line), "\"%s\" is not in\n%s", line, text);
+    free(text);
+    workdir_remove(dir);
+}
+
+#define LOOK_RNN W "note: weights do not tell batch_first and nonlinearity; look at these fields\n"
+#define LOOK                                                                                       \
+    W "note: weights do not tell batch_first, nonlinearity, last_step and the functions of dense " \
+      "layers; look at these fields\n"
+
+Test(cli_weights, init_reads_any_cell) {
+    expect_init(LSTM, LOOK_RNN, "    cell = \"lstm\", --");
+    expect_init("weight_ih_l0 12 3 weight_hh_l0 12 4", LOOK_RNN, "    cell = \"gru\", --");
+    expect_init("weight_ih_l0 12 3 weight_hh_l0 12 4", LOOK_RNN, "    bias = false, --");
+    expect_init("weight_ih_l0 4 3 weight_hh_l0 4 4 weight_ih_l1 4 4 weight_hh_l1 4 4", LOOK_RNN,
+                "    num_layers = 2, --");
+    expect_init("a.weight_ih_l0 16 3 a.weight_hh_l0 16 2 a.weight_hr_l0 2 4", LOOK_RNN,
+                "    proj_size = 2, --");
+    expect_init("a.weight_ih_l0 16 3 a.weight_hh_l0 16 2 a.weight_hr_l0 2 4", LOOK_RNN,
+                "    prefix = \"a.\",");
+    expect_init(
+        "weight_ih_l0 4 3 weight_hh_l0 4 4 weight_ih_l0_reverse 4 3 weight_hh_l0_reverse 4 4",
+        LOOK_RNN, "    bidirectional = true, --");
+}
+
+Test(cli_weights, init_reads_whole_models) {
+    expect_init("fc.weight 2 8 fc.bias 2 0 emb.weight 50 3 r.weight_ih_l0 16 3 r.weight_hh_l0 16 4 "
+                "r.weight_ih_l0_reverse 16 3 r.weight_hh_l0_reverse 16 4",
+                LOOK,
+                "    layers = {\n"
+                "        embedding { num_embeddings = 50, dim = 3, prefix = \"emb.\" },\n"
+                "        rnn { cell = \"lstm\", hidden_size = 4, bias = false, bidirectional = "
+                "true, prefix = \"r.\" },\n"
+                "        dense { units = 2, prefix = \"fc.\" },\n"
+                "    },\n");
+    expect_init(
+        "b.weight_ih_l0 12 5 b.weight_hh_l0 12 4 a.weight 5 3 a.bias 5 0 c.weight 9 4 c.bias 9 0",
+        LOOK,
+        "        dense { input_size = 3, units = 5, prefix = \"a.\" },\n"
+        "        rnn { cell = \"gru\", hidden_size = 4, bias = false, prefix = \"b.\" },\n"
+        "        dense { units = 9, prefix = \"c.\" },\n");
+    /* Nothing follows: the recurrent layer alone. */
+    expect_init("weight_ih_l0 4 3 weight_hh_l0 4 4 out.weight 2 7 out.bias 2 0",
+                W "note: its layers do not follow each other; the spec has weight_ih_l0 and its "
+                  "like alone\n" LOOK_RNN,
+                "    hidden_size = 4, --");
+    /* Either could be the first. */
+    expect_init("weight_ih_l0 4 4 weight_hh_l0 4 4 out.weight 4 4 out.bias 4 0",
+                W "note: its layers could follow each other in another order; look at it\n" LOOK,
+                "        rnn { input_size = 4, hidden_size = 4, bias = false },\n"
+                "        dense { units = 4, prefix = \"out.\" },\n");
+}
+
+Test(cli_weights, init_makes_new_random_weights) {
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    outcome made = run(dir, "init", "--program", NULL, NULL, NULL);
+    cr_expect_eq(made.code, 0);
+    outcome_free(&made);
+    char path[PATH_SIZE];
+    path_join(path, dir, "model.lua");
+    static const char text[] =
+        "return rnn { cell = \"gru\", input_size = 3, hidden_size = 5, prefix = \"p.\",\n"
+        "  weights = \"model.safetensors\" }\n";
+    cr_assert(file_write(path, text, sizeof text - 1));
+    made = run(dir, "check", "model.lua", NULL, NULL, NULL);
+    cr_expect_eq(made.code, 1);
+    cr_expect(
+        strstr(
+            made.err,
+            "model.safetensors: note: these are random weights; rnnc init --weights-only model.lua "
+            "makes new ones that fit\n"),
+        "%s", made.err);
+    outcome_free(&made);
+    expect(dir, 0, "model.safetensors\n", "", "init", "--weights-only=model.lua", NULL, NULL);
+    expect(dir, 0, "model.lua: fine, and so is model.safetensors\n", "", "check", "model.lua", NULL,
+           NULL);
+    expect(dir, 1, "",
+           "rnnc init: error: --weights-only writes nothing else; leave the others out\n", "init",
+           "d", "--weights-only=model.lua", NULL);
+    /* Trained weights are not replaced. */
+    make(dir, text, LSTM);
+    char from[PATH_SIZE];
+    path_join(from, dir, "w.safetensors");
+    path_join(path, dir, "model.safetensors");
+    cr_assert_eq(rename(from, path), 0);
+    expect(
+        dir, 1, "",
+        "rnnc init: error: model.safetensors is there already and not of rnnc init; move it away\n",
+        "init", "--weights-only=model.lua", NULL, NULL);
+    workdir_remove(dir);
 }

@@ -1,42 +1,15 @@
 -- rnnc init: writes a spec to start from and, if asked, a program around it.
-local cells = require "cells"
 local fail = require "fail"
+local from_weights = require "from_weights"
 local host = require "host"
 local names = require "names"
+local specs = require "spec"
 local starter = require "starter"
 local template = require "template"
 local weights = require "weights"
 
 -- The sizes of a network that is small enough to print.
 local INPUT_SIZE <const>, HIDDEN_SIZE <const> = 8, 16
-
--- The fields that the shapes of the tensors in a file tell.
-local function fields_from(path)
-    local file = weights.open(path)
-    local shapes, prefix = {}, nil
-    for _, tensor in ipairs(file:list()) do
-        shapes[tensor.name] = tensor.shape
-        local found = tensor.name:match("^(.*)weight_ih_l0$")
-        if found and (not prefix or found < prefix) then prefix = found end
-    end
-    local input = prefix and shapes[prefix .. "weight_ih_l0"]
-    local hidden = prefix and shapes[prefix .. "weight_hh_l0"]
-    if not input or not hidden or #input ~= 2 or #hidden ~= 2 or hidden[2] < 1 then
-        fail.at(path, "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0)")
-    end
-    local gates, layers = hidden[1] // hidden[2], 1
-    if hidden[1] ~= hidden[2] * #cells.of({ cell = "rnn", nonlinearity = "tanh" }).gates then
-        fail.at(path, string.format("weight_hh_l0 is (%d, %d): a cell with %d gates, which cannot be "
-            .. "generated", hidden[1], hidden[2], gates))
-    end
-    while shapes[prefix .. "weight_ih_l" .. layers] do layers = layers + 1 end
-    return {
-        input_size = input[2], hidden_size = hidden[2], num_layers = layers,
-        bias = shapes[prefix .. "bias_ih_l0"] == nil and false or nil,
-        bidirectional = shapes[prefix .. "weight_ih_l0_reverse"] and true or nil,
-        prefix = prefix ~= "" and prefix or nil,
-    }
-end
 
 -- `path`, which is relative to the current directory, as seen from `directory`.
 local function seen_from(directory, path)
@@ -53,14 +26,44 @@ end
 
 -- A file with random weights, for a program that has something to run.
 local function random_weights(given)
-    return host.safetensors_text(weights.random({
+    return weights.random_file({
         cell = "rnn", nonlinearity = "tanh", bias = true, batch_first = false, bidirectional = false,
         input_size = given.input_size, hidden_size = given.hidden_size, num_layers = given.num_layers,
         proj_size = 0,
-    }, 1, "rnnc init"))
+    }, "rnnc init")
+end
+
+-- --weights-only: new random weights for a spec, in place of none or of random ones.
+local function write_weights(path)
+    local spec = specs.load(path)
+    local place = spec.weights_path
+    if not place then fail.at(path, "the spec names no weights; give it weights = \"model.safetensors\"") end
+    if spec.map then fail.at(path, "map: random weights have the spec's own names; leave map out for them") end
+    if host.exists(place) and not weights.is_random(place) then
+        fail.at("rnnc init", place .. " is there already and not of rnnc init; move it away")
+    end
+    local directory, name = place:match("^(.*)/([^/]*)$")
+    local written, message = host.write(directory == "" and "/" or directory or ".",
+        { { name = name or place, text = weights.random_file(spec, "rnnc init") } })
+    if not written then fail.at("rnnc init", message) end
+    host.print(place)
+end
+
+-- What the weights in `path` tell: fields for the starter, and notes.
+local function fields_from(path)
+    local layers, notes = from_weights(path)
+    for _, note in ipairs(notes) do host.complain(fail.line(path, nil, "note", note)) end
+    if #layers == 1 then return layers[1].fields end
+    return { layers = layers }
 end
 
 return function(arguments, options)
+    if options["weights-only"] then
+        if arguments[1] or options.weights or options.program or options.name then
+            fail.at("rnnc init", "--weights-only writes nothing else; leave the others out")
+        end
+        return write_weights(options["weights-only"])
+    end
     local directory, name = arguments[1] or ".", options.name or "model"
     if directory == "" then fail.at("rnnc init", "DIR needs a name") end
     local problem = names.problem(name)
