@@ -113,12 +113,20 @@ local function advice_for(name, form, names, aliases, rows)
     return "`rnnc help spec` lists them"
 end
 
+-- Fields that there are not, of which each is told.
+local UNKNOWN_MAX <const> = 20
+
 -- Reports fields that there are not or that are given twice; returns the set of fields that are meant.
 local function check_names(form, given, placed, line_of, report)
     local names, aliases, rows = known_names(form)
-    local is_known, meant = {}, {}
+    local is_known, meant, unknown = {}, {}, 0
     for _, name in ipairs(names) do is_known[name] = true end
     for _, name in ipairs(given_names(given, placed)) do
+        unknown = unknown + (is_known[name] and 0 or 1)
+        if unknown > UNKNOWN_MAX then
+            report.error(line_of[name], "more such fields are not listed")
+            break
+        end
         if not is_known[name] then
             local advice, field = advice_for(name, form, names, aliases, rows)
             if field then meant[field] = true end

@@ -1,27 +1,29 @@
 /* host.print, host.complain, host.progress, host.getenv, host.float */
 #define _POSIX_C_SOURCE 200809L
 #include "host.h"
+#include "message.h"
 
 #include <lauxlib.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static int put_line(lua_State *L, FILE *stream) {
+static int put_line(lua_State *L, FILE *stream, size_t most) {
     size_t size;
     const char *const text = luaL_checklstring(L, 1, &size);
-    fwrite(text, 1, size, stream);
+    message_put(stream, text, size, most);
     fputc('\n', stream);
     return 0;
 }
 
 /* host.print(text): a line on stdout. main reports when that could not be written.  [text -> ] */
-int host_print(lua_State *L) { return put_line(L, stdout); }
+int host_print(lua_State *L) { return put_line(L, stdout, SIZE_MAX); }
 
 /* host.complain(text): a line on stderr.  [text -> ] */
-int host_complain(lua_State *L) { return put_line(L, stderr); }
+int host_complain(lua_State *L) { return put_line(L, stderr, MESSAGE_LINE); }
 
 /* host.progress(text): overwrites the last line on stderr, if that is a terminal; "" removes it.
  * [text -> ] */

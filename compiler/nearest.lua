@@ -27,14 +27,19 @@ end
 -- What differs only in case or separators ("AVX-512", "inputSize") counts as equal.
 local function plain(name) return (name:lower():gsub("[^%w]", "")) end
 
+-- Longer names are no slip of anybody's hand.
+local LENGTH_MAX <const> = 128
+
 -- nearest(name, names) -> the one of `names` that is likely meant, or nil. At most a third of the
 -- letters may be wrong; ties go to the first.
 return function(name, names)
     local given, best, best_distance = plain(name:sub(1, 64)), nil, nil
     for _, candidate in ipairs(names) do
-        local other = plain(candidate)
-        local d = distance(given, other)
-        if d <= math.max(#given, #other) / 3 and (not best or d < best_distance) then
+        local other = #candidate <= LENGTH_MAX and plain(candidate)
+        local allowed = other and math.max(#given, #other) / 3
+        -- The distance is at least what one is longer than the other.
+        local d = other and math.abs(#given - #other) <= allowed and distance(given, other)
+        if d and d <= allowed and (not best or d < best_distance) then
             best, best_distance = candidate, d
         end
     end

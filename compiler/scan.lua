@@ -49,15 +49,20 @@ local function tokens_of(text)
     end
 end
 
--- The fields of the table behind the call at token i, as `name = ...` and `["name"] = ...`.
-local function fields_at(tokens, i)
+-- Tokens that are looked at for fields: calls within calls within calls would take for ever.
+local STEPS_MAX <const> = 200000
+
+-- The fields of the table behind the call at token i, as `name = ...` and `["name"] = ...`, from at most
+-- `most` tokens; and how many these were.
+local function fields_at(tokens, i, most)
     local fields = {}
     local function kind(k) return tokens[k] and tokens[k].kind end
     i = i + 1
     if kind(i) == "(" then i = i + 1 end
-    if kind(i) ~= "{" then return fields end
-    local depth, blocks = 0, 0
-    for k = i, #tokens do
+    if kind(i) ~= "{" then return fields, 0 end
+    local depth, blocks, steps = 0, 0, 0
+    for k = i, math.min(#tokens, i + most - 1) do
+        steps = steps + 1
         local t = tokens[k]
         local opens = t.kind == "{" or t.kind == "(" or t.kind == "["
         local closes = t.kind == "}" or t.kind == ")" or t.kind == "]"
@@ -75,7 +80,7 @@ local function fields_at(tokens, i)
         depth = depth + (opens and 1 or 0) - (closes and 1 or 0)
         if depth == 0 then break end
     end
-    return fields
+    return fields, steps
 end
 
 local constructors = { rnn = true, model = true, embedding = true, dense = true }
@@ -83,11 +88,12 @@ local constructors = { rnn = true, model = true, embedding = true, dense = true 
 -- scan(text) -> the calls of constructors in the order of the text: a list of
 -- { form = "rnn" | "model" | "embedding" | "dense", line, fields = list of { name, line } }.
 return function(text)
-    local tokens, calls = tokens_of(text), {}
+    local tokens, calls, most = tokens_of(text), {}, STEPS_MAX
     for i, t in ipairs(tokens) do
         local after = tokens[i + 1] and tokens[i + 1].kind
         if t.kind == "name" and constructors[t.value] and (after == "{" or after == "(") then
-            calls[#calls + 1] = { form = t.value, line = t.line, fields = fields_at(tokens, i) }
+            local fields, steps = fields_at(tokens, i, most)
+            calls[#calls + 1], most = { form = t.value, line = t.line, fields = fields }, most - steps
         end
     end
     return calls

@@ -1,6 +1,7 @@
 #include "state.h"
 
 #include "host.h"
+#include "message.h"
 #include "resources.h"
 #include "rnnc.h"
 
@@ -81,15 +82,22 @@ static int handle(lua_State *L) {
     return 1;
 }
 
+enum { MISTAKES_MAX = 200 }; /* more than anybody reads */
+
 /* [user's mistake -> user's mistake] */
 static void print_mistakes(lua_State *L) {
     lua_getfield(L, -1, "user_errors");
     const lua_Unsigned count = lua_rawlen(L, -1);
-    for (lua_Unsigned i = 1; i <= count; i++) {
+    for (lua_Unsigned i = 1; i <= count && i <= MISTAKES_MAX; i++) {
         lua_rawgeti(L, -1, (lua_Integer)i);
-        fprintf(stderr, "%s\n", lua_tostring(L, -1));
+        size_t size;
+        const char *const text = lua_tolstring(L, -1, &size);
+        message_put(stderr, text, size, MESSAGE_LINE);
+        fputc('\n', stderr);
         lua_pop(L, 1);
     }
+    if (count > MISTAKES_MAX)
+        fprintf(stderr, "rnnc: %zu more errors are not shown\n", (size_t)count - MISTAKES_MAX);
     lua_pop(L, 1);
 }
 

@@ -253,3 +253,129 @@ Test(spec_hostile, strange_files, .timeout = 120) {
         refused(dir, files[i].text, files[i].text, files[i].says);
     workdir_remove(dir);
 }
+
+/* A text of `count` times `part`, between `before` and `after`, as h.lua in `dir`. */
+static void write_repeated(const char *dir, const char *before, const char *part, size_t count,
+                           const char *after) {
+    char path[PATH_SIZE];
+    const size_t first = strlen(before), each = strlen(part), last = strlen(after);
+    char *const text = malloc(first + each * count + last);
+    memcpy(text, before, first);
+    for (size_t i = 0; i < count; i++)
+        memcpy(text + first + i * each, part, each);
+    memcpy(text + first + count * each, after, last);
+    path_join(path, dir, "h.lua");
+    cr_assert(file_write(path, text, first + each * count + last));
+    free(text);
+}
+
+/* Calls within calls, and thousands of fields that there are not: no more time for longer ones. */
+Test(spec_hostile, long_texts, .timeout = 120) {
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    write_repeated(dir, "", "rnn{", 16300, "");
+    refused(dir, "h.lua", "calls within calls", "h.lua:1: error: ");
+    write_repeated(dir, "return rnn { ", "x = rnn { a = 1 }, ", 3400, "input_size = 3 }");
+    const char *const argv[] = {rnnc_path(), "check", "h.lua", NULL};
+    double start = children_seconds();
+    outcome result = process_run(argv, dir, NULL, 20);
+    cr_expect(result.code == 1 && children_seconds() - start <= seconds_max(), "%s", result.err);
+    outcome_free(&result);
+    write_repeated(
+        dir, "local t = { input_size = 3 } for i = 1, 4090 do t['hidden_sise_of' .. i] = 1 end",
+        " ", 1, "return rnn(t)");
+    start = children_seconds();
+    result = process_run(argv, dir, NULL, 20);
+    cr_expect(result.code == 1 && strstr(result.err, "more such fields are not listed"), "%s",
+              result.err);
+    cr_expect(children_seconds() - start <= seconds_max() && strlen(result.err) < 8000);
+    outcome_free(&result);
+    workdir_remove(dir);
+}
+
+/* A safetensors file of one tensor, F32 (1), of that name in JSON. */
+static void write_tensor(const char *dir, const char *name) {
+    char path[PATH_SIZE];
+    const size_t length = strlen(name) + 80;
+    unsigned char *const bytes = calloc(1, 8 + length + 4);
+    char *const header = (char *)bytes + 8;
+    const int used = snprintf(header, length,
+                              "{\"%s\":{\"dtype\":\"F32\",\"shape\":[1],"
+                              "\"data_offsets\":[0,4]}}",
+                              name);
+    memset(header + used, ' ', length - (size_t)used);
+    for (int k = 0; k < 8; k++)
+        bytes[k] = (unsigned char)(length >> 8 * k);
+    path_join(path, dir, "w.safetensors");
+    cr_assert(file_write(path, bytes, 8 + length + 4));
+    free(bytes);
+}
+
+#define WITH_MAP(pair)                                                                             \
+    "return rnn { input_size = 3, hidden_size = 4, weights = 'w.safetensors', map = {" pair "} }"
+
+/* Patterns of `map` that Lua would try for ever: sets that end where they do not seem to, back
+ * references, %b, long sets, and many that would take a while each. */
+Test(spec_hostile, patterns_of_map, .timeout = 120) {
+    static const char *const maps[] = {
+        WITH_MAP("{ '[%][].-.-.-.-.-.-.-.-.-.-.-b]', '' }"),
+        WITH_MAP("{ '[^%][].-.-.-.-.-.-.-.-.-.-.-b]', '' }"),
+        WITH_MAP("{ '[]%]].-.-.-.-.-.-.-.-.-.-.-b]', '' }"),
+        WITH_MAP("{ '%f[%]].-.-.-.-.-.-.-.-.-.-.-b', '' }"),
+        WITH_MAP("{ '(.-)%1(.-)%2(.-)%3(.-)%4b', '' }"),
+        WITH_MAP("{ '%bab.-%bab.-%bab.-b', '' }"),
+        WITH_MAP("{ '.-.-[' .. ('c'):rep(190) .. 'd]b', '' }"),
+    };
+    char dir[PATH_SIZE], name[121];
+    workdir_make(dir);
+    memset(name, 'a', 120);
+    name[120] = '\0';
+    write_tensor(dir, name);
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
+        char path[PATH_SIZE];
+        path_join(path, dir, "h.lua");
+        cr_assert(file_write(path, maps[i], strlen(maps[i])));
+        const char *const argv[] = {rnnc_path(), "check", "h.lua", NULL};
+        const double start = children_seconds();
+        outcome result = process_run(argv, dir, NULL, 60);
+        cr_expect(result.code == 1 && strstr(result.err, "could take for ever"), "%s\n%s", maps[i],
+                  result.err);
+        cr_expect_leq(children_seconds() - start, seconds_max(), "%s", maps[i]);
+        outcome_free(&result);
+    }
+    workdir_remove(dir);
+}
+
+/* What a file has cannot steer the terminal, is UTF-8, and is short; a name as long as the file
+ * takes no time. */
+Test(spec_hostile, words_of_files, .timeout = 120) {
+    enum { LONG = 1000000 };
+    static const char text[] = WITH_MAP("");
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    path_join(path, dir, "h.lua");
+    cr_assert(file_write(path, text, sizeof text - 1));
+    char *const name = malloc(LONG + 1);
+    memset(name, 'w', LONG);
+    memcpy(name, "eight_ih_l0", 11);
+    name[LONG] = '\0';
+    const char *const names[] = {"weight_ih_l\\u001b\\u009b\\u202e\\u007f0", name};
+    for (int i = 0; i < 2; i++) {
+        write_tensor(dir, names[i]);
+        const char *const argv[] = {rnnc_path(), "check", "h.lua", NULL};
+        const double start = children_seconds();
+        outcome result = process_run(argv, dir, NULL, 60);
+        cr_expect_eq(result.code, 1, "%s", result.err);
+        cr_expect_leq(children_seconds() - start, seconds_max());
+        cr_expect_leq(strlen(result.err), 9000);
+        for (const char *at = result.err; *at; at++)
+            cr_expect((unsigned char)*at >= ' ' || *at == '\n', "byte %d", *at);
+        cr_expect(i == 1 ||
+                      (strstr(result.err, "weight_ih_l\\x1b\\xc2\\x9b\\xe2\\x80\\xae\\x7f0?") &&
+                       !strstr(result.err, "\xe2\x80\xae")),
+                  "%s", result.err);
+        outcome_free(&result);
+    }
+    free(name);
+    workdir_remove(dir);
+}

@@ -34,6 +34,12 @@ mutants.list = {
       find = "changed(info, &after)", replace = "0", tests = { "runtime_safetensors/never_torn" } },
     { what = "weights are read within a tick of their clock", file = "runtime/safetensors.c",
       find = "age >= 0 && age < SETTLED_NS", replace = "0", tests = { "runtime_safetensors/never_torn" } },
+    { what = "a set of a pattern ends at ] behind %", file = "compiler/weight_map.lua",
+      find = [[pattern:sub(i, i) == "%" and 2 or 1]], replace = "1", tests = { "spec_hostile/patterns_of_map" } },
+    { what = "calls within calls are scanned for ever", file = "compiler/scan.lua",
+      find = "most - steps", replace = "most", tests = { "spec_hostile/long_texts" } },
+    { what = "control characters of files reach the terminal", file = "compiler/message.c",
+      find = "number >= 0x7f && number <= 0x9f", replace = "number == 0x7f", tests = { "spec_hostile/words_of_files" } },
     -- ---- weights as C ----
     { what = "the weights' symbol knows nothing of their values", file = "compiler/plan.lua",
       find = "fingerprint, options.weights_hash or 0", replace = "fingerprint, 0",
