@@ -65,7 +65,7 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch);
  * RNNC_ERR_ARGUMENT: a null pointer@{p.tokens and ", a token outside its range" or ""}, @{p.tokens and "tokens" or "x"} and y that overlap. RNNC_ERR_OVERFLOW: sizes that do not fit in
  * memory.@{needs_text ~= "" and format(" RNNC_ERR_TARGET: this CPU lacks %s.", needs_text) or ""} Nothing is written then.
 @ if p.steps == "any" or p.batch == "any" then
-@ local none = concat({ p.steps == "any" and "no steps" or nil, p.batch == "any" and (p.steps == "any" and "no sequences" or "no sequences") or nil }, " or ")
+@ local none = p.steps ~= "any" and "no sequences" or p.batch ~= "any" and "no steps" or "no steps or no sequences"
  * A call of @{none} is no error@{p.steps == "any" and ": the states at the end are those of the start" .. (p.last_step and " and y is 0" or "") or ""}. What holds
  * no values then may be NULL.
 @ end

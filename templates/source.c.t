@@ -213,11 +213,11 @@ rnnc_status @{p.name}_@{name}(@{declared})
 @ end
     if (@{p.built_in and "" or "!weights || "}!workspace) return RNNC_ERR_ARGUMENT;
 @ if p.steps == "any" or p.batch == "any" then
-@ local some = p.batch == "any" and "batch > 0" or nil
-@ local steps = p.steps == "any" and "seq_len > 0" or nil
+@ local some = p.batch == "any" and " && batch > 0" or ""
+@ local steps = p.steps == "any" and " && seq_len > 0" or ""
     /* What holds no values may be NULL. */
-    if (@{concat({ "!" .. input, steps, some }, " && ")}) return RNNC_ERR_ARGUMENT;
-    if (@{concat({ "!y", not p.last_step and steps or some, not p.last_step and some or nil }, " && ")}) return RNNC_ERR_ARGUMENT;
+    if (!@{input .. steps .. some}) return RNNC_ERR_ARGUMENT;
+    if (!y@{(p.last_step and "" or steps) .. some}) return RNNC_ERR_ARGUMENT;
 @ else
     if (!@{input} || !y) return RNNC_ERR_ARGUMENT;
 @ end

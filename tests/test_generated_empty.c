@@ -8,6 +8,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,6 +202,35 @@ Test(generated_empty, last_step, .timeout = 240) {
 Test(generated_empty, last_step_of_both_directions, .timeout = 240) {
     const rnnc_layer layers[] = {stack(RNNC_LSTM, 5, 1, 1), head(12, 0), head(3, 1)};
     check_model(layers, 3, true, true);
+}
+
+/* Each of the sizes fixed, and the other one not. */
+Test(generated_empty, one_size_fixed, .timeout = 240) {
+    static const char *const sizes[] = {"seq_len = 3, batch = \"any\"",
+                                        "seq_len = \"any\", batch = 2", "seq_len = 3, batch = 2"};
+    for (size_t i = 0; i < 3; i++) {
+        char dir[PATH_SIZE], text[256];
+        rnnc_error err;
+        workdir_make(dir);
+        snprintf(text, sizeof text,
+                 "return rnn { name = \"net\", cell = \"gru\", input_size = 2, hidden_size = 3, "
+                 "target = \"portable\", %s }",
+                 sizes[i]);
+        cr_assert(generate_text("net", text, "none", dir, &err), "%s", err.message);
+        void *const library = build_library(NULL, "-O1", dir, NULL, &err);
+        workdir_remove(dir);
+        cr_assert(library, "%s", err.message);
+        const rnnc_model *const net = library_model(library, "net", &err);
+        cr_assert(net, "%s", err.message);
+        float weights[300] = {0}, workspace[4096];
+        cr_assert(net->packed_count <= 300);
+        const rnnc_call call = {.weights = weights,
+                                .seq_len = i == 0 ? 3 : 0,
+                                .batch = i == 1 ? 2 : 0,
+                                .workspace = workspace};
+        cr_assert_eq(net->forward(&call), i < 2 ? RNNC_OK : RNNC_ERR_ARGUMENT);
+        close_library(library);
+    }
 }
 
 /* What an initialisation does with NULL: nothing. */

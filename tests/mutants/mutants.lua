@@ -265,7 +265,7 @@ mutants.list = {
       find = "if (call->@{name[1]} != @{name[2]}) return", replace = "if (call->@{name[1]} == 0) return",
       tests = { "generated_errors/other_sizes_than_generated_for" } },
     { what = "x = NULL is not looked at", file = "templates/source.c.t",
-      find = [[concat({ "!" .. input, steps, some }, " && ")]], replace = [["0"]],
+      find = "if (!@{input .. steps .. some}) return", replace = "if (0) return",
       tests = { "generated_errors/null_pointers_any_sizes" } },
     { what = "sizes that overflow are not looked at", file = "templates/source.c.t",
       find = "if (batch > 0 && seq_len > most / @{widest} / batch) return 0;", replace = "",
