@@ -151,6 +151,10 @@ Test(cli, misspelt_words_get_the_nearest) {
     cr_expect_eq(stage.code, 1);
     cr_expect(strstr(stage.err, "there is no stage 'lowre'; did you mean lower?"), "%s", stage.err);
     outcome_free(&stage);
+    stage = run(dir, "plan", "amp.lua", "--dump=backward", NULL, NULL);
+    cr_expect_eq(stage.code, 0, "%s", stage.err);
+    cr_expect(strstr(stage.out, "d_weight_ih_l0[i, k] += sum("), "%s", stage.out);
+    outcome_free(&stage);
     cr_expect_eq(entries(dir), 1);
     workdir_remove(dir);
 }

@@ -20,14 +20,17 @@
 static const struct {
     const char *stage, *modules, *may;
 } stages[] = {
-    {"tables", "cells expressions targets cost limits names nearest fail", "tables"},
+    {"tables", "cells expressions targets cost limits names nearest fail tables.", "tables"},
     {"spec", "spec forms layers fields readers scan sandbox check", "tables spec host"},
     {"lower", "lower ir network", "tables"},
+    {"ir", "ir.", "tables ir"},
+    {"program", "passes.program.", "tables ir program"},
     {"kernels", "kernels kernels.", "tables kernels"},
     {"passes", "passes.", "tables kernels"},
     {"plan", "plan products bounds", "tables kernels plan"},
     {"template", "template", "host"},
     {"emit", "emit", "template host"},
+    {"emit", "emit.", "tables ir"},
     {"weights", "weights weight_hints weight_map weight_signs", "tables lower weights host"},
     {"driver", "pipeline generate report starter main verify commands commands. embed", "*"},
     {"driver", "build machine contest breakdown peers results charts page recorded_case", "*"},

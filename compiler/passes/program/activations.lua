@@ -1,0 +1,65 @@
+-- program.activations: what may follow the product of a dense layer: nothing, any function of one argument in
+-- functions.lua, or one of the rows below, which need all outputs of a step.
+local functions = require "tables.functions"
+local grammar = require "ir.grammar"
+
+local activations = {}
+
+local statement = grammar.statement
+
+local function append(list, s) list[#list + 1] = statement(s) end
+
+-- The ranges and the access without the outputs, which are the last of both.
+local function per_row(layer)
+    local over, dims = table.move(layer.over, 1, #layer.over - 1, 1, {}), table.move(layer.dims, 1, #layer.dims - 1,
+        1, {})
+    return over, dims, function(name)
+        local full = layer.at(name, 0)
+        return grammar.access(table.unpack(full, 1, #full - 1))
+    end
+end
+
+-- max of a row and the sum of exp(value - max), as softmax and log_softmax have it.
+local function normalizer(layer)
+    local over, dims, at = per_row(layer)
+    local program, along = layer.program, { layer.over[#layer.over] }
+    local most = layer.put(program, "most" .. layer.id, "workspace", dims)
+    local total = layer.put(program, "total" .. layer.id, "workspace", dims)
+    local shifted = { "sub", { "read", layer.at(layer.sums, "i") }, { "read", at(most) } }
+    append(program.body, { op = "reduce", from = layer.from, kind = "max", over = over, sum = along, out = at(most),
+                           value = { "read", layer.at(layer.sums, "i") } })
+    append(program.body, { op = "reduce", from = layer.from, kind = "sum", over = over, sum = along, out = at(total),
+                           value = { "exp", shifted } })
+    return shifted, { "read", at(total) }
+end
+
+activations.of_rows = {
+    softmax = function(layer)
+        local shifted, total = normalizer(layer)
+        return { "div", { "exp", shifted }, total }
+    end,
+    log_softmax = function(layer)
+        local shifted, total = normalizer(layer)
+        return { "sub", shifted, { "log", total } }
+    end,
+}
+
+-- activations.apply(layer) -> the buffer with the result. layer: program, put, name, sums (a buffer), at (access to a
+-- buffer of its shape), over, dims, units, id, from. Errors: no such activation.
+function activations.apply(layer)
+    local name, value = layer.name, nil
+    if name == "none" then return layer.sums end
+    if activations.of_rows[name] then
+        value = activations.of_rows[name](layer)
+    else
+        local row = functions.rows[name]
+        if not row or row.arity ~= 1 then error(layer.from .. ": no activation " .. tostring(name), 0) end
+        value = { name, { "read", layer.at(layer.sums, "i") } }
+    end
+    local out = layer.put(layer.program, "active" .. layer.id, "workspace", layer.dims)
+    append(layer.program.body, { op = "map", from = layer.from, over = layer.over,
+                                 sets = { { layer.at(out, "i"), value } } })
+    return out
+end
+
+return activations

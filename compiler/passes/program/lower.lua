@@ -1,0 +1,254 @@
+-- program.lower: from a validated spec to the program of a forward pass that keeps every step, so that a backward
+-- program can follow. Nothing is decided here but what is computed: no order of loops inside a step, no layout.
+--
+-- Symbols: T steps, B sequences, where the spec says "any". Buffers: x (T, B, I) or tokens (T, B); h0, hn (chains, B,
+-- P) and so on by state and recurrent layer (h0_2 of the second); weights by PyTorch's names; y. batch_first turns x,
+-- tokens and y in memory. With lengths: the buffer lengths (B), each 1 .. T; x beyond a length is not used, y is 0
+-- there.
+local activations = require "passes.program.activations"
+local cells = require "cells"
+local check = require "ir.check"
+local expressions = require "ir.expressions"
+local grammar = require "ir.grammar"
+
+local access, read, buffer, statement = grammar.access, grammar.read, grammar.buffer, grammar.statement
+
+local lower = {}
+
+local function put(program, name, role, dims, more)
+    program.buffers[#program.buffers + 1] = buffer(name, role, dims, more)
+    return name
+end
+
+-- { "index", t } < lengths[b]: is the step one of the sequence's own?
+local function is_live() return { "less", { "index", { 0, { "t", 1 } } }, read("lengths", "b") } end
+
+-- The cell's update with reads in place of its leaves: a map over b and j for each new state.
+local function update_of(chain, from)
+    local cell, H = chain.cell, chain.H
+    local number, separate, made = {}, {}, {}
+    for g, name in ipairs(cell.gates) do number[name] = g - 1 end
+    for _, name in ipairs(cell.apart) do separate[name] = true end
+    local function sum(part, gate)
+        local g = number[gate] or error(from .. ": no gate " .. tostring(gate), 0)
+        return read(part .. chain.id, "t", "b", g * H .. " + j")
+    end
+    local leaves = {
+        gate = function(gate)
+            if separate[gate] then error(from .. ": gate " .. gate .. " is apart", 0) end
+            return { "add", sum("from_x", gate), sum("from_h", gate) }
+        end,
+        input = function(gate) return sum("from_x", gate) end,
+        recurrent = function(gate) return sum("from_h", gate) end,
+        state = function(state) return chain.at(state, chain.before, "j") end,
+        new = function(state)
+            if not made[state] then error(string.format("%s: the new %s is used above its update", from, state), 0) end
+            return chain.at(state, chain.after, "j", true)
+        end,
+        weight = function(name) return read(chain.weight(name), "j") end,
+    }
+    local function filled(tree)
+        if type(tree) ~= "table" then return tree end
+        if leaves[tree[1]] then return leaves[tree[1]](tree[2]) end
+        return expressions.rebuilt(tree, filled)
+    end
+    local list = {}
+    for _, pair in ipairs(cell.update) do
+        local state, value = pair[1], filled(pair[2])
+        if chain.lengths then value = { "select", is_live(), value, chain.at(state, chain.before, "j") } end
+        list[#list + 1] = statement { op = "map", from = from, over = { { "b", chain.B }, { "j", H } },
+                                      sets = { { chain.at(state, chain.after, "j", true)[2], value } } }
+        made[state] = true
+    end
+    return list
+end
+
+-- W v (+ bias) of a step into `out`.
+local function product(out, weight, bias, of, columns, rows, B, from)
+    local target, over = access(out, "t", "b", "i"), { { "b", B }, { "i", rows } }
+    local list = {}
+    if bias then
+        list[1] = statement { op = "map", from = from, over = over, sets = { { target, read(bias, "i") } } }
+    end
+    list[#list + 1] = statement { op = "product", from = from, over = over, sum = { { "k", columns } }, out = target,
+                                  a = access(weight, "i", "k"), b = of, accumulate = bias and true or nil }
+    return list
+end
+
+local function append(list, more) return table.move(more, 1, #more, #list + 1, list) end
+
+-- One layer and direction: states of all steps, h[t + 1] from h[t], or h[t] from h[t + 1] backwards. Where the output
+-- is projected, h has P values and the cell's own output H.
+local function scan(program, item, stack, layer, direction, input, width, output)
+    local T, B, cell, H, P = program.T, program.B, stack.cell, stack.H, stack.P
+    local suffix = "_l" .. layer .. (direction == 1 and "_reverse" or "")
+    local id = stack.number .. suffix
+    local from = string.format("%s, layer %d%s", item.cell, layer, direction == 1 and ", reverse" or "")
+    local chain = { cell = cell, H = H, B = B, id = id, lengths = program.lengths,
+                    before = direction == 1 and "t + 1" or "t", after = direction == 1 and "t" or "t + 1" }
+    local rows, name = #cell.gates * H, function(base) return stack.prefix .. base .. suffix end
+    chain.weight = name
+    function chain.at(state, time, unit, is_new)
+        -- With a projection the first state that the update makes is what is projected.
+        if P ~= H and state == cell.states[1] and is_new then return read("full" .. id, "t", "b", unit) end
+        return read(state .. id, time, "b", unit)
+    end
+    put(program, name "weight_ih", "weight", { rows, width })
+    put(program, name "weight_hh", "weight", { rows, P })
+    local bias_ih = item.bias and put(program, name "bias_ih", "weight", { rows })
+    local bias_hh = item.bias and put(program, name "bias_hh", "weight", { rows })
+    for _, vector in ipairs(cell.vectors or {}) do put(program, name(vector), "weight", { H }) end
+    put(program, "from_x" .. id, "workspace", { T, B, rows })
+    put(program, "from_h" .. id, "workspace", { T, B, rows })
+    local row, last = layer * stack.D + direction, program.T
+    local first_at, last_at = direction == 1 and last or 0, direction == 1 and 0 or last
+    for i, state in ipairs(cell.states) do
+        local units = i == 1 and P or H
+        put(program, state .. id, "workspace", { T .. " + 1", B, units })
+        append(program.body, { statement { op = "map", from = from, over = { { "b", B }, { "j", units } },
+            sets = { { access(state .. id, first_at, "b", "j"), read(stack.initial[state], row, "b", "j") } } } })
+    end
+    local body = product("from_x" .. id, name "weight_ih", bias_ih, input("k"), width, rows, B, from)
+    append(body, product("from_h" .. id, name "weight_hh", bias_hh, access(cell.states[1] .. id, chain.before, "b",
+        "k"), P,
+        rows, B, from))
+    if P ~= H then put(program, "full" .. id, "workspace", { T, B, H }) end
+    append(body, update_of(chain, from))
+    local h = cell.states[1] .. id
+    if P ~= H then
+        put(program, name "weight_hr", "weight", { P, H })
+        body[#body + 1] = statement { op = "product", from = from, over = { { "b", B }, { "i", P } }, sum = { { "k",
+            H } },
+            out = access(h, chain.after, "b", "i"), a = access(name "weight_hr", "i", "k"),
+            b = access("full" .. id, "t", "b", "k") }
+    end
+    local value = read(h, chain.after, "b", "j")
+    if program.lengths then value = { "select", is_live(), value, 0 } end
+    body[#body + 1] = statement { op = "map", from = from, over = { { "b", B }, { "j", P } },
+        sets = { { access(output, "t", "b", direction * P .. " + j"), value } } }
+    append(program.body, { statement { op = "for", from = from, var = "t", extent = T,
+        step = direction == 1 and -1 or 1, body = body } })
+    for i, state in ipairs(cell.states) do
+        append(program.body, { statement { op = "map", from = from, over = { { "b", B }, { "j", i == 1 and P or H } },
+            sets = { { access(stack.final[state], row, "b", "j"), read(state .. id, last_at, "b", "j") } } } })
+    end
+end
+
+local layers = {}
+
+function layers.rnn(program, item, input, width)
+    local cell = cells.of(item)
+    program.stacks = program.stacks + 1
+    local number = program.stacks == 1 and "" or "_" .. program.stacks
+    local stack = { cell = cell, H = item.hidden_size, D = item.bidirectional and 2 or 1, number = number,
+                    prefix = item.prefix or "", initial = {}, final = {} }
+    stack.P = (item.proj_size or 0) > 0 and item.proj_size or stack.H
+    if program.lengths and stack.P ~= stack.H then
+        error("a projection with lengths has no program yet", 0)
+    end
+    for i, state in ipairs(cell.states) do
+        local dims = { item.num_layers * stack.D, program.B, i == 1 and stack.P or stack.H }
+        stack.initial[state] = put(program, state .. "0" .. number, "argument", dims)
+        stack.final[state] = put(program, state .. "n" .. number, "result", dims)
+    end
+    for layer = 0, item.num_layers - 1 do
+        local output = put(program, "out" .. number .. "_l" .. layer, "workspace",
+            { program.T, program.B, stack.D * stack.P })
+        for direction = 0, stack.D - 1 do scan(program, item, stack, layer, direction, input, width, output) end
+        input, width = function(index) return access(output, "t", "b", index) end, stack.D * stack.P
+    end
+    return input, width
+end
+
+function layers.embedding(program, item, input)
+    local table_name = put(program, (item.prefix or "") .. "weight", "weight", { item.num_embeddings, item.dim })
+    local out = put(program, "embedded", "workspace", { program.T, program.B, item.dim })
+    append(program.body, { statement { op = "map", from = "embedding",
+        over = { { "t", program.T }, { "b", program.B }, { "j", item.dim } },
+        sets = { { access(out, "t", "b", "j"),
+                   { "read", { table_name, grammar.looked_up(input()), { 0, { "j", 1 } } } } } } } })
+    return function(index) return access(out, "t", "b", index) end, item.dim
+end
+
+function layers.dense(program, item, input, width)
+    program.denses = program.denses + 1
+    local id, from = "_dense" .. program.denses, "dense layer " .. program.denses
+    local source, steps, time = input("k"), program.steps, program.time
+    if item.last_step then
+        -- The last step of each sequence alone, from here on.
+        source[2] = program.lengths and grammar.looked_up(access("lengths", "b"), -1)
+            or grammar.access("", program.T .. " - 1")[2]
+        steps, time = nil, nil
+        program.steps, program.time = nil, nil
+    end
+    local over, dims = { { "b", program.B }, { "i", item.units } }, { program.B, item.units }
+    if steps then
+        table.insert(over, 1, { "t", steps })
+        table.insert(dims, 1, steps)
+    end
+    local function at(name, index)
+        if time then return access(name, "t", "b", index) end
+        return access(name, "b", index)
+    end
+    local weight = put(program, (item.prefix or "") .. "weight", "weight", { item.units, width })
+    local bias = item.bias and put(program, (item.prefix or "") .. "bias", "weight", { item.units })
+    local sums = put(program, "sums" .. id, "workspace", dims)
+    if bias then
+        append(program.body, { statement { op = "map", from = from, over = over,
+            sets = { { at(sums, "i"), read(bias, "i") } } } })
+    end
+    append(program.body, { statement { op = "product", from = from, over = over, sum = { { "k", width } },
+        out = at(sums, "i"), a = access(weight, "i", "k"), b = source, accumulate = bias and true or nil } })
+    local out = activations.apply { program = program, put = put, name = item.activation, sums = sums, at = at,
+                                    over = over, dims = dims, units = item.units, id = id, from = from }
+    return function(index) return at(out, index) end, item.units
+end
+
+-- y, with the input added where the spec says residual; 0 beyond a sequence's length.
+local function finish(program, spec, input, source, width)
+    local over, dims, index = { { "b", program.B }, { "j", width } }, { program.B, width }, { "b", "j" }
+    local order
+    if program.steps then
+        table.insert(over, 1, { "t", program.T })
+        table.insert(dims, 1, program.T)
+        table.insert(index, 1, "t")
+        order = spec.batch_first and { 2, 1, 3 } or nil
+    end
+    put(program, "y", "result", dims, { order = order })
+    local value = { "read", input("j") }
+    if spec.residual then value = { "add", value, { "read", source("j") } } end
+    if program.lengths and program.steps then value = { "select", is_live(), value, 0 } end
+    append(program.body, { statement { op = "map", from = "the output", over = over,
+        sets = { { access("y", table.unpack(index)), value } } } })
+end
+
+-- lower.run(spec) -> program, checked.
+function lower.run(spec)
+    local T = spec.seq_len == "any" and "T" or tostring(spec.seq_len)
+    local B = spec.batch == "any" and "B" or tostring(spec.batch)
+    local program = { name = "forward", symbols = {}, buffers = {}, body = {}, T = T, B = B, steps = T, time = true,
+                      stacks = 0, denses = 0, lengths = spec.lengths }
+    if T == "T" then program.symbols[1] = "T" end
+    if B == "B" then table.insert(program.symbols, "B") end
+    local list = spec.layers or { spec }
+    local order = spec.batch_first
+    local source, width
+    if list[1].layer == "embedding" then
+        put(program, "tokens", "argument", { T, B }, { dtype = "i32", order = order and { 2, 1 } or nil })
+        source = function() return access("tokens", "t", "b") end
+    else
+        width = list[1].input_size
+        put(program, "x", "argument", { T, B, width }, { order = order and { 2, 1, 3 } or nil })
+        source = function(index) return access("x", "t", "b", index) end
+    end
+    if spec.lengths then put(program, "lengths", "argument", { B }, { dtype = "i32" }) end
+    local input = source
+    for _, item in ipairs(list) do
+        local layer = layers[item.layer or "rnn"] or error("no layer " .. tostring(item.layer), 0)
+        input, width = layer(program, item, input, width)
+    end
+    finish(program, spec, input, source, width)
+    return check { name = program.name, symbols = program.symbols, buffers = program.buffers, body = program.body }
+end
+
+return lower

@@ -1,0 +1,89 @@
+-- functions: every function that an expression may use, a row each. There is no default: functions.of("x") of
+-- an unknown x is an error, whoever asks.
+--
+-- arity        how many arguments
+-- value        in double precision, a Lua function; NaN stays NaN
+-- derivative   by argument, an expression of { "arg", N } and { "value" }, which is the function's own value
+-- means        instead of value and derivative: the expression that it abbreviates
+-- range        { least, most } of the value for any arguments; nil: not bounded
+-- cost         { divisions, arithmetic }: instructions on a vector, apart from loads
+-- c            plain C of it: {1} ... are the arguments, {f} is f in float and nothing in double
+-- level        how tightly that C binds: 1 comparison and ?:, 2 sum, 3 product, 4 a call or a name
+-- tight        by argument, how tightly it has to bind (a call's: not at all)
+-- named        the argument is written more than once and has to be a name
+-- test         of a function that is 1 or 0: the condition alone; `if_test` of select: with such a condition
+--
+-- Derivatives at a kink are PyTorch's: relu'(0) = 0.
+local functions = {}
+
+local function arg(n) return { "arg", n } end
+
+local own <const> = { "value" }
+
+functions.rows = {
+    add = { arity = 2, value = function(a, b) return a + b end, derivative = { 1, 1 }, cost = { 0, 1 },
+            c = "{1} + {2}", level = 2, tight = { 2, 3 } },
+    sub = { arity = 2, value = function(a, b) return a - b end, derivative = { 1, -1 }, cost = { 0, 1 },
+            c = "{1} - {2}", level = 2, tight = { 2, 3 } },
+    mul = { arity = 2, value = function(a, b) return a * b end, derivative = { arg(2), arg(1) }, cost = { 0, 1 },
+            c = "{1} * {2}", level = 3, tight = { 3, 4 } },
+    div = { arity = 2, value = function(a, b) return a / b end, cost = { 1, 0 }, c = "{1} / {2}", level = 3,
+        tight = { 3, 4 },
+            derivative = { { "div", 1, arg(2) }, { "neg", { "div", own, arg(2) } } } },
+    neg = { arity = 1, value = function(a) return -a end, derivative = { -1 }, cost = { 0, 1 }, c = "-{1}", level = 3,
+            tight = { 4 } },
+    fma = { arity = 3, means = { "add", { "mul", arg(1), arg(2) }, arg(3) }, cost = { 0, 1 } },
+    exp = { arity = 1, value = math.exp, derivative = { own }, range = { 0, math.huge }, cost = { 0, 16 },
+            c = "exp{f}({1})", level = 4 },
+    log = { arity = 1, value = math.log, derivative = { { "div", 1, arg(1) } }, cost = { 1, 16 },
+            c = "log{f}({1})", level = 4 },
+    less = { arity = 2, value = function(a, b) return a < b and 1 or 0 end, derivative = { 0, 0 }, range = { 0, 1 },
+             cost = { 0, 1 }, c = "{1} < {2} ? 1.0{f} : 0.0{f}", test = "{1} < {2}", level = 1, tight = { 2, 2 } },
+    equal = { arity = 2, value = function(a, b) return a == b and 1 or 0 end, derivative = { 0, 0 }, range = { 0, 1 },
+              cost = { 0, 1 }, c = "{1} == {2} ? 1.0{f} : 0.0{f}", test = "{1} == {2}", level = 1,
+              tight = { 2, 2 } },
+    -- a where c > 0, else b
+    select = { arity = 3, value = function(c, a, b) if c > 0 then return a end return b end, cost = { 0, 1 },
+               derivative = { 0, { "less", 0, arg(1) }, { "sub", 1, { "less", 0, arg(1) } } },
+               c = "{1} > 0.0{f} ? {2} : {3}", if_test = "{1} ? {2} : {3}", level = 1, tight = { 2, 2, 2 } },
+    relu = { arity = 1, value = function(a) if a < 0 then return 0.0 end return a end, range = { 0, math.huge },
+             derivative = { { "less", 0, arg(1) } }, cost = { 0, 1 }, c = "{1} < 0.0{f} ? 0.0{f} : {1}", level = 1,
+             named = true },
+    tanh = { arity = 1, range = { -1, 1 }, cost = { 1, 18 }, c = "tanh{f}({1})", level = 4,
+             derivative = { { "sub", 1, { "mul", own, own } } },
+             -- by expm1, which Lua does not have: a series where exp(2a) - 1 would cancel
+             value = function(a)
+                 if a ~= a then return a end
+                 local x = math.abs(a)
+                 if x < 0.02 then
+                     local s = a * a
+                     return a * (1 + s * (-1 / 3 + s * (2 / 15 + s * (-17 / 315 + s * 62 / 2835))))
+                 end
+                 local e = math.exp(-2 * x)
+                 return (a < 0 and -1 or 1) * (1 - e) / (1 + e)
+             end },
+    sigmoid = { arity = 1, value = function(a) return 1 / (1 + math.exp(-a)) end, range = { 0, 1 }, cost = { 1, 17 },
+                derivative = { { "mul", own, { "sub", 1, own } } }, c = "1.0{f} / (1.0{f} + exp{f}(-{1}))", level = 3,
+                tight = { 4 } },
+    -- What passes make of sums, products and the functions above, to divide less or to be sooner ready.
+    gated = { arity = 2, means = { "mul", { "sigmoid", arg(1) }, arg(2) }, cost = { 1, 17 } },
+    gated_tanh = { arity = 2, means = { "mul", { "sigmoid", arg(1) }, { "tanh", arg(2) } }, cost = { 1, 37 } },
+    mixed_tanh = { arity = 3, cost = { 1, 39 },
+                   means = { "add", { "tanh", arg(2) },
+                             { "mul", { "sigmoid", arg(1) }, { "sub", arg(3), { "tanh", arg(2) } } } } },
+}
+
+-- functions.of(name) -> its row. Errors: no such function.
+function functions.of(name)
+    return functions.rows[name] or error("no function " .. tostring(name), 2)
+end
+
+-- functions.names() -> all names, in alphabetical order.
+function functions.names()
+    local list = {}
+    for name in pairs(functions.rows) do list[#list + 1] = name end
+    table.sort(list)
+    return list
+end
+
+return functions

@@ -1,0 +1,208 @@
+-- models: programs of whole models and of made-up cells: forward against PyTorch's recorded sequences of several
+-- lengths, and gradients against finite differences. The cells are rows, made here.
+local support = require "tests.compiler.support"
+
+local cells = require "cells"
+local differentiate = require "passes.program.differentiate"
+local fuse = require "passes.program.fuse"
+local grammar = require "ir.grammar"
+local hoist = require "passes.program.hoist"
+local interpret = require "ir.interpret"
+local lower = require "passes.program.lower"
+local simplify = require "passes.program.simplify"
+
+local fast = os.getenv "RNNC_TEST_FAST" == "1"
+
+local function gate(name) return { "gate", name } end
+
+-- A gated unit with a constant: h = z h + (1 - z) tanh(n).
+cells.mgu = {
+    constant = "RNNC_MGU", gates = { "z", "n" }, apart = {}, states = { "h" },
+    update = { { "h", { "add", { "mul", { "sigmoid", gate "z" }, { "state", "h" } },
+                             { "mul", { "sub", 1, { "sigmoid", gate "z" } }, { "tanh", gate "n" } } } } },
+}
+
+-- LSTM with peepholes (Gers, Schraudolph, Schmidhuber 2002): the gates see the cell through a weight for each unit.
+local function peep(name, state) return { "mul", { "weight", name }, state } end
+cells.peephole = {
+    constant = "RNNC_PEEPHOLE", gates = { "i", "f", "g", "o" }, apart = {}, states = { "h", "c" },
+    vectors = { "weight_ci", "weight_cf", "weight_co" },
+    update = {
+        { "c", { "add",
+            { "mul", { "sigmoid", { "add", gate "f", peep("weight_cf", { "state", "c" }) } }, { "state", "c" } },
+            { "mul", { "sigmoid", { "add", gate "i", peep("weight_ci", { "state", "c" }) } }, { "tanh",
+                gate "g" } } } },
+        { "h", { "mul", { "sigmoid", { "add", gate "o", peep("weight_co", { "new", "c" }) } }, { "tanh", { "new",
+            "c" } } } },
+    },
+}
+
+local function rnn(fields)
+    local out = { layer = "rnn", cell = "lstm", hidden_size = 4, num_layers = 1, bidirectional = false, bias = true }
+    for name, value in pairs(fields) do out[name] = value end
+    return out
+end
+
+local function dense(fields)
+    local out = { layer = "dense", activation = "none", bias = true }
+    for name, value in pairs(fields) do out[name] = value end
+    return out
+end
+
+local function model(layers, fields)
+    local out = { layers = layers, seq_len = "any", batch = "any" }
+    for name, value in pairs(fields or {}) do out[name] = value end
+    -- Prefixes keep the names of weights apart.
+    for i, layer in ipairs(layers) do layer.prefix = "layer" .. i .. "." end
+    return out
+end
+
+local models = {
+    { "rnn tanh", rnn { cell = "rnn", nonlinearity = "tanh", input_size = 3, seq_len = "any", batch = "any" } },
+    { "made-up cell", model { rnn { cell = "mgu", input_size = 3, num_layers = 2, bidirectional = true } } },
+    { "peephole lstm", model { rnn { cell = "peephole", input_size = 3, bidirectional = true } } },
+    { "projected", model { rnn { input_size = 3, proj_size = 2, num_layers = 2, bidirectional = true } } },
+    { "residual", model({ rnn { cell = "gru", input_size = 3 }, dense { units = 3 } }, { residual = true }) },
+    { "tokens", model { { layer = "embedding", num_embeddings = 6, dim = 3 }, rnn { cell = "gru", bias = false },
+                        dense { units = 5, activation = "log_softmax" } } },
+    { "classifier", model({ rnn { input_size = 2, bidirectional = true }, dense { units = 3, activation = "tanh",
+        last_step = true }, dense { units = 4, activation = "softmax", bias = false } }, { batch_first = true }) },
+    { "batch first", model({ rnn { input_size = 3, cell = "rnn", nonlinearity = "tanh" },
+        dense { units = 2, activation = "sigmoid" } }, { batch_first = true }) },
+    { "two stacks", model { rnn { input_size = 3 }, rnn { cell = "gru", hidden_size = 3 } } },
+    { "lengths", model({ rnn { input_size = 3, bidirectional = true, num_layers = 2 }, dense { units = 2 } },
+        { lengths = true }) },
+    { "last step of lengths", model({ rnn { cell = "gru", input_size = 3 }, dense { units = 2, last_step = true } },
+        { lengths = true }) },
+}
+
+local symbols <const> = { T = 4, B = 2 }
+
+local function dot(a, b)
+    local sum = 0
+    for i = 1, #a do sum = sum + a[i] * b[i] end
+    return sum
+end
+
+-- The gradients of sum(result * d_result) over all results, by the backward program and by differences.
+local function check_gradients(spec)
+    local forward = lower.run(spec)
+    local backward = differentiate.run(forward)
+    local given = support.values(forward, symbols, support.rng(5), { tokens = { 1, 5, 1, 0, 3, 5, 2, 1 },
+        lengths = { 4, 2 } })
+    local seeds = {}
+    local rng = support.rng(6)
+    local function loss(tape)
+        local sum = 0
+        for _, b in ipairs(forward.buffers) do
+            if b.role == "result" then
+                seeds[b.name] = seeds[b.name] or {}
+                for i = #seeds[b.name] + 1, #tape[b.name] do seeds[b.name][i] = rng.number() end
+                sum = sum + dot(tape[b.name], seeds[b.name])
+            end
+        end
+        return sum
+    end
+    local tape = interpret.run(forward, symbols, given)
+    loss(tape)
+    for name, values in pairs(seeds) do tape["d_" .. name] = values end
+    local gradients = interpret.run(backward, symbols, tape)
+    local checked = 0
+    for _, b in ipairs(forward.buffers) do
+        if grammar.given[b.role] and b.dtype == "f32" then
+            local got, want = {}, {}
+            -- Every third value: a gradient that is wrong is wrong in more than one place.
+            for i = 1, #given[b.name], 3 do
+                local value, h = given[b.name][i], 1e-5
+                given[b.name][i] = value + h
+                local up = loss(interpret.run(forward, symbols, given))
+                given[b.name][i] = value - h
+                got[#got + 1] = gradients["d_" .. b.name][i]
+                want[#want + 1] = (up - loss(interpret.run(forward, symbols, given))) / (2 * h)
+                given[b.name][i] = value
+                checked = checked + 1
+            end
+            support.near(got, want, 1e-8, "d_" .. b.name)
+        end
+    end
+    assert(checked > 20, "too few gradients")
+    -- The same as C, after passes, without warnings.
+    local function passed(program) return fuse.run(simplify.run(hoist.run(program))) end
+    for name, values in pairs(seeds) do given["d_" .. name] = values end
+    for _, real in ipairs(fast and { "double" } or { "double", "float" }) do
+        local compiled = support.run_c({ passed(forward), passed(backward) }, symbols, given, real)
+        for _, b in ipairs(backward.buffers) do
+            if b.role == "result" then
+                support.near(compiled[b.name], gradients[b.name], real == "double" and 1e-12 or 1e-5,
+                    real .. ": " .. b.name)
+            end
+        end
+    end
+end
+
+for _, row in ipairs(models) do support.case(row[1], function() check_gradients(row[2]) end) end
+
+-- ---- PyTorch's packed sequences: forward, with NaN in x beyond the lengths ----
+
+local packed = 0
+local list <close> = assert(io.popen("ls tests/cases/packed/*.safetensors"))
+local number = 0
+for path in list:lines() do
+    number = number + 1
+    if fast and number % 4 > 0 then goto next end
+    support.case(path, function()
+        local tensors, _, m = support.read_case(path)
+        local cell, nonlinearity = m.cell:match("^(rnn)_(%a+)$")
+        local H = math.tointeger(m.H)
+        local given, lengths = tensors, {}
+        for word in m.lengths:gmatch("%d+") do lengths[#lengths + 1] = math.tointeger(tonumber(word)) end
+        given.lengths = lengths
+        local program = lower.run { cell = cell or m.cell, nonlinearity = nonlinearity,
+            input_size = math.tointeger(m.I),
+            hidden_size = H, num_layers = math.tointeger(m.L), bidirectional = m.D == "2", bias = m.bias == "1",
+            batch_first = m.batch_first == "1", seq_len = "any", batch = "any", lengths = true }
+        local sizes = { T = math.tointeger(m.T), B = math.tointeger(m.B) }
+        for _, b in ipairs(program.buffers) do
+            if (b.name == "h0" or b.name == "c0") and not given[b.name] then
+                local _, n = interpret.strides(b, sizes)
+                given[b.name] = {}
+                for i = 1, n do given[b.name][i] = 0.0 end
+            end
+        end
+        local values = support.run_c({ fuse.run(simplify.run(hoist.run(program))) }, sizes, given, "double")
+        support.near(values.y, tensors.y, 1e-6, "y")
+        support.near(values.hn, tensors.hn, 1e-6, "hn")
+        if tensors.cn then support.near(values.cn, tensors.cn, 1e-6, "cn") end
+        packed = packed + 1
+    end)
+    ::next::
+end
+support.case("there are packed cases", function() assert(packed >= (fast and 8 or 30), packed .. " only") end)
+
+-- ---- mistakes in rows ----
+
+local function lowered(cell, more)
+    cells.broken = cell
+    local spec = rnn { cell = "broken", input_size = 3, seq_len = 4, batch = 2 }
+    for name, value in pairs(more or {}) do spec[name] = value end
+    return function() lower.run(spec) end
+end
+
+local function cell_with(tree)
+    return { gates = { "z" }, apart = {}, states = { "h" }, update = { { "h", tree } } }
+end
+
+support.case("a mistake in a row is found when it is lowered", function()
+    support.fails(lowered(cell_with { "tahn", gate "z" }), "no function tahn")
+    support.fails(lowered(cell_with { "tahn", gate "z" }), "of broken, layer 0")
+    support.fails(lowered(cell_with { "add", gate "z" }), "add takes 2, not 1")
+    support.fails(lowered(cell_with { "tanh", gate "q" }), "broken, layer 0: no gate q")
+    support.fails(lowered(cell_with { "tanh", { "state", "c" } }), "no buffer c_l0")
+    support.fails(lowered(cell_with { "tanh", { "new", "h" } }), "broken, layer 0: the new h is used above its update")
+    support.fails(function() lower.run(model { rnn { input_size = 3 }, dense { units = 2,
+        activation = "hardtan" } }) end,
+        "dense layer 1: no activation hardtan")
+    cells.broken = nil
+end)
+
+support.finish()

@@ -1,0 +1,156 @@
+-- passes: each pass by itself: the interpreter computes the same before and after, on lowered networks, their backward
+-- programs and small random programs; and each does what it is for.
+local support = require "tests.compiler.support"
+
+local check = require "ir.check"
+local count = require "passes.program.count"
+local differentiate = require "passes.program.differentiate"
+local dump = require "ir.dump"
+local fuse = require "passes.program.fuse"
+local grammar = require "ir.grammar"
+local hoist = require "passes.program.hoist"
+local lower = require "passes.program.lower"
+local simplify = require "passes.program.simplify"
+local strip = require "passes.program.strip"
+
+local function spec(fields)
+    local out = { cell = "lstm", input_size = 3, hidden_size = 4, num_layers = 1, bidirectional = false, bias = true,
+                  batch_first = false, seq_len = 5, batch = 2 }
+    for name, value in pairs(fields) do out[name] = value end
+    return out
+end
+
+local networks = {
+    lstm = spec {},
+    gru_both = spec { cell = "gru", bidirectional = true, num_layers = 2, batch_first = true },
+    rnn = spec { cell = "rnn", nonlinearity = "relu", bias = false, batch = 1, seq_len = "any" },
+    projected = spec { proj_size = 2, bidirectional = true, seq_len = "any", batch = "any" },
+    residual = spec { input_size = 4, residual = true },
+    one_step = spec { seq_len = 1, batch = 1, cell = "gru" },
+    lengths = spec { lengths = true, bidirectional = true, cell = "gru" },
+}
+
+local symbols <const> = { T = 5, B = 3 }
+
+local passes = {
+    simplify = { simplify.run, 1e-13 }, hoist = { hoist.run, 0 }, fuse = { fuse.run, 1e-13 },
+    strip = { function(program) return strip.run(program, "t", 2) end, 0 },
+    all = { function(program) return fuse.run(simplify.run(hoist.run(strip.run(program, "t", 3)))) end, 1e-13 },
+}
+
+local names = {}
+for name in pairs(networks) do names[#names + 1] = name end
+table.sort(names)
+
+for _, name in ipairs(names) do
+    local forward = lower.run(networks[name])
+    local more = { lengths = { 5, 2 } }
+    local programs = { forward }
+    if not networks[name].lengths then programs[2] = differentiate.run(forward) end
+    for _, program in ipairs(programs) do
+        for _, pass in ipairs { "simplify", "hoist", "fuse", "strip", "all" } do
+            support.case(string.format("%s of %s, %s", pass, name, program.name), function()
+                local run, tolerance = table.unpack(passes[pass])
+                support.same(program, run(program), symbols, 7, tolerance, more)
+            end)
+        end
+    end
+end
+
+-- ---- random programs ----
+
+-- A loop over t with maps and products between a few buffers (5 + 1, 4), at t, t + 1 and across; every buffer is
+-- written before the loop. Writes and reads are drawn without regard to what a pass may do with them.
+local function random_program(rng)
+    local buffers = { grammar.buffer("x", "argument", { 6, 4 }), grammar.buffer("w", "weight", { 4, 4 }) }
+    local body = {}
+    local function at(name) return grammar.access(name, rng.integer(0, 2) == 0 and "t + 1" or "t", "j") end
+    for i = 1, 4 do
+        buffers[#buffers + 1] = grammar.buffer("r" .. i, "result", { 6, 4 })
+        body[i] = grammar.statement { op = "map", over = { { "s", 6 }, { "j", 4 } },
+            sets = { { grammar.access("r" .. i, "s", "j"), grammar.read("x", "s", "j") } } }
+    end
+    local function source() return rng.integer(0, 4) == 0 and "x" or "r" .. rng.integer(1, 4) end
+    local inner = {}
+    for i = 1, rng.integer(2, 5) do
+        local out = at("r" .. rng.integer(1, 4))
+        if rng.integer(0, 2) == 0 then
+            inner[i] = grammar.statement { op = "product", over = { { "j", 4 } }, sum = { { "k", 4 } }, out = out,
+                a = grammar.access("w", "j", "k"), b = grammar.access(source(), out[2][1] == 0 and "t + 1" or "t", "k"),
+                accumulate = rng.integer(0, 1) == 0 or nil }
+            -- A product does not read what it writes.
+            if inner[i].b[1] == out[1] then inner[i].b[1] = "x" end
+        else
+            local value = { "add", { "mul", 0.5, { "read", at(source()) } }, { "tanh", { "read", at(source()) } } }
+            inner[i] = grammar.statement { op = "map", over = { { "j", 4 } }, sets = { { out, value } },
+                                           accumulate = rng.integer(0, 2) == 0 or nil }
+        end
+    end
+    body[5] = grammar.statement { op = "for", var = "t", extent = 5, step = rng.integer(0, 1) * 2 - 1, body = inner }
+    return check { name = "random", symbols = {}, buffers = buffers, body = body }
+end
+
+local moved = 0
+for i = 1, 300 do
+    local program = random_program(support.rng(i))
+    for _, pass in ipairs { "simplify", "hoist", "fuse", "strip", "all" } do
+        support.case(string.format("%s of random program %d", pass, i), function()
+            local run, tolerance = table.unpack(passes[pass])
+            local after = run(program)
+            local ok, message = pcall(support.same, program, after, {}, i, math.max(tolerance, 1e-13))
+            if not ok then error(message .. "\n" .. dump.text(program) .. dump.text(after)) end
+            if pass == "hoist" and #after.body > #program.body then moved = moved + 1 end
+        end)
+    end
+end
+support.case("hoist moves something in some of them", function() assert(moved >= 20, moved .. " programs") end)
+
+-- ---- what each is for ----
+
+local function loops(program)
+    local list = {}
+    for _, s in ipairs(program.body) do
+        if s.op == "for" then list[#list + 1] = s end
+    end
+    return list
+end
+
+support.case("hoist takes the product with the input out of the loop", function()
+    local before, after = lower.run(networks.lstm), hoist.run(lower.run(networks.lstm))
+    local a, b = loops(before)[1], loops(after)[1]
+    -- The bias and the product of the input, and the bias of the state, which is the same in every step.
+    assert(#a.body == 7, #a.body)
+    assert(#b.body == 4, #b.body .. " statements stay in the loop:\n" .. dump.text(after))
+    assert(b.body[1].op == "product" and b.body[1].b[1] == "h_l0")
+end)
+
+support.case("simplify leaves no range or loop of one trip", function()
+    local text = dump.text(simplify.run(lower.run(networks.one_step)))
+    assert(not text:find(" in 1[^%d]") and not text:find("for t"), text)
+end)
+
+support.case("fuse makes one map of the update of a step", function()
+    local loop = loops(fuse.run(hoist.run(lower.run(networks.lstm))))[1]
+    assert(#loop.body == 2 and #loop.body[2].sets == 3, dump.text { name = "", symbols = {}, buffers = {},
+        body = { loop } })
+end)
+
+support.case("strip makes pieces of 2, 2 and 1", function()
+    local list = loops(strip.run(lower.run(networks.lstm), "t", 2))
+    assert(#list == 2 and list[1].extent[1] == 2 and list[1].body[1].extent[1] == 2 and list[2].extent[1] == 1)
+end)
+
+support.case("count", function()
+    -- 5 steps of 2 sequences: 16 rows of 3 + 4 columns.
+    local c = count.run(lower.run(networks.lstm), symbols)
+    assert(c.multiply_adds == 5 * 2 * 16 * 7, c.multiply_adds)
+    assert(c.calls.sigmoid == 3 * 5 * 2 * 4 and c.calls.tanh == 2 * 5 * 2 * 4)
+    assert(c.bytes.weight == 4 * (16 * 3 + 16 * 4 + 16 + 16), c.bytes.weight)
+    -- The backward program does each product twice: once for each factor.
+    local b = count.run(differentiate.run(lower.run(networks.lstm)), symbols)
+    assert(b.multiply_adds == 2 * c.multiply_adds, b.multiply_adds)
+    local moved_out = count.run(hoist.run(lower.run(networks.lstm)), symbols)
+    assert(moved_out.multiply_adds == c.multiply_adds)
+end)
+
+support.finish()
