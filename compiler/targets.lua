@@ -29,7 +29,7 @@ local lookup = { template = "fast_lookup.c", needs = { "mul" },
 targets.order = { "portable", "avx2", "avx512" }
 
 targets.portable = {
-    doc = "any C11 compiler; plain loops over four floats, no vector extensions",
+    doc = "any C11 compiler; four floats at a time, as vectors where the machine has them",
     lanes = 4, registers = 16, most_sums = 8, fma_latency = 8, fma_per_cycle = 1, loads_per_cycle = 2,
     divide_cycles = 5, l1 = 32768, l2 = 262144, ahead = 0,
     needs = {}, isa = "", vector = "f32x4", prelude = "vector_portable.c", ordered = false, fast = rational,

@@ -2,6 +2,7 @@
 #ifndef RNNC_INTERNAL_H
 #define RNNC_INTERNAL_H
 
+#include "precise.h"
 #include "rnnc.h"
 
 /* Safetensors files and blobs are little-endian and are used in place. */

@@ -47,7 +47,7 @@ static const float @{vec}_tanh_cubics[4][32] __attribute__((aligned(64))) = {
 {
     const __m512i sign = _mm512_set1_epi32(INT32_MIN);
     const @{vec} size = _mm512_abs_ps(x);
-    const __mmask16 inside = _mm512_cmp_ps_mask(size, @{vec}_splat(7.5f / scale), _CMP_NGE_UQ);
+    const __mmask16 inside = @{vec}_not_at_least(size, @{vec}_splat(7.5f / scale));
     const @{vec} place = @{vec}_fma(size, @{vec}_splat(0.8f * scale), @{vec}_splat(2.0f));
     typedef unsigned bits __attribute__((vector_size(64)));
     const __m512i piece = (__m512i)((bits)place >> 19); /* its low five bits */

@@ -2,6 +2,7 @@
 @ -- p: the plan; head: the opening comment; parameters, arguments: those of NAME_forward
 @ local s = p.sizes
 @{head}
+@ include("precise.c", {})
 #include "@{p.name}.h"
 
 @ local softmax = p.softmax == "softmax" or p.softmax == "log_softmax"
@@ -18,6 +19,11 @@
 #error "@{p.name}.c is for x86-64 and gcc or clang: generate it with target = \"portable\""
 #endif
 #include <immintrin.h>
+@ else
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 @ end
 
 #ifdef __cplusplus

@@ -1,67 +1,162 @@
-@ -- The type and the operations of a vector of `lanes` floats in plain C11.
-/* @{lanes} floats. Compilers turn these loops into vector instructions where there are any. */
-typedef struct { float lane[@{lanes}]; } @{vec};
+@ -- The type and the operations of a vector of four floats in C: as GNU vectors where the machine has such vectors
+@ -- with IEEE arithmetic, lane by lane elsewhere. Both give the same bits.
+@ assert(lanes == 4)
+@ -- `text` once for each lane, its number for every %d.
+@ local function each(text, between)
+@     local list = {}
+@     for i = 0, lanes - 1 do list[i + 1] = (text:gsub("%%d", i)) end
+@     return concat(list, between or "\n    ")
+@ end
+@ -- An operation of both kinds: the C of the vectors and of a lane.
+@ local function both(head, vectors, lane)
+@{inline} @{vec} @{vec}_@{head}
+{
+#ifdef @{vec}_SIMD
+    @{vectors}
+#else
+    @{lane}
+#endif
+}
+@ end
+#if defined(__GNUC__) && (defined(__SSE2__) || defined(__aarch64__) || defined(__VSX__) || defined(__wasm_simd128__))
+#define @{vec}_SIMD
+typedef float @{vec} __attribute__((vector_size(16)));
+typedef float @{vec}_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
+#define @{vec}_lane(a, i) (a)[i]
+#else
+typedef struct { float lane[4]; } @{vec};
+#define @{vec}_lane(a, i) (a).lane[i]
+#endif
+@ if uses.scale or uses.either or uses.unless_tiny or uses.at_least or uses.at_most then
+#ifdef @{vec}_SIMD
+typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
+#endif
+@ end
+#if defined(__GNUC__) && defined(__OPTIMIZE__)
+#define @{inline} static inline __attribute__((always_inline))
+#else
 #define @{inline} static inline
+#endif
 #define @{attribute} static
+
+/* A result with no more precision than a float has, before anything is done with it: clang fuses additions to
+ * products under -ffp-contract=fast whatever pragmas say, and x87 registers keep 64 bits. */
+@ local function lanes_in(kind) return each(format('__asm__("" : "+%s"((r).lane[%%d]));', kind), " \\\n        ") end
+#if defined(@{vec}_SIMD) && defined(__clang__) && (defined(__x86_64__) || defined(__i386__))
+#define @{vec}_round(r) __asm__("" : "+x"(r))
+#elif defined(@{vec}_SIMD) && defined(__clang__) && defined(__aarch64__)
+#define @{vec}_round(r) __asm__("" : "+w"(r))
+#elif !defined(@{vec}_SIMD) && defined(__clang__) && defined(__ARM_FP)
+#define @{vec}_round(r) \
+    do { \
+        @{lanes_in("t")} \
+    } while (0)
+#elif !defined(@{vec}_SIMD) && defined(__clang__) && defined(__riscv_flen)
+#define @{vec}_round(r) \
+    do { \
+        @{lanes_in("f")} \
+    } while (0)
+#elif !defined(@{vec}_SIMD) && defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
+#define @{vec}_round(r) __asm__("" : "+m"(r))
+#else
+#define @{vec}_round(r) ((void)0)
+#endif
 
 @{inline} @{vec} @{vec}_load(const float *p)
 {
-    @{vec} r;
-    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = p[i];
+#ifdef @{vec}_SIMD
+    return (@{vec}) * (const @{vec}_unaligned *)(const void *)p;
+#else
+    const @{vec} r = { { p[0], p[1], p[2], p[3] } };
     return r;
+#endif
 }
 
 @{inline} void @{vec}_store(float *p, @{vec} a)
 {
-    for (int i = 0; i < @{lanes}; ++i) p[i] = a.lane[i];
+#ifdef @{vec}_SIMD
+    *(@{vec}_unaligned *)(void *)p = (@{vec}_unaligned)a;
+#else
+    @{each("p[%d] = a.lane[%d];")}
+#endif
 }
 
-@{inline} @{vec} @{vec}_splat(float x)
-{
-    @{vec} r;
-    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = x;
-    return r;
-}
+@ both("splat(float x)", format("const %s r = { x, x, x, x };\n    return r;", vec), format("const %s r = { { x, x, x, x } };\n    return r;", vec))
 @ for _, op in ipairs { { "add", "+" }, { "sub", "-" }, { "mul", "*" }, { "div", "/" } } do
 @ if uses[op[1]] then
 
 @{inline} @{vec} @{vec}_@{op[1]}(@{vec} a, @{vec} b)
 {
-    @{vec} r;
-    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = a.lane[i] @{op[2]} b.lane[i];
+#ifdef @{vec}_SIMD
+@ if op[1] == "mul" then
+    @{vec} r = a * b;
+    @{vec}_round(r);
     return r;
+@ else
+    return a @{op[2]} b;
+@ end
+#else
+    @{vec} r;
+    @{each("r.lane[%d] = a.lane[%d] " .. op[2] .. " b.lane[%d];")}
+    @{vec}_round(r);
+    return r;
+#endif
 }
 @ end
 @ end
 
-/* a*b + c; whether it is rounded once or twice is the compiler's choice. */
+/* a*b + c, rounded twice. */
 @{inline} @{vec} @{vec}_fma(@{vec} a, @{vec} b, @{vec} c)
 {
+#ifdef @{vec}_SIMD
+    @{vec} r = a * b;
+    @{vec}_round(r);
+    return r + c;
+#else
     @{vec} r;
-    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = a.lane[i] * b.lane[i] + c.lane[i];
+    @{each("r.lane[%d] = a.lane[%d] * b.lane[%d];")}
+    @{vec}_round(r);
+    @{each("r.lane[%d] += c.lane[%d];")}
+    @{vec}_round(r);
     return r;
+#endif
 }
-@ for _, op in ipairs { { "at_least", "<", "larger" }, { "at_most", ">", "smaller" } } do
+@ for _, op in ipairs { { "at_least", "<", "max", "larger" }, { "at_most", ">", "min", "smaller" } } do
 @ if uses[op[1]] then
 
-/* The @{op[3]} of a limit and x; NaN if x is NaN. */
+/* The @{op[4]} of a limit and x; NaN if x is NaN. */
 @{inline} @{vec} @{vec}_@{op[1]}(@{vec} limit, @{vec} x)
 {
+#ifdef @{vec}_SIMD
+#ifdef __SSE2__
+    return _mm_@{op[3]}_ps(limit, x);
+#else
+    const @{vec}_bits beyond = (@{vec}_bits)(x @{op[2]} limit);
+    return (@{vec})((beyond & (@{vec}_bits)limit) | (~beyond & (@{vec}_bits)x));
+#endif
+#else
     @{vec} r;
-    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = x.lane[i] @{op[2]} limit.lane[i] ? limit.lane[i] : x.lane[i];
+    @{each("r.lane[%d] = x.lane[%d] " .. op[2] .. " limit.lane[%d] ? limit.lane[%d] : x.lane[%d];")}
     return r;
+#endif
 }
 @ end
 @ end
 @ if uses.either then
 
-/* Not tiny where a or b is not: the sum of magnitudes. */
+/* Not tiny where a or b is not: magnitudes have the ones of both. */
 @{inline} @{vec} @{vec}_either(@{vec} a, @{vec} b)
 {
-    @{vec} r;
-    for (int i = 0; i < @{lanes}; ++i)
-        r.lane[i] = (a.lane[i] < 0.0f ? -a.lane[i] : a.lane[i]) + (b.lane[i] < 0.0f ? -b.lane[i] : b.lane[i]);
-    return r;
+#ifdef @{vec}_SIMD
+    return (@{vec})((@{vec}_bits)a | (@{vec}_bits)b);
+#else
+    uint32_t bits[2][4];
+    memcpy(bits[0], a.lane, sizeof a.lane);
+    memcpy(bits[1], b.lane, sizeof b.lane);
+    @{each("bits[0][%d] |= bits[1][%d];")}
+    memcpy(a.lane, bits[0], sizeof a.lane);
+    return a;
+#endif
 }
 @ end
 @ if uses.unless_tiny then
@@ -69,9 +164,14 @@ typedef struct { float lane[@{lanes}]; } @{vec};
 /* x, or 0 where the magnitude of `by` is below 1e-30; a NaN is not tiny. */
 @{inline} @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by)
 {
+#ifdef @{vec}_SIMD
+    const @{vec} magnitude = (@{vec})((@{vec}_bits)by & 0x7fffffffu);
+    return (@{vec})((@{vec}_bits)x & ~(@{vec}_bits)(magnitude < 1e-30f));
+#else
     @{vec} r;
-    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = by.lane[i] < 1e-30f && by.lane[i] > -1e-30f ? 0.0f : x.lane[i];
+    @{each("r.lane[%d] = by.lane[%d] < 1e-30f && by.lane[%d] > -1e-30f ? 0.0f : x.lane[%d];")}
     return r;
+#endif
 }
 @ end
 @ if uses.scale then
@@ -79,29 +179,43 @@ typedef struct { float lane[@{lanes}]; } @{vec};
 /* a 2^n, given n + 1.5 * 2^23: the low bits of that sum are n, which goes to the place of the exponent. */
 @{inline} @{vec} @{vec}_scale(@{vec} a, @{vec} shifted)
 {
-    uint32_t bits[@{lanes}];
+#ifdef @{vec}_SIMD
+    @{vec} r = a * (@{vec})(((@{vec}_bits)shifted << 23) + 0x3f800000u);
+#else
+    uint32_t bits[4];
     memcpy(bits, shifted.lane, sizeof bits);
-    for (int i = 0; i < @{lanes}; ++i) bits[i] = (bits[i] << 23) + 0x3f800000u;
-    memcpy(shifted.lane, bits, sizeof bits);
-    for (int i = 0; i < @{lanes}; ++i) a.lane[i] *= shifted.lane[i];
-    return a;
+    @{each("bits[%d] = (bits[%d] << 23) + 0x3f800000u;")}
+    @{vec} r;
+    memcpy(r.lane, bits, sizeof bits);
+    @{each("r.lane[%d] *= a.lane[%d];")}
+#endif
+    @{vec}_round(r);
+    return r;
 }
+@ end
+@ -- A vector of elements of a, b, c, d: "a0 b0 a1 b1".
+@ local function picked(words)
+@     local list = {}
+@     for source, i in words:gmatch("(%a)(%d)") do list[#list + 1] = format("%s_lane(%s, %s)", vec, source, i) end
+@     return concat(list, ", ")
+@ end
+@ if uses.transpose or uses.beside or uses.regroup or uses.regroup_two then
+
+/* A vector of four floats. */
+@ both("of(float a, float b, float c, float d)", format("const %s r = { a, b, c, d };\n    return r;", vec), format("const %s r = { { a, b, c, d } };\n    return r;", vec))
 @ end
 @ if uses.transpose or uses.beside then
 
 @ local shuffles = { { "zip_low", "a0 b0 a1 b1" }, { "zip_high", "a2 b2 a3 b3" }, { "join_low", "a0 a1 b0 b1" }, { "join_high", "a2 a3 b2 b3" } }
 @ if uses.beside then
-@ assert(lanes == 4 and beside == 2)
+@ assert(beside == 2)
 @ shuffles = { { "zip_groups_low", "a0 a1 b0 b1" }, { "zip_groups_high", "a2 a3 b2 b3" } }
 @ end
 @ for _, op in ipairs(shuffles) do
 /* @{op[2]}. */
 @{inline} @{vec} @{vec}_@{op[1]}(@{vec} a, @{vec} b)
 {
-@ local from = {}
-@ for source, i in op[2]:gmatch("(%a)(%d)") do from[#from + 1] = format("%s.lane[%s]", source, i) end
-    const @{vec} r = { { @{concat(from, ", ")} } };
-    return r;
+    return @{vec}_of(@{picked(op[2])});
 }
 
 @ end
@@ -110,49 +224,27 @@ typedef struct { float lane[@{lanes}]; } @{vec};
 /* The @{beside} floats at p over and over. */
 @{inline} @{vec} @{vec}_splat_group(const float *p)
 {
-    @{vec} r;
-    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = p[i % @{beside}];
-    return r;
+    return @{vec}_of(p[0], p[1], p[0], p[1]);
 }
 
 /* The element with that number of each group of @{beside}, over and over. */
 @ for u = 0, beside - 1 do
 @{inline} @{vec} @{vec}_spread_@{u}(@{vec} a)
 {
-    @{vec} r;
-    for (int i = 0; i < @{lanes}; ++i) r.lane[i] = a.lane[i / @{beside} * @{beside}@{u > 0 and format(" + %d", u) or ""}];
-    return r;
+    return @{vec}_of(@{picked(format("a%d a%d a%d a%d", u, u, u + 2, u + 2))});
 }
 
 @ end
 @ end
-@ if uses.regroup then
+@ for _, kind in ipairs { { "regroup", "a%d b%d c%d d%d", "@{vec} a, @{vec} b, @{vec} c, @{vec} d" }, { "regroup_two", "a%d b%d a%d b%d", "@{vec} a, @{vec} b" } } do
+@ if uses[kind[1]] then
 
-/* Four groups of units, each with a quarter of the lanes for each of four gates, become a vector for each gate. */
-@{inline} void @{vec}_regroup(@{vec} a, @{vec} b, @{vec} c, @{vec} d, @{vec} *gate0, @{vec} *gate1, @{vec} *gate2, @{vec} *gate3)
+/* @{kind[1] == "regroup" and "Four groups" or "Two groups, twice,"} of units, each with a quarter of the lanes for each of four gates, become a vector for each gate. */
+@{inline} void @{vec}_@{kind[1]}(@{kind[3]:gsub("@{vec}", vec)}, @{vec} *gate0, @{vec} *gate1, @{vec} *gate2, @{vec} *gate3)
 {
-    const @{vec} groups[4] = { a, b, c, d };
-    for (int i = 0; i < @{lanes}; ++i) {
-        const float *const group = groups[i / @{lanes // 4}].lane + i % @{lanes // 4};
-        gate0->lane[i] = group[0];
-        gate1->lane[i] = group[@{lanes // 4}];
-        gate2->lane[i] = group[@{lanes // 2}];
-        gate3->lane[i] = group[@{lanes // 4 * 3}];
-    }
+@ for gate = 0, 3 do
+    *gate@{gate} = @{vec}_of(@{picked((kind[2]:gsub("%%d", gate)))});
+@ end
 }
 @ end
-@ if uses.regroup_two then
-
-/* The same of two groups, twice. */
-@{inline} void @{vec}_regroup_two(@{vec} a, @{vec} b, @{vec} *gate0, @{vec} *gate1, @{vec} *gate2, @{vec} *gate3)
-{
-    const @{vec} groups[2] = { a, b };
-    for (int i = 0; i < @{lanes}; ++i) {
-        const float *const group = groups[i / @{lanes // 4} % 2].lane + i % @{lanes // 4};
-        gate0->lane[i] = group[0];
-        gate1->lane[i] = group[@{lanes // 4}];
-        gate2->lane[i] = group[@{lanes // 2}];
-        gate3->lane[i] = group[@{lanes // 4 * 3}];
-    }
-}
 @ end

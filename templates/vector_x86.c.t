@@ -28,7 +28,16 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 @ if uses[op[1]] then
 @{inline} @{vec} @{vec}_@{op[1]}(@{vec} a, @{vec} b)
 {
+@ if op[1] == "mul" then
+    @{vec} product = a * b;
+#ifdef __clang__
+    /* Under -ffp-contract=fast it fuses additions to what it sees is a product, whatever pragmas say. */
+    __asm__("" : "+@{lanes == 16 and "v" or "x"}"(product));
+#endif
+    return product;
+@ else
     return a @{op[2]} b;
+@ end
 }
 
 @ end
@@ -69,13 +78,30 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
     return (@{vec})((bits)a | (bits)b);
 }
 @ end
+@ if lanes == 16 then
+
+/* Is a not at least, not below b; true for NaN, also where clang takes for granted that there is none, which no pragma
+ * changes for an intrinsic. */
+@ for _, op in ipairs { { "not_at_least", 9, "_CMP_NGE_UQ" }, { "not_below", 5, "_CMP_NLT_UQ" } } do
+#if defined(__clang__) && __FINITE_MATH_ONLY__
+@{inline} __mmask16 @{vec}_@{op[1]}(@{vec} a, @{vec} b)
+{
+    __mmask16 r;
+    __asm__("vcmpps $@{op[2]}, %2, %1, %0" : "=Yk"(r) : "v"(a), "v"(b));
+    return r;
+}
+#else
+#define @{vec}_@{op[1]}(a, b) _mm512_cmp_ps_mask(a, b, @{op[3]})
+#endif
+@ end
+@ end
 @ if uses.unless_tiny then
 
 /* x, or 0 where the magnitude of `by` is below 1e-30; a NaN is not tiny. */
 @{inline} @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by)
 {
 @ if lanes == 16 then
-    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(by), @{vec}_splat(1e-30f), _CMP_NLT_UQ), x);
+    return _mm512_maskz_mov_ps(@{vec}_not_below(_mm512_abs_ps(by), @{vec}_splat(1e-30f)), x);
 @ else
     const @{vec} magnitude = _mm256_andnot_ps(@{vec}_splat(-0.0f), by);
     return _mm256_and_ps(_mm256_cmp_ps(magnitude, @{vec}_splat(1e-30f), _CMP_NLT_UQ), x);

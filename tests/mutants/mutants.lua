@@ -27,6 +27,7 @@ local fast = { "generated_fast/bounds_hold_with_gcc" }
 local steps = { "generated_stream/pieces_and_steps" }
 local bench = { "bench/*" }
 local team = { "generated_threads/*" }
+local flags = { "generated_flags/portable_*" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
@@ -199,10 +200,13 @@ mutants.list = {
     { what = "relu lets small negative numbers through", file = "templates/activations.c.t",
       find = [[@{vec}_at_least(@{vec}_splat(0.0f), x)]], replace = [[@{vec}_at_least(@{vec}_splat(-0.01f), x)]] },
     { what = "portable: NaN is swallowed", file = "templates/vector_portable.c.t",
-      find = "x.lane[i] @{op[2]} limit.lane[i] ? limit.lane[i] : x.lane[i]",
-      replace = [[limit.lane[i] @{op[2] == "<" and ">" or "<"} x.lane[i] ? limit.lane[i] :
-            x.lane[i] == x.lane[i] ? x.lane[i] : limit.lane[i] ]],
-      tests = { "generated_special/values" } },
+      find = "return _mm_@{op[3]}_ps(limit, x);", replace = "return _mm_@{op[3]}_ps(x, limit);" },
+    { what = "portable: gcc contracts", file = "templates/precise.c.t", find = [[, "fp-contract=off")]], replace = ")",
+      tests = flags },
+    { what = "portable: gcc's -ffast-math undoes the rounding", file = "templates/precise.c.t",
+      find = [["no-associative-math", ]], replace = "", tests = flags },
+    { what = "portable: clang contracts", file = "templates/vector_portable.c.t",
+      find = [[#define @{vec}_round(r) __asm__("" : "+x"(r))]], replace = "#define @{vec}_round(r) ((void)0)", tests = flags },
     { what = "AVX: NaN is swallowed", file = "templates/vector_x86.c.t",
       find = "_ps(limit, x)", replace = "_ps(x, limit)", tests = { "generated_special/values" } },
 
@@ -213,7 +217,7 @@ mutants.list = {
       find = "0.110679492f", replace = "0.110579492f", tests = fast },
     { what = "fast, lookup: sigmoid takes the piece of 2x", file = "templates/fast_lookup.c.t",
       find = "0.8f * scale", replace = "0.8f", tests = fast },
-    { what = "fast, lookup: NaN becomes 1", file = "templates/fast_lookup.c.t",
+    { what = "fast, lookup: NaN becomes 1", file = "templates/vector_x86.c.t",
       find = "_CMP_NGE_UQ", replace = "_CMP_LT_OQ", tests = fast },
     { what = "fast, lookup: what lies beyond the end is always 1", file = "templates/fast_lookup.c.t",
       find = "_mm512_ternarylogic_epi32(x_bits, one, sign, 0xe4)", replace = "one", tests = fast },
