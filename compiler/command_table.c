@@ -27,6 +27,7 @@ static const command_option compile_options[] = {
      "none: not at all; the program brings them\n"
      "(default if the spec has none)"},
     TARGET_OPTION,
+    {"force", 'f', NULL, "overwrite files that rnnc did not write"},
     {"ablate", 0, "PART",
      "leave PART of the work out, functions or update: how\n"
      "much faster that is tells what PART costs; the network\n"

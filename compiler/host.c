@@ -7,6 +7,7 @@ static const luaL_Reg functions[] = {
     {"resource", host_resource},
     {"read", host_read},
     {"exists", host_exists},
+    {"head", host_head},
     {"file_kind", host_file_kind},
     {"write", host_write},
     {"temporary", host_temporary},

@@ -15,6 +15,7 @@ int host_template(lua_State *L);
 int host_resource(lua_State *L);
 int host_read(lua_State *L);
 int host_exists(lua_State *L);
+int host_head(lua_State *L);
 int host_file_kind(lua_State *L);
 int host_write(lua_State *L);
 int host_temporary(lua_State *L);

@@ -1,4 +1,4 @@
-/* host.template, host.resource, host.read, host.exists, host.file_kind, host.write,
+/* host.template, host.resource, host.read, host.exists, host.head, host.file_kind, host.write,
  * host.temporary, host.remove_tree */
 #define _POSIX_C_SOURCE 200809L
 #include "cleanup.h"
@@ -7,11 +7,13 @@
 #include "resources.h"
 #include "rnnc.h"
 
+#include <fcntl.h>
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Larger than any spec or report; weights are read by the runtime. */
 enum { READ_MAX = 64 << 20 };
@@ -72,6 +74,26 @@ int host_file_kind(lua_State *L) {
     if (file)
         fclose(file);
     lua_pushstring(L, rnnc_file_kind(bytes, size));
+    return 1;
+}
+
+/* host.head(path, count) -> the first bytes of a regular file, at most `count` (up to 4096); nil if
+ * there is none by that name, or a link.  [path, count -> text | nil] */
+int host_head(lua_State *L) {
+    char bytes[4096];
+    const lua_Integer count = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, count > 0 && count <= (lua_Integer)sizeof bytes, 2, "1 to 4096 bytes");
+    const int fd = open(luaL_checkstring(L, 1), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat info;
+    ssize_t got = -1;
+    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+        got = read(fd, bytes, (size_t)count);
+    if (fd >= 0)
+        close(fd);
+    if (got < 0)
+        luaL_pushfail(L);
+    else
+        lua_pushlstring(L, bytes, (size_t)got);
     return 1;
 }
 

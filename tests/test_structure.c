@@ -34,7 +34,7 @@ static const struct {
     {"weights", "weights weight_hints weight_map weight_signs", "tables lower weights host"},
     {"driver", "pipeline generate report starter main verify commands commands. embed", "*"},
     {"driver", "build machine contest breakdown peers results charts page recorded_case", "*"},
-    {"driver", "subject tune search from_weights", "*"},
+    {"driver", "subject tune search from_weights overwrite", "*"},
     {"host", "host", ""},
 };
 

@@ -2,6 +2,7 @@
 local fail = require "fail"
 local host = require "host"
 local generate = require "generate"
+local overwrite = require "overwrite"
 local specs = require "spec"
 
 return function(arguments, options)
@@ -12,6 +13,7 @@ return function(arguments, options)
     for _, list in ipairs { notes, more } do
         for _, note in ipairs(list) do host.complain(note) end
     end
+    if not options.force then overwrite.check(directory, files, "rnnc compile") end
     local written, message = host.write(directory, files)
     if not written then fail.with { "rnnc compile: error: " .. message } end
     for _, file in ipairs(written) do

@@ -41,6 +41,9 @@ mutants.list = {
       find = "most - steps", replace = "most", tests = { "spec_hostile/long_texts" } },
     { what = "control characters of files reach the terminal", file = "compiler/message.c",
       find = "number >= 0x7f && number <= 0x9f", replace = "number == 0x7f", tests = { "spec_hostile/words_of_files" } },
+    { what = "compile overwrites what it did not write", file = "compiler/overwrite.lua",
+      find = "if head and not is_ours(head) then", replace = "if false then",
+      tests = { "cli_overwrite/files_of_others_stay" } },
     -- ---- weights as C ----
     { what = "the weights' symbol knows nothing of their values", file = "compiler/plan.lua",
       find = "fingerprint, options.weights_hash or 0", replace = "fingerprint, 0",

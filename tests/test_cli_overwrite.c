@@ -1,0 +1,68 @@
+/* rnnc compile and files that it did not write: they stay. */
+#define _XOPEN_SOURCE 700
+#include "support/cli.h"
+#include "support/generate.h"
+#include "support/process.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char dir[PATH_SIZE], path[PATH_SIZE];
+
+static void setup(void) {
+    static const char text[] = "return rnn { name = \"amp\", input_size = 3, hidden_size = 5,\n"
+                               "  target = \"portable\", weights = \"amp.safetensors\" }\n";
+    workdir_make(dir);
+    path_join(path, dir, "amp.lua");
+    cr_assert(file_write(path, text, sizeof text - 1));
+    outcome made = run(dir, "init", "--weights-only=amp.lua", NULL, NULL, NULL);
+    cr_assert_eq(made.code, 0, "%s", made.err);
+    outcome_free(&made);
+}
+static void teardown(void) { workdir_remove(dir); }
+TestSuite(cli_overwrite, .init = setup, .fini = teardown);
+
+static const char mine[] = "/* amp.c: written by hand */\nint main(void) { return 0; }\n";
+
+/* Each kind of output, by hand: an error that names the file, nothing is written, --force does. */
+Test(cli_overwrite, files_of_others_stay, .timeout = 60) {
+    static const char *const names[] = {"amp.c", "amp.h", "amp_weights.c", "amp.weights"};
+    for (int i = 0; i < 4; i++) {
+        const char *const form = i == 3 ? "--weights-as=blob" : "--weights-as=c";
+        path_join(path, dir, names[i]);
+        cr_assert(file_write(path, mine, sizeof mine - 1));
+        outcome result = run(dir, "compile", "amp.lua", form, NULL, NULL);
+        cr_expect_eq(result.code, 1);
+        cr_expect(strstr(result.err, names[i]) && strstr(result.err, "--force"), "%s", result.err);
+        outcome_free(&result);
+        char *const text = file_read(path, NULL);
+        cr_expect_str_eq(text, mine, "%s", names[i]);
+        free(text);
+        for (int k = 0; k < 4; k++) {
+            path_join(path, dir, names[k]);
+            cr_expect_eq(access(path, F_OK) == 0, i == k, "%s beside %s", names[k], names[i]);
+        }
+        result = run(dir, "compile", "amp.lua", form, "--force", NULL);
+        cr_expect_eq(result.code, 0, "%s", result.err);
+        outcome_free(&result);
+        /* Once more: they are rnnc's now. */
+        result = run(dir, "compile", "amp.lua", form, "--target=avx2", NULL);
+        cr_expect_eq(result.code, 0, "%s", result.err);
+        outcome_free(&result);
+        for (int k = 0; k < 4; k++) {
+            path_join(path, dir, names[k]);
+            unlink(path);
+        }
+    }
+}
+
+/* An empty file has nothing to lose. */
+Test(cli_overwrite, empty_files_do_not_matter, .timeout = 60) {
+    path_join(path, dir, "amp.c");
+    cr_assert(file_write(path, "", 0));
+    outcome result = run(dir, "compile", "amp.lua", NULL, NULL, NULL);
+    cr_expect_eq(result.code, 0, "%s", result.err);
+    outcome_free(&result);
+}
