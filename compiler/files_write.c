@@ -1,4 +1,4 @@
-#define _XOPEN_SOURCE 700
+#define _GNU_SOURCE /* O_TMPFILE */
 #include "files.h"
 
 #include <errno.h>
@@ -15,6 +15,8 @@
 typedef struct move {
     char *place;     /* where it belongs */
     char *temporary; /* the new content, beside it */
+    int fd;          /* of new content that has no name yet, or -1 */
+    int named;       /* it has got its temporary name */
     char *saved;     /* what was in its place, while the others are still to be renamed */
     int done;        /* the new content is in its place */
 } move;
@@ -121,7 +123,14 @@ static int prepare(const char *directory, const output_file *file, move *m,
     char *const temporary = path_of(directory, ".", file->name, ".XXXXXX");
     if (!temporary)
         return fail(message, "not enough memory");
-    const int fd = mkstemp(temporary);
+    /* A file without a name is gone when rnnc is killed. Not every file system has them, and they
+     * get their name by way of /proc. */
+    int fd = access("/proc/self/fd", X_OK) == 0
+                 ? open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600)
+                 : -1;
+    const int nameless = fd >= 0;
+    if (!nameless)
+        fd = mkstemp(temporary);
     if (fd < 0) {
         fail(message, "%s: cannot be written: %s", m->place, strerror(errno));
         free(temporary);
@@ -131,13 +140,37 @@ static int prepare(const char *directory, const output_file *file, move *m,
     const int written =
         write_all(fd, file->data, file->size) == 0 && fchmod(fd, mode_for(m->place)) == 0;
     const int reason = errno;
+    if (written && nameless) {
+        m->fd = fd;
+        return 0;
+    }
     if (close(fd) == 0 && written)
         return 0;
     return fail(message, "%s: cannot be written: %s", m->place, strerror(written ? errno : reason));
 }
 
+/* Gives new content without a name its temporary one, which is to be nobody's. */
+static int give_name(move *m) {
+    char source[64];
+    snprintf(source, sizeof source, "/proc/self/fd/%d", m->fd);
+    char *const end = m->temporary + strlen(m->temporary) - 6;
+    for (unsigned k = 0; k < 1000; k++) {
+        snprintf(end, 7, "%06u", ((unsigned)getpid() * 1000u + k) % 1000000u);
+        if (linkat(AT_FDCWD, source, AT_FDCWD, m->temporary, AT_SYMLINK_FOLLOW) == 0) {
+            m->named = 1;
+            return 0;
+        }
+        if (errno != EEXIST)
+            break;
+    }
+    return -1;
+}
+
 /* Gives the old content a second name and the new one its place. */
 static int replace(move *m, char message[FILES_MESSAGE]) {
+    if (m->fd >= 0 && give_name(m) != 0) {
+        return fail(message, "%s: cannot be written: %s", m->place, strerror(errno));
+    }
     /* mkstemp made the temporary name unique, so that this one is nobody's either. */
     char *const saved = path_of(m->temporary, "", "", "");
     if (!saved)
@@ -166,8 +199,10 @@ static void finish(move *m, int success) {
         rename(m->saved, m->place);
     else if (m->done && !success)
         unlink(m->place);
-    if (m->temporary && !m->done)
+    if (m->temporary && !m->done && (m->fd < 0 || m->named))
         unlink(m->temporary);
+    if (m->fd >= 0)
+        close(m->fd);
     free(m->place);
     free(m->temporary);
     free(m->saved);
@@ -177,6 +212,8 @@ static int write_set(char *directory, size_t count, output_file *files, move *mo
                      char message[FILES_MESSAGE]) {
     size_t made;
     int status = make_directories(directory, &made, message);
+    for (size_t i = 0; i < count; i++)
+        moves[i].fd = -1;
     for (size_t i = 0; i < count && status == 0; i++) {
         status = prepare(directory, &files[i], &moves[i], message);
         files[i].changed = moves[i].temporary != NULL;
@@ -207,7 +244,10 @@ int files_write(const char *directory, size_t count, output_file *files,
         sigaddset(&interrupts, SIGTERM);
         sigaddset(&interrupts, SIGHUP);
         sigprocmask(SIG_BLOCK, &interrupts, &before);
+        /* A file that grows beyond a limit is an error of write, not the end. */
+        void (*const too_large)(int) = signal(SIGXFSZ, SIG_IGN);
         status = write_set(path, count, files, moves, message);
+        signal(SIGXFSZ, too_large);
         sigprocmask(SIG_SETMASK, &before, NULL);
     }
     free(moves);
