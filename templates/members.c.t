@@ -1,5 +1,5 @@
 @ -- How a team runs the network on one target: who takes part, and what each member calls.
-@ -- v: the variant; arguments: those of its run function, of a call `w`
+@ -- v: the variant; arguments: those of its run function, of a call `w`; words: does it take the team?
 @ local d = v.division
 @ local sliced, parted = d.slices_from > 0, d.kind == "directions" or d.kind == "chunks" or d.kind == "panels"
 @ assert(sliced or parted)
@@ -28,5 +28,5 @@ static size_t members@{v.suffix}(const rnnc_team *team, size_t seq_len, size_t b
 static void member@{v.suffix}(void *argument, size_t index)
 {
     const work *const w = (const work *)argument;
-    if (index < w->members) run@{v.suffix}(@{arguments}@{parted and ", w->team" or ""}, index, w->members);
+    if (index < w->members) run@{v.suffix}(@{arguments}@{words and ", w->team" or ""}, index, w->members);
 }

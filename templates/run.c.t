@@ -10,6 +10,8 @@
 @ local kind = v.division.kind
 @ local by_direction, by_chunk, by_panel = kind == "directions", kind == "chunks", kind == "panels"
 @ local parted = by_direction or by_chunk or by_panel
+@ local meets = meets(v)
+@ local words = by_chunk or meets
 @ -- Parts that go their own ways for a while have what is as long as a chunk for themselves.
 @ local apart = by_direction or by_chunk
 @ local several = p.batch ~= "any" and p.batch > v.block
@@ -37,15 +39,15 @@
  * Member `member` of `members` does its share of it.
 @ end
  */
-@{v.attribute} void run@{v.suffix}(@{run_parameters}@{parted and ", const rnnc_team *team" or ""}@{(sliced or parted) and ", size_t member, size_t members" or ""})
+@{v.attribute} void run@{v.suffix}(@{run_parameters}@{words and ", const rnnc_team *team" or ""}@{(sliced or parted) and ", size_t member, size_t members" or ""})
 {
     const ptrdiff_t x_t = @{x_t}, x_b = @{x_b};
     const ptrdiff_t @{p.last_step and "" or format("y_t = %s, ", y_t)}y_b = @{y_b};
-@ if space.gates + space.input > 0 or v.schedule.between > 0 or sliced or parted then
+@ if space.gates + space.input > 0 or v.schedule.between > 0 or sliced or apart then
     const size_t room = seq_len < @{v.chunk} ? seq_len : @{v.chunk};
 @ end
 @ if sliced or parted then
-@ include("run_share.c", { v = v, p = p, sliced = sliced, parted = parted, by_chunk = by_chunk, meets = by_direction or by_panel })
+@ include("run_share.c", { v = v, p = p, sliced = sliced, parted = parted, by_chunk = by_chunk, meets = meets })
 @ end
     float *const states = workspace;
     float *space = workspace + @{space.fixed}@{apart and format(" + part * room * %d", space.per_chunk_step) or ""};

@@ -57,13 +57,19 @@ static void @{p.softmax}(float *row)
 @     p.tokens and "const int32_t *tokens" or "const float *x", p.lengths and "const size_t *lengths, " or "", state_parameters)
 @ local run_words = format("weights, seq_len, batch, %s, %s%s", p.tokens and "tokens" or "x", p.lengths and "lengths, " or "", state_arguments)
 @ local function divided(v) return v.division.kind ~= "one" or v.division.slices_from > 0 end
-@ local teams, meets = false, false
+@ -- Do members meet on the way? Those of the two directions of one layer, in one block, do not.
+@ local function meets(v)
+@     local several = p.batch ~= "any" and p.batch > v.block
+@     local lone = #v.stages == 1 and v.stages[1].sizes.L == 1
+@     return v.division.kind == "panels" or v.division.kind == "directions" and (several or not lone)
+@ end
+@ local teams, any_meets = false, false
 @ for _, v in ipairs(p.variants) do
 @     teams = teams or divided(v)
-@     meets = meets or v.division.kind == "directions" or v.division.kind == "panels"
+@     any_meets = any_meets or meets(v)
 @ end
 @ if teams then
-@ include("team.c", { p = p, parameters = run_parameters, meets = meets })
+@ include("team.c", { p = p, parameters = run_parameters, meets = any_meets })
 @ end
 @ for _, v in ipairs(p.variants) do
 
@@ -90,9 +96,9 @@ static void @{p.softmax}(float *row)
 @ include("chunks.c", { fn = "next_chunk" .. v.suffix, chunk = v.division.kind ~= "chunks" and v.chunk })
 @ end
 
-@ include("run.c", { v = v, p = p, run_parameters = run_parameters })
+@ include("run.c", { v = v, p = p, run_parameters = run_parameters, meets = meets })
 @ if divided(v) then
-@ include("members.c", { v = v, arguments = ((run_words .. ", workspace"):gsub("[%w_]+", "w->%0")) })
+@ include("members.c", { v = v, words = v.division.kind == "chunks" or meets(v), arguments = ((run_words .. ", workspace"):gsub("[%w_]+", "w->%0")) })
 @ end
 @ end
 
@@ -188,7 +194,7 @@ static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *worksp
 @{indent}    work w = { @{run_words}, space, team, members };
 @{indent}    team->run(team->context, member@{v.suffix}, &w);
 @{indent}} else {
-@{indent}    run@{v.suffix}(@{run_words}, space@{(v.division.kind == "one" or v.division.kind == "slices") and "" or ", NULL"}, 0, 1);
+@{indent}    run@{v.suffix}(@{run_words}, space@{(v.division.kind == "chunks" or meets(v)) and ", NULL" or ""}, 0, 1);
 @{indent}}
 @ else
 @{indent}run@{v.suffix}(@{run_words}, space);

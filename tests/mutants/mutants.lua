@@ -545,6 +545,8 @@ mutants.list = {
     { what = "a call without steps and h0 leaves hn as it was", file = "templates/source.c.t",
       find = "memset(@{state}n, 0, batch * @{p.state_counts[state]} * sizeof(float));", replace = ";",
       tests = { "generated_empty/*" } },
+    { what = "threads: directions that never meet have what is for meeting", file = "templates/source.c.t",
+      find = "(several or not lone)", replace = "(several or true)", tests = { "generated_warnings/*" } },
     { what = "x and y that overlap are not refused", file = "templates/source.c.t",
       find = "y_begin < x_begin + x_size) return", replace = "y_begin < x_begin) return",
       tests = { "generated_in_place/*" } },
