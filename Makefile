@@ -130,6 +130,12 @@ install: build ## into DESTDIR/PREFIX: rnnc, librnnc, rnnc.h, rnnc.pc
 	    'Version: $(VERSION)' 'Cflags: -I$${prefix}/include' 'Libs: -L$${prefix}/lib -lrnnc' \
 	    'Requires.private: jansson' 'Libs.private: -lm -ldl -lpthread' \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/rnnc.pc
+# The loader finds a new library by its cache, which is root's; with DESTDIR it is not in its place yet.
+	@if [ -z "$(DESTDIR)" ]; then \
+	    PATH=$$PATH:/usr/sbin:/sbin; \
+	    if [ "$$(id -u)" = 0 ]; then ldconfig; \
+	    else echo 'programs find librnnc.so after root has run ldconfig, or with LD_LIBRARY_PATH=$(PREFIX)/lib'; fi; \
+	fi
 
 setup: ## installs the packages that build, demo and test need, if they are missing
 	flock tests/packages tests/setup build demo test

@@ -23,7 +23,11 @@ int main(void) {
         workspace ? @{name}_forward(STEPS, x[0], NULL, y[0], NULL, workspace) : RNNC_ERR_MEMORY;
     free(workspace);
     if (status != RNNC_OK) {
-        fprintf(stderr, "@{name}: forward fails with status %d\n", (int)status);
+        if (status == RNNC_ERR_TARGET)
+            fprintf(stderr, "@{name}: this CPU lacks what the code was generated for; give @{file} "
+                            "target = { \"portable\", \"avx2\", \"avx512\" } and compile it again\n");
+        else
+            fprintf(stderr, "@{name}: forward fails with status %d, see rnnc_status in rnnc.h\n", (int)status);
         return 1;
     }
     printf("after %d steps:", STEPS);

@@ -164,10 +164,11 @@ Test(cli, misspelt_words_get_the_nearest) {
 Test(cli, compile_makes_directories) {
     char dir[PATH_SIZE];
     set_up(dir);
-    expect(dir, 0, "a/b/c/amp.h\na/b/c/amp.c\n", "", "compile", "amp.lua", "-o", "a/b/c");
+    expect(dir, 0, "a/b/c/amp.h\na/b/c/amp.c\na/b/c/rnnc.h\n", "", "compile", "amp.lua", "-o",
+           "a/b/c");
     expect(dir, 0, "a/b/c/amp.h (unchanged)\na/b/c/amp.c (unchanged)\n", "", "compile", "amp.lua",
            "-o", "a/b/c");
-    expect(dir, 0, "amp.h\namp.c\n", "", "compile", "amp.lua", NULL, NULL);
+    expect(dir, 0, "amp.h\namp.c\nrnnc.h\n", "", "compile", "amp.lua", NULL, NULL);
     expect(dir, 1, "", "rnnc compile: error: --output needs the name of a directory\n", "compile",
            "amp.lua", "-o", "");
     workdir_remove(dir);
@@ -193,7 +194,7 @@ Test(cli, unchanged_files_keep_their_time) {
     cr_assert_eq(stat(path, &after), 0);
     cr_expect_eq(after.st_mode & 0777, 0600u);
     cr_expect_gt(after.st_size, 1000);
-    cr_expect_eq(entries(dir), 3, "temporary files are left");
+    cr_expect_eq(entries(dir), 4, "temporary files are left");
     workdir_remove(dir);
 }
 
@@ -269,7 +270,7 @@ Test(cli, links_are_not_followed) {
     cr_assert(file_write(precious, "mine", 4));
     path_join(path, dir, "amp.c");
     cr_assert_eq(symlink("precious", path), 0);
-    expect(dir, 0, "amp.h\namp.c\n", "", "compile", "amp.lua", NULL, NULL);
+    expect(dir, 0, "amp.h\namp.c\nrnnc.h\n", "", "compile", "amp.lua", NULL, NULL);
     cr_assert_eq(lstat(path, &info), 0);
     cr_expect(S_ISREG(info.st_mode));
     char *const kept = file_read(precious, NULL);
@@ -324,5 +325,38 @@ Test(cli, rnnc_home_reads_the_tree) {
                   strstr(result.err, "stack traceback:") && strstr(result.err, "Please report it"),
               "%s", result.err);
     outcome_free(&result);
+    workdir_remove(dir);
+}
+
+Test(cli, compile_brings_the_header_and_replaces_none) {
+    static const char spec_text[] = "return rnn { input_size = 3, hidden_size = 4 }\n";
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    path_join(path, dir, "net.lua");
+    cr_assert(file_write(path, spec_text, sizeof spec_text - 1));
+    expect(dir, 0, "gen/net.h\ngen/net.c\ngen/rnnc.h\n", "", "compile", "net.lua", "-o", "gen");
+    const char *const argv[] = {"cc", "-Igen", "-c", "gen/net.c", "-o", "net.o", NULL};
+    outcome compiled = process_run(argv, dir, NULL, 60);
+    cr_expect_eq(compiled.code, 0, "%s", compiled.err);
+    outcome_free(&compiled);
+    expect(dir, 0, "gen/net.h (unchanged)\ngen/net.c (unchanged)\n", "", "compile", "net.lua", "-o",
+           "gen");
+    path_join(path, dir, "gen/rnnc.h");
+    cr_assert(file_write(path, "mine", 4));
+    expect(dir, 0, "gen/net.h (unchanged)\ngen/net.c (unchanged)\n",
+           "gen/rnnc.h: note: is not the rnnc.h of this rnnc and is left as it is; if a compiler "
+           "finds it first, "
+           "delete it and compile again\n",
+           "compile", "net.lua", "-o", "gen");
+    char *const text = file_read(path, NULL);
+    cr_assert_not_null(text);
+    cr_expect_str_eq(text, "mine");
+    free(text);
+    expect(dir, 1, "",
+           "rnnc compile: error: --output=out/net.c: a directory is expected; the files in it are "
+           "named after the "
+           "network, which `name` in the spec or the name of the spec's file is\n",
+           "compile", "net.lua", "-o", "out/net.c");
+    expect_file(dir, "out", false);
     workdir_remove(dir);
 }

@@ -33,7 +33,7 @@ Test(cli, init_writes_what_compiles, .timeout = 120) {
     workdir_make(dir);
     expect(dir, 0, "model.lua\n", "", "init", NULL, NULL, NULL);
     expect(dir, 0, "model.lua: fine\n", "", "check", "model.lua", NULL, NULL);
-    expect(dir, 0, "model.h\nmodel.c\n", "", "compile", "model.lua", NULL, NULL);
+    expect(dir, 0, "model.h\nmodel.c\nrnnc.h\n", "", "compile", "model.lua", NULL, NULL);
     expect(dir, 1, "",
            "rnnc init: error: model.lua is there already; move it away or choose another DIR\n",
            "init", NULL, NULL, NULL);

@@ -5,15 +5,30 @@ local generate = require "generate"
 local overwrite = require "overwrite"
 local specs = require "spec"
 
+-- The header that generated files include, unless there is one: nobody's file is replaced.
+local function header_for(directory)
+    local path, text = directory .. "/rnnc.h", host.resource("runtime/rnnc.h")
+    if not host.exists(path) then return { name = "rnnc.h", text = text } end
+    if host.read(path) ~= text then
+        host.complain(fail.line(path, nil, "note", "is not the rnnc.h of this rnnc and is left as it is; if a compiler "
+            .. "finds it first, delete it and compile again"))
+    end
+end
+
 return function(arguments, options)
     local directory = options.output or "."
     if directory == "" then fail.at("rnnc compile", "--output needs the name of a directory") end
+    if directory:find("[^./]%.[ch][px+]*$") and not host.exists(directory .. "/.") then
+        fail.at("rnnc compile", "--output=" .. directory .. ": a directory is expected; the files in it are named after "
+            .. "the network, which `name` in the spec or the name of the spec's file is")
+    end
     local spec, notes = specs.load(arguments[1], options)
     local files, more = generate(spec, options)
     for _, list in ipairs { notes, more } do
         for _, note in ipairs(list) do host.complain(note) end
     end
     if not options.force then overwrite.check(directory, files, "rnnc compile") end
+    files[#files + 1] = header_for(directory)
     local written, message = host.write(directory, files)
     if not written then fail.with { "rnnc compile: error: " .. message } end
     for _, file in ipairs(written) do
