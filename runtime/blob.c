@@ -19,6 +19,9 @@ rnnc_status rnnc_model_blob(const rnnc_model *model, const void *blob, size_t bl
                             const float **packed, rnnc_error *error) {
     if (!model || !blob || !packed)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "model, blob or packed is NULL");
+    const rnnc_status status = rnnc_model_check_abi(model, error);
+    if (status != RNNC_OK)
+        return status;
     if ((uintptr_t)blob % sizeof(float) != 0)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "blob is not aligned to 4 bytes: map or allocate it on its own");
@@ -30,9 +33,9 @@ rnnc_status rnnc_model_blob(const rnnc_model *model, const void *blob, size_t bl
                          "not a blob of weights: it has to begin with RNNCBLOB and a header of %d "
                          "bytes; give the file that --weights-as=blob wrote",
                          RNNC_BLOB_HEADER_SIZE);
-    if (memcmp(header + 8, expected + 8, 4) != 0 || model->abi != RNNC_ABI)
+    if (memcmp(header + 8, expected + 8, 4) != 0)
         return rnnc_fail(error, RNNC_ERR_ABI,
-                         "the blob, the model and the library are not of the same version: "
+                         "the blob and the library are not of the same version: "
                          "generate blob and code again");
     if (memcmp(header, expected, sizeof expected) != 0)
         return rnnc_fail(error, RNNC_ERR_FORMAT,

@@ -62,12 +62,10 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
         const size_t t = reverse ? T - 1 - n : n;
         float *const gates = r->gates + t * r->row_t * N;
         float *const to = out.data + t * r->row_t * out.ld;
-        const int is_zero = n == 0 && !h0;
-        if (apart && is_zero)
-            memset(r->hidden, 0, B * N * sizeof *r->hidden);
-        else if (apart)
+        /* A state of zeros too: NaN and infinite weights make NaN of them. */
+        if (apart)
             multiply(r, S, N, h, ld_h, c->w_hh, 0, r->hidden, N);
-        else if (!is_zero)
+        else
             multiply(r, S, N, h, ld_h, c->w_hh, 1, gates, r->row_b * N);
         const rnnc_step now = {
             .rows = B,

@@ -22,6 +22,9 @@
 RNNC_HIDDEN RNNC_PRINTF(3, 4) void rnnc_explain(rnnc_error *error, rnnc_status status,
                                                 const char *format, ...);
 
+/* RNNC_OK, or RNNC_ERR_ABI: to be asked before anything but `abi` is read from a model. */
+RNNC_HIDDEN rnnc_status rnnc_model_check_abi(const rnnc_model *model, rnnc_error *error);
+
 /* Explains and is the status: a macro, so that analysers see that it is never RNNC_OK. */
 #define rnnc_fail(error, status, ...) (rnnc_explain(error, status, __VA_ARGS__), (status))
 

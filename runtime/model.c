@@ -1,7 +1,7 @@
 /* model.c: the door to generated networks for programs that drive any of them. */
 #include "internal.h"
 
-static rnnc_status check_abi(const rnnc_model *model, rnnc_error *error) {
+rnnc_status rnnc_model_check_abi(const rnnc_model *model, rnnc_error *error) {
     if (model->abi == RNNC_ABI)
         return RNNC_OK;
     return rnnc_fail(error, RNNC_ERR_ABI,
@@ -13,7 +13,7 @@ static rnnc_status check_abi(const rnnc_model *model, rnnc_error *error) {
 rnnc_status rnnc_model_pack(const rnnc_model *model, const float *const *tensors, float *packed) {
     if (!model || !tensors || !packed)
         return RNNC_ERR_ARGUMENT;
-    rnnc_status status = check_abi(model, NULL);
+    rnnc_status status = rnnc_model_check_abi(model, NULL);
     if (status == RNNC_OK)
         status = rnnc_pack_check(model->pack_count, model->pack, model->packed_count,
                                  model->weight_count, model->weight, NULL);
@@ -36,7 +36,7 @@ size_t rnnc_model_workspace_size(const rnnc_model *model, size_t seq_len, size_t
 rnnc_status rnnc_model_forward(const rnnc_model *model, const rnnc_call *call, rnnc_error *error) {
     if (!model || !call)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "model or call is NULL");
-    rnnc_status status = check_abi(model, error);
+    rnnc_status status = rnnc_model_check_abi(model, error);
     if (status != RNNC_OK)
         return status;
     if (!has_sizes(model, call->seq_len, call->batch))

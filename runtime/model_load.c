@@ -22,8 +22,11 @@ rnnc_status rnnc_model_load(const rnnc_model *model, const char *path, const cha
                             float *packed, rnnc_error *error) {
     if (!model || !packed)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "model or packed is NULL");
+    rnnc_status status = rnnc_model_check_abi(model, error);
+    if (status != RNNC_OK)
+        return status;
     rnnc_safetensors *file;
-    const rnnc_status status = rnnc_safetensors_open(path, &file, error);
+    status = rnnc_safetensors_open(path, &file, error);
     return status == RNNC_OK ? load(model, file, prefix, packed, error) : status;
 }
 
@@ -31,7 +34,10 @@ rnnc_status rnnc_model_load_memory(const rnnc_model *model, const void *data, si
                                    const char *prefix, float *packed, rnnc_error *error) {
     if (!model || !packed)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "model or packed is NULL");
+    rnnc_status status = rnnc_model_check_abi(model, error);
+    if (status != RNNC_OK)
+        return status;
     rnnc_safetensors *file;
-    const rnnc_status status = rnnc_safetensors_open_memory(data, size, &file, error);
+    status = rnnc_safetensors_open_memory(data, size, &file, error);
     return status == RNNC_OK ? load(model, file, prefix, packed, error) : status;
 }

@@ -186,6 +186,42 @@ Test(runtime_networks, random) {
     }
 }
 
+/* Without h0 a NaN or an infinity of W_hh meets zeros in the first step, which makes NaN of them.
+ */
+Test(runtime_networks, nan_in_weights_without_states) {
+    static const float values[] = {NAN, INFINITY};
+    enum { H = 18, B = 2 };
+    for (size_t k = 0; k < 8; k++) {
+        const rnnc_config config = {(rnnc_cell)(RNNC_RNN_TANH + k / 2), 4, H, 1, 1, 0, 0, 0};
+        rng r = {.state = 78};
+        rnnc_layer layer;
+        const rnnc_network network = problem_network(&config, &layer);
+        problem p = problem_make(&config, 1, B, false, &r);
+        p.weight[1][3 * H + 5] = values[k % 2]; /* unit 3 of the first gate */
+        float *const prepared = malloc(rnnc_generic_prepared_count(&network) * sizeof(float));
+        void *const workspace = malloc(rnnc_generic_workspace_size(&network, 1, B));
+        float y[B * H];
+        double exact[B * H];
+        cr_assert_eq(rnnc_generic_prepare(&network, weights_of(&p), prepared), RNNC_OK);
+        const rnnc_call call = {.weights = prepared,
+                                .seq_len = 1,
+                                .batch = B,
+                                .x = p.x,
+                                .y = y,
+                                .workspace = workspace};
+        cr_assert_eq(rnnc_generic_forward(&network, NULL, &call), RNNC_OK);
+        cr_assert_eq(rnnc_reference_forward(&network, weights_of(&p), &call, exact, NULL, NULL),
+                     RNNC_OK);
+        for (size_t i = 0; i < B * H; i++) {
+            cr_assert_eq(!!isnan(exact[i]), i % H == 3, "%zu, y[%zu] is %g", k, i, exact[i]);
+            cr_assert_eq(!!isnan(y[i]), i % H == 3, "%zu, y[%zu] is %g", k, i, (double)y[i]);
+        }
+        free(workspace);
+        free(prepared);
+        problem_free(&p);
+    }
+}
+
 /* A NaN of one sequence reaches all that follows from it, and no other sequence. */
 Test(runtime_networks, nan) {
     for (int cell = RNNC_RNN_TANH; cell <= RNNC_GRU; cell++) {

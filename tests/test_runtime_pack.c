@@ -245,6 +245,17 @@ Test(runtime_pack, model_loads_from_file_and_memory) {
     old.abi++;
     cr_expect_eq(rnnc_model_load(&old, path, "rec.", packed.data, &error), RNNC_ERR_ABI);
     cr_expect(strstr(error.message, "generate it again"), "%s", error.message);
+    /* What another layout has in place of the fields is not looked at. */
+    memset(&old, 0x5a, sizeof old);
+    old.abi = RNNC_ABI + 1;
+    const float *blob = NULL;
+    cr_expect_eq(rnnc_model_load(&old, path, "rec.", packed.data, &error), RNNC_ERR_ABI);
+    cr_expect_eq(rnnc_model_load_memory(&old, bytes, size, "rec.", packed.data, &error),
+                 RNNC_ERR_ABI);
+    cr_expect_eq(rnnc_model_pack(&old, tensors, packed.data), RNNC_ERR_ABI);
+    cr_expect_eq(rnnc_model_blob(&old, bytes, size, &blob, &error), RNNC_ERR_ABI);
+    cr_expect_eq(rnnc_model_forward(&old, &(rnnc_call){0}, &error), RNNC_ERR_ABI);
+    cr_expect_eq(rnnc_model_workspace_size(&old, 1, 1), 0);
     free(bytes);
     problem_free(&p);
     fence_free(&packed);
