@@ -12,8 +12,9 @@
 --                { FUNCTION, TREE, ... }  a row of expressions.lua
 -- tiny         by state, what it becomes 0 with: a tree whose value is below 1e-30 when the new state is.
 --              States that decay would end in subnormal numbers, which take a hundred times as long. The
---              sums are known before their functions are, so nobody waits for the comparison. Without
---              this field: each new state by itself.
+--              sums are known before their functions are, so nobody waits for the comparison. A gate that
+--              is not among them is named by `or_nan`, so that its NaN is not lost. Without this field:
+--              each new state by itself.
 -- constant     the name of the cell in rnnc.h
 -- variants     rows by the spec's `nonlinearity`, instead of the fields above
 --
@@ -39,7 +40,7 @@ cells.lstm = {
                         { "mul", { "sigmoid", gate "i" }, { "tanh", gate "g" } } } },
         { "h", { "mul", { "sigmoid", gate "o" }, { "tanh", { "new", "c" } } } },
     },
-    tiny = { c = { "new", "c" }, h = { "new", "c" } },
+    tiny = { c = { "new", "c" }, h = { "or_nan", { "new", "c" }, gate "o" } },
 }
 
 local gru_n = { "tanh", { "add", { "input", "n" }, { "mul", { "sigmoid", gate "r" }, { "recurrent", "n" } } } }
@@ -47,7 +48,8 @@ local gru_n = { "tanh", { "add", { "input", "n" }, { "mul", { "sigmoid", gate "r
 cells.gru = {
     constant = "RNNC_GRU", gates = { "r", "z", "n" }, apart = { "n" }, states = { "h" },
     update = { { "h", { "add", gru_n, { "mul", { "sigmoid", gate "z" }, { "sub", { "state", "h" }, gru_n } } } } },
-    tiny = { h = { "either", { "state", "h" }, { "either", { "input", "n" }, { "recurrent", "n" } } } },
+    tiny = { h = { "or_nan", { "or_nan", { "either", { "state", "h" }, { "either", { "input", "n" }, { "recurrent", "n" } } },
+                               gate "r" }, gate "z" } },
 }
 
 local function tiny_by_itself(states)

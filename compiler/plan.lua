@@ -16,7 +16,7 @@ local plan = {}
 local function used(ir, target, list)
     local functions, helpers = {}, {}
     local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
-                   scale = false, unless_tiny = false, either = false,
+                   scale = false, unless_tiny = false, either = false, or_nan = false,
                    transpose = ir.kernel == "batch" and ir.beside == 1, beside = ir.beside > 1,
                    regroup = false, regroup_two = false, ahead = false, fma_next = false }
     for name in pairs(expressions.functions) do functions[name] = false end
@@ -30,7 +30,10 @@ local function used(ir, target, list)
             end)
         end
         for _, tree in pairs(product.tiny) do
-            uses.unless_tiny, uses.either = true, uses.either or tree[1] == "either"
+            uses.unless_tiny = true
+            for _, name in ipairs { "either", "or_nan" } do
+                uses[name] = uses[name] or expressions.key(tree):find("(" .. name .. " ", 1, true) ~= nil
+            end
         end
         uses.add = uses.add or (product.split or 1) > 1
         uses.ahead = uses.ahead or (product.ahead or 0) > 0

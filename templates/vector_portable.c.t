@@ -159,6 +159,24 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
 #endif
 }
 @ end
+@ if uses.or_nan then
+
+/* a, or NaN where b is NaN. By bits, which no flag of a compiler reads another way. */
+@{inline} @{vec} @{vec}_or_nan(@{vec} a, @{vec} b)
+{
+#ifdef @{vec}_SIMD
+    typedef int32_t whole __attribute__((vector_size(16)));
+    return (@{vec})((whole)a | (((whole)b & 0x7fffffff) > 0x7f800000));
+#else
+    uint32_t bits[2][4];
+    memcpy(bits[0], a.lane, sizeof a.lane);
+    memcpy(bits[1], b.lane, sizeof b.lane);
+    @{each("if ((bits[1][%d] & 0x7fffffffu) > 0x7f800000u) bits[0][%d] = 0x7fc00000u;")}
+    memcpy(a.lane, bits[0], sizeof a.lane);
+    return a;
+#endif
+}
+@ end
 @ if uses.unless_tiny then
 
 /* x, or 0 where the magnitude of `by` is below 1e-30; a NaN is not tiny. */

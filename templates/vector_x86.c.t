@@ -78,6 +78,15 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
     return (@{vec})((bits)a | (bits)b);
 }
 @ end
+@ if uses.or_nan then
+
+/* a, or NaN where b is NaN. By bits, which no flag of a compiler reads another way. */
+@{inline} @{vec} @{vec}_or_nan(@{vec} a, @{vec} b)
+{
+    typedef int whole __attribute__((vector_size(@{lanes * 4})));
+    return (@{vec})((whole)a | (((whole)b & 0x7fffffff) > 0x7f800000));
+}
+@ end
 @ if lanes == 16 then
 
 /* Is a not at least, not below b; true for NaN, also where clang takes for granted that there is none, which no pragma

@@ -171,6 +171,46 @@ Test(generated_special, nan_in_weights, .timeout = 120) {
     problem_free(&p);
 }
 
+/* A NaN in the bias of any gate, of any unit, reaches the output although all states are 0, and so
+ * does one in a recurrent weight that meets a state of 0. */
+Test(generated_special, nan_in_gates_of_tiny_states, .timeout = 240) {
+    enum { UNITS = 11 };
+    static const rnnc_cell all[] = {RNNC_RNN_TANH, RNNC_RNN_RELU, RNNC_LSTM, RNNC_GRU};
+    for (size_t k = 0; k < 2 * TARGETS * sizeof all / sizeof *all; k++) {
+        const char *const target = targets[k / 2 % TARGETS];
+        if (!target_runs(target))
+            continue;
+        const rnnc_config config = {all[k / 2 / TARGETS], 3, UNITS, 1, 1, 0, 0, 0};
+        rng r = {.state = 9};
+        rnnc_error err;
+        problem p = problem_make(&config, 2, k % 2 ? 19 : 1, true, &r);
+        for (size_t w = 0; w < p.weight_count; w++) {
+            const rnnc_weight tensor = problem_weight(&config, w);
+            memset(p.weight[w], 0, sizeof(float) * tensor.rows * (tensor.cols ? tensor.cols : 1));
+        }
+        memset(p.h0, 0, sizeof(float) * problem_state_count(&p));
+        if (p.c0)
+            memset(p.c0, 0, sizeof(float) * problem_state_count(&p));
+        spec as = spec_for(&p, "gates", target, false, false, "none");
+        as.fast = k / 2 % 2;
+        network n;
+        cr_assert(network_open(&n, &as, &p, NULL, "-O1", &err), "%s", err.message);
+        const size_t gates = problem_gates(config.cell);
+        for (size_t at = 0; at < 2 * gates; at++) {
+            const size_t row = at / 2 * UNITS + UNITS - 1;
+            float *const place =
+                at % 2 ? &p.weight[1][row * UNITS] : &p.weight[3][row]; /* W_hh, b_hh */
+            *place = NAN;
+            free(n.packed);
+            n.packed = pack_weights(n.model, &p);
+            expect_right(&n, &p, 1e-5, at % 2 ? "NaN in W_hh" : "NaN in a gate's bias");
+            *place = 0;
+        }
+        network_close(&n);
+        problem_free(&p);
+    }
+}
+
 /* States that nothing feeds decay. They end at 0 before they are subnormal numbers, which would
  * make every further step many times as slow; biases would keep them up, so there are none. */
 Test(generated_special, decaying_states_end_at_zero, .timeout = 240) {
