@@ -82,7 +82,7 @@ rnnc_status @{p.name}_forward_lengths(@{long_parameters});
 
 /* The same, bit for bit, by @{p.threads} threads: as forward@{p.lengths and "_lengths" or ""}, with the team (see rnnc.h) that runs the
  * call; more members do nothing, and where two would take longer than one, one works. NULL: one thread.
- * RNNC_ERR_ARGUMENT: also a team without members or without `run`. */
+ * RNNC_ERR_ARGUMENT: also a team without members, without `run`, or with one of post and wait. */
 rnnc_status @{p.name}_forward_threads(const rnnc_team *team, @{long_parameters});
 @ end
 @ if p.streaming then

@@ -235,7 +235,7 @@ rnnc_status @{p.name}_@{name}(@{declared})
 @ end
     if (@{p.name}_workspace_size(seq_len, batch) == 0) return RNNC_ERR_OVERFLOW;
 @ if team then
-    if (team && (team->count == 0 || !team->run)) return RNNC_ERR_ARGUMENT;
+    if (team && (team->count == 0 || !team->run || !team->post != !team->wait)) return RNNC_ERR_ARGUMENT;
 @ end
 @ if with_lengths then
     for (size_t b = 0; lengths && b < batch; ++b)

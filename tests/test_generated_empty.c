@@ -204,6 +204,58 @@ Test(generated_empty, last_step_of_both_directions, .timeout = 240) {
     check_model(layers, 3, true, true);
 }
 
+/* A token outside the table is refused if it is within its sequence's length, and read nowhere if
+ * it is beyond. */
+static void check_tokens(bool batch_first) {
+    const rnnc_layer layers[] = {{.kind = RNNC_EMBEDDING, .inputs = 9, .outputs = 5},
+                                 stack(RNNC_GRU, 5, 1, 0)};
+    rng random = {.state = 8};
+    rnnc_error err;
+    model m = model_make(layers, 2, batch_first, false, T, B, false, &random);
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    char *const text =
+        model_text(&m, "name = \"net\", batch = \"any\", lengths = true, target = \"portable\",");
+    cr_assert(generate_text("net", text, "none", dir, &err), "%s", err.message);
+    void *const library = build_library(NULL, "-O1", dir, NULL, &err);
+    workdir_remove(dir);
+    cr_assert(library, "%s", err.message);
+    const rnnc_model *const net = library_model(library, "net", &err);
+    cr_assert(net, "%s", err.message);
+    float *const packed = model_pack(net, &m), y[T * B * 6];
+    void *const workspace = malloc(net->workspace_size(T, B));
+    cr_assert(packed && workspace);
+    const size_t lengths[B] = {3, 0, T, 2};
+    static const int32_t wrong[] = {-1, INT32_MIN, 9, INT32_MAX};
+    for (size_t t = 0; t < T; t++)
+        for (size_t b = 0; b < B; b++)
+            for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+                int32_t *const token = &m.tokens[model_at(&m, t, b, 1)];
+                const int32_t right = *token;
+                *token = wrong[i];
+                const rnnc_call call = {.weights = packed,
+                                        .seq_len = T,
+                                        .batch = B,
+                                        .tokens = m.tokens,
+                                        .lengths = lengths,
+                                        .y = y,
+                                        .workspace = workspace};
+                cr_assert_eq(net->forward(&call), t < lengths[b] ? RNNC_ERR_ARGUMENT : RNNC_OK,
+                             "token %d at step %zu of %zu", (int)wrong[i], t, b);
+                *token = right;
+            }
+    free(packed);
+    free(workspace);
+    free(text);
+    close_library(library);
+    model_free(&m);
+}
+
+Test(generated_empty, tokens_within_lengths, .timeout = 240) {
+    check_tokens(false);
+    check_tokens(true);
+}
+
 /* Each of the sizes fixed, and the other one not. */
 Test(generated_empty, one_size_fixed, .timeout = 240) {
     static const char *const sizes[] = {"seq_len = 3, batch = \"any\"",

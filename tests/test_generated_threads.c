@@ -154,14 +154,18 @@ Test(generated_threads, wrong_teams_are_refused, .timeout = 120) {
     cr_assert(network_open(&n, &s, &p, NULL, "-O1", &err), "%s", err.message);
     own_team own;
     own_team_make(&own, 2, true);
-    rnnc_team empty = own.team, idle = own.team;
+    rnnc_team empty = own.team, idle = own.team, mute = own.team, deaf = own.team;
     empty.count = 0;
     idle.run = NULL;
-    const rnnc_team *const wrong[] = {&empty, &idle};
+    own_team both;
+    own_team_make(&both, 2, false);
+    mute.wait = both.team.wait;
+    deaf.post = both.team.post;
+    const rnnc_team *const wrong[] = {&empty, &idle, &mute, &deaf};
     const size_t count = problem_y_count(&p), size = n.model->workspace_size(40, 2);
     float *const y = malloc(count * sizeof *y), *const workspace = malloc(size);
     cr_assert(y && workspace && size);
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         memset(y, 0xFF, count * sizeof *y);
         memset(workspace, 0xFF, size);
         const rnnc_call call = {.weights = n.packed,
@@ -175,6 +179,7 @@ Test(generated_threads, wrong_teams_are_refused, .timeout = 120) {
         for (size_t k = 0; k < count; k++)
             cr_assert(isnan(y[k]), "y was written");
     }
+    own_team_free(&both);
     own_team_free(&own);
     free(y);
     free(workspace);
