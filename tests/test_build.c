@@ -36,4 +36,6 @@ Test(readme, table_has_every_field_of_a_spec) { run_script("readme/fields"); }
 
 Test(readme, faulty_spec_gives_the_errors_shown) { run_script("readme/errors"); }
 
+Test(readme, weights_are_written_without_a_package) { run_script("readme/export"); }
+
 Test(readme, generated_c_is_what_is_shown) { run_script("readme/excerpt"); }
