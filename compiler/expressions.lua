@@ -116,10 +116,15 @@ function expressions.simplify(tree, activation)
     return out
 end
 
--- Calls visit(name) for every function of a tree, each time it occurs.
+local leaves <const> = { gate = true, input = true, recurrent = true, state = true, new = true }
+
+-- Calls visit(name) for every function of a tree, each time it occurs. Errors: a function without a row here, which
+-- no template has.
 function expressions.walk(tree, visit)
     if type(tree) ~= "table" then return end
-    if expressions.functions[tree[1]] then visit(tree[1]) end
+    if leaves[tree[1]] then return end
+    if not expressions.functions[tree[1]] then error("no template has a function " .. tostring(tree[1]), 0) end
+    visit(tree[1])
     for i = 2, #tree do expressions.walk(tree[i], visit) end
 end
 

@@ -13,6 +13,7 @@
 -- doc       for `rnnc help spec`: lines, the first of them a summary
 --
 -- The rows of a form are validated in its order, and a row may use the fields of earlier ones.
+local activations = require "tables.activations"
 local cells = require "cells"
 local targets = require "targets"
 local names = require "names"
@@ -109,7 +110,7 @@ local rows = {
     },
     {
         id = "dense.activation", name = "activation", type = "choice", default = "none",
-        choices = { "none", "tanh", "relu", "sigmoid", "softmax", "log_softmax" },
+        choices = activations.names,
         also = { "nonlinearity", "act", "function" }, instead = other_functions,
         doc = { "what follows the product", "softmax and log_softmax: over the outputs, in the last layer only." },
     },

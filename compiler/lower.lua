@@ -23,7 +23,9 @@
 --   { op = "project", weight }                                     output = W output, P values from H
 -- A gate that the cell keeps apart has two sums, one for each `of`; the others add both up.
 -- Weights are indices (from 1) into `weights`.
+local activations = require "tables.activations"
 local cells = require "cells"
+local functions = require "tables.functions"
 
 local lower = {}
 
@@ -64,9 +66,14 @@ local function stack_of(item, spec, add)
     return stack
 end
 
--- Activations of a dense layer that are computed value by value; softmax needs the whole row and follows
--- later.
-local by_value = { tanh = true, relu = true, sigmoid = true }
+-- The update of a dense layer from its sum. Activations of whole rows follow later. Errors: an activation or a
+-- function that is in no table.
+local function dense_update(name)
+    local sum = { "gate", "h" }
+    if activations.of(name).of ~= "value" then return { { "h", sum } } end
+    if functions.of(name).arity ~= 1 then error("activation " .. name .. " is of more than one value", 0) end
+    return { { "h", { name, sum } } }
+end
 
 -- What becomes of one layer of the spec: { stage }, and for recurrent ones an entry of ir.stacks.
 local lowering = {
@@ -79,9 +86,8 @@ local lowering = {
                  weight = add("weight", item.num_embeddings, item.dim) }
     end,
     dense = function(_, item, _, add)
-        local sum = { "gate", "h" }
         return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,
-                 update = { { "h", by_value[item.activation] and { item.activation, sum } or sum } },
+                 update = dense_update(item.activation),
                  last_step = item.last_step, weight = add("weight", item.units, item.input_size),
                  bias = item.bias and add("bias", item.units, 0) or nil }
     end,

@@ -4,6 +4,7 @@
 -- A plan has the network's facts and a list of variants, one per target. A variant has its products
 -- (C functions made of register tiles), its stages and, for those that are recurrent, layers (C functions
 -- that run one chain over a chunk).
+local activations = require "tables.activations"
 local bounds = require "bounds"
 local expressions = require "expressions"
 local products = require "products"
@@ -122,6 +123,7 @@ local function layers_of(ir)
             width = s.D * s.P
         elseif stage.kind == "dense" then
             layer.inputs, layer.outputs, layer.activation = stage.inputs, stage.units, stage.activation
+            layer.activation_constant = activations.of(stage.activation).constant
             layer.bias, layer.last_step, layer.once = stage.bias ~= nil, stage.last_step, stage.once
             width = stage.units
         else

@@ -313,7 +313,6 @@ static const rnnc_pack_step pack_list[] = {
 @ return format("{ %s, %d, %d, %d, %d, %d, %d, %d }", layer.cell, s.I, s.H, s.L, layer.bias and 1 or 0, p.batch_first and 1 or 0, s.D == 2 and 1 or 0, layer.proj_size or 0)
 @ end
 @ local none = "{ RNNC_RNN_TANH, 0, 0, 0, 0, 0, 0, 0 }"
-@ local activations = { none = "RNNC_IDENTITY", tanh = "RNNC_TANH", relu = "RNNC_RELU", sigmoid = "RNNC_SIGMOID", softmax = "RNNC_SOFTMAX", log_softmax = "RNNC_LOG_SOFTMAX" }
 /* kind, { cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, proj_size }, inputs,
  * outputs, activation, bias, last_step */
 static const rnnc_layer layer_list[] = {
@@ -323,7 +322,7 @@ static const rnnc_layer layer_list[] = {
 @ elseif layer.kind == "embedding" then
     { RNNC_EMBEDDING, @{none}, @{layer.inputs}, @{layer.outputs}, RNNC_IDENTITY, 0, 0 },
 @ else
-    { RNNC_DENSE, @{none}, @{layer.inputs}, @{layer.outputs}, @{activations[layer.activation]}, @{layer.bias and 1 or 0}, @{layer.last_step and 1 or 0} },
+    { RNNC_DENSE, @{none}, @{layer.inputs}, @{layer.outputs}, @{layer.activation_constant}, @{layer.bias and 1 or 0}, @{layer.last_step and 1 or 0} },
 @ end
 @ end
 };

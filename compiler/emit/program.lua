@@ -114,8 +114,8 @@ function Writer:expression(tree, level)
         local cast = grammar.find(self.program, tree[2][1]).dtype == "i32" and "(" .. self.real .. ")" or ""
         return cast .. self:place(tree[2])
     end
-    local row, words, template = functions.of(tree[1]), {}, nil
-    template = row.c
+    local row, words = functions.of(tree[1]), {}
+    local template = row.c
     for i = 2, #tree do
         local argument = tree[i]
         local test = type(argument) == "table" and i == 2 and row.if_test and functions.rows[argument[1]]

@@ -2,7 +2,9 @@
 -- lengths, and gradients against finite differences. The cells are rows, made here.
 local support = require "tests.compiler.support"
 
+local activations = require "tables.activations"
 local cells = require "cells"
+local facts = require "lower"
 local differentiate = require "passes.program.differentiate"
 local fuse = require "passes.program.fuse"
 local grammar = require "ir.grammar"
@@ -142,6 +144,18 @@ end
 
 for _, row in ipairs(models) do support.case(row[1], function() check_gradients(row[2]) end) end
 
+-- softmax does not show it: there the adjoint of the max cancels out.
+support.case("the adjoint of a max goes to the largest", function()
+    local access = grammar.access
+    local forward = { name = "most", symbols = {}, buffers = { grammar.buffer("x", "argument", { 2, 3 }),
+        grammar.buffer("y", "result", { 2 }) }, body = { grammar.statement { op = "reduce", kind = "max",
+        over = { { "b", 2 } }, sum = { { "j", 3 } }, out = access("y", "b"), value = grammar.read("x", "b", "j") } } }
+    local tape = interpret.run(forward, {}, { x = { 1, 5, 2, -1, -2, -3 } })
+    assert(tape.y[1] == 5 and tape.y[2] == -1)
+    tape.d_y = { 7, 9 }
+    support.near(interpret.run(differentiate.run(forward), {}, tape).d_x, { 0, 7, 0, 9, 0, 0 }, 0, "d_x")
+end)
+
 -- ---- PyTorch's packed sequences: forward, with NaN in x beyond the lengths ----
 
 local packed = 0
@@ -202,6 +216,18 @@ support.case("a mistake in a row is found when it is lowered", function()
     support.fails(function() lower.run(model { rnn { input_size = 3 }, dense { units = 2,
         activation = "hardtan" } }) end,
         "dense layer 1: no activation hardtan")
+    -- The pipeline of generated code, too; also where only the row was added.
+    local function generated(name)
+        return function()
+            facts.run { name = "net", seq_len = 4, batch = 2, layers = {
+                { layer = "dense", input_size = 3, units = 2, activation = name, bias = true } } }
+        end
+    end
+    generated "relu" ()
+    support.fails(generated "hardtanh", "no activation hardtanh")
+    activations[#activations + 1] = { name = "hardtanh", constant = "RNNC_HARDTANH", of = "value" }
+    support.fails(generated "hardtanh", "no function hardtanh")
+    activations[#activations] = nil
     cells.broken = nil
 end)
 

@@ -75,7 +75,8 @@ function support.near(got, want, tolerance, what)
     local largest = 1
     for _, value in ipairs(want) do largest = math.max(largest, math.abs(value)) end
     for i, value in ipairs(want) do
-        if not (math.abs(got[i] - value) <= tolerance * largest) then
+        local near = math.abs(got[i] - value) <= tolerance * largest
+        if not near then
             error(string.format("%s: value %d is %.9g, wanted %.9g", what, i, got[i], value), 2)
         end
     end
@@ -107,12 +108,11 @@ function support.read_case(path)
     for key, value in (meta or ""):gmatch('"([^"]+)"%s*:%s*"([^"]*)"') do metadata[key] = value end
     for name, body in header:gmatch('"([^"]+)"%s*:%s*(%b{})') do
         local dtype = body:match('"dtype"%s*:%s*"(%w+)"')
-        local shape, first, last = body:match('"shape"%s*:%s*%[([^%]]*)%]'),
-            body:match("%[%s*(%d+)%s*,%s*(%d+)%s*%]%s*}")
+        local shape = body:match('"shape"%s*:%s*%[([^%]]*)%]')
         if name ~= "__metadata__" then
             shapes[name] = {}
             for word in shape:gmatch("%d+") do table.insert(shapes[name], math.tointeger(tonumber(word))) end
-            first, last = body:match('"data_offsets"%s*:%s*%[%s*(%d+)%s*,%s*(%d+)%s*%]')
+            local first, last = body:match('"data_offsets"%s*:%s*%[%s*(%d+)%s*,%s*(%d+)%s*%]')
             local format = dtype == "F32" and "<f" or dtype == "I32" and "<i4"
                 or error(path .. ": " .. name .. " is " .. dtype)
             local list = {}

@@ -1,7 +1,7 @@
--- program.activations: what may follow the product of a dense layer: nothing, any function of one argument in
--- functions.lua, or one of the rows below, which need all outputs of a step.
-local functions = require "tables.functions"
+-- program.activations: what may follow the product of a dense layer (tables/activations.lua): a function of each
+-- value, or one of those below, which need all outputs of a step.
 local grammar = require "ir.grammar"
+local rows = require "tables.activations"
 
 local activations = {}
 
@@ -47,13 +47,15 @@ activations.of_rows = {
 -- activations.apply(layer) -> the buffer with the result. layer: program, put, name, sums (a buffer), at (access to a
 -- buffer of its shape), over, dims, units, id, from. Errors: no such activation.
 function activations.apply(layer)
-    local name, value = layer.name, nil
-    if name == "none" then return layer.sums end
-    if activations.of_rows[name] then
-        value = activations.of_rows[name](layer)
+    local name = layer.name
+    local known, row = pcall(rows.of, name)
+    if not known then error(layer.from .. ": " .. row, 0) end
+    if row.of == "none" then return layer.sums end
+    local value
+    if row.of == "row" then
+        local make = activations.of_rows[name] or error(layer.from .. ": no program of " .. name, 0)
+        value = make(layer)
     else
-        local row = functions.rows[name]
-        if not row or row.arity ~= 1 then error(layer.from .. ": no activation " .. tostring(name), 0) end
         value = { name, { "read", layer.at(layer.sums, "i") } }
     end
     local out = layer.put(layer.program, "active" .. layer.id, "workspace", layer.dims)

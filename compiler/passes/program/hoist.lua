@@ -2,8 +2,7 @@
 -- front of it, where they run for all trips at once: the product with the input of a recurrent layer.
 --
 -- A statement may go if what it and others of the loop touch is the same afterwards: nothing that it reads or writes is
--- written by one that stays in front of it; nothing that it reads is written later; and whatever of what it touches is
--- touched by others too is indexed by the loop's variable alone, in the same dim, so that trips have places of their
+-- written by one that stays in front of it; and whatever of what it touches is touched by others too is indexed by the loop's variable alone, in the same dim, so that trips have places of their
 -- own.
 local accesses = require "ir.accesses"
 local check = require "ir.check"
@@ -44,7 +43,7 @@ local function stays(i, touched, goes, var)
     for k, other in ipairs(touched) do
         local function across(a, b) return cross(a, b, var) or (k < i and not goes[k]) end
         if any(mine.writes, other.writes, across)
-            or any(mine.reads, other.writes, function(a, b) return k >= i or across(a, b) end)
+            or any(mine.reads, other.writes, across)
             or any(mine.writes, other.reads, function(a, b) return k < i or cross(a, b, var) end) then
             return true
         end
