@@ -13,9 +13,11 @@ VERSION := $(shell sed -n 's/^.define RNNC_VERSION "\(.*\)"/\1/p' runtime/rnnc.h
 SONAME := librnnc.so.$(firstword $(subst ., ,$(VERSION)))
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wconversion -Wshadow $(WERROR)
-compile = $(CC) -std=c11 $(WARNINGS) -D_POSIX_C_SOURCE=200809L -Iruntime $(CPPFLAGS) $(CFLAGS) \
+# NaN and infinities are data here: what takes them away is left out of CFLAGS.
+flags = $(patsubst -Ofast,-O3,$(filter-out -ffast-math -ffinite-math-only -funsafe-math-optimizations,$(CFLAGS)))
+compile = $(CC) -std=c11 $(WARNINGS) -D_POSIX_C_SOURCE=200809L -Iruntime $(CPPFLAGS) $(flags) \
 	$(SANITIZE) -MMD -MP -c -o $@ $<
-link = $(CC) $(CFLAGS) $(SANITIZE) $(LDFLAGS) -o $@
+link = $(CC) $(flags) $(SANITIZE) $(LDFLAGS) -o $@
 
 # All rules are written here: make's own would link commands.c to make the folder commands.
 MAKEFLAGS += --no-builtin-rules

@@ -26,6 +26,8 @@ Test(build, installed_files_serve_a_program_outside_the_tree) { run_script("pack
 
 Test(build, every_target_is_in_the_help) { run_script("packaging/help"); }
 
+Test(build, flags_that_take_nan_away_are_left_out) { run_script("packaging/fast_math"); }
+
 Test(mutants, every_planted_bug_finds_its_place) { run_script("mutants/places"); }
 
 Test(examples, print_what_is_expected) { run_script("packaging/examples"); }
