@@ -46,6 +46,7 @@ Test(verify, passes_what_is_right, .timeout = 300) {
         outcome result = run(dir, "verify", "net.lua", NULL, NULL, NULL);
         expect_verdict(&result, "PASS\n");
         cr_expect(strstr(result.out, "y abs"), "%s", result.out);
+        cr_expect(strstr(result.out, "\nulp: the error in units of the last place"), "%s", result.out);
         cr_expect(strstr(result.out, strstr(specs[i], "fast") ? "tolerance 1e-04 absolute"
                                                               : "tolerance 1e-05 absolute"),
                   "%s", result.out);

@@ -177,6 +177,8 @@ return function(arguments, options)
     end
     host.print(string.format("tolerance %.0e absolute (times the largest output, if that is more than 1); "
         .. "relative and ulp of outputs of at least 0.001", TOLERANCE[spec.activation]))
+    host.print("ulp: the error in units of the last place that the right output has as a float; rounding alone "
+        .. "makes up to 0.5")
     host.print(passed and "PASS" or "FAIL")
     return passed and 0 or 1
 end
