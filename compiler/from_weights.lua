@@ -92,7 +92,9 @@ local function groups_of(list, shapes, path)
 end
 
 -- Fields that have their defaults are left out.
-local defaults <const> = { cell = "rnn", num_layers = 1, bias = true, bidirectional = false, proj_size = 0, prefix = "" }
+local defaults <const> = {
+    cell = "rnn", num_layers = 1, bias = true, bidirectional = false, proj_size = 0, prefix = "",
+}
 
 local function trimmed(layer)
     for name, value in pairs(defaults) do
@@ -115,7 +117,7 @@ return function(path)
     local layers, count
     if #groups <= LAYERS_MAX then layers, count = chain(groups) end
     if not layers then
-        layers, count = { groups[1][1] }, 1
+        layers = { groups[1][1] }
         notes[1] = "its layers do not follow each other; the spec has " .. layers[1].fields.prefix
             .. "weight_ih_l0 and its like alone"
     elseif count > 1 then

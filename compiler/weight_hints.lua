@@ -100,7 +100,9 @@ local function of_recurrent(item, missing, extra)
     local layers = 0
     for _, entry in ipairs(extra) do
         layers = math.max(layers, 1 + (tonumber(entry.own:match("_l(%d+)")) or 0))
-        if entry.own == "weight_hr_l0" then list[#list + 1] = "the file has a projection: proj_size = " .. entry.shape[1] end
+        if entry.own == "weight_hr_l0" then
+            list[#list + 1] = "the file has a projection: proj_size = " .. entry.shape[1]
+        end
     end
     if layers > item.num_layers then list[#list + 1] = "the file has more layers: num_layers = " .. layers end
     return list

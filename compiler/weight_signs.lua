@@ -27,7 +27,8 @@ local rows = {
       end },
     { pattern = "^(.-)weight_ih$", unless = "%.%d+%.weight_ih$",
       says = function(name)
-          return "the file has a cell by itself (" .. name .. '): map = { { "_([ih]h)$", "_%1_l0" } } makes a layer of it'
+          return "the file has a cell by itself (" .. name
+              .. '): map = { { "_([ih]h)$", "_%1_l0" } } makes a layer of it'
       end },
     { pattern = "^.*weight[%w_]*_v$", with = function(name) return (name:gsub("_v$", "_g")) end,
       says = function(name)

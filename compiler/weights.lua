@@ -91,12 +91,12 @@ local function check_needed(spec, expected, tensors, report)
             if order then
                 report(tensor.shown .. " is " .. order)
             elseif shape_text(tensor.shape) ~= shape_text(shape) then
-                local function shape_of(own)
+                local function found(own)
                     local other = tensors[name:sub(1, -#weight.own - 1) .. own]
                     return other and other.shape
                 end
                 report(tensor.shown .. " is " .. shape_text(tensor.shape) .. ", expected " .. shape_text(shape)
-                    .. hints.of_shape(weight, tensor.shape, shape_of))
+                    .. hints.of_shape(weight, tensor.shape, found))
             end
             if not READABLE[tensor.dtype] then
                 report(tensor.shown .. " is of type " .. tensor.dtype .. ", expected F32, F64, F16 or BF16")

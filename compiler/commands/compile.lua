@@ -19,8 +19,8 @@ return function(arguments, options)
     local directory = options.output or "."
     if directory == "" then fail.at("rnnc compile", "--output needs the name of a directory") end
     if directory:find("[^./]%.[ch][px+]*$") and not host.exists(directory .. "/.") then
-        fail.at("rnnc compile", "--output=" .. directory .. ": a directory is expected; the files in it are named after "
-            .. "the network, which `name` in the spec or the name of the spec's file is")
+        fail.at("rnnc compile", "--output=" .. directory .. ": a directory is expected; the files in it are named "
+            .. "after the network, which `name` in the spec or the name of the spec's file is")
     end
     local spec, notes = specs.load(arguments[1], options)
     local files, more = generate(spec, options)
