@@ -135,6 +135,24 @@ support.case("fuse makes one map of the update of a step", function()
         body = { loop } })
 end)
 
+-- Two maps over j; the second one reads what the first one writes at other points. And C keeps a - (b - c).
+support.case("fuse keeps maps apart that meet at other points", function()
+    local access, read = grammar.access, grammar.read
+    local function map(target, value)
+        return grammar.statement { op = "map", over = { { "j", 4 } }, sets = { { target, value } } }
+    end
+    local x = read("x", "j")
+    local program = check { name = "mirror", symbols = {}, buffers = { grammar.buffer("x", "argument", { 4 }),
+        grammar.buffer("y", "result", { 4 }), grammar.buffer("z", "result", { 4 }) }, body = {
+        map(access("y", "j"), { "sub", x, { "sub", { "tanh", x }, { "exp", x } } }),
+        map(access("z", "j"), read("y", "3 - j")) } }
+    assert(#fuse.run(program).body == 2)
+    support.same(program, fuse.run(program), {}, 3)
+    local given = support.values(program, {}, support.rng(4))
+    local want = require("ir.interpret").run(program, {}, given)
+    support.near(support.run_c({ program }, {}, given, "double").z, want.z, 1e-14, "z")
+end)
+
 support.case("strip makes pieces of 2, 2 and 1", function()
     local list = loops(strip.run(lower.run(networks.lstm), "t", 2))
     assert(#list == 2 and list[1].extent[1] == 2 and list[1].body[1].extent[1] == 2 and list[2].extent[1] == 1)

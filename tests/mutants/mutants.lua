@@ -718,7 +718,7 @@ mutants.list = {
       tests = { "compiler/passes" } },
     { what = "C of a - (b - c) without brackets", file = "compiler/tables/functions.lua",
       find = [[c = "{1} - {2}", level = 2, tight = { 2, 3 }]], replace = [[c = "{1} - {2}", level = 2, tight = { 2, 2 }]],
-      tests = { "compiler/models", "compiler/ir" } },
+      tests = { "compiler/passes" } },
 }
 
 return mutants
