@@ -157,6 +157,7 @@ int trial_run(trial *t, char message[TRIAL_MESSAGE]) {
     fflush(NULL);
     const pid_t pid = fork();
     if (pid == 0) {
+        setpgid(0, 0);
         close(ends[0]);
         child(t, ends[1]);
     }
@@ -165,11 +166,12 @@ int trial_run(trial *t, char message[TRIAL_MESSAGE]) {
         close(ends[0]);
         return fail(message, "no process can be made: %s", strerror(errno));
     }
+    setpgid(pid, pid); /* here too, because either may come first */
     cleanup_child(pid);
     const int heard = listen_to(ends[0], t->seconds, message);
     close(ends[0]);
     if (heard < 0)
-        kill(pid, SIGKILL);
+        kill(-pid, SIGKILL); /* its group: whatever it has started, too */
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;

@@ -213,7 +213,9 @@ typedef struct rnnc_model {
  * compute with the same rounding and denormals.
  *   handover  nanoseconds from a post until who waits for it goes on. Cores of one chip need some
  *          tens, those of two some hundreds, and then a call may be faster on one thread; networks
- *          know from which handover on theirs is, and do not divide it. 0: not known, divide. */
+ *          know from which handover on theirs is, and do not divide it. 0: not known, divide;
+ *          RNNC_HANDOVER_FAR: members share a CPU, or are too busy to be measured. */
+#define RNNC_HANDOVER_FAR 1000000000
 typedef struct rnnc_team {
     size_t count; /* at least 1; more members than a network has use for do nothing */
     void *context;
@@ -227,17 +229,20 @@ typedef struct rnnc_team {
  * microseconds when there is nothing to do, so that calls in a row find them awake, and then
  * sleep; they take the caller's rounding and denormals. Their handover is measured; threads that
  * turn out to share a CPU are moved to others first, if the process has some, and may be moved on
- * by the system. ARGUMENT: count is 0 or more than RNNC_TEAM_MAX. MEMORY: no memory or no thread to
- * be had; *team is NULL then. */
+ * by the system. It is RNNC_HANDOVER_FAR, unmeasured, where the process has fewer CPUs than the
+ * team members. In the child of a fork, which has none of the threads, the team has one member from
+ * then on, the caller, and computes alone. ARGUMENT: count is 0 or more than RNNC_TEAM_MAX. MEMORY:
+ * no memory or no thread to be had; *team is NULL then. */
 #define RNNC_TEAM_MAX 64
 rnnc_status rnnc_team_create(size_t count, rnnc_team **team, rnnc_error *error);
 
 /* Measures the handover of any team anew, say after its threads have been bound to other cores: the
- * least of many rounds between the caller and each member, and of these the largest. 0 without post
- * and wait, or for a team of one. No run may be under way. */
+ * least of many rounds between the caller and each member, and of these the largest. It gives up
+ * after 20 ms, with RNNC_HANDOVER_FAR. 0 without post and wait, or for a team of one. No run may be
+ * under way. */
 void rnnc_team_measure(rnnc_team *team);
 
-/* Ends the threads; no run may be under way. NULL is fine. */
+/* Ends the threads; no run may be under way. NULL is fine, and so is the child of a fork. */
 void rnnc_team_destroy(rnnc_team *team);
 
 /* ---- tensors ------------------------------------------------------------------------------ */

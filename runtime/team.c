@@ -61,6 +61,7 @@ typedef struct threads {
     void *argument;
     arithmetic mode;
     int stop;
+    struct threads *next, **link; /* in the list of all teams: the next, and what points to this */
     member members[];
 } threads;
 
@@ -179,15 +180,64 @@ static void move_apart(void *callers_cpu, size_t index) {
 
 static void spread(rnnc_team *team) {
 #ifdef __linux__
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0 &&
+        (size_t)CPU_COUNT(&allowed) < team->count) {
+        team->handover = RNNC_HANDOVER_FAR;
+        return;
+    }
     int here = sched_getcpu();
 #else
     int here = -1;
 #endif
     rnnc_team_measure(team);
-    if (team->handover < SHARED)
+    if (team->handover < SHARED || team->handover == RNNC_HANDOVER_FAR)
         return;
     team->run(team->context, move_apart, &here);
     rnnc_team_measure(team);
+}
+
+/* All teams, for the child of a fork: it has none of their threads. */
+static pthread_mutex_t teams_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_once_t teams_once = PTHREAD_ONCE_INIT;
+static threads *teams;
+
+static void before_fork(void) { pthread_mutex_lock(&teams_mutex); }
+
+static void after_fork(void) { pthread_mutex_unlock(&teams_mutex); }
+
+/* A mutex or condition that a lost thread held or slept on cannot be used or destroyed any more;
+ * they begin anew. A team of one waits for nobody. */
+static void after_fork_in_child(void) {
+    for (threads *t = teams; t; t = t->next) {
+        t->team.count = 1;
+        t->team.handover = 0;
+        atomic_store(&t->parked, 0);
+        pthread_mutex_init(&t->mutex, NULL);
+        pthread_cond_init(&t->begun, NULL);
+    }
+    pthread_mutex_unlock(&teams_mutex);
+}
+
+static void watch_forks(void) { pthread_atfork(before_fork, after_fork, after_fork_in_child); }
+
+static void enlist(threads *t) {
+    pthread_once(&teams_once, watch_forks);
+    pthread_mutex_lock(&teams_mutex);
+    t->next = teams;
+    t->link = &teams;
+    if (teams)
+        teams->link = &t->next;
+    teams = t;
+    pthread_mutex_unlock(&teams_mutex);
+}
+
+static void strike_off(threads *t) {
+    pthread_mutex_lock(&teams_mutex);
+    *t->link = t->next;
+    if (t->next)
+        t->next->link = t->link;
+    pthread_mutex_unlock(&teams_mutex);
 }
 
 /* Ends the members 1 .. started - 1 and releases everything. */
@@ -238,12 +288,15 @@ rnnc_status rnnc_team_create(size_t count, rnnc_team **team, rnnc_error *error) 
                              strerror(failure));
         }
     }
+    enlist(t);
     spread(&t->team);
     *team = &t->team;
     return RNNC_OK;
 }
 
 void rnnc_team_destroy(rnnc_team *team) {
-    if (team)
-        dissolve(team->context, team->count);
+    if (!team)
+        return;
+    strike_off(team->context);
+    dissolve(team->context, team->count);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define CASE "tests/cases/rnn_relu_5_7_3_2_0_0_4_1.safetensors"
 
@@ -46,7 +47,8 @@ Test(verify, passes_what_is_right, .timeout = 300) {
         outcome result = run(dir, "verify", "net.lua", NULL, NULL, NULL);
         expect_verdict(&result, "PASS\n");
         cr_expect(strstr(result.out, "y abs"), "%s", result.out);
-        cr_expect(strstr(result.out, "\nulp: the error in units of the last place"), "%s", result.out);
+        cr_expect(strstr(result.out, "\nulp: the error in units of the last place"), "%s",
+                  result.out);
         cr_expect(strstr(result.out, strstr(specs[i], "fast") ? "tolerance 1e-04 absolute"
                                                               : "tolerance 1e-05 absolute"),
                   "%s", result.out);
@@ -148,6 +150,22 @@ Test(verify, sees_a_crash, .timeout = 60) { expect_seen("3", "abort();", "crashe
 
 Test(verify, sees_a_hang, .timeout = 60) {
     expect_seen("3", "for (volatile int i = 0; i < 1;) { }", "still running after 1 seconds");
+}
+
+/* What forward has started ends with it: it would leave a file behind. */
+Test(verify, ends_the_group_of_a_hang, .timeout = 60) {
+    char dir[PATH_SIZE], path[PATH_SIZE], body[1024];
+    workdir_make(dir);
+    path_join(path, dir, "survived");
+    snprintf(body, sizeof body,
+             "int fork(void); unsigned sleep(unsigned); int creat(const char *, unsigned);\n"
+             "if (fork() == 0) { sleep(4); creat(\"%.500s\", 0600); exit(0); }\n"
+             "for (volatile int i = 0; i < 1;) { }",
+             path);
+    expect_seen("3", body, "still running after 1 seconds");
+    sleep(5);
+    cr_expect_neq(access(path, F_OK), 0, "a process of forward is still there");
+    workdir_remove(dir);
 }
 
 Test(verify, sees_an_exit, .timeout = 60) {

@@ -1,13 +1,19 @@
 /* rnnc_team_create: threads that run a task together and speak with each other. */
+#define _GNU_SOURCE /* sched_setaffinity */
 #include "../runtime/rnnc.h"
 #include "support/team.h"
 
 #include <criterion/criterion.h>
 #include <fenv.h>
+#include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MOST = 5, RUNS = 300, STEPS = 200 };
 
@@ -112,7 +118,7 @@ Test(runtime_team, handover_is_measured, .timeout = 60) {
         rnnc_team *const team = make(count);
         for (int again = 0; again < 2; again++) {
             cr_expect(count == 1 ? team->handover == 0
-                                 : team->handover > 0 && team->handover < 100000000,
+                                 : team->handover > 0 && team->handover <= RNNC_HANDOVER_FAR,
                       "%zu ns in a team of %zu", team->handover, count);
             team->handover = (size_t)-1;
             rnnc_team_measure(team);
@@ -134,6 +140,122 @@ Test(runtime_team, handover_is_measured, .timeout = 60) {
     cr_expect_gt(own.team.handover, 0);
     cr_expect_eq(own.runs, 3);
     own_team_free(&own);
+}
+
+/* What the child of a fork finds: 0, or which of its looks failed. */
+static int in_child(rnnc_team *team) {
+    seen s = {.team = team};
+    if (team->count != 1)
+        return 1;
+    team->run(team->context, note, &s);
+    if (s.calls[0] != 1 || s.calls[1] != 0)
+        return 2;
+    rnnc_team_measure(team);
+    if (team->handover != 0)
+        return 3;
+    rnnc_team_destroy(team);
+    if (rnnc_team_create(3, &team, NULL) != RNNC_OK)
+        return 4;
+    seen again = {.team = team};
+    team->run(team->context, note, &again);
+    rnnc_team_destroy(team);
+    return again.calls[2] == 1 ? 0 : 5;
+}
+
+/* The child computes alone, and can end the team and make another, whether members slept or spun;
+ * the parent's team goes on. */
+Test(runtime_team, a_fork_leaves_a_team_of_one, .timeout = 60) {
+    for (int asleep = 0; asleep < 2; asleep++) {
+        rnnc_team *const ended = make(16), *const team = make(3), *const last = make(2);
+        mallopt(M_PERTURB, 0xa5); /* what is freed is overwritten, so that nobody can go on there */
+        rnnc_team_destroy(ended);
+        seen s = {.team = team};
+        team->run(team->context, note, &s);
+        if (asleep)
+            sleep_ms(50);
+        const pid_t pid = fork();
+        if (pid == 0) {
+            alarm(10);
+            const int wrong = in_child(team);
+            rnnc_team_destroy(last);
+            _exit(wrong);
+        }
+        int status;
+        cr_assert_eq(waitpid(pid, &status, 0), pid);
+        cr_expect_eq(status, 0, "asleep %d: status %#x", asleep, (unsigned)status);
+        team->run(team->context, note, &s);
+        cr_expect_eq(s.calls[2], 2);
+        rnnc_team_destroy(team);
+        rnnc_team_destroy(last);
+    }
+}
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* On one CPU with others at work there, where a word takes until it is their turn: a team is made
+ * without measuring, and measuring gives up. */
+Test(runtime_team, one_busy_cpu, .timeout = 120) {
+    enum { BUSY = 3, MEMBERS = 8 };
+    cpu_set_t allowed, one;
+    cr_assert_eq(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    size_t cpu = 0;
+    while (!CPU_ISSET(cpu, &allowed))
+        cpu++;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    cr_assert_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    pid_t busy[BUSY];
+    for (int i = 0; i < BUSY; i++) {
+        busy[i] = fork();
+        if (busy[i] == 0) {
+            alarm(60);
+            for (volatile int forever = 1; forever;)
+                continue;
+        }
+    }
+    const double begin = seconds();
+    rnnc_team *const team = make(MEMBERS);
+    const double made = seconds();
+    const size_t handover = team->handover;
+    rnnc_team_measure(team);
+    const double measured = seconds();
+    rnnc_team_destroy(team);
+    for (int i = 0; i < BUSY; i++) {
+        kill(busy[i], SIGKILL);
+        waitpid(busy[i], NULL, 0);
+    }
+    cr_expect_eq(handover, RNNC_HANDOVER_FAR);
+    cr_expect(made - begin < 1, "made in %.3f s", made - begin);
+    cr_expect(measured - made < 2, "measured in %.3f s", measured - made);
+}
+
+/* Words that take 5 ms: no round of them is done in time. */
+static void wait_slowly(void *context, size_t index, size_t count) {
+    rnnc_team *const real = context;
+    sleep_ms(5);
+    real->wait(real->context, index, count);
+}
+
+static void post_through(void *context, size_t index) {
+    rnnc_team *const real = context;
+    real->post(real->context, index);
+}
+
+static void run_through(void *context, void (*task)(void *argument, size_t index), void *argument) {
+    rnnc_team *const real = context;
+    real->run(real->context, task, argument);
+}
+
+Test(runtime_team, slow_words_are_far, .timeout = 60) {
+    rnnc_team *const real = make(2);
+    rnnc_team slow = {2, real, run_through, post_through, wait_slowly, 0};
+    rnnc_team_measure(&slow);
+    cr_expect_eq(slow.handover, RNNC_HANDOVER_FAR, "%zu ns", slow.handover);
+    rnnc_team_destroy(real);
 }
 
 Test(runtime_team, wrong_counts) {
