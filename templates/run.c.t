@@ -404,6 +404,8 @@
 @ if parted then
         }
 @ end
+@ -- Part 0 is done with what lies between layers before the other one begins the next block.
+@ meet("        ", by_direction and (several or p.batch == "any"))
 @ elseif p.lengths then
         for (ptrdiff_t b = 0; @{alone(finisher)}b < all; ++b)
             for (size_t t = length[b]; t < seq_len; ++t)

@@ -45,6 +45,13 @@ Test(verify_models, passes_what_is_right, .timeout = 300) {
          "  dense { units = 6, activation = \"tanh\", last_step = true, prefix = \"a.\" },\n"
          "  dense { units = 3, activation = \"softmax\", prefix = \"b.\" } }",
          "       6     17  yes   yes  "},
+        /* Blocks of a batch one after the other, by two threads. */
+        {"batch = 33, threads = 2, layers = {\n"
+         "  rnn { cell = \"gru\", input_size = 5, hidden_size = 19, num_layers = 2,\n"
+         "    bidirectional = true, prefix = \"g.\" },\n"
+         "  dense { units = 9, last_step = true, prefix = \"a.\" },\n"
+         "  dense { units = 3, prefix = \"b.\" } }",
+         "     33  yes  "},
         {"batch = 3, batch_first = true, residual = true, layers = {\n"
          "  rnn { cell = \"lstm\", input_size = 2, hidden_size = 5, num_layers = 2, proj_size = "
          "3,\n"
