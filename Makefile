@@ -28,7 +28,7 @@ MAKEFLAGS += --no-builtin-rules
 # ---- what there is ----
 
 runtime_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*.c))
-compiler_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/*.c)) $(BUILD)/embedded.o
+compiler_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/host/*.c)) $(BUILD)/embedded.o
 support_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 test_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/test_*.c)) $(support_objects)
 fuzzers := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -95,7 +95,7 @@ lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clan
 	done
 	@printf '%s\n' $(filter-out examples/% tests/exhaustive/% tests/bench/peers/libxsmm.c,$(filter %.c,$(c_files))) | xargs -P 2 -n 4 sh -c \
 	    'clang-tidy --quiet "$$@" -- -std=c11 -D_POSIX_C_SOURCE=200809L -Iruntime -Itests/support \
-	    -Icompiler -DTEST_DATA=\"tests\" $(shell pkg-config --cflags $(LUA_PACKAGE)) 2>/dev/null' clang-tidy
+	    -Icompiler/host -DTEST_DATA=\"tests\" $(shell pkg-config --cflags $(LUA_PACKAGE)) 2>/dev/null' clang-tidy
 	@shellcheck -x $$(grep -rlE '^#!.*sh$$' .ci tests examples)
 	@luacheck --quiet --std lua54 $(filter %.lua,$(scripts)) tests
 	@luacheck --quiet --std lua54 --read-globals rnn model embedding dense -- examples
@@ -181,10 +181,10 @@ $(BUILD)/compiler/%.o: compiler/%.c | $(BUILD)/setup-build
 
 $(BUILD)/embedded.c: $(scripts) | $(BUILD)/setup-build
 	@mkdir -p $(@D)
-	$(LUA) compiler/embed.lua $@
+	$(LUA) compiler/host/embed.lua $@
 
 $(BUILD)/embedded.o: $(BUILD)/embedded.c
-	$(compile) -Icompiler
+	$(compile) -Icompiler/host
 
 $(BUILD)/rnnc: $(compiler_objects) $(BUILD)/librnnc.a
 	$(link) $^ $$(pkg-config --libs $(LUA_PACKAGE)) $(runtime_libraries)
@@ -203,7 +203,7 @@ $(BUILD)/tests/threads: $(BUILD)/tests/test_threads.o $(support_objects) $(BUILD
 
 $(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c | $(BUILD)/setup-fuzz
 	@mkdir -p $(@D)
-	$(compile) -Icompiler $$(pkg-config --cflags $(LUA_PACKAGE))
+	$(compile) -Icompiler/host $$(pkg-config --cflags $(LUA_PACKAGE))
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(filter-out %/main.o,$(compiler_objects)) $(BUILD)/librnnc.a
 	$(link) -fsanitize=fuzzer $^ $$(pkg-config --libs $(LUA_PACKAGE)) $(runtime_libraries)

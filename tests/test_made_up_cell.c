@@ -64,7 +64,7 @@ static void copy_with_the_cell(const char *home) {
     outcome o = process_run(argv, NULL, NULL, 60);
     cr_assert_eq(o.code, 0, "%s", o.err);
     outcome_free(&o);
-    insert(home, "compiler/cells.lua", "-- cells.of(spec)", lua_row);
+    insert(home, "compiler/tables/cells.lua", "-- cells.of(spec)", lua_row);
     insert(home, "runtime/rnnc.h", " } rnnc_cell;", ", RNNC_MGU");
     insert(home, "runtime/cell_rows.h", NULL, c_row);
 }

@@ -1,16 +1,16 @@
 -- rnnc bench: how fast generated networks are, beside the runtime's generic ones, other libraries and the
 -- speed of light.
-local breakdown = require "breakdown"
-local build = require "build"
-local contest = require "contest"
-local fail = require "fail"
+local breakdown = require "measure.breakdown"
+local build = require "measure.build"
+local contest = require "measure.contest"
+local fail = require "base.fail"
 local host = require "host"
-local limits = require "limits"
-local machines = require "machine"
-local page = require "page"
-local peers = require "peers"
-local results = require "results"
-local subject = require "subject"
+local limits = require "measure.limits"
+local machines = require "measure.machine"
+local page = require "report.page"
+local peers = require "measure.peers"
+local results = require "report.results"
+local subject = require "measure.subject"
 
 local COMMAND <const> = "rnnc bench"
 

@@ -1,7 +1,7 @@
 -- rnnc check: is the spec right, and does its weights file fit?
 local host = require "host"
-local specs = require "spec"
-local weights = require "weights"
+local specs = require "spec.spec"
+local weights = require "weights.weights"
 
 return function(arguments, options)
     local spec, notes = specs.load(arguments[1], options)

@@ -1,9 +1,9 @@
 -- rnnc compile: from a spec to the files of a network.
-local fail = require "fail"
+local fail = require "base.fail"
 local host = require "host"
-local generate = require "generate"
-local overwrite = require "overwrite"
-local specs = require "spec"
+local generate = require "emit.generate"
+local overwrite = require "emit.overwrite"
+local specs = require "spec.spec"
 
 -- The header that generated files include, unless there is one: nobody's file is replaced.
 local function header_for(directory)

@@ -1,7 +1,7 @@
 -- rnnc help spec: the fields of a spec, from their table.
-local fields = require "fields"
+local fields = require "spec.fields"
 local host = require "host"
-local readers = require "readers"
+local readers = require "spec.readers"
 
 local function default_text(row)
     if row.default == nil then return row.optional and "optional" or "has to be given" end

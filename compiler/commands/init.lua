@@ -1,12 +1,12 @@
 -- rnnc init: writes a spec to start from and, if asked, a program around it.
-local fail = require "fail"
-local from_weights = require "from_weights"
+local fail = require "base.fail"
+local from_weights = require "weights.from_weights"
 local host = require "host"
-local names = require "names"
-local specs = require "spec"
-local starter = require "starter"
-local template = require "template"
-local weights = require "weights"
+local names = require "base.names"
+local specs = require "spec.spec"
+local starter = require "spec.starter"
+local template = require "emit.template"
+local weights = require "weights.weights"
 
 -- The sizes of a network that is small enough to print.
 local INPUT_SIZE <const>, HIDDEN_SIZE <const> = 8, 16

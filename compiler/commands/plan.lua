@@ -1,14 +1,14 @@
 -- rnnc plan: how a network will be computed, for a person or stage by stage.
 local differentiate = require "passes.program.differentiate"
 local dump = require "ir.dump"
-local fail = require "fail"
+local fail = require "base.fail"
 local host = require "host"
-local nearest = require "nearest"
-local pipeline = require "pipeline"
+local nearest = require "base.nearest"
+local pipeline = require "emit.pipeline"
 local program = require "passes.program.lower"
-local report = require "report"
-local specs = require "spec"
-local tune = require "tune"
+local report = require "report.report"
+local specs = require "spec.spec"
+local tune = require "kernels.tune"
 
 -- Programs as pseudo-code: forward and backward in loops and buffers (ir/grammar.lua). Nothing is generated from them
 -- yet.

@@ -1,13 +1,13 @@
 -- rnnc tune: measures kernels and tiles for a network on this machine, and keeps what beats the cost model.
-local build = require "build"
-local contest = require "contest"
-local fail = require "fail"
+local build = require "measure.build"
+local contest = require "measure.contest"
+local fail = require "base.fail"
 local host = require "host"
-local kernels = require "kernels"
-local pipeline = require "pipeline"
-local search = require "search"
-local subject = require "subject"
-local tune = require "tune"
+local kernels = require "kernels.kernels"
+local pipeline = require "emit.pipeline"
+local search = require "measure.search"
+local subject = require "measure.subject"
+local tune = require "kernels.tune"
 
 local COMMAND <const> = "rnnc tune"
 

@@ -1,13 +1,13 @@
 -- rnnc verify: compiles a network with the system's compiler, runs it, and compares it with plain
 -- loops in double precision and with recorded outputs.
-local build = require "build"
-local fail = require "fail"
+local build = require "measure.build"
+local fail = require "base.fail"
 local host = require "host"
-local network = require "network"
-local recorded_case = require "recorded_case"
-local specs = require "spec"
-local targets = require "targets"
-local weights = require "weights"
+local network = require "measure.network"
+local recorded_case = require "measure.recorded_case"
+local specs = require "spec.spec"
+local targets = require "tables.targets"
+local weights = require "weights.weights"
 
 -- Absolute error that passes, by the spec's `activation`, for outputs up to 1; networks with larger ones get
 -- as much more.

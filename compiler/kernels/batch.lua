@@ -6,7 +6,7 @@
 -- of sequence b, so that 8 sequences and pairs of units fill 16 lanes. The weights of a pair for a column lie next to
 -- each other and are broadcast as one; the column's values are spread over their pair by a shuffle, of which there
 -- are two for each load of a vector and 2 * rows multiply-adds.
-local cost = require "cost"
+local cost = require "kernels.cost"
 local tiles = require "kernels.tiles"
 
 -- Units of a tile: with more, the weights of a column come from more than one cache line, and the tail

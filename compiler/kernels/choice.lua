@@ -2,8 +2,8 @@
 --
 -- ir.wanted, if it is there, is what was measured to be better (see tune.lua) and takes the place of the model's
 -- choice: { file (for messages), kernel (its label), tiles = { index of a stage -> { rows, vectors, split } } }.
-local fail = require "fail"
-local kernels = require "kernels"
+local fail = require "base.fail"
+local kernels = require "kernels.kernels"
 
 local function describe(stack, members)
     local s = stack.sizes

@@ -1,5 +1,5 @@
 -- tiles: how a product of many rows and vectors is cut into register tiles.
-local cost = require "cost"
+local cost = require "kernels.cost"
 
 local tiles = {}
 

@@ -1,7 +1,7 @@
 -- units: the lanes of a vector carry units. Weights are read in panels of some vectors of units, column
 -- by column; each value of the state or input is broadcast. Works for every batch; for a batch of one
 -- it is a matrix-vector product whose only traffic is the weights.
-local cost = require "cost"
+local cost = require "kernels.cost"
 local tiles = require "kernels.tiles"
 
 local units = { name = "units", label = "units", doc = "lanes carry units, inputs are broadcast", shares = true }

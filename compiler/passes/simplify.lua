@@ -1,6 +1,6 @@
 -- simplify: rewrites updates by the functions of the spec's `activation`, so that they divide less
 -- often or take fewer instructions (see expressions.lua).
-local expressions = require "expressions"
+local expressions = require "tables.expressions"
 
 local simplify = {}
 

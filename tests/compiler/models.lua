@@ -3,8 +3,8 @@
 local support = require "tests.compiler.support"
 
 local activations = require "tables.activations"
-local cells = require "cells"
-local facts = require "lower"
+local cells = require "tables.cells"
+local facts = require "passes.lower"
 local differentiate = require "passes.program.differentiate"
 local fuse = require "passes.program.fuse"
 local grammar = require "ir.grammar"

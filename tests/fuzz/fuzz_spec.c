@@ -11,10 +11,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* require("spec").from_text(text, "fuzz.lua").  [text -> spec] */
+/* require("spec.spec").from_text(text, "fuzz.lua").  [text -> spec] */
 static int load_spec(lua_State *L) {
     lua_getglobal(L, "require");
-    lua_pushstring(L, "spec");
+    lua_pushstring(L, "spec.spec");
     lua_call(L, 1, 1);
     lua_getfield(L, -1, "from_text");
     lua_pushvalue(L, 1);

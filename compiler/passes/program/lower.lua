@@ -6,7 +6,7 @@
 -- tokens and y in memory. With lengths: the buffer lengths (B), each 1 .. T; x beyond a length is not used, y is 0
 -- there.
 local activations = require "passes.program.activations"
-local cells = require "cells"
+local cells = require "tables.cells"
 local check = require "ir.check"
 local expressions = require "ir.expressions"
 local grammar = require "ir.grammar"

@@ -1,0 +1,185 @@
+-- emit: from the plan to the text of the generated files. It decides nothing: it names things in C and
+-- hands the plan to the templates.
+local host = require "host"
+local template = require "emit.template"
+
+local emit = {}
+
+-- The C statements that compute and store the new states of one vector of units, as a function of where
+-- its values are: names.sum(index), names.gates(offset), names.state(S), names.store(S), names.suffix.
+local function update_of(variant, product)
+    local index = {}
+    for _, sum in ipairs(product.sums) do
+        index[sum.part .. " " .. product.gate_names[sum.gate + 1]] = sum.index
+    end
+    local loads = {}
+    for _, input in ipairs(product.inputs) do loads[product.gate_names[input.gate + 1]] = input.offset end
+    return function(names)
+        local function fresh(state) return string.format("%s_new_%s", state, names.suffix) end
+        local leaves = {
+            gate = function(gate) return names.sum(index["gate " .. gate]) end,
+            recurrent = function(gate) return names.sum(index["recurrent " .. gate]) end,
+            input = function(gate)
+                return loads[gate] and names.gates(loads[gate]) or names.sum(index["input " .. gate])
+            end,
+            state = names.state,
+            new = fresh,
+        }
+        local function text(tree)
+            if leaves[tree[1]] then return leaves[tree[1]](tree[2]) end
+            local arguments = {}
+            for i = 2, #tree do arguments[i - 1] = text(tree[i]) end
+            return string.format("%s_%s(%s)", variant.vec, tree[1], table.concat(arguments, ", "))
+        end
+        local lines = {}
+        for _, pair in ipairs(product.update) do
+            lines[#lines + 1] = string.format("const %s %s = %s;", variant.vec, fresh(pair[1]), text(pair[2]))
+        end
+        for _, state in ipairs(product.states) do
+            local value, tiny = fresh(state), product.tiny[state]
+            if tiny then value = string.format("%s_unless_tiny(%s, %s)", variant.vec, value, text(tiny)) end
+            lines[#lines + 1] = string.format("%s_store(%s, %s);", variant.vec, names.store(state), value)
+        end
+        return lines
+    end
+end
+
+-- The parameters of a forward function, in order, each { declaration, name }.
+local function parameters_of(plan, lengths)
+    local list = {}
+    local function add(type, name) list[#list + 1] = { type .. name, name } end
+    if not plan.built_in then add("const float *", "weights") end
+    if plan.steps == "any" then add("size_t ", "seq_len") end
+    if plan.batch == "any" then add("size_t ", "batch") end
+    add(plan.tokens and "const int32_t *" or "const float *", plan.tokens and "tokens" or "x")
+    if lengths then add("const size_t *", "lengths") end
+    for _, state in ipairs(plan.states) do add("const float *", state .. "0") end
+    add("float *", "y")
+    for _, state in ipairs(plan.states) do add("float *", state .. "n") end
+    add("void *", "workspace")
+    return list
+end
+
+local function joined(list, index, prefix)
+    local words = {}
+    for i, parameter in ipairs(list) do words[i] = (prefix or "") .. parameter[index] end
+    return table.concat(words, ", ")
+end
+
+-- The states and y in the order of NAME_forward, as parameters and as arguments.
+local function state_words(plan)
+    local declared, named = {}, {}
+    for i, state in ipairs(plan.states) do
+        declared[i], named[i] = "const float *" .. state .. "0", state .. "0"
+    end
+    declared[#declared + 1], named[#named + 1] = "float *y", "y"
+    for _, state in ipairs(plan.states) do
+        declared[#declared + 1], named[#named + 1] = "float *" .. state .. "n", state .. "n"
+    end
+    return table.concat(declared, ", "), table.concat(named, ", ")
+end
+
+local function describe_layer(layer)
+    if layer.kind == "embedding" then return string.format("embedding %d x %d", layer.inputs, layer.outputs) end
+    if layer.kind == "dense" then
+        return string.format("dense %d -> %d%s%s", layer.inputs, layer.outputs,
+            layer.activation == "none" and "" or ", " .. layer.activation, layer.last_step and ", last step only" or "")
+    end
+    local s = layer.sizes
+    return string.format("%s %d -> %d%s%s%s%s", layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H,
+        s.P ~= s.H and string.format(" projected to %d", s.P) or "",
+        s.L > 1 and string.format(", %d layers", s.L) or "", s.D == 2 and ", both directions" or "",
+        layer.bias and "" or ", no bias")
+end
+
+local function describe(plan)
+    local list = {}
+    for i, layer in ipairs(plan.layers) do list[i] = describe_layer(layer) end
+    return string.format("%s%s%s; seq_len %s, batch %s.", table.concat(list, "; "),
+        plan.residual and "; plus the input" or "", plan.batch_first and "; batch first" or "", plan.steps, plan.batch)
+end
+
+local function reasons(variant)
+    local lines = {}
+    for _, c in ipairs(variant.considered) do
+        lines[#lines + 1] = c.why_not and string.format("%s: not possible, %s", c.kernel, c.why_not)
+            or string.format("%s: about %d cycles a step by the cost model", c.kernel, c.cycles)
+    end
+    local division = variant.division
+    for _, c in ipairs(division.considered) do
+        lines[#lines + 1] = c.why_not and string.format("threads, %s: not possible, %s", c.kind, c.why_not)
+            or string.format("threads, %s: about %d cycles a call of %d steps%s", c.kind, c.cycles, division.steps,
+                c.kind == division.kind and ", chosen" or "")
+    end
+    if division.slices_from > 1 then
+        lines[#lines + 1] = string.format("threads, slices: for a batch of %d or more", division.slices_from)
+    end
+    return lines
+end
+
+-- __builtin_cpu_supports of every instruction set that the variant's functions use.
+local function cpu_checks(variant)
+    local checks = {}
+    for name in variant.isa:gmatch("[^,]+") do
+        checks[#checks + 1] = string.format("__builtin_cpu_supports(\"%s\")", name)
+    end
+    return checks
+end
+
+local function head(plan, file)
+    return (template.render("head.c", { p = plan, file = file, describe = describe(plan), reasons = reasons })
+        :gsub("\n$", ""))
+end
+
+-- "(T, B, ...)" of a state array: the stacks' arrays one after the other.
+local function state_shape(plan, state, batch)
+    local parts = {}
+    for _, layer in ipairs(plan.layers) do
+        if layer.kind == "stack" and layer.before[state] then
+            parts[#parts + 1] = string.format("(%d, %s, %d)", layer.sizes.L * layer.sizes.D, batch,
+                layer.state_width[state])
+        end
+    end
+    return table.concat(parts, " then ")
+end
+
+-- A text as a literal of C. `?` too, for trigraphs.
+local function literal(text) return '"' .. text:gsub('[\\"?]', "\\%0") .. '"' end
+
+-- Everything that the templates see of the plan and of names in C.
+local function fields_of(plan)
+    local list, long = parameters_of(plan, false), parameters_of(plan, plan.lengths)
+    local targets, fixed = {}, {}
+    for i, v in ipairs(plan.variants) do targets[i] = v.target end
+    if plan.steps ~= "any" then fixed[#fixed + 1] = { "seq_len", plan.steps } end
+    if plan.batch ~= "any" then fixed[#fixed + 1] = { "batch", plan.batch } end
+    local steps = plan.steps == "any" and "seq_len" or tostring(plan.steps)
+    local batch = plan.batch == "any" and "batch" or tostring(plan.batch)
+    local shape = plan.batch_first and batch .. ", " .. steps or steps .. ", " .. batch
+    local fields = {
+        p = plan, fixed = fixed, target_names = targets, steps_text = steps, batch_text = batch,
+        parameters = joined(list, 1), call_arguments = joined(list, 2, "call->"),
+        long_parameters = joined(long, 1), long_call_arguments = joined(long, 2, "call->"),
+        needs_text = #plan.variants[1].needs == 0 and "" or plan.variants[1].target,
+        x_shape = shape, y_shape = plan.last_step and batch or shape,
+        state_shape = function(state) return state_shape(plan, state, batch) end,
+        literal = literal, update = update_of, cpu_checks = cpu_checks,
+        weights_declaration = host.weights_declaration(plan.weights_symbol, plan.packed_count, plan.weights_as),
+        weights_expression = host.weights_expression(plan.weights_symbol, plan.packed_count, plan.weights_as),
+    }
+    fields.state_parameters, fields.state_arguments = state_words(plan)
+    return fields
+end
+
+-- emit.files(plan) -> { { name, text }, ... }: NAME.h and NAME.c. Weights are not its business.
+function emit.files(plan)
+    local fields, files = fields_of(plan), {}
+    for _, kind in ipairs { { ".h", "header.h" }, { ".c", "source.c" } } do
+        local name = plan.name .. kind[1]
+        fields.head = head(plan, name)
+        files[#files + 1] = { name = name, text = template.render(kind[2], fields) }
+    end
+    return files
+end
+
+return emit

@@ -1,0 +1,60 @@
+-- network: a validated spec as the network of rnnc.h, for host functions that run one.
+local cells = require "tables.cells"
+
+local network = {}
+
+local of_layer = {
+    rnn = function(item)
+        return {
+            kind = "recurrent", cell = cells.of(item).constant:gsub("^RNNC_", ""):lower(),
+            input_size = item.input_size, hidden_size = item.hidden_size, num_layers = item.num_layers,
+            bias = item.bias, bidirectional = item.bidirectional, proj_size = item.proj_size or 0,
+        }
+    end,
+    embedding = function(item) return { kind = "embedding", inputs = item.num_embeddings, outputs = item.dim } end,
+    dense = function(item)
+        return { kind = "dense", inputs = item.input_size, outputs = item.units, activation = item.activation,
+                 bias = item.bias, last_step = item.last_step or false }
+    end,
+}
+
+-- network.of(spec) -> { batch_first, residual, layers }, as compiler/host/network.h describes it.
+function network.of(spec)
+    local layers = {}
+    for i, item in ipairs(spec.layers or { spec }) do layers[i] = of_layer[item.layer or "rnn"](item) end
+    return { batch_first = spec.batch_first, residual = spec.residual or false, layers = layers }
+end
+
+-- network.states(spec) -> which states it carries, of { "h", "c" }.
+function network.states(spec)
+    local has, list = {}, {}
+    for _, item in ipairs(spec.layers or { spec }) do
+        for _, state in ipairs((item.layer or "rnn") == "rnn" and cells.of(item).states or {}) do
+            has[state] = true
+        end
+    end
+    for _, state in ipairs { "h", "c" } do
+        if has[state] then list[#list + 1] = state end
+    end
+    return list
+end
+
+local work_of = {
+    rnn = function(item)
+        local d, h, p = item.bidirectional and 2 or 1, item.hidden_size, item.proj_size or 0
+        local state = p > 0 and p or h
+        return d * (#cells.of(item).gates * h * (item.input_size + state + (item.num_layers - 1) * (d + 1) * state)
+            + item.num_layers * p * h)
+    end,
+    embedding = function() return 0 end,
+    dense = function(item) return item.input_size * item.units end,
+}
+
+-- network.work(spec) -> multiply-adds of a time step of one sequence.
+function network.work(spec)
+    local total = 0
+    for _, item in ipairs(spec.layers or { spec }) do total = total + work_of[item.layer or "rnn"](item) end
+    return total
+end
+
+return network

@@ -1,0 +1,118 @@
+-- lower: from the validated spec to the IR.
+--
+-- The IR says what is computed and nothing of how:
+--
+--   steps, batch   an integer, or "any"
+--   threads        of a team that runs a call together, 1: none
+--   weights    the tensors in the order of the file: { name, rows, cols } (cols 0: a vector)
+--   stages     what a time step goes through, in order:
+--                { kind = "embedding", rows, width, weight }
+--                { kind = "stack", stack = index into `stacks` }
+--                { kind = "dense", inputs, units, activation, weight, bias, last_step, once, update }
+--              once: it runs on the last step only, as the stage with last_step before it says
+--   stacks     recurrent layers of one size: gates, apart, states (see cells.lua), sizes
+--                { I, H, P, L, D, G } (inputs, units, outputs of a direction, layers, directions, gates)
+--                and scans; P differs from H where the output is projected
+--   scans      of a stack, one per layer and direction, in the order in which they depend on each other:
+--                { layer, direction, backward, row = of the chain in h0 and hn (c0 and cn), body }
+--
+-- The ops of a body, for one time step t:
+--   { op = "product", of = "input" | "state", weight, columns }    gates += W v
+--   { op = "bias", of = "input" | "state", tensor }                gates += b
+--   { op = "update", trees, tiny }                                 new states from the gates, 0 where tiny
+--   { op = "project", weight }                                     output = W output, P values from H
+-- A gate that the cell keeps apart has two sums, one for each `of`; the others add both up.
+-- Weights are indices (from 1) into `weights`.
+local activations = require "tables.activations"
+local cells = require "tables.cells"
+local functions = require "tables.functions"
+
+local lower = {}
+
+local function scan_of(cell, layer, direction, sizes, bias, add)
+    local suffix = "_l" .. layer .. (direction == 1 and "_reverse" or "")
+    local gates, columns = sizes.G * sizes.H, layer == 0 and sizes.I or sizes.D * sizes.P
+    local body = {
+        { op = "product", of = "input", columns = columns, weight = add("weight_ih" .. suffix, gates, columns) },
+        { op = "product", of = "state", columns = sizes.P, weight = add("weight_hh" .. suffix, gates, sizes.P) },
+    }
+    if bias then
+        body[3] = { op = "bias", of = "input", tensor = add("bias_ih" .. suffix, gates, 0) }
+        body[4] = { op = "bias", of = "state", tensor = add("bias_hh" .. suffix, gates, 0) }
+    end
+    body[#body + 1] = { op = "update", trees = cell.update, tiny = cell.tiny }
+    if sizes.P ~= sizes.H then
+        body[#body + 1] = { op = "project", weight = add("weight_hr" .. suffix, sizes.P, sizes.H) }
+    end
+    return { layer = layer, direction = direction, backward = direction == 1, row = layer * sizes.D + direction,
+             body = body }
+end
+
+local function stack_of(item, spec, add)
+    local cell = cells.of(item)
+    local sizes = { I = item.input_size, H = item.hidden_size, L = item.num_layers,
+                    P = item.proj_size > 0 and item.proj_size or item.hidden_size,
+                    D = item.bidirectional and 2 or 1, G = #cell.gates }
+    local stack = {
+        cell = cell.constant, gates = cell.gates, apart = cell.apart, states = cell.states,
+        sizes = sizes,
+        bias = item.bias, dropout = item.dropout, steps = spec.seq_len, batch = spec.batch, scans = {},
+    }
+    for layer = 0, sizes.L - 1 do
+        for direction = 0, sizes.D - 1 do
+            stack.scans[#stack.scans + 1] = scan_of(cell, layer, direction, sizes, item.bias, add)
+        end
+    end
+    return stack
+end
+
+-- The update of a dense layer from its sum. Activations of whole rows follow later. Errors: an activation or a
+-- function that is in no table.
+local function dense_update(name)
+    local sum = { "gate", "h" }
+    if activations.of(name).of ~= "value" then return { { "h", sum } } end
+    if functions.of(name).arity ~= 1 then error("activation " .. name .. " is of more than one value", 0) end
+    return { { "h", { name, sum } } }
+end
+
+-- What becomes of one layer of the spec: { stage }, and for recurrent ones an entry of ir.stacks.
+local lowering = {
+    rnn = function(ir, item, spec, add)
+        ir.stacks[#ir.stacks + 1] = stack_of(item, spec, add)
+        return { kind = "stack", stack = #ir.stacks }
+    end,
+    embedding = function(_, item, _, add)
+        return { kind = "embedding", rows = item.num_embeddings, width = item.dim,
+                 weight = add("weight", item.num_embeddings, item.dim) }
+    end,
+    dense = function(_, item, _, add)
+        return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,
+                 update = dense_update(item.activation),
+                 last_step = item.last_step, weight = add("weight", item.units, item.input_size),
+                 bias = item.bias and add("bias", item.units, 0) or nil }
+    end,
+}
+
+-- lower.run(spec) -> ir. A spec without `layers` is one recurrent layer.
+function lower.run(spec)
+    local ir = {
+        name = spec.name, batch_first = spec.batch_first, residual = spec.residual,
+        deterministic = spec.deterministic, lengths = spec.lengths, streaming = spec.streaming,
+        no_streaming = spec.no_streaming, activation = spec.activation,
+        steps = spec.seq_len, batch = spec.batch, threads = spec.threads, weights = {}, stages = {}, stacks = {},
+    }
+    for i, item in ipairs(spec.layers or { spec }) do
+        local function add(name, rows, cols)
+            local full = (spec.layers and item.prefix or "") .. name
+            ir.weights[#ir.weights + 1] = { name = full, rows = rows, cols = cols }
+            return #ir.weights
+        end
+        local stage = lowering[item.layer or "rnn"](ir, item, spec, add)
+        local before = ir.stages[i - 1]
+        stage.once = stage.last_step or (before and before.once) or false
+        ir.stages[i] = stage
+    end
+    return ir
+end
+
+return lower

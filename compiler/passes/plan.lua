@@ -1,0 +1,221 @@
+-- plan: everything that is emitted, as flat data. Templates read this and nothing else; what they need
+-- to know is stated here.
+--
+-- A plan has the network's facts and a list of variants, one per target. A variant has its products
+-- (C functions made of register tiles), its stages and, for those that are recurrent, layers (C functions
+-- that run one chain over a chunk).
+local activations = require "tables.activations"
+local bounds = require "kernels.bounds"
+local expressions = require "tables.expressions"
+local products = require "kernels.products"
+local targets = require "tables.targets"
+
+local plan = {}
+
+-- The functions that the updates call, the helpers behind them, and the vector operations that these
+-- and the kernel need beyond load, store, splat and fma.
+local function used(ir, target, list)
+    local functions, helpers = {}, {}
+    local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
+                   scale = false, unless_tiny = false, either = false, or_nan = false,
+                   transpose = ir.kernel == "batch" and ir.beside == 1, beside = ir.beside > 1,
+                   regroup = false, regroup_two = false, ahead = false, fma_next = false }
+    for name in pairs(expressions.functions) do functions[name] = false end
+    for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
+    for _, product in ipairs(list) do
+        for _, pair in ipairs(product.update) do
+            expressions.walk(pair[2], function(name)
+                functions[name] = true
+                for _, helper in ipairs(expressions.functions[name].helpers) do helpers[helper] = true end
+                for _, operation in ipairs(expressions.functions[name].needs) do uses[operation] = true end
+            end)
+        end
+        for _, tree in pairs(product.tiny) do
+            uses.unless_tiny = true
+            for _, name in ipairs { "either", "or_nan" } do
+                uses[name] = uses[name] or expressions.key(tree):find("(" .. name .. " ", 1, true) ~= nil
+            end
+        end
+        uses.add = uses.add or (product.split or 1) > 1
+        uses.ahead = uses.ahead or (product.ahead or 0) > 0
+        uses.fma_next = uses.fma_next or (product.in_order or false)
+        for _, panel in ipairs(product.grouped and product.role == "step" and product.panels or {}) do
+            local last = panel.sums - (panel.vectors - 1) * #product.sums
+            uses.regroup = uses.regroup or panel.vectors > 1 or last > 2
+            uses.regroup_two = uses.regroup_two or last <= 2
+        end
+    end
+    for _, operation in ipairs(helpers.fast and target.fast.needs or {}) do uses[operation] = true end
+    return functions, helpers, uses
+end
+
+-- The stages as the templates want them: names of functions, and offsets from the start of the weights.
+local function stages_of(ir, suffix)
+    local list, outputs = {}, 0
+    for i, stage in ipairs(ir.stages) do
+        local out = { kind = stage.kind, base = stage.base, output = stage.output, first_output = outputs,
+                      input = i > 1 and ir.stages[i - 1].output or false, last = i == #ir.stages, number = i }
+        if stage.kind == "stack" then
+            local stack = ir.stacks[stage.stack]
+            out.sizes, out.states, out.stack = stack.sizes, stack.states, stage.stack
+            out.layers, out.state_offset, out.state_count = stage.layers, stage.state_offset, stage.state_count
+            out.unit_stride = stage.output.row // stack.sizes.D
+            out.gates_stride, out.state_parts = stage.gates_stride, stage.state_parts
+            out.chain_first = stage.chains.first.count
+            out.chain_upper = stage.chains.upper and stage.chains.upper.count or 0
+            for _, layer in ipairs(out.layers) do
+                layer.fn = string.format("layer_%s%s%s", layer.kind,
+                    #ir.stacks > 1 and "_of_" .. stage.stack or "", suffix)
+            end
+            outputs = outputs + stack.sizes.L
+        elseif stage.kind == "dense" then
+            out.product, out.parts, out.units = stage.product, stage.parts, stage.units
+            out.last_step, out.once = stage.last_step, stage.once
+            outputs = outputs + 1
+        else
+            out.width = stage.width
+            outputs = outputs + 1
+        end
+        list[i] = out
+    end
+    return list
+end
+
+-- plan.variant(ir, name) -> what is emitted for one target, from the IR after all passes.
+function plan.variant(ir, name)
+    local target, suffix = targets[name], "_" .. name
+    local list = products.list()
+    products.of(ir, target, list, suffix)
+    list.add = nil
+    bounds.of(ir, target)
+    local functions, helpers, uses = used(ir, target, list)
+    return {
+        target = name, needs = target.needs, lanes = target.lanes, vec = target.vector, isa = target.isa,
+        prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix,
+        inline = "INLINE" .. suffix:upper(), attribute = "KERNEL" .. suffix:upper(),
+        fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, label = ir.label, block = ir.block,
+        beside = ir.beside, input_row = ir.input_row,
+        chunk = ir.chunk, considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles, products = list,
+        stages = stages_of(ir, suffix), schedule = ir.schedule, division = ir.division,
+        workspace = ir.layout.workspace,
+        functions = functions, helpers = helpers, uses = uses, fast = target.fast,
+    }
+end
+
+-- What stays the same on all targets, a row per stage, for the header and the reader of the plan.
+local function layers_of(ir)
+    local list, width = {}, nil
+    local before = { h = 0, c = 0 }
+    for i, stage in ipairs(ir.stages) do
+        local layer = { kind = stage.kind }
+        if stage.kind == "stack" then
+            local stack = ir.stacks[stage.stack]
+            layer.cell, layer.sizes, layer.bias, layer.states = stack.cell, stack.sizes, stack.bias, stack.states
+            layer.dropout = stack.dropout
+            -- Floats of one sequence's states of the stacks before this one, for each state.
+            layer.before, layer.state_width = {}, {}
+            local s = stack.sizes
+            layer.proj_size = s.P ~= s.H and s.P or 0
+            for k, state in ipairs(stack.states) do
+                layer.before[state], layer.state_width[state] = before[state] or 0, k == 1 and s.P or s.H
+                before[state] = (before[state] or 0) + s.L * s.D * layer.state_width[state]
+            end
+            width = s.D * s.P
+        elseif stage.kind == "dense" then
+            layer.inputs, layer.outputs, layer.activation = stage.inputs, stage.units, stage.activation
+            layer.activation_constant = activations.of(stage.activation).constant
+            layer.bias, layer.last_step, layer.once = stage.bias ~= nil, stage.last_step, stage.once
+            width = stage.units
+        else
+            layer.inputs, layer.outputs = stage.rows, stage.width
+            width = stage.width
+        end
+        list[i] = layer
+    end
+    return list, width, before
+end
+
+local function operations(ir)
+    local macs = 0
+    for _, stage in ipairs(ir.stages) do
+        if stage.kind == "stack" then
+            local s = ir.stacks[stage.stack].sizes
+            for layer = 0, s.L - 1 do
+                macs = macs + s.D * s.G * s.H * ((layer == 0 and s.I or s.D * s.P) + s.P)
+                if s.P ~= s.H then macs = macs + s.D * s.P * s.H end
+            end
+        elseif stage.kind == "dense" and not stage.once then
+            macs = macs + stage.inputs * stage.units
+        end
+    end
+    return macs
+end
+
+-- The longest workspace over all targets, in floats; step: that of one thread for one time step.
+local function workspace_of(layouts)
+    local space = { fixed = 0, per_chunk_step = 0, per_step = 0, chunk = 1, step = 0 }
+    for _, layout in ipairs(layouts) do
+        local own = layout.workspace
+        for _, name in ipairs { "fixed", "per_chunk_step", "per_step" } do
+            space[name] = math.max(space[name], own[name] * own.copies[name])
+        end
+        space.chunk = math.max(space.chunk, layout.chunk)
+        space.step = math.max(space.step, own.fixed + own.per_chunk_step + own.per_step)
+    end
+    return space
+end
+
+-- May y be x? Each row of y is written after that row of x has been read for the last time, but for one layer in
+-- both directions, of which one direction reads what the other would have written over, and for a softmax
+-- that the kernel "batch" computes in y before x is added.
+local function in_place(plan, ir)
+    if plan.tokens or plan.last_step or plan.input ~= plan.output then return false end
+    local lone = #ir.stages == 1 and plan.layers[1].sizes
+    if lone and lone.D == 2 and lone.L == 1 then return false end
+    for _, v in ipairs(plan.variants) do
+        local softmax = plan.softmax == "softmax" or plan.softmax == "log_softmax"
+        if plan.residual and softmax and v.kernel == "batch" then return false end
+    end
+    return true
+end
+
+-- plan.assemble(ir, variants, layouts, options) -> plan. `ir` is the one that all targets share.
+function plan.assemble(ir, variants, layouts, options)
+    local pack, packed_count = {}, 0
+    for _, layout in ipairs(layouts) do
+        for _, step in ipairs(layout.pack) do pack[#pack + 1] = step end
+        packed_count = packed_count + layout.count
+    end
+    local layers, output, state_counts = layers_of(ir)
+    local states, tokens, last_step = {}, ir.stages[1].kind == "embedding", false
+    for _, name in ipairs { "h", "c" } do
+        if state_counts[name] > 0 then states[#states + 1] = name end
+    end
+    for _, stage in ipairs(ir.stages) do last_step = last_step or stage.once end
+    local space = workspace_of(layouts)
+    local fingerprint = products.hash(products.key(pack) .. packed_count)
+    local floats = space.per_step == 0 and space.fixed + space.chunk * space.per_chunk_step
+    local result = {
+        name = ir.name, upper = ir.name:upper(), layers = layers, states = states, state_counts = state_counts,
+        tokens = tokens, vocabulary = tokens and ir.stages[1].rows or 0,
+        input = tokens and 1 or layouts[1].input_width, output = output,
+        batch_first = ir.batch_first, residual = ir.residual, last_step = last_step, lengths = ir.lengths,
+        streaming = ir.streaming, no_streaming = ir.no_streaming,
+        softmax = layers[#layers].activation or "none",
+        steps = ir.steps, batch = ir.batch, threads = ir.threads, weights = ir.weights,
+        activation = ir.activation,
+        weights_as = options.weights_as, command = options.command,
+        built_in = options.weights_as == "c" or options.weights_as == "floats",
+        -- NAME.c and NAME_weights.c of two runs do not link, unless layout and values are the same.
+        weights_symbol = string.format("%s_weights_of_the_same_run_%016x", ir.name,
+            products.hash(string.format("%016x %016x", fingerprint, options.weights_hash or 0))),
+        variants = variants, pack = pack, packed_count = packed_count,
+        -- A blob of packed weights belongs to the code with this layout.
+        fingerprint = fingerprint,
+        workspace = space, workspace_bytes = floats and floats * 4 + 64, macs_per_step = operations(ir),
+    }
+    result.in_place = in_place(result, ir)
+    return result
+end
+
+return plan

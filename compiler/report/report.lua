@@ -1,0 +1,171 @@
+-- report: the plan for a person, and any stage's data as text.
+local bounds = require "kernels.bounds"
+
+local report = {}
+
+-- GHz at which predicted cycles become times; `rnnc bench` takes the clock that it measures.
+local CLOCK <const> = 3
+
+-- report.dump(value) -> its text as a Lua table, keys in sorted order, so that equal data is equal text.
+function report.dump(value, indent)
+    indent = indent or ""
+    if type(value) == "string" then return string.format("%q", value) end
+    if type(value) ~= "table" then return tostring(value) end
+    local keys = {}
+    for k in pairs(value) do keys[#keys + 1] = k end
+    table.sort(keys, function(a, b)
+        if math.type(a) and math.type(b) then return a < b end
+        return tostring(a) < tostring(b)
+    end)
+    if #keys == 0 then return "{}" end
+    local inner, lines, flat = indent .. "    ", {}, true
+    for _, k in ipairs(keys) do
+        local text = report.dump(value[k], inner)
+        flat = flat and not text:find("\n")
+        lines[#lines + 1] = (math.type(k) == "integer" and k <= #value) and text or tostring(k) .. " = " .. text
+    end
+    local line = "{ " .. table.concat(lines, ", ") .. " }"
+    if flat and #line + #indent <= 96 then return line end
+    return "{\n" .. inner .. table.concat(lines, ",\n" .. inner) .. "\n" .. indent .. "}"
+end
+
+local units = { { 1 << 30, "GB" }, { 1 << 20, "MB" }, { 1 << 10, "KB" } }
+
+local function bytes(n)
+    for _, unit in ipairs(units) do
+        if n >= 10 * unit[1] then return string.format("%.0f %s", n / unit[1], unit[2]) end
+    end
+    return string.format("%d bytes", n)
+end
+
+local function product_line(p)
+    if p.height then
+        return string.format("%-24s tiles of %d units x %d vectors of sequences%s", p.fn, p.height, p.vectors,
+            p.ahead > 0 and string.format(", weights asked for %d bytes ahead", p.ahead) or "")
+    end
+    local rows = {}
+    for _, tile in ipairs(p.rows) do rows[#rows + 1] = tostring(tile.rows) end
+    return string.format("%-24s tiles of %s row(s) x %d vector(s) of units%s", p.fn, table.concat(rows, ", "), p.width,
+        p.split > 1 and string.format(", sums in %d parts", p.split) or "")
+end
+
+local resource_names = { fma = "FMA", l1 = "L1", l2 = "L2", l3 = "L3", latency = "latency" }
+
+-- What a step needs of each resource, and which binds.
+local function bounds_line(p)
+    local parts = {}
+    for _, name in ipairs(bounds.resources) do
+        local cycles = p.bounds[name]
+        if cycles then parts[#parts + 1] = string.format("%s %.0f", resource_names[name], cycles) end
+    end
+    return string.format("%-24s %d cycles a step, bound by %s (%s), update %.0f", "", p.cycles,
+        resource_names[p.limit], table.concat(parts, ", "), p.bounds.update)
+end
+
+-- Nanoseconds, or microseconds where those are many.
+local function duration(cycles)
+    local ns = cycles / CLOCK
+    return ns < 10000 and string.format("%.0f ns", ns) or string.format("%.1f us", ns / 1000)
+end
+
+-- How a team shares a call.
+local function division_lines(add, division)
+    for _, c in ipairs(division.considered) do
+        if c.why_not then
+            add("  threads %-10s not possible: %s", c.kind, c.why_not)
+        else
+            add("  threads %-10s %8d cycles a call of %d steps%s", c.kind, c.cycles, division.steps,
+                c.kind == division.kind and "   <- chosen" or "")
+        end
+    end
+    if division.slices_from > 1 then
+        add("  threads share a batch of %d or more in slices", division.slices_from)
+    end
+end
+
+-- report.division(variant) -> how a team shares a call, and what else there was: as in `rnnc plan`.
+function report.division(variant)
+    local lines = {}
+    division_lines(function(text, ...) lines[#lines + 1] = text:format(...):gsub("^  ", "") end, variant.division)
+    return table.concat(lines, "\n")
+end
+
+local function variant_lines(add, plan, v)
+    add("")
+    add("target %s: %d floats in a vector", v.target, v.lanes)
+    for _, c in ipairs(v.considered) do
+        if c.why_not then
+            add("  kernel %-10s not possible: %s", c.kernel, c.why_not)
+        else
+            add("  kernel %-10s %8d cycles a step by the cost model%s", c.kernel, c.cycles,
+                c.kernel == v.label and "   <- chosen" or "")
+        end
+    end
+    if v.tuned then add("  kernel and tiles as rnnc tune measured them") end
+    for _, product in ipairs(v.products) do
+        add("  %s", product_line(product))
+        add("  %s", bounds_line(product))
+    end
+    division_lines(add, v.division)
+    add("  batch in blocks of %d, time in chunks of %d, %s outermost", v.block, v.chunk, v.schedule.outer)
+    local peak = 2 * v.lanes * v.fma_per_cycle
+    local flops = 2 * plan.macs_per_step * (plan.batch == "any" and 1 or plan.batch)
+    add("  arithmetic alone: %.0f cycles a step at %d FLOPs a cycle", flops / peak, peak)
+    add("  predicted: %d cycles a step%s, %s at %g GHz", v.cycles,
+        plan.batch == "any" and " of one sequence" or "", duration(v.cycles), CLOCK)
+end
+
+local function layer_line(layer)
+    if layer.kind == "embedding" then
+        return string.format("embedding of %d tokens in %d values", layer.inputs, layer.outputs)
+    end
+    if layer.kind == "dense" then
+        return string.format("dense %d -> %d, %s%s", layer.inputs, layer.outputs, layer.activation,
+            layer.last_step and ", last step only" or "")
+    end
+    local s = layer.sizes
+    return string.format("%s, input %d, hidden %d%s, %d layer(s), %d direction(s)%s",
+        layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H, s.P ~= s.H and string.format(" projected to %d", s.P) or "",
+        s.L, s.D, layer.bias and "" or ", no bias")
+end
+
+-- The lines about shapes: x, y and the states.
+local function shape_lines(add, plan)
+    local steps = plan.steps == "any" and "T" or tostring(plan.steps)
+    local batch = plan.batch == "any" and "B" or tostring(plan.batch)
+    local outer = plan.batch_first and batch .. ", " .. steps or steps .. ", " .. batch
+    add("  %s -> y (%s, %d)", plan.tokens and string.format("tokens (%s)", outer)
+        or string.format("x (%s, %d)", outer, plan.input), plan.last_step and batch or outer, plan.output)
+    for _, layer in ipairs(plan.layers) do
+        if layer.kind == "stack" then
+            local s = layer.sizes
+            for _, state in ipairs(layer.states) do
+                add("  %s0, %sn (%d, %s, %d)", state, state, s.L * s.D, batch, layer.state_width[state])
+            end
+            if layer.dropout > 0 then
+                add("  dropout %g: no effect, as in PyTorch's eval mode", layer.dropout)
+            end
+        end
+    end
+end
+
+-- report.plan(result) -> what `rnnc plan` prints.
+function report.plan(result)
+    local plan, lines = result.plan, {}
+    local function add(text, ...) lines[#lines + 1] = select("#", ...) > 0 and text:format(...) or text end
+    local names = {}
+    for i, layer in ipairs(plan.layers) do names[i] = layer_line(layer) end
+    add("%s: %s%s", plan.name, table.concat(names, "; "), plan.residual and "; plus the input" or "")
+    shape_lines(add, plan)
+    local size = 0
+    for _, file in ipairs(result.files) do size = size + #file.text end
+    add("  a step of one sequence: %d multiply-adds, %d FLOPs", plan.macs_per_step, 2 * plan.macs_per_step)
+    local space = plan.workspace
+    add("  packed weights %s, workspace at most %s%s, generated C %s", bytes(plan.packed_count * 4),
+        bytes((space.fixed + space.chunk * space.per_chunk_step) * 4 + 64),
+        space.per_step > 0 and " and " .. bytes(space.per_step * 4) .. " a step" or "", bytes(size))
+    for _, v in ipairs(plan.variants) do variant_lines(add, plan, v) end
+    return table.concat(lines, "\n")
+end
+
+return report

@@ -1,0 +1,80 @@
+-- layers: the layers of a model, each read by its form, and how they follow each other.
+local fields = require "spec.fields"
+local forms = require "spec.forms"
+
+local layers = {}
+
+-- The layers' places in the text, if its calls are the layers one by one; otherwise the model's own.
+local function places_of(list, calls, place)
+    local found = {}
+    for _, call in ipairs(calls) do
+        if call.form ~= "model" then found[#found + 1] = call end
+    end
+    local same = #found == #list
+    for i, entry in ipairs(list) do same = same and found[i].form == entry.form end
+    local places = {}
+    for i in ipairs(list) do places[i] = same and found[i] or { line = place.line, fields = {} } end
+    return places
+end
+
+-- What a layer hands on for a step; nil where that could not be read.
+local function outputs_of(layer)
+    if layer.layer == "embedding" then return layer.dim end
+    if layer.layer == "dense" then return layer.units end
+    local h = layer.proj_size and layer.proj_size > 0 and layer.proj_size or layer.hidden_size
+    return h and h * (layer.bidirectional and 2 or 1)
+end
+
+layers.outputs_of = outputs_of
+
+-- The width of what a layer reads, from the layer before or from its own field.
+local function join(layer, before, line_of, error_at)
+    if layer.layer == "embedding" then
+        if before then error_at(line_of[""], "an embedding can only be the first layer; it reads tokens") end
+    elseif not before then
+        if not layer.input_size then
+            error_at(line_of[""], "input_size is missing: the first layer says how many values x has in a step")
+        end
+    else
+        local width = outputs_of(before)
+        if width and layer.input_size and layer.input_size ~= width then
+            error_at(line_of.input_size, string.format("input_size = %d: the layer before gives %d values; "
+                .. "leave input_size out", layer.input_size, width))
+        end
+        layer.input_size = width
+    end
+end
+
+-- What may follow what.
+local function check_order(list, i, line_of, error_at)
+    local layer, once = list[i], false
+    for k = 1, i - 1 do once = once or list[k].last_step end
+    if once and layer.last_step then
+        error_at(line_of.last_step, "last_step = true: a layer before it leaves one step already; leave it out")
+    elseif once and layer.layer ~= "dense" then
+        error_at(line_of[""], "only dense layers can follow one with last_step = true, which leaves one step")
+    end
+    local over = layer.activation == "softmax" or layer.activation == "log_softmax"
+    if over and i < #list then
+        error_at(line_of.activation, string.format("activation = %q: only in the last layer", layer.activation))
+    end
+end
+
+-- layers.read(list, calls, place, context, report) -> the layers: { layer = "rnn" | "embedding" | "dense",
+-- their fields, input_size filled in }. `list` is what readers.layers gave, `calls` what scan found.
+function layers.read(list, calls, place, context, report)
+    local places, result, lines = places_of(list, calls, place), {}, {}
+    for i, entry in ipairs(list) do
+        local own = { file = context.file, options = {}, label = string.format("layer %d: ", i) }
+        result[i], lines[i] = forms.read(fields.layer[entry.form], entry.fields, places[i], own, report)
+        result[i].layer = entry.form
+    end
+    for i, layer in ipairs(result) do
+        local function error_at(line, message) report.error(line, string.format("layer %d: %s", i, message)) end
+        join(layer, result[i - 1], lines[i], error_at)
+        check_order(result, i, lines[i], error_at)
+    end
+    return result, lines
+end
+
+return layers

@@ -1,0 +1,135 @@
+-- from_weights: the network that the tensors of a safetensors file make, by their names and shapes.
+local cells = require "tables.cells"
+local fail = require "base.fail"
+local signs = require "weights.weight_signs"
+local weights = require "weights.weights"
+
+-- Orders of layers are tried one by one.
+local LAYERS_MAX <const> = 8
+
+local function gates_of(cell) return #cells.of({ cell = cell, nonlinearity = "tanh" }).gates end
+
+-- The recurrent layer whose tensors begin with `prefix`.
+local function recurrent(prefix, shapes, path)
+    local function shape(own) return shapes[prefix .. own] end
+    local ih, hh, hr = shape "weight_ih_l0", shape "weight_hh_l0", shape "weight_hr_l0"
+    local function bad(why)
+        fail.at(path, string.format("%sweight_ih_l0 and %sweight_hh_l0 are not of a cell that rnnc has: %s", prefix,
+            prefix, why))
+    end
+    if not hh or #ih ~= 2 or #hh ~= 2 or hr and #hr ~= 2 then bad("both have to be there, as matrices") end
+    local hidden, cell = hr and hr[2] or hh[2], nil
+    for _, name in ipairs { "rnn", "gru", "lstm" } do
+        if hidden > 0 and ih[1] == gates_of(name) * hidden and hh[1] == ih[1] then cell = name end
+    end
+    if not cell then bad(string.format("of (%d, %d) and (%d, %d)", ih[1], ih[2], hh[1], hh[2])) end
+    local layers = 1
+    while shape("weight_ih_l" .. layers) do layers = layers + 1 end
+    local both = shape "weight_ih_l0_reverse" ~= nil
+    return {
+        form = "rnn", input = ih[2], output = (hr and hr[1] or hidden) * (both and 2 or 1),
+        fields = {
+            cell = cell, input_size = ih[2], hidden_size = hidden, num_layers = layers, prefix = prefix,
+            bias = shape "bias_ih_l0" ~= nil, bidirectional = both, proj_size = hr and hr[1] or 0,
+        },
+    }
+end
+
+-- What a matrix `weight` under `prefix` may be: a dense layer or, without a bias, an embedding.
+local function others(prefix, shapes)
+    local shape, bias = shapes[prefix .. "weight"], shapes[prefix .. "bias"]
+    local list = { {
+        form = "dense", input = shape[2], output = shape[1],
+        fields = { units = shape[1], bias = bias ~= nil, prefix = prefix },
+    } }
+    if not bias then
+        list[2] = {
+            form = "embedding", output = shape[2],
+            fields = { num_embeddings = shape[1], dim = shape[2], prefix = prefix },
+        }
+    end
+    return list
+end
+
+-- The first order in which every layer reads what the one before gives, and how many orders there are (2: or more).
+-- groups: for each group of tensors the layers that it may be.
+local function chain(groups)
+    local found, count, used, order = nil, 0, {}, {}
+    local function extend(before)
+        if #order == #groups then
+            count = count + 1
+            found = found or table.move(order, 1, #order, 1, {})
+            return
+        end
+        for i, group in ipairs(groups) do
+            for _, layer in ipairs(used[i] and {} or group) do
+                local follows = not before or layer.input == before.output
+                if follows and count < 2 then
+                    used[i], order[#order + 1] = true, layer
+                    extend(layer)
+                    used[i], order[#order] = false, nil
+                end
+            end
+        end
+    end
+    extend(nil)
+    return found, count
+end
+
+-- The groups of a file, recurrent ones first, each sorted by prefix.
+local function groups_of(list, shapes, path)
+    local prefixes, more, groups = {}, {}, {}
+    for _, tensor in ipairs(list) do
+        prefixes[#prefixes + 1] = tensor.name:match("^(.*)weight_ih_l0$")
+        local prefix = tensor.name:match("^(.*)weight$")
+        if prefix and #tensor.shape == 2 then more[#more + 1] = prefix end
+    end
+    table.sort(prefixes)
+    table.sort(more)
+    for i, prefix in ipairs(prefixes) do groups[i] = { recurrent(prefix, shapes, path) } end
+    for _, prefix in ipairs(more) do groups[#groups + 1] = others(prefix, shapes) end
+    return groups, #prefixes
+end
+
+-- Fields that have their defaults are left out.
+local defaults <const> = {
+    cell = "rnn", num_layers = 1, bias = true, bidirectional = false, proj_size = 0, prefix = "",
+}
+
+local function trimmed(layer)
+    for name, value in pairs(defaults) do
+        if layer.fields[name] == value then layer.fields[name] = nil end
+    end
+    return layer
+end
+
+-- from_weights(path) -> the layers of a model, { form, fields }, first to last, or one recurrent layer; and notes:
+-- what the file does not tell.
+return function(path)
+    local list, shapes, notes = weights.open(path):list(), {}, {}
+    for _, tensor in ipairs(list) do shapes[tensor.name], tensor.file_name = tensor.shape, tensor.name end
+    local groups, recurrent_count = groups_of(list, shapes, path)
+    if recurrent_count == 0 then
+        local sign = signs.of_file(list)[1]
+        fail.at(path, "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0)"
+            .. (sign and "; " .. sign or ""))
+    end
+    local layers, count
+    if #groups <= LAYERS_MAX then layers, count = chain(groups) end
+    if not layers then
+        layers = { groups[1][1] }
+        notes[1] = "its layers do not follow each other; the spec has " .. layers[1].fields.prefix
+            .. "weight_ih_l0 and its like alone"
+    elseif count > 1 then
+        notes[1] = "its layers could follow each other in another order; look at it"
+    end
+    for i, layer in ipairs(layers) do
+        if i > 1 then layer.fields.input_size = nil end
+        if layer.form == "dense" and i == 1 then layer.fields.input_size = layer.input end
+        trimmed(layer)
+    end
+    notes[#notes + 1] = "weights do not tell batch_first"
+        .. (layers[1].form == "rnn" and #layers == 1 and " and nonlinearity" or ", nonlinearity, last_step and the "
+        .. "functions of dense layers") .. "; look at these fields"
+    return layers, notes
+end
