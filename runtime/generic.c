@@ -127,11 +127,14 @@ static void embed(const group *g, const rnnc_layer *layer, const float *table, g
         }
 }
 
-/* y = what the last layer gave + x, the group's rows. x may be y. */
+/* y = what the last layer gave + x, the group's rows: of x the first values of each row, as many
+ * as `residual` says. x may be y. */
 static void add_input(const group *g, const float *x, size_t ld_x) {
+    const size_t added = g->network->residual;
     for (size_t i = 0; i < g->run.T * g->run.B; i++)
         for (size_t k = 0; k < g->sizes->output; k++)
-            g->y.data[i * g->y.ld + k] = g->in[i * g->ld_in + k] + x[i * ld_x + k];
+            g->y.data[i * g->y.ld + k] =
+                g->in[i * g->ld_in + k] + (k < added ? x[i * ld_x + k] : 0);
 }
 
 /* Runs the group's sequences, whose rows of x begin at `x`, ld_x floats apart. */

@@ -100,11 +100,9 @@ rnnc_status rnnc_network_measure(const rnnc_network *network, rnnc_network_sizes
                                  rnnc_error *error) {
     if (!network || !network->layer || network->layer_count == 0)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "the network is NULL or has no layers");
-    if ((network->batch_first != 0 && network->batch_first != 1) ||
-        (network->residual != 0 && network->residual != 1))
-        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
-                         "batch_first and residual are %d and %d: give 0 or 1",
-                         network->batch_first, network->residual);
+    if (network->batch_first != 0 && network->batch_first != 1)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT, "batch_first is %d: give 0 or 1",
+                         network->batch_first);
     rnnc_network_sizes found = {.input = 0};
     for (size_t i = 0; i < network->layer_count; i++) {
         const rnnc_layer *const layer = &network->layer[i];
@@ -120,12 +118,13 @@ rnnc_status rnnc_network_measure(const rnnc_network *network, rnnc_network_sizes
             return rnnc_fail(error, RNNC_ERR_OVERFLOW,
                              "the states of the network do not fit in memory: give smaller sizes");
     }
-    if (network->residual && (found.vocabulary || found.last_step || found.input != found.output))
+    if (network->residual && (found.vocabulary || found.last_step ||
+                              network->residual > found.input || network->residual > found.output))
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
-                         "residual adds x to y, which has to have its shape: %zu values come in as "
+                         "residual adds %zu values of x to y, of every step: %zu values come in as "
                          "%s, and %zu go out %s",
-                         found.input, found.vocabulary ? "tokens" : "x", found.output,
-                         found.last_step ? "for a sequence" : "for a step");
+                         network->residual, found.input, found.vocabulary ? "tokens" : "x",
+                         found.output, found.last_step ? "for a sequence" : "for a step");
     if (sizes)
         *sizes = found;
     return RNNC_OK;

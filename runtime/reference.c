@@ -197,7 +197,7 @@ static void run_sequence(sequence *s, const rnnc_network *network, const rnnc_ne
                 t >= s->steps
                     ? 0
                     : s->in[t * sizes->output + i] +
-                          (network->residual ? (double)call->x[row * sizes->input + i] : 0);
+                          (i < network->residual ? (double)call->x[row * sizes->input + i] : 0);
     }
 }
 

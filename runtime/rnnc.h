@@ -23,7 +23,7 @@ extern "C" {
 #define RNNC_VERSION "0.1.0"
 
 /* Raised whenever the layout of rnnc_model or the meaning of a field changes. */
-#define RNNC_ABI 3u
+#define RNNC_ABI 4u
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -107,7 +107,7 @@ typedef struct rnnc_network {
     size_t layer_count;
     const rnnc_layer *layer;
     int batch_first;
-    int residual; /* 1: y += x, which has to be as wide */
+    size_t residual; /* so many values: y[i] += x[i] for i < residual; at most input and output */
 } rnnc_network;
 
 /* What calls of a network have to know. Its weights are, layer by layer, those of

@@ -7,6 +7,9 @@
 @ local finished = p.residual or softmax
 @ local inner = once and "" or "    "
 @ local at = once and "" or " + ((ptrdiff_t)t + s) * y_t"
+@ -- Which values i of this part of a row one of x is added to, as C text; nil: to all.
+@ local some = p.residual and p.residual < p.output and format("%si < %d", column ~= "" and column:sub(4) .. " + " or "", p.residual)
+@ local added = format("i < %d%s", width, some and " && " .. some or "")
 @ if not once then
 for (ptrdiff_t s = @{by_turns and "(ptrdiff_t)part" or "0"}; s < (ptrdiff_t)steps; @{by_turns and "s += (ptrdiff_t)parts" or "++s"}) {
 @ end
@@ -16,7 +19,7 @@ for (ptrdiff_t s = @{by_turns and "(ptrdiff_t)part" or "0"}; s < (ptrdiff_t)step
 @ if early then
 @ local place = v.beside > 1 and format("i / %d * %d + i %% %d", v.beside, v.beside * v.block, v.beside) or format("i * %d", v.block)
 @{inner}for (ptrdiff_t b = 0; b < rows; ++b)
-@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) (@{from})[@{place} + b@{v.beside > 1 and format(" * %d", v.beside) or ""}] += @{from_x};
+@{inner}    for (ptrdiff_t i = 0; @{added}; ++i) (@{from})[@{place} + b@{v.beside > 1 and format(" * %d", v.beside) or ""}] += @{from_x};
 @ end
 @ if not units then
 @{inner}transpose@{v.beside > 1 and "_back" or ""}@{v.suffix}(@{from}, @{v.block}, y@{at} + (ptrdiff_t)first * y_b@{column}, y_b, @{width}, rows);
@@ -29,7 +32,7 @@ for (ptrdiff_t s = @{by_turns and "(ptrdiff_t)part" or "0"}; s < (ptrdiff_t)step
 @ if softmax then
 @{inner}    @{p.softmax}(value);
 @ end
-@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] = value[i] + @{from_x};
+@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] = value[i] + @{some and format("(%s ? %s : 0.0f)", some, from_x) or from_x};
 @ else
 @ if units then
 @{inner}    memcpy(to, @{from} + b * @{row}, @{width} * sizeof(float));
@@ -38,7 +41,7 @@ for (ptrdiff_t s = @{by_turns and "(ptrdiff_t)part" or "0"}; s < (ptrdiff_t)step
 @{inner}    @{p.softmax}(to);
 @ end
 @ if p.residual then
-@{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] += @{from_x};
+@{inner}    for (ptrdiff_t i = 0; @{added}; ++i) to[i] += @{from_x};
 @ end
 @ end
 @{inner}}

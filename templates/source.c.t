@@ -331,7 +331,7 @@ const rnnc_model @{p.name}_model = {
     RNNC_ABI,
     "@{p.name}",
     "@{concat(target_names, ", ")}",
-    { @{#p.layers}, layer_list, @{p.batch_first and 1 or 0}, @{p.residual and 1 or 0} }, /* ..., batch_first, residual */
+    { @{#p.layers}, layer_list, @{p.batch_first and 1 or 0}, @{p.residual or 0} }, /* ..., batch_first, residual */
     @{p.input}, /* values of x for a step */
     @{p.output}, /* values of y */
     @{p.lengths and 1 or 0}, /* lengths */

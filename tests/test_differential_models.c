@@ -135,16 +135,23 @@ static random_model make_model(uint64_t number) {
     rng r = {.state = number};
     rnnc_layer layer[MODEL_LAYERS];
     const size_t count = random_layers(&r, layer);
+    /* The input is added to the output: all of it, or the first values. */
     const bool residual = layer[0].kind != RNNC_EMBEDDING && rng_below(&r, 3) == 0;
+    const bool all = rng_below(&r, 2);
     size_t seq_len, batch;
     bool last_step = false;
     for (size_t i = 0; i < count; i++)
         last_step = last_step || layer[i].last_step;
-    if (residual && !last_step && layer[0].kind == RNNC_DENSE)
-        layer[0].inputs = outputs_of(&layer[count - 1]);
-    else if (residual && !last_step)
-        layer[0].recurrent.input_size = outputs_of(&layer[count - 1]);
-    one.m = model_make(layer, count, rng_below(&r, 2), residual && !last_step, 1, 1, false, &r);
+    size_t channels = 0;
+    if (residual && !last_step) {
+        const size_t output = outputs_of(&layer[count - 1]);
+        size_t *const input =
+            layer[0].kind == RNNC_DENSE ? &layer[0].inputs : &layer[0].recurrent.input_size;
+        if (all)
+            *input = output;
+        channels = all ? output : 1 + rng_below(&r, *input < output ? *input : output);
+    }
+    one.m = model_make(layer, count, rng_below(&r, 2), channels, 1, 1, false, &r);
     random_run(&one.m, &r, &seq_len, &batch);
     model_resize(&one.m, seq_len, batch, rng_below(&r, 4) != 0, &r);
     snprintf(one.name, sizeof one.name, "m%" PRIu64, number);

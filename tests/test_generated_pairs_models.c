@@ -16,7 +16,8 @@ typedef struct pairs_model {
     const char *name;
     size_t layer_count;
     rnnc_layer layer[LAYERS];
-    bool batch_first, residual;
+    bool batch_first;
+    size_t residual;
     size_t seq_len;
     /* Sequences: so many blocks of half the lanes; one fewer, where that still pays. */
     size_t blocks;
@@ -24,31 +25,26 @@ typedef struct pairs_model {
 } pairs_model;
 
 static const pairs_model table[] = {
-    {"tanh",
-     1,
-     {{.recurrent = {RNNC_RNN_TANH, 19, 21, 3, 1, 0, 0, 0}}},
-     false,
-     false,
-     19,
-     1,
-     false},
-    {"fewer", 1, {{.recurrent = {RNNC_GRU, 20, 19, 2, 1, 0, 1, 0}}}, true, false, 10, 1, true},
-    {"odd", 1, {{.recurrent = {RNNC_LSTM, 17, 21, 2, 0, 0, 1, 0}}}, false, false, 9, 1, false},
-    {"blocks", 1, {{.recurrent = {RNNC_RNN_RELU, 5, 33, 2, 1, 0, 0, 0}}}, true, false, 11, 3, true},
-    {"projected",
-     1,
-     {{.recurrent = {RNNC_LSTM, 33, 37, 2, 1, 0, 1, 19}}},
-     false,
-     false,
-     9,
-     1,
-     false},
+    {"tanh", 1, {{.recurrent = {RNNC_RNN_TANH, 19, 21, 3, 1, 0, 0, 0}}}, false, 0, 19, 1, false},
+    {"fewer", 1, {{.recurrent = {RNNC_GRU, 20, 19, 2, 1, 0, 1, 0}}}, true, 0, 10, 1, true},
+    {"odd", 1, {{.recurrent = {RNNC_LSTM, 17, 21, 2, 0, 0, 1, 0}}}, false, 0, 9, 1, false},
+    {"blocks", 1, {{.recurrent = {RNNC_RNN_RELU, 5, 33, 2, 1, 0, 0, 0}}}, true, 0, 11, 3, true},
+    {"projected", 1, {{.recurrent = {RNNC_LSTM, 33, 37, 2, 1, 0, 1, 19}}}, false, 0, 9, 1, false},
     {"residual",
      2,
      {{.recurrent = {RNNC_LSTM, 18, 21, 1, 1, 0, 0, 0}},
       {.kind = RNNC_DENSE, .inputs = 21, .outputs = 18, .activation = RNNC_TANH, .bias = 1}},
      false,
+     18,
+     10,
+     1,
+     false},
+    {"knobs",
+     2,
+     {{.recurrent = {RNNC_LSTM, 18, 21, 1, 1, 0, 1, 0}},
+      {.kind = RNNC_DENSE, .inputs = 42, .outputs = 17, .bias = 1}},
      true,
+     3,
      10,
      1,
      false},
@@ -58,7 +54,7 @@ static const pairs_model table[] = {
       {.recurrent = {RNNC_LSTM, 7, 21, 1, 1, 0, 1, 0}},
       {.kind = RNNC_DENSE, .inputs = 42, .outputs = 9, .activation = RNNC_SOFTMAX, .bias = 1}},
      false,
-     false,
+     0,
      10,
      1,
      false},
@@ -67,7 +63,7 @@ static const pairs_model table[] = {
      {{.recurrent = {RNNC_LSTM, 16, 21, 2, 1, 0, 0, 0}},
       {.kind = RNNC_DENSE, .inputs = 21, .outputs = 17, .activation = RNNC_RELU, .last_step = 1}},
      true,
-     false,
+     0,
      17,
      1,
      false},

@@ -108,7 +108,7 @@ static const rnnc_layer lstm = {.recurrent = {RNNC_LSTM, 4, 6, 1, 1, 0, 1, 2}};
 static const rnnc_layer table = {.kind = RNNC_EMBEDDING, .inputs = 9, .outputs = 3};
 static const rnnc_layer head = {.kind = RNNC_DENSE, .inputs = 4, .outputs = 3};
 
-static void expect_fault(rnnc_layer a, rnnc_layer b, int residual, rnnc_status status,
+static void expect_fault(rnnc_layer a, rnnc_layer b, size_t residual, rnnc_status status,
                          const char *says) {
     const rnnc_layer layers[] = {a, b};
     const rnnc_network network = {2, layers, 0, residual};
@@ -132,7 +132,9 @@ Test(runtime_models, faults) {
     expect_fault(gru, table, 0, bad, "layer 1 is an embedding, which only the first layer can be");
     expect_fault(changed_head(3, 3, 0, 0, 1), gru, 0, bad,
                  "layer 1 is recurrent and stands behind");
-    expect_fault(gru, lstm, 1, bad, "residual adds x to y");
+    expect_fault(gru, lstm, 3, bad, "residual adds 3 values of x to y");
+    expect_fault(gru, head, 4, bad, "residual adds 4 values of x to y");
+    expect_fault(gru, changed_head(4, 5, 0, 0, 0), 4, bad, "3 values come in as x, and 5 go out");
     expect_fault(table, gru, 1, bad, "come in as tokens");
     expect_fault(gru, changed_head(4, 3, 0, 0, 1), 1, bad, "go out for a sequence");
     expect_fault(gru, changed_head(0, 3, 0, 0, 0), 0, bad, "layer 1 has 0 inputs");
@@ -149,7 +151,8 @@ Test(runtime_models, faults) {
     other = lstm;
     other.recurrent.proj_size = 6;
     expect_fault(gru, other, 0, bad, "less than hidden_size");
-    expect_fault(gru, head, 2, bad, "give 0 or 1");
+    const rnnc_network transposed = {1, &gru, 2, 0};
+    cr_expect_eq(rnnc_network_measure(&transposed, NULL, NULL), bad);
     const rnnc_network none = {0, &gru, 0, 0}, null = {1, NULL, 0, 0};
     cr_expect_eq(rnnc_network_measure(&none, NULL, NULL), bad);
     cr_expect_eq(rnnc_network_measure(&null, NULL, NULL), bad);

@@ -96,7 +96,7 @@ local function describe(plan)
     local list = {}
     for i, layer in ipairs(plan.layers) do list[i] = describe_layer(layer) end
     return string.format("%s%s%s; seq_len %s, batch %s.", table.concat(list, "; "),
-        plan.residual and "; plus the input" or "", plan.batch_first and "; batch first" or "", plan.steps, plan.batch)
+        plan.plus_input, plan.batch_first and "; batch first" or "", plan.steps, plan.batch)
 end
 
 local function reasons(variant)

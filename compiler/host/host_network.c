@@ -84,7 +84,7 @@ const rnnc_network *network_read(lua_State *L, int index, rnnc_network_sizes *si
     *network = (rnnc_network){.layer_count = count,
                               .layer = list,
                               .batch_first = network_flag_field(L, index, "batch_first"),
-                              .residual = network_flag_field(L, index, "residual")};
+                              .residual = network_size_field(L, index, "residual")};
     for (size_t i = 0; i < count; i++) {
         lua_rawgeti(L, layers, (lua_Integer)i + 1);
         list[i] = read_layer(L, network->batch_first);

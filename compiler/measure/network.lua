@@ -22,7 +22,7 @@ local of_layer = {
 function network.of(spec)
     local layers = {}
     for i, item in ipairs(spec.layers or { spec }) do layers[i] = of_layer[item.layer or "rnn"](item) end
-    return { batch_first = spec.batch_first, residual = spec.residual or false, layers = layers }
+    return { batch_first = spec.batch_first, residual = spec.residual or 0, layers = layers }
 end
 
 -- network.states(spec) -> which states it carries, of { "h", "c" }.

@@ -3,6 +3,7 @@
 -- The IR says what is computed and nothing of how:
 --
 --   steps, batch   an integer, or "any"
+--   residual       the first so many values of x are added to y; false: none
 --   threads        of a team that runs a call together, 1: none
 --   weights    the tensors in the order of the file: { name, rows, cols } (cols 0: a vector)
 --   stages     what a time step goes through, in order:

@@ -102,6 +102,12 @@ function plan.variant(ir, name)
     }
 end
 
+-- For a line that lists the layers.
+local function plus_input(residual, input)
+    if not residual then return "" end
+    return residual == input and "; plus the input" or string.format("; plus the first %d of the input", residual)
+end
+
 -- What stays the same on all targets, a row per stage, for the header and the reader of the plan.
 local function layers_of(ir)
     local list, width = {}, nil
@@ -199,7 +205,8 @@ function plan.assemble(ir, variants, layouts, options)
         name = ir.name, upper = ir.name:upper(), layers = layers, states = states, state_counts = state_counts,
         tokens = tokens, vocabulary = tokens and ir.stages[1].rows or 0,
         input = tokens and 1 or layouts[1].input_width, output = output,
-        batch_first = ir.batch_first, residual = ir.residual, last_step = last_step, lengths = ir.lengths,
+        batch_first = ir.batch_first, residual = ir.residual,
+        plus_input = plus_input(ir.residual, layouts[1].input_width), last_step = last_step, lengths = ir.lengths,
         streaming = ir.streaming, no_streaming = ir.no_streaming,
         softmax = layers[#layers].activation or "none",
         steps = ir.steps, batch = ir.batch, threads = ir.threads, weights = ir.weights,

@@ -155,7 +155,7 @@ function report.plan(result)
     local function add(text, ...) lines[#lines + 1] = select("#", ...) > 0 and text:format(...) or text end
     local names = {}
     for i, layer in ipairs(plan.layers) do names[i] = layer_line(layer) end
-    add("%s: %s%s", plan.name, table.concat(names, "; "), plan.residual and "; plus the input" or "")
+    add("%s: %s%s", plan.name, table.concat(names, "; "), plan.plus_input)
     shape_lines(add, plan)
     local size = 0
     for _, file in ipairs(result.files) do size = size + #file.text end

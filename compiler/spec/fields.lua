@@ -275,8 +275,13 @@ local rows = {
         },
     },
     {
-        name = "residual", type = "boolean", default = false, also = { "skip", "skip_connection" },
-        doc = { "true: x is added to y; both have to have the same size" },
+        name = "residual", type = "channels", least = 1, most = 65536, default = false,
+        also = { "skip", "skip_connection" },
+        doc = {
+            "true: x is added to y; both have to have the same size",
+            "N: the first N values of x are added to the first N of y, as in an amplifier whose x has the",
+            "positions of its knobs behind the audio: residual = 1.",
+        },
     },
     {
         name = "activation", type = "choice", default = "exact", choices = { "exact", "fast" },

@@ -91,6 +91,18 @@ readers.boolean = {
     end,
 }
 
+-- All of them (true), none (false), or the first so many.
+readers.channels = {
+    allowed = function(row) return string.format("true, false or an integer from %d to %d", row.least, row.most) end,
+    read = function(value, row)
+        if type(value) == "boolean" then return value end
+        if value == "true" or value == "false" then return nil, "write it without quotes" end
+        local number, hint = whole(value, row)
+        if not number and value == 0 then hint = "did you mean false?" end
+        return number, hint
+    end,
+}
+
 readers.text = {
     allowed = function() return "a text" end,
     read = function(value)

@@ -31,6 +31,27 @@ local function bytes_of(layer)
         and 4 * 4 * directions * (h * (i + h + 2) + (count - 1) * h * ((directions + 1) * h + 2))
 end
 
+-- Can what residual says be added to y? first: the first layer; input, output: values of a step, nil where unknown.
+local function check_residual(result, first, input, output, line, report)
+    local residual = result.residual
+    if not residual then return end
+    local function error_at(format, ...)
+        report.error(line, string.format("residual = %s: " .. format, residual, ...))
+    end
+    if first.layer == "embedding" then
+        error_at("tokens cannot be added to y")
+    elseif residual == true and input and output and input ~= output then
+        error_at("x has %d values in a step and y %d; they have to be as many, or give residual the number of the "
+            .. "first values that are added, at most %d", input, output, math.min(input, output))
+    elseif residual ~= true and input and output and residual > math.min(input, output) then
+        error_at("x has %d values in a step and y %d, so at most %d can be added", input, output,
+            math.min(input, output))
+    end
+    for _, layer in ipairs(result.layers or {}) do
+        if layer.last_step then error_at("y has the last step only; leave residual or last_step out") end
+    end
+end
+
 -- What one field alone cannot tell: products of sizes, names that meet, options that exclude each other.
 local function check_whole(result, line_of, report)
     local list = result.layers or { result }
@@ -59,16 +80,8 @@ local function check_whole(result, line_of, report)
     end
     local first, last = list[1], list[#list]
     local input, output = first.input_size, layers.outputs_of(last)
-    if result.residual and first.layer == "embedding" then
-        report.error(line_of.residual, "residual = true: tokens cannot be added to y")
-    elseif result.residual and input and output and input ~= output then
-        report.error(line_of.residual, string.format(
-            "residual = true: x has %d values in a step and y %d; they have to be as many", input, output))
-    end
+    check_residual(result, first, input, output, line_of.residual, report)
     local streams, why = spec.can_stream(result)
-    if result.residual and why == "last_step" then
-        report.error(line_of.residual, "residual = true: y has the last step only; leave residual or last_step out")
-    end
     if result.streaming and not streams then
         report.error(line_of.streaming, "streaming = true: " .. spec.no_streaming[why])
     end
@@ -145,7 +158,8 @@ end
 
 -- spec.from_text(text, file, options) -> spec, notes. `file` is the path for messages, and what
 -- weights are relative to; options may override `target` and `weights` (relative to the current
--- directory then). notes are lines for the user that are no errors.
+-- directory then). notes are lines for the user that are no errors. spec.residual
+-- is a number of values then, or false.
 function spec.from_text(text, file, options)
     options = options or {}
     text = text:gsub("^\239\187\191", "")
@@ -188,6 +202,9 @@ function spec.from_text(text, file, options)
         end
     end
     result.target = resolve(result.target)
+    if result.residual == true then
+        result.residual = layers.outputs_of(result.layers and result.layers[#result.layers] or result)
+    end
     result.path, result.source = file, file:match("([^/]*)$")
     if result.weights then
         local relative = not options.weights and result.weights:sub(1, 1) ~= "/"

@@ -135,7 +135,7 @@ static float scale_of(const rnnc_layer *l) {
     return (float)(1.0 / sqrt((double)n));
 }
 
-model model_make(const rnnc_layer *layer, size_t layer_count, bool batch_first, bool residual,
+model model_make(const rnnc_layer *layer, size_t layer_count, bool batch_first, size_t residual,
                  size_t seq_len, size_t batch, bool with_states, rng *r) {
     model m = {.layer_count = layer_count,
                .batch_first = batch_first,
@@ -271,7 +271,10 @@ static void solve_one(model *one) {
         values += tensors_of(l);
     }
     for (size_t i = 0; i < steps * s.output; i++)
-        one->y[i] = now[i] + (one->residual ? (double)one->x[i] : 0.0);
+        one->y[i] = now[i];
+    for (size_t t = 0; one->residual && t < steps; t++)
+        for (size_t i = 0; i < one->residual; i++)
+            one->y[t * s.output + i] += (double)one->x[t * s.input + i];
     free(now);
 }
 
@@ -326,8 +329,13 @@ char *model_text(const model *m, const char *fields) {
     FILE *const out = open_memstream(&text, &size);
     if (!out)
         abort();
-    fprintf(out, "return model {\n  batch_first = %s, residual = %s,\n  %s\n  layers = {\n",
-            m->batch_first ? "true" : "false", m->residual ? "true" : "false", fields);
+    const model_sizes s = model_sizes_of(m);
+    fprintf(out, "return model {\n  batch_first = %s, ", m->batch_first ? "true" : "false");
+    if (m->residual && (m->residual < s.input || m->residual < s.output))
+        fprintf(out, "residual = %zu", m->residual);
+    else
+        fprintf(out, "residual = %s", m->residual ? "true" : "false");
+    fprintf(out, ",\n  %s\n  layers = {\n", fields);
     for (size_t i = 0; i < m->layer_count; i++)
         put_layer(out, &m->layer[i], i);
     fputs("  },\n}\n", out);

@@ -15,7 +15,8 @@ enum { MODEL_LAYERS = 8 };
 typedef struct model {
     size_t layer_count;
     rnnc_layer layer[MODEL_LAYERS]; /* a stack's batch_first is not set */
-    bool batch_first, residual;
+    bool batch_first;
+    size_t residual; /* values of x that are added to y */
     size_t seq_len, batch;
     size_t weight_count;
     rnnc_weight *weight;
@@ -38,7 +39,7 @@ typedef struct model_sizes {
 model_sizes model_sizes_of(const model *m);
 
 /* Random weights, inputs and, if with_states, h0 and c0 for the layers; no answers yet. */
-model model_make(const rnnc_layer *layer, size_t layer_count, bool batch_first, bool residual,
+model model_make(const rnnc_layer *layer, size_t layer_count, bool batch_first, size_t residual,
                  size_t seq_len, size_t batch, bool with_states, rng *r);
 
 /* The same weights with new inputs of other sizes, without lengths. */

@@ -176,8 +176,8 @@ static void solve_one(const rnnc_network *network, const rnnc_network_sizes *siz
         for (size_t o = 0; o < O; o++) {
             const size_t row = sizes->last_step ? b : row_at(network, call, t, b);
             y[row * O + o] = t >= T ? 0 : rows[t * O + o];
-            if (t < T && network->residual)
-                y[row * O + o] += (double)call->x[row * O + o];
+            if (t < T && o < network->residual)
+                y[row * O + o] += (double)call->x[row * sizes->input + o];
         }
     free(rows);
 }

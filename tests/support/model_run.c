@@ -229,8 +229,8 @@ bool model_described(const rnnc_model *net, const model *m, rnnc_error *err) {
         if (!same_layer(&own->layer[i], &m->layer[i]))
             return fail(err, "layer %zu is described as another", i);
     if (net->input != s.input || net->output != s.output ||
-        own->batch_first != (m->batch_first ? 1 : 0) || own->residual != (m->residual ? 1 : 0))
-        return fail(err, "input %zu, output %zu, batch_first %d, residual %d", net->input,
+        own->batch_first != (m->batch_first ? 1 : 0) || own->residual != m->residual)
+        return fail(err, "input %zu, output %zu, batch_first %d, residual %zu", net->input,
                     net->output, own->batch_first, own->residual);
     if (net->weight_count != m->weight_count)
         return fail(err, "%zu weights, not %zu", net->weight_count, m->weight_count);

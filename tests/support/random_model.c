@@ -61,7 +61,10 @@ static void choose_layers(random_model *m, rng *r) {
     m->network = (rnnc_network){.layer_count = n,
                                 .layer = m->layer,
                                 .batch_first = (int)rng_below(r, 2),
-                                .residual = !embeds && !once && width == input};
+                                .residual = embeds || once || rng_below(r, 4) == 0 ? 0
+                                            : width == input
+                                                ? width
+                                                : 1 + rng_below(r, width < input ? width : input)};
 }
 
 static float *random_floats(rng *r, size_t count, float scale) {
