@@ -137,6 +137,16 @@ static void add_input(const group *g, const float *x, size_t ld_x) {
                 g->in[i * g->ld_in + k] + (k < added ? x[i * ld_x + k] : 0);
 }
 
+/* Into the last step's rows the reverse half of the first one's: then they are the last states of
+ * both directions. The layer is recurrent, and what it put out is read once more only. */
+static void gather_states(const group *g, const rnnc_layer *layer) {
+    const size_t S = rnnc_layer_reverse(layer), ld = g->ld_in;
+    float *const rows = g->flow[(g->producer - 1) & 1] + S;
+    for (size_t b = 0; S > 0 && g->run.T > 1 && b < g->run.B; b++)
+        memcpy(rows + ((g->run.T - 1) * g->run.row_t + b * g->run.row_b) * ld,
+               rows + b * g->run.row_b * ld, S * sizeof *rows);
+}
+
 /* Runs the group's sequences, whose rows of x begin at `x`, ld_x floats apart. */
 static void run_group(group *g, const float *x, size_t ld_x) {
     const rnnc_network *const network = g->network;
@@ -151,10 +161,12 @@ static void run_group(group *g, const float *x, size_t ld_x) {
             prepared = run_recurrent(g, &layer->recurrent, prepared, producers);
             continue;
         }
+        if (layer->kind == RNNC_DENSE && layer->last_state)
+            gather_states(g, layer - 1);
         const generic_flow out = next_flow(g, layer->outputs, producers);
         if (layer->kind == RNNC_EMBEDDING) {
             embed(g, layer, prepared, out);
-        } else if (layer->last_step && g->run.T > 0 && rows != g->run.B) {
+        } else if (rnnc_layer_once(layer) && g->run.T > 0 && rows != g->run.B) {
             rows = g->run.B;
             generic_run_dense(&g->run, layer, prepared, rows,
                               g->in + (g->run.T - 1) * g->run.row_t * g->ld_in,

@@ -21,6 +21,16 @@ size_t rnnc_layer_outputs(const rnnc_layer *layer) {
                : layer->outputs;
 }
 
+int rnnc_layer_once(const rnnc_layer *layer) {
+    return layer->kind == RNNC_DENSE && (layer->last_step || layer->last_state);
+}
+
+size_t rnnc_layer_reverse(const rnnc_layer *layer) {
+    return layer->kind == RNNC_RECURRENT && layer->recurrent.bidirectional
+               ? rnnc_config_state(&layer->recurrent)
+               : 0;
+}
+
 size_t rnnc_layer_weight_count(const rnnc_layer *layer) {
     return layer->kind == RNNC_RECURRENT   ? rnnc_config_weight_count(&layer->recurrent)
            : layer->kind == RNNC_EMBEDDING ? 1
@@ -40,11 +50,12 @@ static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_erro
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "the activation of layer %zu is %d: give one of rnnc_activation", number,
                          (int)layer->activation);
-    if (layer->kind == RNNC_DENSE && ((layer->bias != 0 && layer->bias != 1) ||
-                                      (layer->last_step != 0 && layer->last_step != 1)))
+    if (layer->kind == RNNC_DENSE &&
+        ((layer->bias & ~1) != 0 || (layer->last_step & ~1) != 0 || (layer->last_state & ~1) != 0))
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
-                         "bias and last_step of layer %zu are %d and %d: give 0 or 1", number,
-                         layer->bias, layer->last_step);
+                         "bias, last_step and last_state of layer %zu are %d, %d and %d: give 0 or "
+                         "1",
+                         number, layer->bias, layer->last_step, layer->last_state);
     if (!rnnc_add(layer->inputs, 1, &values) || !rnnc_mul(values, layer->outputs, &values) ||
         !rnnc_mul(values, sizeof(double), &bytes))
         return rnnc_fail(error, RNNC_ERR_OVERFLOW,
@@ -54,7 +65,7 @@ static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_erro
 }
 
 /* A layer by itself, and where it stands: `width` values come from the layer before it, 0 for the
- * first; `once` if there is a dense layer with last_step before it. */
+ * first; `once` if a layer before it runs once. */
 static rnnc_status check_layer(const rnnc_layer *layer, size_t number, size_t width, int once,
                                rnnc_error *error) {
     if ((int)layer->kind < RNNC_RECURRENT || (int)layer->kind > RNNC_DENSE)
@@ -64,6 +75,12 @@ static rnnc_status check_layer(const rnnc_layer *layer, size_t number, size_t wi
     if (layer->kind == RNNC_EMBEDDING && number > 0)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "layer %zu is an embedding, which only the first layer can be", number);
+    if (layer->kind == RNNC_DENSE && layer->last_state &&
+        (layer->last_step || number == 0 || (layer - 1)->kind != RNNC_RECURRENT))
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "layer %zu has last_state, which has to stand behind a recurrent layer, "
+                         "without last_step",
+                         number);
     if (layer->kind != RNNC_DENSE && once)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "layer %zu is recurrent and stands behind last_step: only dense layers "
@@ -113,7 +130,7 @@ rnnc_status rnnc_network_measure(const rnnc_network *network, rnnc_network_sizes
             found.input = rnnc_layer_inputs(layer);
         found.output = rnnc_layer_outputs(layer);
         found.vocabulary = layer->kind == RNNC_EMBEDDING ? layer->inputs : found.vocabulary;
-        found.last_step |= layer->kind == RNNC_DENSE && layer->last_step;
+        found.last_step |= rnnc_layer_once(layer);
         if (!add_layer(layer, &found))
             return rnnc_fail(error, RNNC_ERR_OVERFLOW,
                              "the states of the network do not fit in memory: give smaller sizes");

@@ -14,6 +14,12 @@ RNNC_HIDDEN size_t rnnc_layer_inputs(const rnnc_layer *layer);
 RNNC_HIDDEN size_t rnnc_layer_outputs(const rnnc_layer *layer);
 RNNC_HIDDEN size_t rnnc_layer_weight_count(const rnnc_layer *layer);
 
+/* Does it run once a sequence, by last_step or last_state? */
+RNNC_HIDDEN int rnnc_layer_once(const rnnc_layer *layer);
+
+/* Values of the reverse half of a step's output, 0 if there is none. It ends at the first step. */
+RNNC_HIDDEN size_t rnnc_layer_reverse(const rnnc_layer *layer);
+
 /* Is the call one that the network can run: sizes, lengths, tokens and the pointer of its input. It
  * does not look at outputs, weights and workspace. ARGUMENT, OVERFLOW. */
 RNNC_HIDDEN rnnc_status rnnc_call_check(const rnnc_network *network,

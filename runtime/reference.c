@@ -137,12 +137,18 @@ static void activate(rnnc_activation activation, double *row, size_t n) {
                                               : row[i];
 }
 
-static void run_dense(sequence *s, const rnnc_layer *layer, const float *const **tensors) {
+/* before: the layer whose output is read. */
+static void run_dense(sequence *s, const rnnc_layer *before, const rnnc_layer *layer,
+                      const float *const **tensors) {
     const float *const weight = *(*tensors)++;
     const float *const bias = layer->bias ? *(*tensors)++ : NULL;
     const double *from = s->in;
-    if (layer->last_step && s->steps > 0) {
-        from += (s->steps - 1) * layer->inputs;
+    if (rnnc_layer_once(layer) && s->steps > 0) {
+        const size_t reverse = layer->last_state ? rnnc_layer_reverse(before) : 0;
+        double *const end = s->in + s->steps * layer->inputs;
+        /* The reverse direction's last state is what it gave for the first step. */
+        memmove(end - reverse, s->in + layer->inputs - reverse, reverse * sizeof *end);
+        from = end - layer->inputs;
         s->steps = 1;
     }
     for (size_t t = 0; t < s->steps; t++) {
@@ -183,7 +189,7 @@ static void run_sequence(sequence *s, const rnnc_network *network, const rnnc_ne
         if (layer->kind == RNNC_RECURRENT)
             run_recurrent(s, &layer->recurrent, &tensors);
         else if (layer->kind == RNNC_DENSE)
-            run_dense(s, layer, &tensors);
+            run_dense(s, layer - 1, layer, &tensors);
     }
     if (sizes->last_step) {
         for (size_t i = 0; i < sizes->output; i++)

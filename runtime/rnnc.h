@@ -78,7 +78,9 @@ typedef struct rnnc_weight {
  *   EMBEDDING  row `token` of a table (inputs, outputs); torch.nn.Embedding. Only the first layer.
  *   DENSE      activation(W x + b), W (outputs, inputs); torch.nn.Linear. With last_step it runs
  *              once, on the last step of each sequence, and so do the layers behind it, which are
- *              dense too. */
+ *              dense too. With last_state, behind a RECURRENT layer, it does the same on the last
+ *              state of each direction: torch.cat(h_n[-2], h_n[-1]) of a bidirectional one, whose
+ *              reverse half has seen one step only at the last step. */
 typedef enum rnnc_layer_kind { RNNC_RECURRENT = 0, RNNC_EMBEDDING, RNNC_DENSE } rnnc_layer_kind;
 
 /* Softmax and log_softmax are over the outputs of a step. */
@@ -96,7 +98,7 @@ typedef struct rnnc_layer {
     rnnc_config recurrent;  /* RECURRENT only */
     size_t inputs, outputs; /* EMBEDDING (rows and width of its table) and DENSE only */
     rnnc_activation activation;
-    int bias, last_step; /* DENSE only */
+    int bias, last_step, last_state; /* DENSE only; at most one of the last two */
 } rnnc_layer;
 
 /* A whole model: its layers, each of which reads what the one before it puts out. One recurrent
@@ -132,7 +134,7 @@ rnnc_status rnnc_network_measure(const rnnc_network *network, rnnc_network_sizes
  *   tokens   (T, B), or (B, T) with batch_first, each 0 .. vocabulary - 1: instead of x if the
  *            first layer is an embedding
  *   y        (T, B, output), or (B, T, output) with batch_first; of a bidirectional layer first the
- *            forward half, then the reverse half. (B, output) with last_step.
+ *            forward half, then the reverse half. (B, output) with last_step or last_state.
  *   h0, hn   (L*D, B, S) whatever batch_first says, row layer*D + direction; of several recurrent
  *            layers one after the other
  *   c0, cn   (L*D, B, H) in the same way, of those that are lstm (NULL if none is)

@@ -52,6 +52,15 @@ Test(verify_models, passes_what_is_right, .timeout = 300) {
          "  dense { units = 9, last_step = true, prefix = \"a.\" },\n"
          "  dense { units = 3, prefix = \"b.\" } }",
          "     33  yes  "},
+        {"batch = \"any\", seq_len = 6, lengths = true, layers = {\n"
+         "  rnn { cell = \"lstm\", input_size = 4, hidden_size = 7, num_layers = 2, proj_size = "
+         "5,\n"
+         "    bidirectional = true, prefix = \"g.\" },\n"
+         "  dense { units = 3, last_state = true, prefix = \"b.\" } }",
+         "       6     17  yes   yes  "},
+        {"batch = 3, residual = 1, layers = {\n"
+         "  rnn { input_size = 2, hidden_size = 5, prefix = \"r.\" }, dense { units = 1 } }",
+         " h0"},
         {"batch = 3, batch_first = true, residual = true, layers = {\n"
          "  rnn { cell = \"lstm\", input_size = 2, hidden_size = 5, num_layers = 2, proj_size = "
          "3,\n"

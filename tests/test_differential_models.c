@@ -101,10 +101,11 @@ static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
         width = outputs_of(&layer[n++]);
     }
     const size_t behind = n + 2 > MODEL_LAYERS ? 1 : rng_below(r, 3);
-    const bool last_step = rng_below(r, 3) == 0;
+    const bool last_step = rng_below(r, 3) == 0, last_state = rng_below(r, 2);
     for (size_t i = 0; i < behind; i++) {
         layer[n] = random_dense(r, width, i + 1 == behind);
-        layer[n].last_step = i == 0 && last_step;
+        layer[n].last_step = i == 0 && last_step && !last_state;
+        layer[n].last_state = i == 0 && last_step && last_state;
         width = outputs_of(&layer[n++]);
     }
     return n;
@@ -141,7 +142,7 @@ static random_model make_model(uint64_t number) {
     size_t seq_len, batch;
     bool last_step = false;
     for (size_t i = 0; i < count; i++)
-        last_step = last_step || layer[i].last_step;
+        last_step = last_step || layer[i].last_step || layer[i].last_state;
     size_t channels = 0;
     if (residual && !last_step) {
         const size_t output = outputs_of(&layer[count - 1]);

@@ -122,7 +122,8 @@ static void expect_fault(rnnc_layer a, rnnc_layer b, size_t residual, rnnc_statu
 }
 
 static rnnc_layer changed_head(size_t inputs, size_t outputs, int activation, int bias, int last) {
-    return (rnnc_layer){RNNC_DENSE, {0}, inputs, outputs, (rnnc_activation)activation, bias, last};
+    return (rnnc_layer){RNNC_DENSE, {0},  inputs, outputs, (rnnc_activation)activation,
+                        bias,       last, 0};
 }
 
 Test(runtime_models, faults) {
@@ -132,7 +133,7 @@ Test(runtime_models, faults) {
     expect_fault(gru, table, 0, bad, "layer 1 is an embedding, which only the first layer can be");
     expect_fault(changed_head(3, 3, 0, 0, 1), gru, 0, bad,
                  "layer 1 is recurrent and stands behind");
-    expect_fault(gru, lstm, 3, bad, "residual adds 3 values of x to y");
+    expect_fault(gru, lstm, 4, bad, "residual adds 4 values of x to y");
     expect_fault(gru, head, 4, bad, "residual adds 4 values of x to y");
     expect_fault(gru, changed_head(4, 5, 0, 0, 0), 4, bad, "3 values come in as x, and 5 go out");
     expect_fault(table, gru, 1, bad, "come in as tokens");
@@ -140,9 +141,18 @@ Test(runtime_models, faults) {
     expect_fault(gru, changed_head(0, 3, 0, 0, 0), 0, bad, "layer 1 has 0 inputs");
     expect_fault(gru, changed_head(4, 0, 0, 0, 0), 0, bad, "and 0 outputs");
     expect_fault(gru, changed_head(4, 3, 6, 0, 0), 0, bad, "activation of layer 1 is 6");
-    expect_fault(gru, changed_head(4, 3, 0, 2, 0), 0, bad, "are 2 and 0");
-    expect_fault(gru, changed_head(4, 3, 0, 0, -1), 0, bad, "are 0 and -1");
+    expect_fault(gru, changed_head(4, 3, 0, 2, 0), 0, bad, "are 2, 0 and 0");
+    expect_fault(gru, changed_head(4, 3, 0, 0, -1), 0, bad, "are 0, -1 and 0");
     expect_fault(gru, changed_head(4, SIZE_MAX / 30, 0, 0, 0), 0, RNNC_ERR_OVERFLOW, "layer 1");
+    other = changed_head(4, 3, 0, 0, 1);
+    other.last_state = 1;
+    expect_fault(gru, other, 0, bad, "layer 1 has last_state, which");
+    other.last_step = 0;
+    expect_fault(changed_head(4, 4, 0, 0, 0), other, 0, bad, "layer 1 has last_state, which");
+    expect_fault(other, gru, 0, bad, "layer 0 has last_state, which");
+    other.last_state = 2;
+    expect_fault(gru, other, 0, bad, "are 0, 0 and 2");
+    other = gru;
     other.kind = (rnnc_layer_kind)3;
     expect_fault(gru, other, 0, bad, "kind of layer 1 is 3");
     other = gru;

@@ -102,6 +102,19 @@ Test(spec_errors, good_specs_pass, .timeout = 120) {
          "effect "
          "in training either\n"},
         {"return rnn { input_size = 3, hidden_size = 4, num_layers = 2, dropout = 1 }\n", ""},
+        {"return model { layers = {\n  rnn { input_size = 3, hidden_size = 4, bidirectional = true "
+         "},\n"
+         "  dense { units = 2, last_step = true } } }\n",
+         "model.lua:3: note: layer 2: last_step = true reads both directions at the last step, "
+         "where the reverse one has seen that step only; for the last states of both, which is "
+         "what a classifier mostly wants, write last_state = true\n"},
+        {"return model { layers = {\n  rnn { input_size = 3, hidden_size = 4, bidirectional = true "
+         "},\n"
+         "  dense { units = 2, last_state = true } } }\n",
+         ""},
+        {"return model { layers = {\n  rnn { input_size = 3, hidden_size = 4 },\n"
+         "  dense { units = 2, last_step = true } } }\n",
+         ""},
     };
     char dir[PATH_SIZE], path[PATH_SIZE];
     workdir_make(dir);
@@ -128,7 +141,7 @@ Test(spec_errors, every_field_is_explained) {
                                         "streaming", "deterministic", "residual", "activation",
                                         /* of a model, and of its layers */
                                         "layers", "input_size", "prefix", "num_embeddings", "dim",
-                                        "units", "activation", "bias", "last_step"};
+                                        "units", "activation", "bias", "last_step", "last_state"};
     const char *const argv[] = {rnnc_path(), "help", "spec", NULL};
     outcome result = process_run(argv, NULL, NULL, 20);
     cr_expect_eq(result.code, 0);

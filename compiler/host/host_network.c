@@ -67,6 +67,7 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
         layer.activation = (rnnc_activation)choice_field(L, index, "activation", activations);
         layer.bias = network_flag_field(L, index, "bias");
         layer.last_step = network_flag_field(L, index, "last_step");
+        layer.last_state = network_flag_field(L, index, "last_state");
     }
     return layer;
 }

@@ -9,8 +9,9 @@
 --   stages     what a time step goes through, in order:
 --                { kind = "embedding", rows, width, weight }
 --                { kind = "stack", stack = index into `stacks` }
---                { kind = "dense", inputs, units, activation, weight, bias, last_step, once, update }
---              once: it runs on the last step only, as the stage with last_step before it says
+--                { kind = "dense", inputs, units, activation, weight, bias, last_step, last_state, once, update }
+--              once: it runs on the last step only, as the stage with last_step before it says;
+--              last_state: its last step is that of each direction of the stack before it
 --   stacks     recurrent layers of one size: gates, apart, states (see cells.lua), sizes
 --                { I, H, P, L, D, G } (inputs, units, outputs of a direction, layers, directions, gates)
 --                and scans; P differs from H where the output is projected
@@ -89,7 +90,8 @@ local lowering = {
     dense = function(_, item, _, add)
         return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,
                  update = dense_update(item.activation),
-                 last_step = item.last_step, weight = add("weight", item.units, item.input_size),
+                 last_step = item.last_step or item.last_state, last_state = item.last_state,
+                 weight = add("weight", item.units, item.input_size),
                  bias = item.bias and add("bias", item.units, 0) or nil }
     end,
 }

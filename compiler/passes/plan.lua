@@ -70,7 +70,7 @@ local function stages_of(ir, suffix)
             outputs = outputs + stack.sizes.L
         elseif stage.kind == "dense" then
             out.product, out.parts, out.units = stage.product, stage.parts, stage.units
-            out.last_step, out.once = stage.last_step, stage.once
+            out.last_step, out.last_state, out.once = stage.last_step, stage.last_state, stage.once
             outputs = outputs + 1
         else
             out.width = stage.width
@@ -130,7 +130,9 @@ local function layers_of(ir)
         elseif stage.kind == "dense" then
             layer.inputs, layer.outputs, layer.activation = stage.inputs, stage.units, stage.activation
             layer.activation_constant = activations.of(stage.activation).constant
-            layer.bias, layer.last_step, layer.once = stage.bias ~= nil, stage.last_step, stage.once
+            layer.bias, layer.once = stage.bias ~= nil, stage.once
+            layer.last_state = stage.last_state
+            layer.last_step = stage.last_step and not stage.last_state
             width = stage.units
         else
             layer.inputs, layer.outputs = stage.rows, stage.width

@@ -123,7 +123,17 @@ local rows = {
         also = { "last", "last_only", "pool" },
         doc = {
             "true: this layer, and those behind it, run once, on the last step of each sequence",
-            "Then y is (batch, units). Only dense layers may follow.",
+            "PyTorch's out[:, -1]: of a bidirectional layer with the reverse half after its first step;",
+            "see last_state. Then y is (batch, units). Only dense layers may follow.",
+        },
+    },
+    {
+        name = "last_state", type = "boolean", default = false,
+        also = { "final_state", "last_hidden", "hn" },
+        doc = {
+            "true: as last_step, but reads the last states of the recurrent layer before it",
+            "Of a bidirectional one these are the ends of both directions side by side, PyTorch's",
+            "cat(h_n[-2], h_n[-1]) and what Keras gives.",
         },
     },
     {
@@ -318,6 +328,6 @@ return {
         rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional proj_size \
             layer.prefix",
         embedding = form "num_embeddings dim layer.prefix",
-        dense = form "layer.input_size units dense.activation dense.bias last_step layer.prefix",
+        dense = form "layer.input_size units dense.activation dense.bias last_step last_state layer.prefix",
     },
 }

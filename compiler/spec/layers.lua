@@ -27,6 +27,21 @@ end
 
 layers.outputs_of = outputs_of
 
+-- layers.once(layer) -> the field that makes it run once a sequence, nil: it runs on every step.
+function layers.once(layer)
+    return layer.last_step and "last_step" or layer.last_state and "last_state" or nil
+end
+
+-- layers.note(list, i) -> what the user may not expect of a layer, and its field; or nothing.
+function layers.note(list, i)
+    local before = list[i - 1]
+    if list[i].last_step and before and before.bidirectional then
+        return "last_step = true reads both directions at the last step, where the reverse one has seen that step "
+            .. "only; for the last states of both, which is what a classifier mostly wants, write last_state = true",
+            "last_step"
+    end
+end
+
 -- The width of what a layer reads, from the layer before or from its own field.
 local function join(layer, before, line_of, error_at)
     if layer.layer == "embedding" then
@@ -47,12 +62,19 @@ end
 
 -- What may follow what.
 local function check_order(list, i, line_of, error_at)
-    local layer, once = list[i], false
-    for k = 1, i - 1 do once = once or list[k].last_step end
-    if once and layer.last_step then
-        error_at(line_of.last_step, "last_step = true: a layer before it leaves one step already; leave it out")
+    local layer, before, once = list[i], list[i - 1], nil
+    for k = 1, i - 1 do once = once or layers.once(list[k]) end
+    local own = layers.once(layer)
+    if once and own then
+        error_at(line_of[own], own .. " = true: a layer before it leaves one step already; leave it out")
     elseif once and layer.layer ~= "dense" then
-        error_at(line_of[""], "only dense layers can follow one with last_step = true, which leaves one step")
+        error_at(line_of[""], string.format(
+            "only dense layers can follow one with %s = true, which leaves one step", once))
+    elseif layer.last_step and layer.last_state then
+        error_at(line_of.last_state, "last_state = true: last_step is true as well; leave out one of them")
+    elseif layer.last_state and not (before and before.layer == "rnn") then
+        error_at(line_of.last_state, "last_state = true: the layer before has no state; only right behind an "
+            .. "rnn { ... }; last_step = true runs a layer on the last step")
     end
     local over = layer.activation == "softmax" or layer.activation == "log_softmax"
     if over and i < #list then

@@ -48,7 +48,8 @@ local function check_residual(result, first, input, output, line, report)
             math.min(input, output))
     end
     for _, layer in ipairs(result.layers or {}) do
-        if layer.last_step then error_at("y has the last step only; leave residual or last_step out") end
+        local once = layers.once(layer)
+        if once then error_at("y has the last step only; leave residual or %s out", once) end
     end
 end
 
@@ -93,6 +94,8 @@ spec.no_streaming = {
         .. "only one direction can be streamed",
     last_step = "a layer with last_step = true waits for the end of the sequence; take last_step out and use the "
         .. "output of the step that you want",
+    last_state = "a layer with last_state = true waits for the end of the sequence; take last_state out and use the "
+        .. "output of the step that you want",
     batch = "a stream's state has room for a fixed number of sequences; give batch a number",
 }
 
@@ -100,7 +103,8 @@ spec.no_streaming = {
 function spec.can_stream(result)
     for _, layer in ipairs(result.layers or { result }) do
         if layer.bidirectional then return false, "bidirectional" end
-        if layer.last_step then return false, "last_step" end
+        local once = layers.once(layer)
+        if once then return false, once end
     end
     if result.batch == "any" then return false, "batch" end
     return true
@@ -199,6 +203,12 @@ function spec.from_text(text, file, options)
         if (layer.dropout or 0) > 0 and layer.num_layers == 1 then
             notes[#notes + 1] = fail.line(file, lines.dropout, "note", label
                 .. "dropout acts between layers and there is one layer, so it had no effect in training either")
+        end
+    end
+    for i in ipairs(result.layers or {}) do
+        local text, field = layers.note(result.layers, i)
+        if text then
+            notes[#notes + 1] = fail.line(file, dropping[i][2][field], "note", string.format("layer %d: %s", i, text))
         end
     end
     result.target = resolve(result.target)

@@ -44,7 +44,7 @@ model_sizes model_sizes_of(const model *m) {
         const rnnc_layer *const l = &m->layer[i];
         s.h += states_of(l);
         s.c += has_c(l) ? states_of(l) : 0;
-        s.last_step = s.last_step || (l->kind == RNNC_DENSE && l->last_step);
+        s.last_step = s.last_step || (l->kind == RNNC_DENSE && (l->last_step || l->last_state));
         s.both_ways = s.both_ways || (l->kind == RNNC_RECURRENT && l->recurrent.bidirectional);
     }
     return s;
@@ -259,10 +259,13 @@ static void solve_one(model *one) {
         now[i] = (double)one->x[i];
     for (size_t i = 0; i < one->layer_count; i++) {
         const rnnc_layer *const l = &one->layer[i];
-        if (l->kind == RNNC_DENSE && l->last_step) {
+        if (l->kind == RNNC_DENSE && (l->last_step || l->last_state)) {
             memmove(now, now + (steps - 1) * l->inputs, l->inputs * sizeof *now);
             steps = 1;
         }
+        /* cat(h_n[-2], h_n[-1]) or h_n[-1]: the last rows of hn are as wide as what is read. */
+        if (l->kind == RNNC_DENSE && l->last_state)
+            memcpy(now, one->hn + h - l->inputs, l->inputs * sizeof *now);
         double *const out = run_layer(one, l, values, now, steps, h, c);
         free(now);
         now = out;
@@ -308,8 +311,8 @@ static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
     } else if (l->kind == RNNC_DENSE) {
         fprintf(out, "dense { units = %zu, activation = \"%s\", bias = %s", l->outputs,
                 activations[l->activation], l->bias ? "true" : "false");
-        if (l->last_step)
-            fputs(", last_step = true", out);
+        if (l->last_step || l->last_state)
+            fprintf(out, ", %s = true", l->last_step ? "last_step" : "last_state");
     } else {
         fprintf(out, "rnn { cell = \"%s\", hidden_size = %zu, num_layers = %zu", cells[c->cell],
                 c->hidden_size, c->num_layers);

@@ -157,7 +157,11 @@ static void solve_one(const rnnc_network *network, const rnnc_network_sizes *siz
             continue;
         }
         const size_t I = layer->inputs, O = layer->outputs;
-        const size_t skipped = layer->last_step ? T - 1 : 0;
+        const size_t skipped = layer->last_step || layer->last_state ? T - 1 : 0;
+        const rnnc_config *const below = &layer[-1].recurrent;
+        if (layer->last_state && below->bidirectional)
+            for (size_t k = I / 2; k < I; k++)
+                rows[skipped * I + k] = rows[k];
         T -= skipped;
         double *const out = malloc(T * O * sizeof *out);
         expect(out);

@@ -55,7 +55,9 @@ static void choose_layers(random_model *m, rng *r) {
                                    .activation = (rnnc_activation)rng_below(r, 6),
                                    .bias = rng_below(r, 3) > 0,
                                    .last_step = last_step && rng_below(r, 3) > 0};
-        once |= m->layer[n].last_step;
+        if (!once && i == 0 && !m->layer[n].last_step)
+            m->layer[n].last_state = rng_below(r, 3) == 0;
+        once |= m->layer[n].last_step || m->layer[n].last_state;
         width = outputs;
     }
     m->network = (rnnc_network){.layer_count = n,
