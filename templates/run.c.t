@@ -246,25 +246,7 @@
 @ -- The rows whose sequence ends within the chunk, for a dense layer on the last step.
 @ local function gather(indent, stage)
 @ local from, from_t, from_b = source(stage)
-@ local before = stages[stage.number - 1]
-@ if stage.last_state and before.sizes.D == 2 then
-@ -- The forward half after the last step, the reverse half after the first one, where that direction ends.
-@ local half = before.unit_stride * (units and 1 or v.block)
-@ local row, next_row = units and format("b * %d", stage.input.row) or "0", units and format("b * %s", from_b) or "0"
-@{indent}for (ptrdiff_t b = 0; @{first_part}b < @{units and "rows" or "1"}; ++b) {
-@{indent}    if (@{p.lengths and "length[b]" or "seq_len"} == t + steps)
-@{indent}        memcpy(ends + @{row}, @{from} + (ptrdiff_t)(steps - 1) * @{from_t} + @{next_row}, @{half} * sizeof(float));
-@{indent}    if (t == 0)
-@{indent}        memcpy(ends + @{row} + @{half}, @{from} + @{next_row} + @{half}, @{half} * sizeof(float));
-@{indent}}
-@ elseif p.lengths then
-@{indent}for (ptrdiff_t b = 0; @{first_part}b < rows; ++b)
-@{indent}    if (length[b] == t + steps)
-@{indent}        memcpy(ends + b * @{stage.input.row}, @{from} + (ptrdiff_t)(steps - 1) * @{from_t} + b * @{from_b}, @{stage.input.row} * sizeof(float));
-@ else
-@{indent}if (@{first_part}t + steps == seq_len)
-@{indent}    memcpy(ends, @{from} + (ptrdiff_t)(steps - 1) * @{from_t}, @{from_t} * sizeof(float));
-@ end
+@ indented(#indent, "run_ends.c", { v = v, p = p, stage = stage, before = stages[stage.number - 1], from = from, from_t = from_t, from_b = from_b, first_part = first_part })
 @ end
 @ -- What the last stage left in `top` goes out to y; column: the first value of a row.
 @ local function export(indent, column, width, top_row, top_column, once)

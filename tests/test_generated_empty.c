@@ -180,7 +180,7 @@ static rnnc_layer stack(rnnc_cell cell, size_t inputs, size_t layers, int both_w
 }
 
 static rnnc_layer head(size_t inputs, int last_step) {
-    return (rnnc_layer){RNNC_DENSE, {0}, inputs, 3, RNNC_SIGMOID, 1, last_step};
+    return (rnnc_layer){RNNC_DENSE, {0}, inputs, 3, RNNC_SIGMOID, 1, last_step, 0};
 }
 
 Test(generated_empty, one_direction, .timeout = 240) {
