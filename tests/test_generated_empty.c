@@ -141,7 +141,7 @@ static void check_nothing(const runner *r, int way, const char *what) {
 static void check_model(const rnnc_layer *layer, size_t count, bool batch_first, bool states) {
     rng random = {.state = 5 + count};
     rnnc_error err;
-    runner r = {.m = model_make(layer, count, batch_first, false, T, B, states, &random)};
+    runner r = {.m = model_make(layer, count, batch_first, 0, T, B, states, &random)};
     r.sizes = model_sizes_of(&r.m);
     char dir[PATH_SIZE];
     workdir_make(dir);
@@ -204,6 +204,12 @@ Test(generated_empty, last_step_of_both_directions, .timeout = 240) {
     check_model(layers, 3, true, true);
 }
 
+Test(generated_empty, last_states_of_both_directions, .timeout = 240) {
+    const rnnc_layer layers[] = {stack(RNNC_GRU, 5, 2, 1),
+                                 {RNNC_DENSE, {0}, 12, 3, RNNC_TANH, 1, 0, 1}};
+    check_model(layers, 2, false, true);
+}
+
 /* A token outside the table is refused if it is within its sequence's length, and read nowhere if
  * it is beyond. */
 static void check_tokens(bool batch_first) {
@@ -211,7 +217,7 @@ static void check_tokens(bool batch_first) {
                                  stack(RNNC_GRU, 5, 1, 0)};
     rng random = {.state = 8};
     rnnc_error err;
-    model m = model_make(layers, 2, batch_first, false, T, B, false, &random);
+    model m = model_make(layers, 2, batch_first, 0, T, B, false, &random);
     char dir[PATH_SIZE];
     workdir_make(dir);
     char *const text =

@@ -57,9 +57,10 @@ static rnnc_status run(const opened *o, int generic, rnnc_call call) {
     return status;
 }
 
-/* All calls of a network whose x and y are as wide, which takes a team and lengths. */
-static void check(const rnnc_layer *layer, size_t count, bool batch_first, bool residual, size_t T,
-                  size_t B, const char *fields) {
+/* All calls of a network whose x and y are as wide, which takes a team and lengths. residual: so
+ * many values of x are added. */
+static void check(const rnnc_layer *layer, size_t count, bool batch_first, size_t residual,
+                  size_t T, size_t B, const char *fields) {
     rng random = {.state = 11 + count};
     model m = model_make(layer, count, batch_first, residual, T, B, false, &random);
     opened o = open_model(&m, fields);
@@ -117,11 +118,12 @@ static rnnc_layer stack(rnnc_cell cell, size_t inputs, size_t hidden, size_t lay
 }
 
 static rnnc_layer head(size_t inputs, size_t outputs, rnnc_activation activation) {
-    return (rnnc_layer){RNNC_DENSE, {0}, inputs, outputs, activation, 1, 0};
+    return (rnnc_layer){RNNC_DENSE, {0}, inputs, outputs, activation, 1, 0, 0};
 }
 
 /* Batches of 1 and of 37 take different kernels, and 37 several blocks. */
-static void check_targets(const rnnc_layer *layer, size_t count, bool batch_first, bool residual) {
+static void check_targets(const rnnc_layer *layer, size_t count, bool batch_first,
+                          size_t residual) {
     static const char *const fields[] = {
         "name = \"net\", batch = \"any\", lengths = true, threads = 2, target = \"portable\",",
         "name = \"net\", batch = 37, threads = 2, target = \"portable\",",
@@ -134,27 +136,29 @@ static void check_targets(const rnnc_layer *layer, size_t count, bool batch_firs
 
 Test(generated_in_place, residual, .timeout = 400) {
     const rnnc_layer layers[] = {stack(RNNC_LSTM, 3, 8, 1, 0), head(8, 3, RNNC_TANH)};
-    check_targets(layers, 2, false, true);
+    check_targets(layers, 2, false, 3);
+    check_targets(layers, 2, true, 1);
 }
 
 Test(generated_in_place, residual_alone, .timeout = 400) {
     const rnnc_layer layer = stack(RNNC_GRU, 5, 5, 2, 0);
-    check_targets(&layer, 1, true, true);
+    check_targets(&layer, 1, true, 5);
 }
 
 Test(generated_in_place, no_residual, .timeout = 400) {
     const rnnc_layer layer = stack(RNNC_RNN_TANH, 6, 6, 1, 0);
-    check_targets(&layer, 1, false, false);
+    check_targets(&layer, 1, false, 0);
 }
 
 Test(generated_in_place, both_directions, .timeout = 400) {
     const rnnc_layer layer = stack(RNNC_GRU, 6, 3, 2, 1);
-    check_targets(&layer, 1, false, true);
+    check_targets(&layer, 1, false, 6);
+    check_targets(&layer, 1, false, 4); /* one of them of the reverse half */
 }
 
 Test(generated_in_place, softmax, .timeout = 400) {
     const rnnc_layer layers[] = {stack(RNNC_GRU, 4, 8, 1, 1), head(16, 4, RNNC_SOFTMAX)};
-    check(layers, 2, true, true, 9, 3,
+    check(layers, 2, true, 4, 9, 3,
           "name = \"net\", batch = \"any\", lengths = true, threads = 2, target = \"portable\",");
 }
 
@@ -162,7 +166,7 @@ Test(generated_in_place, softmax, .timeout = 400) {
 Test(generated_in_place, refused, .timeout = 400) {
     const rnnc_layer layer = stack(RNNC_GRU, 6, 3, 1, 1);
     rng random = {.state = 3};
-    model m = model_make(&layer, 1, false, false, 5, 2, false, &random);
+    model m = model_make(&layer, 1, false, 0, 5, 2, false, &random);
     opened o = open_model(&m, "name = \"net\", batch = \"any\", target = \"portable\",");
     rnnc_call call = {.seq_len = 5, .batch = 2, .x = m.x, .y = m.x};
     for (int generic = 0; generic < 2; generic++)
@@ -174,7 +178,7 @@ Test(generated_in_place, refused, .timeout = 400) {
 Test(generated_in_place, steps, .timeout = 400) {
     const rnnc_layer layers[] = {stack(RNNC_LSTM, 1, 8, 1, 0), head(8, 1, RNNC_IDENTITY)};
     rng random = {.state = 4};
-    model m = model_make(layers, 2, false, true, 20, 1, false, &random);
+    model m = model_make(layers, 2, false, 1, 20, 1, false, &random);
     opened o = open_model(&m, "name = \"net\", target = \"portable\",");
     float y[20];
     const rnnc_call call = {.seq_len = 20, .batch = 1, .x = m.x, .y = y};

@@ -64,11 +64,18 @@ local models = {
     { "made-up cell", model { rnn { cell = "mgu", input_size = 3, num_layers = 2, bidirectional = true } } },
     { "peephole lstm", model { rnn { cell = "peephole", input_size = 3, bidirectional = true } } },
     { "projected", model { rnn { input_size = 3, proj_size = 2, num_layers = 2, bidirectional = true } } },
-    { "residual", model({ rnn { cell = "gru", input_size = 3 }, dense { units = 3 } }, { residual = true }) },
+    { "residual", model({ rnn { cell = "gru", input_size = 3 }, dense { units = 3 } }, { residual = 3 }) },
+    { "residual of some", model({ rnn { cell = "gru", input_size = 3 }, dense { units = 4 } },
+        { residual = 2, batch_first = true }) },
     { "tokens", model { { layer = "embedding", num_embeddings = 6, dim = 3 }, rnn { cell = "gru", bias = false },
                         dense { units = 5, activation = "log_softmax" } } },
     { "classifier", model({ rnn { input_size = 2, bidirectional = true }, dense { units = 3, activation = "tanh",
         last_step = true }, dense { units = 4, activation = "softmax", bias = false } }, { batch_first = true }) },
+    { "last states", model { rnn { input_size = 2, bidirectional = true, proj_size = 3, num_layers = 2 },
+        dense { units = 3, activation = "tanh", last_state = true }, dense { units = 4 } } },
+    { "last state of one direction", model { rnn { input_size = 2 }, dense { units = 3, last_state = true } } },
+    { "last states of lengths", model({ rnn { cell = "gru", input_size = 3, bidirectional = true },
+        dense { units = 2, last_state = true } }, { lengths = true }) },
     { "batch first", model({ rnn { input_size = 3, cell = "rnn", nonlinearity = "tanh" },
         dense { units = 2, activation = "sigmoid" } }, { batch_first = true }) },
     { "two stacks", model { rnn { input_size = 3 }, rnn { cell = "gru", hidden_size = 3 } } },
@@ -154,6 +161,55 @@ support.case("the adjoint of a max goes to the largest", function()
     assert(tape.y[1] == 5 and tape.y[2] == -1)
     tape.d_y = { 7, 9 }
     support.near(interpret.run(differentiate.run(forward), {}, tape).d_x, { 0, 7, 0, 9, 0, 0 }, 0, "d_x")
+end)
+
+-- ---- what a head reads, and what is added behind it ----
+
+-- The results of a model in the interpreter, and what it was given.
+local function results(spec)
+    local forward = lower.run(spec)
+    local given = support.values(forward, symbols, support.rng(7), { lengths = { 4, 2 } })
+    return interpret.run(forward, symbols, given), given
+end
+
+-- hn is (layers x directions, B, P): its last rows are the states that PyTorch's cat(h_n[-2], h_n[-1]) has.
+local function check_last_state(item, lengths)
+    local D, P = item.bidirectional and 2 or 1, item.proj_size or item.hidden_size or 4
+    local tape, given = results(model({ rnn(item), dense { units = 3, last_state = true } }, { lengths = lengths }))
+    local first = #tape.hn // P // symbols.B - D
+    local want = {}
+    for b = 0, symbols.B - 1 do
+        for i = 0, 2 do
+            local sum = given["layer2.bias"][i + 1]
+            for d = 0, D - 1 do
+                for k = 0, P - 1 do
+                    sum = sum + given["layer2.weight"][i * D * P + d * P + k + 1]
+                        * tape.hn[((first + d) * symbols.B + b) * P + k + 1]
+                end
+            end
+            want[#want + 1] = sum
+        end
+    end
+    support.near(tape.y, want, 1e-12, "y")
+end
+
+support.case("last_state reads hn", function()
+    check_last_state { input_size = 2, bidirectional = true, num_layers = 2, proj_size = 3 }
+    check_last_state { input_size = 2, num_layers = 2 }
+    check_last_state({ input_size = 2, cell = "gru", bidirectional = true, num_layers = 2 }, true)
+end)
+
+support.case("residual adds the first values of a step of x", function()
+    local function y(residual)
+        return results(model({ rnn { input_size = 3 }, dense { units = 5 } }, { residual = residual }))
+    end
+    local without, with, given = y(false).y, y(2)
+    local want = {}
+    for i, value in ipairs(without) do
+        local step, k = (i - 1) // 5, (i - 1) % 5
+        want[i] = value + (k < 2 and given.x[step * 3 + k + 1] or 0)
+    end
+    support.near(with.y, want, 1e-15, "y")
 end)
 
 -- ---- PyTorch's packed sequences: forward, with NaN in x beyond the lengths ----

@@ -25,7 +25,7 @@ local networks = {
     gru_both = spec { cell = "gru", bidirectional = true, num_layers = 2, batch_first = true },
     rnn = spec { cell = "rnn", nonlinearity = "relu", bias = false, batch = 1, seq_len = "any" },
     projected = spec { proj_size = 2, bidirectional = true, seq_len = "any", batch = "any" },
-    residual = spec { input_size = 4, residual = true },
+    residual = spec { input_size = 4, residual = 4 },
     one_step = spec { seq_len = 1, batch = 1, cell = "gru" },
     lengths = spec { lengths = true, bidirectional = true, cell = "gru" },
 }

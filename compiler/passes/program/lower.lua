@@ -157,6 +157,7 @@ function layers.rnn(program, item, input, width)
         for direction = 0, stack.D - 1 do scan(program, item, stack, layer, direction, input, width, output) end
         input, width = function(index) return access(output, "t", "b", index) end, stack.D * stack.P
     end
+    program.reverse = stack.D == 2 and stack.P or 0
     return input, width
 end
 
@@ -170,14 +171,36 @@ function layers.embedding(program, item, input)
     return function(index) return access(out, "t", "b", index) end, item.dim
 end
 
+-- What a layer before it gave at the last step of each sequence.
+local function at_the_end(program, source)
+    source[2] = program.lengths and grammar.looked_up(access("lengths", "b"), -1)
+        or grammar.access("", program.T .. " - 1")[2]
+    return source
+end
+
+-- The last states of both directions side by side: the forward half after the last step, the reverse half, whose
+-- `program.reverse` values come second, after the first one.
+local function last_states(program, input, width, id, from)
+    local ends = put(program, "ends" .. id, "workspace", { program.B, width })
+    local half = program.reverse
+    local first = input(half .. " + j")
+    first[2] = access("", "0")[2]
+    for i, source in ipairs { at_the_end(program, input("j")), first } do
+        local column = i == 1 and "j" or half .. " + j"
+        append(program.body, { statement { op = "map", from = from, over = { { "b", program.B }, { "j", half } },
+            sets = { { access(ends, "b", column), { "read", source } } } } })
+    end
+    return access(ends, "b", "k")
+end
+
 function layers.dense(program, item, input, width)
     program.denses = program.denses + 1
     local id, from = "_dense" .. program.denses, "dense layer " .. program.denses
     local source, steps, time = input("k"), program.steps, program.time
-    if item.last_step then
-        -- The last step of each sequence alone, from here on.
-        source[2] = program.lengths and grammar.looked_up(access("lengths", "b"), -1)
-            or grammar.access("", program.T .. " - 1")[2]
+    if item.last_step or item.last_state then
+        -- One row for each sequence, from here on. The last state of a single direction is its last step.
+        source = item.last_state and program.reverse > 0 and last_states(program, input, width, id, from)
+            or at_the_end(program, source)
         steps, time = nil, nil
         program.steps, program.time = nil, nil
     end
@@ -204,22 +227,32 @@ function layers.dense(program, item, input, width)
     return function(index) return at(out, index) end, item.units
 end
 
--- y, with the input added where the spec says residual; 0 beyond a sequence's length.
+-- y, with the first values of the input added, as many as the spec's residual says; 0 beyond a sequence's length.
 local function finish(program, spec, input, source, width)
-    local over, dims, index = { { "b", program.B }, { "j", width } }, { program.B, width }, { "b", "j" }
-    local order
+    local dims, order = { program.B, width }, nil
     if program.steps then
-        table.insert(over, 1, { "t", program.T })
         table.insert(dims, 1, program.T)
-        table.insert(index, 1, "t")
         order = spec.batch_first and { 2, 1, 3 } or nil
     end
     put(program, "y", "result", dims, { order = order })
-    local value = { "read", input("j") }
-    if spec.residual then value = { "add", value, { "read", source("j") } } end
-    if program.lengths and program.steps then value = { "select", is_live(), value, 0 } end
-    append(program.body, { statement { op = "map", from = "the output", over = over,
-        sets = { { access("y", table.unpack(index)), value } } } })
+    -- The values from `column` on, `count` of them.
+    local function part(column, count, added)
+        if count == 0 then return end
+        local over, at = { { "b", program.B }, { "j", count } }, column == 0 and "j" or column .. " + j"
+        local index = { "b", at }
+        if program.steps then
+            table.insert(over, 1, { "t", program.T })
+            table.insert(index, 1, "t")
+        end
+        local value = { "read", input(at) }
+        if added then value = { "add", value, { "read", source(at) } } end
+        if program.lengths and program.steps then value = { "select", is_live(), value, 0 } end
+        append(program.body, { statement { op = "map", from = "the output", over = over,
+            sets = { { access("y", table.unpack(index)), value } } } })
+    end
+    local added = spec.residual or 0
+    part(0, added, true)
+    part(added, width - added, false)
 end
 
 -- lower.run(spec) -> program, checked.
