@@ -69,7 +69,7 @@ static const struct {
       .step = true}},
     {"name = \"reader\", batch = \"any\", layers = { "
      "rnn { input_size = 5, hidden_size = 11, bidirectional = true, prefix = \"r.\" }, "
-     "dense { units = 6, activation = \"softmax\", last_step = true } }",
+     "dense { units = 6, activation = \"softmax\", last_state = true } }",
      {.name = "reader", .states = "h"}},
 };
 
