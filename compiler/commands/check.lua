@@ -1,10 +1,10 @@
 -- rnnc check: is the spec right, and does its weights file fit?
 local host = require "host"
-local specs = require "spec.spec"
+local models = require "import.models"
 local weights = require "weights.weights"
 
 return function(arguments, options)
-    local spec, notes = specs.load(arguments[1], options)
+    local spec, notes = models.load(arguments[1], options)
     local more = {}
     if spec.weights then
         local _

@@ -1,9 +1,9 @@
 -- rnnc compile: from a spec to the files of a network.
 local fail = require "base.fail"
 local host = require "host"
+local models = require "import.models"
 local generate = require "emit.generate"
 local overwrite = require "emit.overwrite"
-local specs = require "spec.spec"
 
 -- The header that generated files include, unless there is one: nobody's file is replaced.
 local function header_for(directory)
@@ -22,7 +22,7 @@ return function(arguments, options)
         fail.at("rnnc compile", "--output=" .. directory .. ": a directory is expected; the files in it are named "
             .. "after the network, which `name` in the spec or the name of the spec's file is")
     end
-    local spec, notes = specs.load(arguments[1], options)
+    local spec, notes = models.load(arguments[1], options)
     local files, more = generate(spec, options)
     for _, list in ipairs { notes, more } do
         for _, note in ipairs(list) do host.complain(note) end

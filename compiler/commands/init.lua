@@ -1,7 +1,8 @@
 -- rnnc init: writes a spec to start from and, if asked, a program around it.
+local by_names = require "import.by_names"
 local fail = require "base.fail"
-local from_weights = require "weights.from_weights"
 local host = require "host"
+local import = require "commands.import"
 local names = require "base.names"
 local specs = require "spec.spec"
 local starter = require "spec.starter"
@@ -51,7 +52,7 @@ end
 
 -- What the weights in `path` tell: fields for the starter, and notes.
 local function fields_from(path)
-    local layers, notes = from_weights(path)
+    local layers, notes = by_names(path)
     for _, note in ipairs(notes) do host.complain(fail.line(path, nil, "note", note)) end
     if #layers == 1 then return layers[1].fields end
     return { layers = layers }
@@ -59,10 +60,16 @@ end
 
 return function(arguments, options)
     if options["weights-only"] then
-        if arguments[1] or options.weights or options.program or options.name then
+        if arguments[1] or options.weights or options.program or options.name or options.from then
             fail.at("rnnc init", "--weights-only writes nothing else; leave the others out")
         end
         return write_weights(options["weights-only"])
+    end
+    if options.from then
+        if options.weights or options.program then
+            fail.at("rnnc init", "--from reads the weights and writes no program; leave the others out")
+        end
+        return import({ options.from }, { output = arguments[1], name = options.name }, "rnnc init")
     end
     local directory, name = arguments[1] or ".", options.name or "model"
     if directory == "" then fail.at("rnnc init", "DIR needs a name") end

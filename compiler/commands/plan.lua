@@ -3,11 +3,11 @@ local differentiate = require "passes.program.differentiate"
 local dump = require "ir.dump"
 local fail = require "base.fail"
 local host = require "host"
+local models = require "import.models"
 local nearest = require "base.nearest"
 local pipeline = require "emit.pipeline"
 local program = require "passes.program.lower"
 local report = require "report.report"
-local specs = require "spec.spec"
 local tune = require "kernels.tune"
 
 -- Programs as pseudo-code: forward and backward in loops and buffers (ir/grammar.lua). Nothing is generated from them
@@ -21,7 +21,7 @@ local programs = {
 local stages = table.move(pipeline.stages, 1, #pipeline.stages, 3, { "program", "backward" })
 
 return function(arguments, options)
-    local spec, notes = specs.load(arguments[1], options)
+    local spec, notes = models.load(arguments[1], options)
     for _, note in ipairs(notes) do host.complain(note) end
     local stage = options.dump
     local listed = table.concat(stages, ", ")

@@ -3,9 +3,9 @@
 local build = require "measure.build"
 local fail = require "base.fail"
 local host = require "host"
+local models = require "import.models"
 local network = require "measure.network"
 local recorded_case = require "measure.recorded_case"
-local specs = require "spec.spec"
 local targets = require "tables.targets"
 local weights = require "weights.weights"
 
@@ -158,7 +158,7 @@ end
 return function(arguments, options)
     local seed = whole(options, "seed", 1, 0)
     local seconds = math.min(whole(options, "seconds", RUN_SECONDS, 1), 1000000)
-    local spec, notes = specs.load(arguments[1], options)
+    local spec, notes = models.load(arguments[1], options)
     local recorded = options.case and recorded_case.apply(spec, options.case)
     for _, note in ipairs(notes) do host.complain(note) end
     local runs = recorded and { recorded } or random_runs(spec)

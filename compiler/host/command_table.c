@@ -100,7 +100,17 @@ static const command_option init_options[] = {
     {"weights-only", 0, "MODEL.lua",
      "only write new random weights that fit MODEL.lua, where\n"
      "it says; replaces none but random ones"},
+    {"from", 0, "FILE", "make them of a network as it was downloaded: `rnnc import`"},
     {"name", 'n', "NAME", "call the network NAME (default: model)"},
+    HELP_OPTION,
+};
+
+static const command_option import_options[] = {
+    {"output", 'o', "DIR",
+     "write into DIR, which is made if need be\n(default: the current directory)"},
+    {"name", 'n', "NAME",
+     "call the network NAME, and the files NAME.lua and\n"
+     "NAME.safetensors (default: by the file, and model)"},
     HELP_OPTION,
 };
 
@@ -148,6 +158,12 @@ const command commands[] = {
      "explained. With --program also a program around it, with random weights if no others are\n"
      "given. Refuses if a file that it would write is there already.",
      init_options, COUNT(init_options), "commands.init"},
+    {"import", "FILE", 1, 1, "make a spec and weights of a network as it was downloaded",
+     "Writes DIR/model.lua and DIR/model.safetensors, with the weights in PyTorch's names and\n"
+     "order, and tells what it found, what became of it and what the file leaves open. Files that\n"
+     "are there already stay. Formats: the JSON of RTNeural and AIDA-X. `rnnc compile FILE`, check,\n"
+     "plan and verify read such a file directly.",
+     import_options, COUNT(import_options), "commands.import"},
     {"help", "[COMMAND | spec]", 0, 1, "explain a command, or the fields of a spec",
      "Without an argument: the list of commands.", help_options, COUNT(help_options),
      "commands.help"},

@@ -19,7 +19,11 @@ static const luaL_Reg functions[] = {
     {"float", host_float},
     {"sandbox", host_sandbox},
     {"safetensors", host_safetensors},
+    {"safetensors_memory", host_safetensors_memory},
     {"safetensors_text", host_safetensors_text},
+    {"safetensors_bytes", host_safetensors_bytes},
+    {"floats", host_floats},
+    {"strided", host_strided},
     {"weights", host_weights},
     {"pack", host_pack},
     {"weights_blob", host_weights_blob},
@@ -37,6 +41,7 @@ static const luaL_Reg functions[] = {
     {"pin", host_pin},
     {"progress", host_progress},
     {"json", host_json},
+    {"json_read", host_json_read},
     {NULL, NULL},
 };
 

@@ -27,7 +27,11 @@ int host_cpu(lua_State *L);
 int host_float(lua_State *L);
 int host_sandbox(lua_State *L);
 int host_safetensors(lua_State *L);
+int host_safetensors_memory(lua_State *L);
 int host_safetensors_text(lua_State *L);
+int host_safetensors_bytes(lua_State *L);
+int host_floats(lua_State *L);
+int host_strided(lua_State *L);
 int host_weights(lua_State *L);
 int host_pack(lua_State *L);
 int host_weights_hash(lua_State *L);
@@ -45,5 +49,6 @@ int host_cores(lua_State *L);
 int host_pin(lua_State *L);
 int host_progress(lua_State *L);
 int host_json(lua_State *L);
+int host_json_read(lua_State *L);
 
 #endif

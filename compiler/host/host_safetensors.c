@@ -1,4 +1,4 @@
-/* host.safetensors, host.safetensors_text */
+/* host.safetensors, host.safetensors_memory, host.safetensors_text, host.safetensors_bytes */
 #include "files.h"
 #include "host.h"
 #include "network.h"
@@ -54,11 +54,10 @@ static int close_file(lua_State *L) {
 static const luaL_Reg methods[] = {
     {"list", list}, {"metadata", metadata}, {"__gc", close_file}, {NULL, NULL}};
 
-/* host.safetensors(path) -> a handle with list() and metadata(key).
- * [path -> file | fail, message] */
-int host_safetensors(lua_State *L) {
-    const char *const path = luaL_checkstring(L, 1);
-    rnnc_safetensors **const file = lua_newuserdatauv(L, sizeof(rnnc_safetensors *), 0);
+/* A handle without a file.  [ -> file] */
+static rnnc_safetensors **push_file(lua_State *L) {
+    /* The bytes of a file in memory go into its user value, so that they live as long. */
+    rnnc_safetensors **const file = lua_newuserdatauv(L, sizeof(rnnc_safetensors *), 1);
     *file = NULL;
     if (luaL_newmetatable(L, FILE_TYPE)) {
         luaL_setfuncs(L, methods, 0);
@@ -66,19 +65,73 @@ int host_safetensors(lua_State *L) {
         lua_setfield(L, -2, "__index");
     }
     lua_setmetatable(L, -2);
-    rnnc_error error;
-    if (rnnc_safetensors_open(path, file, &error) == RNNC_OK)
+    return file;
+}
+
+/* The handle on top of the stack, or why there is none.  [file -> file | fail, message] */
+static int opened(lua_State *L, rnnc_safetensors **file, rnnc_status status,
+                  const rnnc_error *error) {
+    if (status == RNNC_OK)
         return 1;
     *file = NULL;
     luaL_pushfail(L);
-    lua_pushstring(L, error.message);
+    lua_pushstring(L, error->message);
     return 2;
 }
 
-/* Writes the weights into a file of `directory` and leaves its text on top of the stack; 0 if that
- * fails.  [ -> text], or nothing */
-static int through_file(lua_State *L, const network_weights *weights, const char *directory,
-                        char message[FILES_MESSAGE]) {
+/* host.safetensors(path) -> a handle with list() and metadata(key).
+ * [path -> file | fail, message] */
+int host_safetensors(lua_State *L) {
+    const char *const path = luaL_checkstring(L, 1);
+    rnnc_safetensors **const file = push_file(L);
+    rnnc_error error;
+    return opened(L, file, rnnc_safetensors_open(path, file, &error), &error);
+}
+
+/* host.safetensors_memory(bytes) -> the same of the bytes of a file.
+ * [bytes -> file | fail, message] */
+int host_safetensors_memory(lua_State *L) {
+    size_t size;
+    const char *const bytes = luaL_checklstring(L, 1, &size);
+    rnnc_safetensors **const file = push_file(L);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+    rnnc_error error;
+    return opened(L, file, rnnc_safetensors_open_memory(bytes, size, file, &error), &error);
+}
+
+/* Writes a file with the tensors and one key of metadata into a temporary directory and leaves its
+ * text on top of the stack. The directory is there only meanwhile; what cannot be written is
+ * raised. [ -> text] */
+static int push_text(lua_State *L, size_t count, const char *const *names,
+                     const rnnc_tensor *tensors, const char *key, const char *value) {
+    char message[FILES_MESSAGE];
+    char *const directory = files_temporary(message);
+    if (!directory)
+        return luaL_error(L, "%s", message);
+    char path[FILES_MESSAGE];
+    snprintf(path, sizeof path, "%s/weights.safetensors", directory);
+    rnnc_error error;
+    char *text = NULL;
+    size_t size = 0;
+    if (rnnc_safetensors_write(path, count, names, tensors, 1, &key, &value, &error) == RNNC_OK)
+        text = files_read(path, (size_t)-1, &size, message);
+    else
+        snprintf(message, FILES_MESSAGE, "%.*s", FILES_MESSAGE - 1, error.message);
+    files_remove_tree(directory);
+    free(directory);
+    if (!text)
+        return luaL_error(L, "%s", message);
+    lua_pushlstring(L, text, size);
+    free(text);
+    return 1;
+}
+
+/* host.safetensors_text(weights) -> the bytes of a safetensors file with them, whose metadata says
+ * weights = random.
+ * [weights -> bytes] */
+int host_safetensors_text(lua_State *L) {
+    const network_weights *const weights = network_check_weights(L, 1);
     const size_t count = weights->count;
     const rnnc_weight *const shapes = weights->list;
     rnnc_tensor *const tensors = lua_newuserdatauv(L, count * sizeof *tensors, 0);
@@ -90,33 +143,40 @@ static int through_file(lua_State *L, const network_weights *weights, const char
         rnnc_tensor_make(&tensors[i], RNNC_F32, shapes[i].cols ? 2 : 1, shape,
                          (void *)weights->tensors[i], values * sizeof(float));
     }
-    const char *const path = lua_pushfstring(L, "%s/weights.safetensors", directory);
-    static const char *const key = "weights", *const value = "random";
-    rnnc_error error;
-    if (rnnc_safetensors_write(path, count, names, tensors, 1, &key, &value, &error) != RNNC_OK) {
-        snprintf(message, FILES_MESSAGE, "%.*s", FILES_MESSAGE - 1, error.message);
-        return 0;
-    }
-    size_t size;
-    char *const text = files_read(path, (size_t)-1, &size, message);
-    if (!text)
-        return 0;
-    lua_pushlstring(L, text, size);
-    free(text);
-    return 1;
+    return push_text(L, count, names, tensors, "weights", "random");
 }
 
-/* host.safetensors_text(weights) -> the bytes of a safetensors file with them, whose metadata says
- * weights = random.
- * [weights -> bytes] */
-int host_safetensors_text(lua_State *L) {
-    const network_weights *const weights = network_check_weights(L, 1);
-    char message[FILES_MESSAGE];
-    char *const directory = files_temporary(message);
-    if (!directory)
-        return luaL_error(L, "%s", message);
-    const int done = through_file(L, weights, directory, message);
-    files_remove_tree(directory);
-    free(directory);
-    return done ? 1 : luaL_error(L, "%s", message);
+/* host.safetensors_bytes(list, from) -> the bytes of a safetensors file of the tensors
+ * { name, shape (one or two sizes), data (float32 as host.floats makes them) }, whose metadata says
+ * what file they are from. Two of one name, or data that are not as many as the shape says, are
+ * rnnc's own mistake.  [list, from -> bytes] */
+int host_safetensors_bytes(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    const char *const from = luaL_checkstring(L, 2);
+    const size_t count = (size_t)lua_rawlen(L, 1);
+    rnnc_tensor *const tensors = lua_newuserdatauv(L, (count + 1) * sizeof *tensors, 0);
+    const char **const names = lua_newuserdatauv(L, (count + 1) * sizeof *names, 0);
+    for (size_t i = 0; i < count; i++) {
+        size_t shape[RNNC_MAX_RANK], size;
+        lua_rawgeti(L, 1, (lua_Integer)i + 1);
+        lua_getfield(L, -1, "name");
+        names[i] = luaL_checkstring(L, -1);
+        lua_getfield(L, -2, "data");
+        const char *const data = luaL_checklstring(L, -1, &size);
+        lua_getfield(L, -3, "shape");
+        const lua_Unsigned rank = lua_rawlen(L, -1);
+        for (lua_Unsigned axis = 0; axis < rank && axis < RNNC_MAX_RANK; axis++) {
+            lua_rawgeti(L, -1, (lua_Integer)axis + 1);
+            shape[axis] = (size_t)luaL_checkinteger(L, -1);
+            lua_pop(L, 1);
+        }
+        size_t values;
+        if (rank > RNNC_MAX_RANK ||
+            rnnc_tensor_make(&tensors[i], RNNC_F32, (int)rank, shape, (void *)data, size) !=
+                RNNC_OK ||
+            rnnc_tensor_count(&tensors[i], &values) != RNNC_OK || values * sizeof(float) != size)
+            return luaL_error(L, "the data of %s are not of its shape", names[i]);
+        lua_pop(L, 4);
+    }
+    return push_text(L, count, names, tensors, "from", from);
 }

@@ -82,7 +82,7 @@ function recorded_case.apply(spec, path)
             "the case has %d lengths for %d sequences", #lengths, batch))
     end
     if #lines > 0 then fail.with(lines) end
-    spec.weights, spec.weights_path, spec.prefix, spec.map = path, path, "", nil
+    spec.weights, spec.weights_path, spec.weights_bytes, spec.prefix, spec.map = path, path, nil, "", nil
     return { seq_len = seq_len, batch = batch, initial = shapes.h0 ~= nil, lengths = lengths or false, file = file }
 end
 

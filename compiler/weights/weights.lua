@@ -54,9 +54,14 @@ function weights.expected(spec)
     return list
 end
 
--- weights.open(path) -> a safetensors file, or a user's mistake.
-function weights.open(path)
-    local file, message = host.safetensors(path)
+-- weights.open(path [, bytes]) -> a safetensors file, or its bytes as such a file, or a user's mistake.
+function weights.open(path, bytes)
+    local file, message
+    if bytes then
+        file, message = host.safetensors_memory(bytes)
+    else
+        file, message = host.safetensors(path)
+    end
     if file then return file end
     -- The message may begin with the path already.
     fail.at(path, message:sub(1, #path + 2) == path .. ": " and message:sub(#path + 3) or message)
@@ -149,7 +154,7 @@ end
 -- layers that the network does not have.
 function weights.check(spec)
     local path = spec.weights_path
-    local file, expected = weights.open(path), weights.expected(spec)
+    local file, expected = weights.open(path, spec.weights_bytes), weights.expected(spec)
     local list, tensors, lines = tensors_of(spec, file), {}, {}
     for _, tensor in ipairs(list) do tensors[tensor.name] = tensor end
     local function report(text) lines[#lines + 1] = fail.line(path, nil, "error", text) end

@@ -44,6 +44,19 @@ mutants.list = {
     { what = "compile overwrites what it did not write", file = "compiler/emit/overwrite.lua",
       find = "if head and not is_ours(head) then", replace = "if false then",
       tests = { "cli_overwrite/files_of_others_stay" } },
+    -- ---- import ----
+    { what = "import leaves Keras' gates in their order", file = "compiler/import/rtneural.lua",
+      find = "gru = { 2, 1, 3 }", replace = "gru = { 1, 2, 3 }", tests = { "import/as_recorded" } },
+    { what = "import does not transpose a dense layer", file = "compiler/import/rtneural.lua",
+      find = "tensors.named(tensors.transposed(kernel), prefix", replace =
+      "tensors.named({ shape = { units, inputs }, data = kernel.data }, prefix", tests = { "import/as_recorded" } },
+    { what = "import takes lists of other lengths for a matrix", file = "compiler/import/json.lua",
+      find = "or #value ~= shape[axis]", replace = "", tests = { "import_hostile/json_that_is_wrong" } },
+    { what = "import overwrites", file = "compiler/commands/import.lua",
+      find = "if host.exists(place(file.name)) then", replace = "if false then",
+      tests = { "import/tells_what_became_of_it" } },
+    { what = "JSON may be nested for ever", file = "compiler/host/host_json_read.c",
+      find = "if (depth == DEPTH_MAX)", replace = "if (depth < 0)", tests = { "import_hostile/json_nested_deep" } },
     -- ---- weights as C ----
     { what = "the weights' symbol knows nothing of their values", file = "compiler/passes/plan.lua",
       find = "fingerprint, options.weights_hash or 0", replace = "fingerprint, 0",
@@ -478,7 +491,7 @@ mutants.list = {
     { what = "init replaces trained weights", file = "compiler/commands/init.lua",
       find = "if host.exists(place) and not weights.is_random(place) then", replace = "if false then",
       tests = { "cli_weights/*" } },
-    { what = "init takes layers in any order", file = "compiler/weights/from_weights.lua",
+    { what = "init takes layers in any order", file = "compiler/import/by_names.lua",
       find = "not before or layer.input == before.output", replace = "true", tests = { "cli_weights/*" } },
     { what = "compile replaces an rnnc.h", file = "compiler/commands/compile.lua",
       find = "if not host.exists(path) then return", replace = "if true then return", tests = { "cli/*" } },

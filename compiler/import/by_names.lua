@@ -1,4 +1,4 @@
--- from_weights: the network that the tensors of a safetensors file make, by their names and shapes.
+-- by_names: the network that the tensors of a safetensors file make, by their names and shapes.
 local cells = require "tables.cells"
 local fail = require "base.fail"
 local signs = require "weights.weight_signs"
@@ -103,7 +103,7 @@ local function trimmed(layer)
     return layer
 end
 
--- from_weights(path) -> the layers of a model, { form, fields }, first to last, or one recurrent layer; and notes:
+-- by_names(path) -> the layers of a model, { form, fields }, first to last, or one recurrent layer; and notes:
 -- what the file does not tell.
 return function(path)
     local list, shapes, notes = weights.open(path):list(), {}, {}

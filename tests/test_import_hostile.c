@@ -1,0 +1,127 @@
+/* Files that lie: each ends in one line that says what is wrong, and nothing is written. */
+#define _XOPEN_SOURCE 700
+#include "support/cli.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The line that `rnnc import` ends in for a file of these bytes, without the file's name; "" if it
+ * reads it. One line, whatever is wrong, and no file behind. */
+static void import_bytes(const char *dir, const char *name, const void *bytes, size_t size,
+                         char line[512]) {
+    char path[PATH_SIZE];
+    path_join(path, dir, name);
+    cr_assert(file_write(path, bytes, size));
+    outcome o = run(dir, "import", name, "-o", "out", NULL);
+    line[0] = '\0';
+    if (o.code != 0) {
+        cr_expect_eq(o.code, 1, "%s: exit code %d: %s", name, o.code, o.err);
+        const char *const end = strchr(o.err, '\n');
+        cr_expect(end && end[1] == '\0', "%s: not one line: %s", name, o.err);
+        const size_t n = strlen(name);
+        cr_expect(strncmp(o.err, name, n) == 0 && strncmp(o.err + n, ": error: ", 9) == 0, "%s",
+                  o.err);
+        snprintf(line, 512, "%s", o.err + (strlen(o.err) > n + 9 ? n + 9 : 0));
+        expect_file(dir, "out", false);
+    } else {
+        path_join(path, dir, "out");
+        workdir_remove(path);
+    }
+    outcome_free(&o);
+}
+
+/* ---- JSON ---- */
+
+#define LSTM(layer) "{\"in_shape\": [null, null, 1], \"layers\": [" layer "]}"
+#define DENSE(fields) "{\"type\": \"dense\", \"shape\": [null, null, 1]" fields "}"
+
+static const struct {
+    const char *text, *line;
+} json_cases[] = {
+    {"{\"in_shape\": [null, 1], \"layers\": [", "is no JSON that can be read, line 1: "},
+    {"{\"in_shape\": [null, \"1\"], \"layers\": []}",
+     "in_shape does not end in the number of inputs\n"},
+    {"{\"in_shape\": [], \"layers\": []}", "in_shape does not end in the number of inputs\n"},
+    {"{\"in_shape\": [0], \"layers\": []}", "in_shape does not end in the number of inputs\n"},
+    {"{\"in_shape\": [1], \"layers\": {}}", "rnnc import cannot read this, which looks like JSON"},
+    {LSTM("7"), "layers[0] has no type\n"},
+    {LSTM("{\"type\": 7}"), "layers[0] has no type\n"},
+    {LSTM("{\"type\": \"conv1d\", \"weights\": []}"),
+     "layers[0] (conv1d): rnnc has no such layer\n"},
+    {LSTM(DENSE("")), "layers[0] (dense): has no weights\n"},
+    {LSTM(DENSE(", \"weights\": []")), "layers[0] (dense): needs weights [kernel, bias]\n"},
+    {LSTM(DENSE(", \"weights\": [[[1]], [[1]]]")),
+     "layers[0] (dense): its bias is (1, 1), and (1) is expected\n"},
+    {LSTM(DENSE(", \"weights\": [[[1], [2]], [1]]")),
+     "layers[0] (dense): its kernel is (2, 1), and (1, 1) is expected\n"},
+    {LSTM(DENSE(", \"weights\": [[[1, 2]], [1, \"2\"]]")),
+     "layers[0] (dense): weights[1] is no array of numbers\n"},
+    {LSTM(DENSE(", \"weights\": [[[1, 2], [3]], [1, 2]]")),
+     "layers[0] (dense): weights[0] is no array of numbers\n"},
+    {LSTM(DENSE(", \"weights\": [[[1]], [1]], \"activation\": \"mish\"")),
+     "layers[0] (dense): rnnc has no function \"mish\"\n"},
+    {LSTM(DENSE(", \"weights\": [[[1]], [1]]")),
+     "layers: none of them is recurrent; a model needs an rnn { ... }\n"},
+    {LSTM("{\"type\": \"gru\", \"weights\": [[[1, 2, 3]], [[1, 2, 3]], [1, 2, 3]]}"),
+     "layers[0] (gru): has one bias, of a GRU with the reset gate before the product "
+     "(reset_after = False), which rnnc has not\n"},
+    {LSTM("{\"type\": \"lstm\", \"weights\": [[[1, 2, 3]], [[1, 2, 3]], [1, 2, 3]]}"),
+     "layers[0] (lstm): its kernel is (1, 3), and (1, 4) is expected\n"},
+    {LSTM("{\"type\": \"lstm\", \"activation\": \"relu\", \"weights\": [[[1, 2, 3, 4]], [[1, 2, 3, "
+          "4]], [1, 2, 3, 4]]}"),
+     "layers[0] (lstm): rnnc's lstm has tanh where this has \"relu\"\n"},
+};
+
+Test(import_hostile, json_that_is_wrong, .timeout = 120) {
+    char dir[PATH_SIZE], line[512];
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof json_cases / sizeof *json_cases; i++) {
+        import_bytes(dir, "a.json", json_cases[i].text, strlen(json_cases[i].text), line);
+        cr_expect(strncmp(line, json_cases[i].line, strlen(json_cases[i].line)) == 0,
+                  "%s\n  gives %s  not %s", json_cases[i].text, line, json_cases[i].line);
+    }
+    workdir_remove(dir);
+}
+
+/* Cut off at about a hundred places. */
+static void expect_truncated(const char *file, const char *name) {
+    char dir[PATH_SIZE], line[512];
+    size_t size;
+    char *const bytes = file_read(file, &size);
+    cr_assert(bytes != NULL);
+    workdir_make(dir);
+    for (size_t i = 0; i < 100; i++) {
+        const size_t cut = i < 40 ? i * (size > 400 ? 10 : 1) : size * i / 100;
+        import_bytes(dir, name, bytes, cut < size ? cut : size - 1, line);
+        cr_expect(line[0] != '\0', "%s: %zu of %zu bytes are read as a network", file, cut, size);
+    }
+    import_bytes(dir, name, bytes, size, line);
+    cr_expect_str_eq(line, "", "the whole of %s", file);
+    free(bytes);
+    workdir_remove(dir);
+}
+
+Test(import_hostile, json_cut_off, .timeout = 120) {
+    expect_truncated("tests/import/rtneural_lstm_1d/lstm_1d.json", "a.json");
+}
+
+Test(import_hostile, json_nested_deep, .timeout = 120) {
+    char dir[PATH_SIZE], line[512];
+    workdir_make(dir);
+    enum { DEEP = 200000 };
+    char *const text = malloc(2 * DEEP + 64);
+    cr_assert(text != NULL);
+    for (size_t depth = 40; depth <= DEEP; depth *= 5) {
+        const int n = sprintf(text, "{\"in_shape\": [1], \"layers\": ");
+        memset(text + n, '[', depth);
+        memset(text + n + depth, ']', depth);
+        strcpy(text + n + 2 * depth, "}");
+        import_bytes(dir, "deep.json", text, strlen(text), line);
+        cr_expect(strstr(line, depth < 2000 ? "nested deeper than 32" : "maximum parsing depth"),
+                  "%zu: %s", depth, line);
+    }
+    free(text);
+    workdir_remove(dir);
+}
