@@ -326,7 +326,7 @@ typedef struct rnnc_entry {
 
 /* Opens a file (read as a whole: RNNC_ERR_FILE if others write to it meanwhile), or one in memory,
  * which is used in place and must outlive the handle; any alignment. Everything is checked first:
- * header within the file and at most 100 MB, valid JSON without duplicate names, known fields and
+ * header within the file and at most 2 MB, valid JSON without duplicate names, known fields and
  * types, offsets that match the shape and cover the rest of the file without overlap or gap, rank
  * at most RNNC_MAX_RANK. FILE, MEMORY, or FORMAT with a message that names file and tensor. */
 rnnc_status rnnc_safetensors_open(const char *path, rnnc_safetensors **file, rnnc_error *error);

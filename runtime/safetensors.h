@@ -5,7 +5,9 @@
 
 #include "internal.h"
 
-#define RNNC_HEADER_LIMIT 100000000u /* as in the format's own implementation */
+/* Some 20,000 tensors. The format's own limit is 50 times as much; a file made for it takes 40 s
+ * and 5 GB to read. At 2 MB the worst takes 0.3 s and 80 MB. */
+#define RNNC_HEADER_LIMIT 2000000u
 
 typedef struct rnnc_pair {
     const char *key, *value;

@@ -33,10 +33,11 @@ static rnnc_dtype find_dtype(const char *name, const char **spelling, size_t *si
     return RNNC_OPAQUE;
 }
 
-/* Objects and arrays nest three deep in a valid header: {name: {"shape": [...]}}. Looked at before
- * the parser runs, which would recurse into deeper ones. */
+/* Objects and lists nest three deep in a valid header, {name: {"shape": [...]}}, and lists hold
+ * numbers. Looked at before the parser runs, which would recurse into deeper ones, and make 160 MB
+ * of a list of 2 MB of {}. */
 static int nests_too_deep(const unsigned char *text, size_t size) {
-    int depth = 0, in_string = 0;
+    int depth = 0, in_string = 0, in_list = 0;
     for (size_t i = 0; i < size; i++) {
         if (in_string) {
             if (text[i] == '\\')
@@ -46,10 +47,12 @@ static int nests_too_deep(const unsigned char *text, size_t size) {
         } else if (text[i] == '"') {
             in_string = 1;
         } else if (text[i] == '{' || text[i] == '[') {
-            if (++depth > 3)
+            if (in_list || ++depth > 3)
                 return 1;
+            in_list = text[i] == '[';
         } else if (text[i] == '}' || text[i] == ']') {
             depth--;
+            in_list = 0;
         }
     }
     return 0;
@@ -260,7 +263,9 @@ rnnc_status rnnc_safetensors_parse(rnnc_safetensors *file, rnnc_error *error) {
     if (length == 0 || text[0] != '{')
         return BAD("%s: the header does not begin with {; " NOT_SAFETENSORS, file->name);
     if (nests_too_deep(text, (size_t)length))
-        return BAD("%s: the header nests deeper than 3 levels; " NOT_SAFETENSORS, file->name);
+        return BAD(
+            "%s: the header nests deeper than {tensor: {field: [numbers]}}; " NOT_SAFETENSORS,
+            file->name);
     json_error_t where;
     json_t *const header =
         json_loadb((const char *)text, (size_t)length, JSON_REJECT_DUPLICATES, &where);
