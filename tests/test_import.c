@@ -29,6 +29,11 @@ static const import_case cases[] = {
      "rtneural_lstm_1d/lstm_1d_y_python.csv", 1, 1e-6},
     {"klon_centaur_50/centaur_50.json", "centaur_50", "klon_centaur_50/vectors.safetensors",
      "klon_centaur_50/vectors.safetensors", 1, 2e-6},
+    {"rtneural_lstm_torch/lstm_torch.json", "lstm_torch",
+     "rtneural_lstm_torch/lstm_torch_x_python.csv", "rtneural_lstm_torch/lstm_torch_y_python.csv",
+     1, 1e-6},
+    {"neuralseed_gru8/gru8_ts9_pytorch.json", "gru8_ts9_pytorch",
+     "neuralseed_gru8/vectors.safetensors", "neuralseed_gru8/vectors.safetensors", 1, 2e-6},
 };
 
 enum { CASES = sizeof cases / sizeof *cases };
@@ -202,5 +207,117 @@ Test(import, tells_what_became_of_it, .timeout = 60) {
     expect_file(dir, "e/amp.safetensors", true);
     expect(dir, 0, "e/amp.lua: fine, and so is e/amp.safetensors\n", "", "check", "e/amp.lua", NULL,
            NULL);
+    workdir_remove(dir);
+}
+
+/* ---- networks by their tensors' names ---- */
+
+/* What import says, and the spec that it writes, of a file with these bytes. */
+static void expect_import(const char *name, const void *bytes, size_t size, const char *report,
+                          const char *lines) {
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    path_join(path, dir, name);
+    cr_assert(file_write(path, bytes, size));
+    outcome o = run(dir, "import", name, NULL, NULL, NULL);
+    cr_expect_eq(o.code, 0, "%s", o.err);
+    cr_expect(strstr(o.out, report), "%s\n  is not in\n%s", report, o.out);
+    path_join(path, dir, "model.lua");
+    char *const text = file_read(path, NULL);
+    cr_assert(text != NULL);
+    cr_expect(strstr(text, lines), "%s\n  is not in\n%s", lines, text);
+    free(text);
+    outcome_free(&o);
+    outcome checked = run(dir, "verify", "model.lua", NULL, NULL, NULL);
+    cr_expect_eq(checked.code, 0, "%s%s", checked.out, checked.err);
+    outcome_free(&checked);
+    workdir_remove(dir);
+}
+
+/* An amplifier with a knob: x has two channels, and the first is added to y. */
+Test(import, conditioned_amplifier, .timeout = 120) {
+    static const char text[] =
+        "{\"model_data\": {\"model\": \"SimpleRNN\", \"input_size\": 2, \"skip\": 1, "
+        "\"output_size\": 1, \"unit_type\": \"LSTM\", \"num_layers\": 1, \"hidden_size\": 1, "
+        "\"bias_fl\": true}, \"state_dict\": {"
+        "\"rec.weight_ih_l0\": [[0.5, -0.25], [1, 2], [-1, 0.125], [0.75, 0.5]], "
+        "\"rec.weight_hh_l0\": [[0.5], [0.25], [-0.5], [1]], "
+        "\"rec.bias_ih_l0\": [0.1, 0.2, 0.3, 0.4], \"rec.bias_hh_l0\": [0, 0, 0, 0], "
+        "\"lin.weight\": [[2]], \"lin.bias\": [-0.5]}}";
+    expect_import("amp.json", text, sizeof text - 1,
+                  "  skip = 1  became residual: the first 1 of x added to y\n",
+                  "        rnn { cell = \"lstm\", input_size = 2, hidden_size = 1, prefix = "
+                  "\"rec.\" },\n"
+                  "        dense { units = 1, prefix = \"lin.\" },\n"
+                  "    },\n"
+                  "    weights = \"model.safetensors\",\n"
+                  "    batch = 1,\n"
+                  "    seq_len = \"any\",\n"
+                  "    residual = 1,\n");
+}
+
+/* Shapes fit in any order: it is that of the file. */
+Test(import, order_of_the_file, .timeout = 120) {
+    static const char text[] =
+        "{\"in.weight\": [[0.5]], \"in.bias\": [1], \"z.weight_ih_l0\": [[-1]], "
+        "\"z.weight_hh_l0\": [[0.5]], \"a.weight_ih_l0\": [[2]], \"a.weight_hh_l0\": [[1]]}";
+    expect_import(
+        "order.json", text, sizeof text - 1,
+        "  in.*  became dense 1 -> 1\n"
+        "  z.*   became rnn 1 -> 1\n"
+        "  a.*   became rnn 1 -> 1\n"
+        "  not told:   the function of the cell: tanh is taken, nonlinearity = \"relu\" is "
+        "the other\n",
+        "        dense { input_size = 1, units = 1, prefix = \"in.\" },\n"
+        "        rnn { hidden_size = 1, bias = false, prefix = \"z.\" },\n"
+        "        rnn { hidden_size = 1, bias = false, prefix = \"a.\" },\n");
+}
+
+/* Cells by themselves behind a wrapper, with one bias of two, and a convolution over one step as
+ * head; beside it a tensor of no use, and one that holds no floats. */
+Test(import, cells_and_convolutions, .timeout = 120) {
+    static float data[256];
+    static const struct {
+        const char *name;
+        int rank;
+        size_t shape[3];
+    } list[] = {
+        {"module.cell.weight_ih", 2, {12, 4}}, {"module.cell.weight_hh", 2, {12, 3}},
+        {"module.cell.bias_ih", 1, {12}},      {"module.conv.weight", 3, {2, 3, 1}},
+        {"module.conv.bias", 1, {2}},          {"module.mean", 1, {4}},
+    };
+    enum { COUNT = sizeof list / sizeof *list };
+    const char *names[COUNT];
+    rnnc_tensor tensors[COUNT];
+    rnnc_error err;
+    for (size_t i = 0; i < sizeof data / sizeof *data; i++)
+        data[i] = (float)(i % 17) * 0.05F - 0.4F;
+    for (size_t i = 0; i < COUNT; i++) {
+        names[i] = list[i].name;
+        cr_assert(rnnc_tensor_make(&tensors[i], RNNC_F32, list[i].rank, list[i].shape, data,
+                                   sizeof data) == RNNC_OK);
+    }
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    path_join(path, dir, "cells.safetensors");
+    cr_assert(rnnc_safetensors_write(path, COUNT, names, tensors, 0, NULL, NULL, &err) == RNNC_OK,
+              "%s", err.message);
+    size_t size;
+    char *const bytes = file_read(path, &size);
+    cr_assert(bytes != NULL);
+    expect_import(
+        "cells.safetensors", bytes, size,
+        "  module.*               became the same without module.\n"
+        "  cell.* of a cell       became a layer: cell.*_l0\n"
+        "  conv.weight (2, 3, 1)  became dense: a convolution over one step\n"
+        "  cell.bias_ih_l0 alone  became cell.bias_hh_l0 is 0\n"
+        "  cell.*                 became rnn lstm 4 -> 3\n"
+        "  conv.*                 became dense 3 -> 2\n"
+        "  not used:   mean (4)\n"
+        "  not told:   functions behind layers: none is taken; ",
+        "        rnn { cell = \"lstm\", input_size = 4, hidden_size = 3, prefix = \"cell.\" "
+        "},\n"
+        "        dense { units = 2, prefix = \"conv.\" },\n");
+    free(bytes);
     workdir_remove(dir);
 }

@@ -37,6 +37,10 @@ static void import_bytes(const char *dir, const char *name, const void *bytes, s
 #define LSTM(layer) "{\"in_shape\": [null, null, 1], \"layers\": [" layer "]}"
 #define DENSE(fields) "{\"type\": \"dense\", \"shape\": [null, null, 1]" fields "}"
 
+#define SIMPLE(data)                                                                               \
+    "{\"model_data\": {" data "}, \"state_dict\": {\"r.weight_ih_l0\": [[1]], "                    \
+    "\"r.weight_hh_l0\": [[1]], \"lin.weight\": [[2]], \"lin.bias\": [3]}}"
+
 static const struct {
     const char *text, *line;
 } json_cases[] = {
@@ -72,6 +76,25 @@ static const struct {
     {LSTM("{\"type\": \"lstm\", \"activation\": \"relu\", \"weights\": [[[1, 2, 3, 4]], [[1, 2, 3, "
           "4]], [1, 2, 3, 4]]}"),
      "layers[0] (lstm): rnnc's lstm has tanh where this has \"relu\"\n"},
+    {"{\"state_dict\": {}}",
+     "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0); it has no "
+     "tensors\n"},
+    {"{\"rec.weight_ih_l0\": [[1], [2, 3]]}",
+     "rec.weight_ih_l0 is no array of numbers in rows of one length\n"},
+    {"{\"rec.weight_ih_l0\": [[1], [2]]}", "rec.weight_ih_l0 and rec.weight_hh_l0 are not of a "
+                                           "cell that rnnc has: both have to be there, "
+                                           "as matrices\n"},
+    {"{\"weight_ih_l0\": [[1], [2]], \"weight_ih\": [[1], [2]]}",
+     "two tensors would be called weight_ih_l0\n"},
+    {SIMPLE("\"model\": \"GatedConvNet\""),
+     "model_data.model is \"GatedConvNet\"; rnnc reads SimpleRNN\n"},
+    {SIMPLE("\"unit_type\": \"GRU\""),
+     "model_data tells of a recurrent layer \"gru\" and a linear one, and the tensors are of "
+     "another network\n"},
+    {SIMPLE("\"hidden_size\": 2"), "model_data.hidden_size is 2, and the tensors say 1\n"},
+    {SIMPLE("\"num_layers\": 2"), "model_data.num_layers is 2, and the tensors say 1\n"},
+    {SIMPLE("\"input_size\": \"1\""), "model_data.input_size is no whole number\n"},
+    {SIMPLE("\"skip\": 2"), "model_data.skip is 2, and y has 1 values; they have to be as many\n"},
 };
 
 Test(import_hostile, json_that_is_wrong, .timeout = 120) {
@@ -105,6 +128,14 @@ static void expect_truncated(const char *file, const char *name) {
 
 Test(import_hostile, json_cut_off, .timeout = 120) {
     expect_truncated("tests/import/rtneural_lstm_1d/lstm_1d.json", "a.json");
+}
+
+Test(import_hostile, state_dict_json_cut_off, .timeout = 120) {
+    expect_truncated("tests/import/neuralseed_gru8/gru8_ts9_pytorch.json", "a.json");
+}
+
+Test(import_hostile, safetensors_cut_off, .timeout = 120) {
+    expect_truncated("tests/cases/lstm_3_4_1_1_1_0_5_2.safetensors", "a.safetensors");
 }
 
 Test(import_hostile, json_nested_deep, .timeout = 120) {

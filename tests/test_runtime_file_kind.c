@@ -105,14 +105,6 @@ Test(runtime_file_kind, a_file_that_is_no_spec) {
            "that "
            "of a login or an error\n",
            "check", "page.lua", NULL, NULL);
-    outcome made = run(dir, "init", "--program", NULL, NULL, NULL);
-    cr_expect_eq(made.code, 0);
-    outcome_free(&made);
-    expect(
-        dir, 1, "",
-        "model.safetensors: error: a spec is a few lines of Lua, and this looks like a safetensors "
-        "file; rnnc init --weights=model.safetensors writes a spec for it\n",
-        "compile", "model.safetensors", NULL, NULL);
     /* Larger than a spec may be. */
     char *const large = calloc(1, 100000);
     cr_assert_not_null(large);

@@ -50,12 +50,19 @@ local function write_weights(path)
     host.print(place)
 end
 
--- What the weights in `path` tell: fields for the starter, and notes.
+-- What the weights in `path` tell: fields for the starter. What they do not is said.
 local function fields_from(path)
-    local layers, notes = by_names(path)
-    for _, note in ipairs(notes) do host.complain(fail.line(path, nil, "note", note)) end
-    if #layers == 1 then return layers[1].fields end
-    return { layers = layers }
+    local layers, found = by_names(weights.open(path):list(), path)
+    local function note(text) host.complain(fail.line(path, nil, "note", text)) end
+    if found == "alone" then
+        note("its layers do not follow each other; the spec has " .. (layers[1].fields.prefix or "")
+            .. "weight_ih_l0 and its like alone")
+    elseif found == "several" then
+        note("its layers could follow each other in another order; look at it")
+    end
+    note("weights do not tell batch_first" .. (layers[1].form == "rnn" and #layers == 1 and " and nonlinearity"
+        or ", nonlinearity, last_step and the functions of dense layers") .. "; look at these fields")
+    return #layers == 1 and layers[1].fields or { layers = layers }
 end
 
 return function(arguments, options)

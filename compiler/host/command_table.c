@@ -161,8 +161,11 @@ const command commands[] = {
     {"import", "FILE", 1, 1, "make a spec and weights of a network as it was downloaded",
      "Writes DIR/model.lua and DIR/model.safetensors, with the weights in PyTorch's names and\n"
      "order, and tells what it found, what became of it and what the file leaves open. Files that\n"
-     "are there already stay. Formats: the JSON of RTNeural and AIDA-X. `rnnc compile FILE`, check,\n"
-     "plan and verify read such a file directly.",
+     "are there already stay. Formats: the JSON of RTNeural and AIDA-X, a PyTorch state_dict in "
+     "JSON\n"
+     "(CoreAudioML, Proteus, NeuralPi) or safetensors. `rnnc compile FILE`, check, plan, verify "
+     "and\n"
+     "bench read such a file directly.",
      import_options, COUNT(import_options), "commands.import"},
     {"help", "[COMMAND | spec]", 0, 1, "explain a command, or the fields of a spec",
      "Without an argument: the list of commands.", help_options, COUNT(help_options),

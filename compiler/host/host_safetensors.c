@@ -44,6 +44,25 @@ static int metadata(lua_State *L) {
     return 1;
 }
 
+/* file:floats(name) -> the values of a tensor of the file as float32, in row-major order; an error
+ * if it is not readable so.  [file, name -> bytes] */
+static int floats(lua_State *L) {
+    const rnnc_safetensors *const file = network_check_file(L, 1);
+    const char *const name = luaL_checkstring(L, 2);
+    rnnc_tensor tensor;
+    size_t count;
+    rnnc_error error = {.message = "no such tensor"};
+    luaL_Buffer buffer;
+    if (rnnc_safetensors_find(file, name, &tensor) != RNNC_OK ||
+        rnnc_tensor_count(&tensor, &count) != RNNC_OK)
+        return luaL_error(L, "%s: %s", name, error.message);
+    float *const values = (float *)(void *)luaL_buffinitsize(L, &buffer, count * sizeof *values);
+    if (rnnc_safetensors_read_f32(file, name, values, count, &error) != RNNC_OK)
+        return luaL_error(L, "%s: %s", name, error.message);
+    luaL_pushresultsize(&buffer, count * sizeof *values);
+    return 1;
+}
+
 static int close_file(lua_State *L) {
     rnnc_safetensors **const file = luaL_checkudata(L, 1, FILE_TYPE);
     rnnc_safetensors_close(*file);
@@ -52,7 +71,7 @@ static int close_file(lua_State *L) {
 }
 
 static const luaL_Reg methods[] = {
-    {"list", list}, {"metadata", metadata}, {"__gc", close_file}, {NULL, NULL}};
+    {"list", list}, {"metadata", metadata}, {"floats", floats}, {"__gc", close_file}, {NULL, NULL}};
 
 /* A handle without a file.  [ -> file] */
 static rnnc_safetensors **push_file(lua_State *L) {
@@ -79,7 +98,7 @@ static int opened(lua_State *L, rnnc_safetensors **file, rnnc_status status,
     return 2;
 }
 
-/* host.safetensors(path) -> a handle with list() and metadata(key).
+/* host.safetensors(path) -> a handle with list(), metadata(key) and floats(name).
  * [path -> file | fail, message] */
 int host_safetensors(lua_State *L) {
     const char *const path = luaL_checkstring(L, 1);

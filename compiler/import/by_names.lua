@@ -1,11 +1,13 @@
--- by_names: the network that the tensors of a safetensors file make, by their names and shapes.
+-- by_names: the network that tensors make, by their names and shapes.
 local cells = require "tables.cells"
 local fail = require "base.fail"
 local signs = require "weights.weight_signs"
-local weights = require "weights.weights"
 
 -- Orders of layers are tried one by one.
 local LAYERS_MAX <const> = 8
+
+-- So many tensors are named where none is of use.
+local SHOWN_MAX <const> = 4
 
 local function gates_of(cell) return #cells.of({ cell = cell, nonlinearity = "tanh" }).gates end
 
@@ -76,19 +78,44 @@ local function chain(groups)
     return found, count
 end
 
--- The groups of a file, recurrent ones first, each sorted by prefix.
-local function groups_of(list, shapes, path)
-    local prefixes, more, groups = {}, {}, {}
-    for _, tensor in ipairs(list) do
-        prefixes[#prefixes + 1] = tensor.name:match("^(.*)weight_ih_l0$")
-        local prefix = tensor.name:match("^(.*)weight$")
-        if prefix and #tensor.shape == 2 then more[#more + 1] = prefix end
+-- The layers in the order of the groups, if each reads what the one before gives.
+local function in_order(groups)
+    local layers = {}
+    for i, group in ipairs(groups) do
+        for _, layer in ipairs(group) do
+            local before = layers[i - 1]
+            if not layers[i] and (not before or layer.input == before.output) then layers[i] = layer end
+        end
+        if not layers[i] then return nil end
     end
-    table.sort(prefixes)
-    table.sort(more)
-    for i, prefix in ipairs(prefixes) do groups[i] = { recurrent(prefix, shapes, path) } end
-    for _, prefix in ipairs(more) do groups[#groups + 1] = others(prefix, shapes) end
-    return groups, #prefixes
+    return layers
+end
+
+-- The groups of a file in its order, and how many of them are recurrent.
+local function groups_of(list, shapes, path)
+    local groups, recurrent_count = {}, 0
+    for _, tensor in ipairs(list) do
+        local prefix = tensor.name:match("^(.*)weight_ih_l0$")
+        if prefix then
+            groups[#groups + 1] = { recurrent(prefix, shapes, path) }
+            recurrent_count = recurrent_count + 1
+        else
+            prefix = tensor.name:match("^(.*)weight$")
+            if prefix and #tensor.shape == 2 then groups[#groups + 1] = others(prefix, shapes) end
+        end
+    end
+    return groups, recurrent_count
+end
+
+-- The recurrent groups first, each kind sorted by prefix, which is an order whatever that of the file is.
+local function sorted(groups)
+    local list = table.move(groups, 1, #groups, 1, {})
+    table.sort(list, function(a, b)
+        local first, second = a[1], b[1]
+        if (first.form == "rnn") ~= (second.form == "rnn") then return first.form == "rnn" end
+        return (first.fields.prefix) < (second.fields.prefix)
+    end)
+    return list
 end
 
 -- Fields that have their defaults are left out.
@@ -103,33 +130,47 @@ local function trimmed(layer)
     return layer
 end
 
--- by_names(path) -> the layers of a model, { form, fields }, first to last, or one recurrent layer; and notes:
--- what the file does not tell.
-return function(path)
-    local list, shapes, notes = weights.open(path):list(), {}, {}
+-- The first tensors of a file, for one that has none of the names that are needed.
+local function shown(list)
+    local texts = {}
+    for i, tensor in ipairs(list) do
+        if i > SHOWN_MAX then
+            texts[i] = "..."
+            break
+        end
+        texts[i] = tensor.name .. " (" .. table.concat(tensor.shape, ", ") .. ")"
+    end
+    return #list == 0 and "it has no tensors" or "it has " .. table.concat(texts, ", ")
+end
+
+-- by_names(list, path, ordered) -> the layers of a model, { form, fields }, first to last, or one recurrent layer, and
+-- how they were found: "order" (that of the file, or the only one), "several" (orders are possible), "alone" (the layers
+-- do not follow each other: one recurrent layer of them). list: the file's tensors, { name, shape }; ordered: in the
+-- order in which the network was built. Errors: no recurrent layer, or one of no known cell.
+return function(list, path, ordered)
+    local shapes = {}
     for _, tensor in ipairs(list) do shapes[tensor.name], tensor.file_name = tensor.shape, tensor.name end
     local groups, recurrent_count = groups_of(list, shapes, path)
     if recurrent_count == 0 then
         local sign = signs.of_file(list)[1]
-        fail.at(path, "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0)"
-            .. (sign and "; " .. sign or ""))
+        fail.at(path, "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0); "
+            .. (sign or shown(list)))
     end
-    local layers, count
-    if #groups <= LAYERS_MAX then layers, count = chain(groups) end
+    local layers, found = ordered and in_order(groups), "order"
     if not layers then
-        layers = { groups[1][1] }
-        notes[1] = "its layers do not follow each other; the spec has " .. layers[1].fields.prefix
-            .. "weight_ih_l0 and its like alone"
-    elseif count > 1 then
-        notes[1] = "its layers could follow each other in another order; look at it"
+        local count
+        groups = sorted(groups)
+        if #groups <= LAYERS_MAX then layers, count = chain(groups) end
+        if not layers then
+            layers, found = { groups[1][1] }, "alone"
+        elseif count > 1 then
+            found = "several"
+        end
     end
     for i, layer in ipairs(layers) do
         if i > 1 then layer.fields.input_size = nil end
         if layer.form == "dense" and i == 1 then layer.fields.input_size = layer.input end
         trimmed(layer)
     end
-    notes[#notes + 1] = "weights do not tell batch_first"
-        .. (layers[1].form == "rnn" and #layers == 1 and " and nonlinearity" or ", nonlinearity, last_step and the "
-        .. "functions of dense layers") .. "; look at these fields"
-    return layers, notes
+    return layers, found
 end

@@ -5,6 +5,7 @@ local names = require "base.names"
 local readers = require "import.readers"
 local spec_text = require "import.spec_text"
 local specs = require "spec.spec"
+local tensors = require "import.tensors"
 local weight_files = require "weights.weights"
 
 local models = {}
@@ -49,6 +50,20 @@ local function import(path, bytes, name, weights)
         host.safetensors_bytes(record.tensors, source)
 end
 
+-- Keeps the tensors that the network needs; the others are not used.
+local function keep(record, expected, prefix)
+    local needed, kept = {}, {}
+    for _, weight in ipairs(expected) do needed[prefix .. weight.name] = true end
+    for _, tensor in ipairs(record.tensors) do
+        if needed[tensor.name] then
+            kept[#kept + 1] = tensor
+        else
+            record.unused[#record.unused + 1] = tensor.name .. " " .. tensors.shape_text(tensor.shape)
+        end
+    end
+    record.tensors = kept
+end
+
 -- models.import(path, name, weights) -> the record of the network (see readers.lua) with its `format`, the text of its
 -- spec and the bytes of its safetensors file, which fit together. name: of the network (nil: by the path), weights: the
 -- name of that file.
@@ -59,8 +74,10 @@ function models.import(path, name, weights)
         fail.at(path, "rnnc import cannot read this" .. (kind and ", which looks like " .. kind
             or "; `rnnc help import` lists what it can"))
     end
-    weight_files.check((spec_of(path, text, bytes)))
-    return record, text, bytes
+    local spec = spec_of(path, text, bytes)
+    local _, _, expected = weight_files.check(spec)
+    keep(record, expected, spec.prefix)
+    return record, text, host.safetensors_bytes(record.tensors, path:match("[^/]*$"))
 end
 
 -- models.from_bytes(path, bytes, options) -> spec, notes of a file that is no spec; nil if no reader can read it. Its

@@ -16,6 +16,8 @@
 --   open     what is for the program to choose
 local readers = {
     require "import.rtneural",
+    require "import.state_dict_json",
+    require "import.safetensors",
 }
 
 -- readers.of(file) -> the reader of a file, or nil.

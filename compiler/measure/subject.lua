@@ -1,8 +1,8 @@
 -- subject: a network that is to be measured: its spec, the sizes of a call, and inputs.
 local fail = require "base.fail"
 local host = require "host"
+local models = require "import.models"
 local network = require "measure.network"
-local specs = require "spec.spec"
 local targets = require "tables.targets"
 local weights = require "weights.weights"
 
@@ -54,7 +54,7 @@ end
 -- subject.read(path, options, command) -> { spec, model (its name), path, seq_len, batch, shape (words for
 -- drivers, or nil), title, problem (the same), rows = {} }. options: those of rnnc bench.
 function subject.read(path, options, command)
-    local spec, notes = specs.load(path, options)
+    local spec, notes = models.load(path, options)
     for _, note in ipairs(notes) do host.complain(note) end
     local seq_len = size_of(spec, "seq_len", "seq-len", options, SEQ_LEN, command)
     local batch = size_of(spec, "batch", "batch", options, BATCH, command)

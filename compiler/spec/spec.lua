@@ -228,8 +228,7 @@ function spec.load(path, options)
     local text, message = host.read(path, TEXT_MAX)
     local kind = host.file_kind(path)
     if kind then
-        fail.at(path, "a spec is a few lines of Lua, and this looks like " .. kind:match("^[^;]*")
-            .. (kind == "a safetensors file" and "; rnnc init --weights=" .. path .. " writes a spec for it" or ""))
+        fail.at(path, "a spec is a few lines of Lua, and this looks like " .. kind:match("^[^;]*"))
     end
     if not text then
         local hint = message:find("more than", 1, true) and "; is this a spec? A spec is a few lines of Lua" or ""

@@ -1,0 +1,117 @@
+-- state_dict: tensors under the names that PyTorch's modules give them, as a network. What several readers share.
+local by_names = require "import.by_names"
+local fail = require "base.fail"
+local tensors = require "import.tensors"
+
+local state_dict = {}
+
+-- What wrappers put before every name: nn.DataParallel, torch.compile.
+local wrappers <const> = { "module.", "_orig_mod." }
+
+-- Takes a wrapper's prefix off, as long as all names have it.
+local function unwrap(list, record)
+    local again = true
+    while again and #list > 0 do
+        again = false
+        for _, prefix in ipairs(wrappers) do
+            local all = true
+            for _, tensor in ipairs(list) do all = all and tensor.name:sub(1, #prefix) == prefix end
+            if all then
+                for _, tensor in ipairs(list) do tensor.name = tensor.name:sub(#prefix + 1) end
+                record.became[#record.became + 1] = { prefix .. "*", "the same without " .. prefix }
+                again = true
+            end
+        end
+    end
+end
+
+-- Names of a cell by itself (nn.LSTMCell) become those of a layer.
+local function name_cells(list, record)
+    for _, tensor in ipairs(list) do
+        local prefix = tensor.name:match("^(.-)weight_[ih]h$") or tensor.name:match("^(.-)bias_[ih]h$")
+        if prefix then
+            if tensor.name:find("weight_ih$") then
+                record.became[#record.became + 1] = { prefix .. "* of a cell", "a layer: " .. prefix .. "*_l0" }
+            end
+            tensor.name = tensor.name .. "_l0"
+        end
+    end
+end
+
+-- A convolution over one step is a dense layer: (n, m, 1) as (n, m).
+local function flatten_convolutions(list, record)
+    for _, tensor in ipairs(list) do
+        local shape = tensor.shape
+        if tensor.name:find("weight$") and #shape == 3 and shape[3] == 1 then
+            record.became[#record.became + 1] = {
+                tensor.name .. " " .. tensors.shape_text(shape), "dense: a convolution over one step",
+            }
+            tensor.shape = { shape[1], shape[2] }
+        end
+    end
+end
+
+-- A layer may have one of its two biases only; the other is 0 then.
+local function complete_biases(list, record)
+    local present, more = {}, {}
+    for _, tensor in ipairs(list) do present[tensor.name] = true end
+    for _, tensor in ipairs(list) do
+        local prefix, kind, layer = tensor.name:match("^(.-)bias_([ih])h(_l%d+[_rev]*)$")
+        local other = prefix and prefix .. "bias_" .. (kind == "i" and "h" or "i") .. "h" .. layer
+        if other and not present[other] and #tensor.shape == 1 then
+            more[#more + 1] = tensors.named(tensors.zeros(tensor.shape[1]), other)
+            record.became[#record.became + 1] = { tensor.name .. " alone", other .. " is 0" }
+        end
+    end
+    table.move(more, 1, #more, #list + 1, list)
+end
+
+-- What a state_dict leaves out although the result depends on it.
+local function doubts_of(layers, found, record)
+    local doubts, dense, once = record.doubts, false, false
+    for _, layer in ipairs(layers) do
+        dense = dense or layer.form == "dense"
+        if layer.form == "rnn" and not layer.fields.cell and not once then
+            once = true
+            doubts[#doubts + 1] = 'the function of the cell: tanh is taken, nonlinearity = "relu" is the other'
+        end
+    end
+    if dense then
+        doubts[#doubts + 1] = 'functions behind layers: none is taken; dense { ..., activation = "relu" } and others'
+        doubts[#doubts + 1] = "whether a dense layer is for the last step only: last_step = true"
+    end
+    if found == "several" then
+        doubts[#doubts + 1] = "the order of the layers: they could follow each other in another one"
+    elseif found == "alone" then
+        doubts[#doubts + 1] = "how its layers follow each other: one recurrent layer is taken alone"
+    end
+end
+
+-- state_dict.record(list, path, ordered) -> the record (see readers.lua) of the tensors { name, shape, data }, which it
+-- may change; ordered: they stand in the order in which the network was built. Errors: there is no recurrent layer.
+function state_dict.record(list, path, ordered)
+    local record = { fields = {}, became = {}, unused = {}, doubts = {}, open = {}, tensors = list }
+    unwrap(list, record)
+    name_cells(list, record)
+    flatten_convolutions(list, record)
+    complete_biases(list, record)
+    local names = {}
+    for _, tensor in ipairs(list) do
+        if names[tensor.name] then fail.at(path, "two tensors would be called " .. tensor.name) end
+        names[tensor.name] = true
+    end
+    local found
+    record.layers, found = by_names(list, path, ordered)
+    doubts_of(record.layers, found, record)
+    for _, layer in ipairs(record.layers) do
+        local fields = layer.fields
+        record.became[#record.became + 1] = {
+            (fields.prefix or "") .. "*",
+            layer.form .. (fields.cell and " " .. fields.cell or "") .. string.format(" %s -> %d",
+                layer.input and tostring(layer.input) or "token", layer.output),
+        }
+    end
+    return record
+end
+
+return state_dict
