@@ -3,6 +3,7 @@
 @{head}
 #ifndef @{p.name}_H
 #define @{p.name}_H
+#define @{p.upper}_HEADER_@{header_hash} /* @{p.name}.c asks for it */
 
 #include "rnnc.h"
 

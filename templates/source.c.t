@@ -4,6 +4,9 @@
 @{head}
 @ include("precise.c", {})
 #include "@{p.name}.h"
+#ifndef @{p.upper}_HEADER_@{header_hash}
+#error "@{p.name}.h and @{p.name}.c are not of one run of rnnc: compile the network again"
+#endif
 
 @ local softmax = p.softmax == "softmax" or p.softmax == "log_softmax"
 @ if softmax then

@@ -1,6 +1,7 @@
 -- emit: from the plan to the text of the generated files. It decides nothing: it names things in C and
 -- hands the plan to the templates.
 local host = require "host"
+local products = require "kernels.products"
 local template = require "emit.template"
 
 local emit = {}
@@ -174,13 +175,16 @@ end
 
 -- emit.files(plan) -> { { name, text }, ... }: NAME.h and NAME.c. Weights are not its business.
 function emit.files(plan)
-    local fields, files = fields_of(plan), {}
-    for _, kind in ipairs { { ".h", "header.h" }, { ".c", "source.c" } } do
-        local name = plan.name .. kind[1]
+    local fields = fields_of(plan)
+    local function render(ending, from)
+        local name = plan.name .. ending
         fields.head = head(plan, name)
-        files[#files + 1] = { name = name, text = template.render(kind[2], fields) }
+        return { name = name, text = template.render(from, fields) }
     end
-    return files
+    -- NAME.c asks for the NAME.h of its run by a hash of all that NAME.h says.
+    fields.header_hash = ""
+    fields.header_hash = string.format("%016x", products.hash(render(".h", "header.h").text))
+    return { render(".h", "header.h"), render(".c", "source.c") }
 end
 
 return emit

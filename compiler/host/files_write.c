@@ -1,5 +1,6 @@
 #define _GNU_SOURCE /* O_TMPFILE */
 #include "files.h"
+#include "leftovers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -120,7 +121,7 @@ static int prepare(const char *directory, const output_file *file, move *m,
         return 0;
     if (lstat(m->place, &info) == 0 && S_ISDIR(info.st_mode))
         return fail(message, "%s: is a directory; move it away", m->place);
-    char *const temporary = path_of(directory, ".", file->name, ".XXXXXX");
+    char *const temporary = path_of(directory, ".", file->name, LEFTOVER_MARK "XXXXXX");
     if (!temporary)
         return fail(message, "not enough memory");
     /* A file without a name is gone when rnnc is killed. Not every file system has them, and they
@@ -168,9 +169,8 @@ static int give_name(move *m) {
 
 /* Gives the old content a second name and the new one its place. */
 static int replace(move *m, char message[FILES_MESSAGE]) {
-    if (m->fd >= 0 && give_name(m) != 0) {
+    if (m->fd >= 0 && give_name(m) != 0)
         return fail(message, "%s: cannot be written: %s", m->place, strerror(errno));
-    }
     /* mkstemp made the temporary name unique, so that this one is nobody's either. */
     char *const saved = path_of(m->temporary, "", "", "");
     if (!saved)
@@ -211,7 +211,14 @@ static void finish(move *m, int success) {
 static int write_set(char *directory, size_t count, output_file *files, move *moves,
                      char message[FILES_MESSAGE]) {
     size_t made;
+    const char **const names = calloc(count + 1, sizeof *names);
+    if (!names)
+        return fail(message, "not enough memory");
     int status = make_directories(directory, &made, message);
+    for (size_t i = 0; i < count; i++)
+        names[i] = files[i].name;
+    const int writing = status == 0 ? leftovers_begin(directory, count, names) : -1;
+    free(names);
     for (size_t i = 0; i < count; i++)
         moves[i].fd = -1;
     for (size_t i = 0; i < count && status == 0; i++) {
@@ -223,6 +230,8 @@ static int write_set(char *directory, size_t count, output_file *files, move *mo
             status = replace(&moves[i], message);
     for (size_t i = 0; i < count; i++)
         finish(&moves[i], status == 0);
+    if (writing >= 0)
+        close(writing);
     if (status != 0)
         remove_directories(directory, made);
     return status;
