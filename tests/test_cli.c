@@ -159,6 +159,32 @@ Test(cli, misspelt_words_get_the_nearest) {
     workdir_remove(dir);
 }
 
+/* A word as it was given, control characters and megabytes included. */
+Test(cli, words_cannot_steer_a_terminal) {
+    char *const word = calloc(100001, 1);
+    cr_assert(word);
+    for (int i = 0; i < 5; i++) {
+        const bool is_long = i >= 3;
+        char start[20];
+        snprintf(start, sizeof start, "%s", i % 3 == 1 ? "--\033[31mx" : "\033[31mx");
+        memset(word, 'a', 100000);
+        memcpy(word, start, strlen(start));
+        word[is_long ? 100000 : strlen(start)] = '\0';
+        outcome result = i == 2               ? run(NULL, "help", word, NULL, NULL, NULL)
+                         : strchr("-", *word) ? run(NULL, "compile", word, NULL, NULL, NULL)
+                                              : run(NULL, word, NULL, NULL, NULL, NULL);
+        cr_expect_eq(result.code, 1);
+        cr_expect(!strchr(result.err, '\033') && strstr(result.err, "\\x1b[31mx"), "%s",
+                  result.err);
+        cr_expect_lt(strlen(result.err), 400);
+        outcome_free(&result);
+    }
+    outcome cluster = run(NULL, "compile", "-\001", NULL, NULL, NULL);
+    cr_expect(strstr(cluster.err, "no option '-\\x01'"), "%s", cluster.err);
+    outcome_free(&cluster);
+    free(word);
+}
+
 /* ---- what compile writes ---- */
 
 Test(cli, compile_makes_directories) {

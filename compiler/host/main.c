@@ -1,6 +1,7 @@
 /* rnnc: reads the command line and hands it to the script of the command. */
 #define _GNU_SOURCE
 #include "command_table.h"
+#include "message.h"
 #include "rnnc.h"
 #include "state.h"
 
@@ -11,6 +12,9 @@
 #include <string.h>
 
 enum { OPTIONS_MAX = 16 };
+
+/* A word of the command line within a message. */
+static void put_word(const char *word, size_t size) { message_put(stderr, word, size, 200); }
 
 /* Says "; did you mean ...?" when one of the names is near, with the scripts' own idea of nearness.
  * [names -> ] */
@@ -27,7 +31,9 @@ static void suggest(lua_State *L, const char *name, const char *before) {
 }
 
 static int unknown_command(lua_State *L, const char *name) {
-    fprintf(stderr, "rnnc: error: there is no command '%s'", name);
+    fputs("rnnc: error: there is no command '", stderr);
+    put_word(name, strlen(name));
+    fputs("'", stderr);
     lua_newtable(L);
     for (size_t i = 0; i < command_count; i++) {
         lua_pushstring(L, commands[i].name);
@@ -40,14 +46,16 @@ static int unknown_command(lua_State *L, const char *name) {
 
 /* `word` is an option as it was given, "--outptu=x". */
 static int unknown_option(lua_State *L, const command *c, const char *word) {
-    const int length = (int)strcspn(word, "=");
-    fprintf(stderr, "rnnc %s: error: there is no option '%.*s'", c->name, length, word);
+    const size_t length = strcspn(word, "=");
+    fprintf(stderr, "rnnc %s: error: there is no option '", c->name);
+    put_word(word, length);
+    fputs("'", stderr);
     lua_newtable(L);
     for (size_t i = 0; i < c->option_count; i++) {
         lua_pushstring(L, c->options[i].name);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
-    lua_pushlstring(L, word, (size_t)length);
+    lua_pushlstring(L, word, length);
     lua_insert(L, -2);
     suggest(L, lua_tostring(L, -2), "--");
     lua_pop(L, 1);
@@ -105,7 +113,9 @@ static int read_options(lua_State *L, const command *c, int argc, char **argv, i
             return 0;
         }
         if (found == ':') {
-            fprintf(stderr, "rnnc %s: error: %s needs a value\n", c->name, argv[optind - 1]);
+            fprintf(stderr, "rnnc %s: error: ", c->name);
+            put_word(argv[optind - 1], strlen(argv[optind - 1]));
+            fputs(" needs a value\n", stderr);
             lua_pop(L, 2);
             return 0;
         }

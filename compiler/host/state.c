@@ -131,12 +131,13 @@ int state_run(lua_State *L, const char *module, int count) {
         code = EXIT_USER;
     } else {
         const char *const text = lua_tostring(L, -1);
+        fputs("rnnc: internal error: ", stderr);
+        message_put(stderr, text ? text : "(no message)", text ? strlen(text) : 12, MESSAGE_LINE);
         fprintf(
             stderr,
-            "rnnc: internal error: %s\n"
-            "This is a bug of rnnc %s, not of your model. Please report it with the lines above "
+            "\nThis is a bug of rnnc %s, not of your model. Please report it with the lines above "
             "and the spec.\n",
-            text ? text : "(no message)", RNNC_VERSION);
+            RNNC_VERSION);
     }
     lua_settop(L, handler - 1);
     return code;
