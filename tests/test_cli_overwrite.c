@@ -58,6 +58,44 @@ Test(cli_overwrite, files_of_others_stay, .timeout = 60) {
     }
 }
 
+/* verify --keep writes the same files, rnnc.h and a library. */
+Test(cli_overwrite, kept_files_of_others_stay, .timeout = 120) {
+    static const char *const names[] = {"amp.c", "amp.h", "amp_weights.c", "rnnc.h", "amp.so"};
+    for (int again = 0; again < 2; again++) {
+        outcome result = run(dir, "verify", "amp.lua", "--keep=kept", NULL, NULL);
+        cr_expect_eq(result.code, 0, "%s", result.err);
+        outcome_free(&result);
+    }
+    for (int i = 0; i < 5; i++) {
+        path_join(path, dir, names[i]);
+        cr_assert(file_write(path, mine, sizeof mine - 1));
+        outcome result = run(dir, "verify", "amp.lua", "--keep=.", NULL, NULL);
+        cr_expect_eq(result.code, 1);
+        cr_expect(strncmp(result.err, "rnnc verify: error: ", 20) == 0 &&
+                      strstr(result.err, names[i]) && strstr(result.err, "another directory"),
+                  "%s", result.err);
+        outcome_free(&result);
+        char *const text = file_read(path, NULL);
+        cr_expect_str_eq(text, mine, "%s", names[i]);
+        free(text);
+        unlink(path);
+    }
+    for (int i = 0; i < 5; i++)
+        expect_file(dir, names[i], false);
+}
+
+Test(cli_overwrite, tune_leaves_files_of_others, .timeout = 60) {
+    path_join(path, dir, "amp.tune");
+    cr_assert(file_write(path, mine, sizeof mine - 1));
+    outcome result = run(dir, "tune", "amp.lua", "--seconds=0.001", NULL, NULL);
+    cr_expect_eq(result.code, 1);
+    cr_expect(strstr(result.err, "amp.tune is there already"), "%s", result.err);
+    outcome_free(&result);
+    char *const text = file_read(path, NULL);
+    cr_expect_str_eq(text, mine);
+    free(text);
+}
+
 /* An empty file has nothing to lose. */
 Test(cli_overwrite, empty_files_do_not_matter, .timeout = 60) {
     path_join(path, dir, "amp.c");

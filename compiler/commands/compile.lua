@@ -27,7 +27,10 @@ return function(arguments, options)
     for _, list in ipairs { notes, more } do
         for _, note in ipairs(list) do host.complain(note) end
     end
-    if not options.force then overwrite.check(directory, files, "rnnc compile") end
+    if not options.force then
+        overwrite.check(directory, files, "rnnc compile",
+            "write into another directory with -o (--force overwrites it)")
+    end
     files[#files + 1] = header_for(directory)
     local written, message = host.write(directory, files)
     if not written then fail.with { "rnnc compile: error: " .. message } end

@@ -4,6 +4,7 @@ local contest = require "measure.contest"
 local fail = require "base.fail"
 local host = require "host"
 local kernels = require "kernels.kernels"
+local overwrite = require "emit.overwrite"
 local pipeline = require "emit.pipeline"
 local search = require "measure.search"
 local subject = require "measure.subject"
@@ -125,6 +126,10 @@ return function(arguments, options)
     local problem = subject.read(arguments[1], options, COMMAND)
     local spec, choices = problem.spec, {}
     local list = spec.target
+    local path = tune.path(spec)
+    local folder, name = path:match("^(.*)/([^/]*)$")
+    folder, name = folder == "" and "/" or folder or ".", name or path
+    overwrite.check(folder, { { name = name } }, COMMAND, "the spec's file")
     local directory, message = host.temporary()
     if not directory then fail.at(COMMAND, message) end
     local _ <close> = setmetatable({}, { __close = function()
@@ -144,15 +149,12 @@ return function(arguments, options)
         end
     end
     spec.target = list
-    local path = tune.path(spec)
     -- A file that is there already may say what no longer holds.
     if #choices == 0 and not host.exists(path) then
         host.print("no file is written: the cost model's choice stands")
         return
     end
-    local folder, name = path:match("^(.*)/([^/]*)$")
-    local written, problem_of = host.write(folder == "" and "/" or folder or ".",
-        { { name = name or path, text = tune.text(tune.network(spec), choices) } })
+    local written, problem_of = host.write(folder, { { name = name, text = tune.text(tune.network(spec), choices) } })
     if not written then fail.at(COMMAND, problem_of) end
     host.print(path)
 end

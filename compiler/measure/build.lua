@@ -2,6 +2,7 @@
 local fail = require "base.fail"
 local generate = require "emit.generate"
 local host = require "host"
+local overwrite = require "emit.overwrite"
 
 local build = {}
 
@@ -64,6 +65,8 @@ function build.network(spec, options, directory, command)
         if file.name:find("%.c$") then words[#words + 1] = directory .. "/" .. file.name end
     end
     files[#files + 1] = { name = "rnnc.h", text = host.resource("runtime/rnnc.h") }
+    local made_files = table.move(files, 1, #files, 2, { { name = spec.name .. ".so", beside = spec.name .. ".c" } })
+    overwrite.check(directory, made_files, command, "keep the files in another directory")
     local written, message = host.write(directory, files)
     if not written then fail.with { command .. ": error: " .. message } end
     local library = directory .. "/" .. spec.name .. ".so"
