@@ -179,15 +179,15 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
 @ end
 @ if uses.unless_tiny then
 
-/* x, or 0 where the magnitude of `by` is below 1e-30; a NaN is not tiny. */
+/* x, or 0 where the magnitude of `by` is below @{flush_below}; a NaN is not tiny. */
 @{inline} @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by)
 {
 #ifdef @{vec}_SIMD
     const @{vec} magnitude = (@{vec})((@{vec}_bits)by & 0x7fffffffu);
-    return (@{vec})((@{vec}_bits)x & ~(@{vec}_bits)(magnitude < 1e-30f));
+    return (@{vec})((@{vec}_bits)x & ~(@{vec}_bits)(magnitude < @{flush_below}));
 #else
     @{vec} r;
-    @{each("r.lane[%d] = by.lane[%d] < 1e-30f && by.lane[%d] > -1e-30f ? 0.0f : x.lane[%d];")}
+    @{each("r.lane[%d] = by.lane[%d] < " .. flush_below .. " && by.lane[%d] > -" .. flush_below .. " ? 0.0f : x.lane[%d];")}
     return r;
 #endif
 }

@@ -106,14 +106,14 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 @ end
 @ if uses.unless_tiny then
 
-/* x, or 0 where the magnitude of `by` is below 1e-30; a NaN is not tiny. */
+/* x, or 0 where the magnitude of `by` is below @{flush_below}; a NaN is not tiny. */
 @{inline} @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by)
 {
 @ if lanes == 16 then
-    return _mm512_maskz_mov_ps(@{vec}_not_below(_mm512_abs_ps(by), @{vec}_splat(1e-30f)), x);
+    return _mm512_maskz_mov_ps(@{vec}_not_below(_mm512_abs_ps(by), @{vec}_splat(@{flush_below})), x);
 @ else
     const @{vec} magnitude = _mm256_andnot_ps(@{vec}_splat(-0.0f), by);
-    return _mm256_and_ps(_mm256_cmp_ps(magnitude, @{vec}_splat(1e-30f), _CMP_NLT_UQ), x);
+    return _mm256_and_ps(_mm256_cmp_ps(magnitude, @{vec}_splat(@{flush_below}), _CMP_NLT_UQ), x);
 @ end
 }
 @ end

@@ -160,8 +160,8 @@ static void judge(const function *f, const model *m, const float *got, worst *w)
         const float h = m->h0 && f->cell == RNNC_GRU ? m->h0[i * UNITS] : 0.0f;
         const exact want = f->exactly((double)a, (double)b, (double)h);
         for (size_t j = 0; j < UNITS; j++) {
-            /* States below 1e-30 become 0. */
-            const bool tiny = f->gate_of_a != NONE && fabs(want.value) < 1e-30;
+            /* States below 2^-112 become 0. */
+            const bool tiny = f->gate_of_a != NONE && fabs(want.value) < 0x1p-112;
             const double value =
                 tiny && got[i * UNITS + j] == 0.0f ? want.value : got[i * UNITS + j];
             const double e = fabs(value - want.value);

@@ -211,55 +211,6 @@ Test(generated_special, nan_in_gates_of_tiny_states, .timeout = 240) {
     }
 }
 
-/* States that nothing feeds decay. They end at 0 before they are subnormal numbers, which would
- * make every further step many times as slow; biases would keep them up, so there are none. */
-Test(generated_special, decaying_states_end_at_zero, .timeout = 240) {
-    enum { UNITS = 18, STEPS = 700, BATCH = 3 };
-    static const rnnc_cell all[] = {RNNC_RNN_TANH, RNNC_RNN_RELU, RNNC_LSTM, RNNC_GRU};
-    for (int t = 0; t < TARGETS; t++) {
-        for (size_t c = 0; target_runs(targets[t]) && c < sizeof all / sizeof *all; c++) {
-            const rnnc_config config = {all[c], 5, UNITS, 1, 0, 0, 0, 0};
-            rng r = {.state = 7 + c};
-            rnnc_error err;
-            problem p = problem_make(&config, STEPS, BATCH, true, &r);
-            memset(p.x, 0, problem_x_count(&p) * sizeof(float));
-            scale_all(p.weight[1], config.cell == RNNC_LSTM ? 72 * 18 : 18 * 18, 0.2f);
-            const spec as = spec_for(&p, "still", targets[t], false, false, "none");
-            network n;
-            cr_assert(network_open(&n, &as, &p, NULL, "-O1", &err), "%s", err.message);
-            float *const y = malloc(sizeof(float) * problem_y_count(&p));
-            float *const cn = malloc(sizeof(float) * UNITS * BATCH);
-            void *const workspace = malloc(n.model->workspace_size(STEPS, BATCH));
-            cr_assert(y && cn && workspace);
-            const rnnc_call call = {.weights = n.packed,
-                                    .seq_len = STEPS,
-                                    .batch = BATCH,
-                                    .x = p.x,
-                                    .h0 = p.h0,
-                                    .c0 = p.c0,
-                                    .y = y,
-                                    .cn = cn,
-                                    .workspace = workspace};
-            cr_assert_eq(n.model->forward(&call), RNNC_OK);
-            for (size_t i = 0; i < problem_y_count(&p); i++)
-                cr_assert(!isnan(y[i]) && fpclassify(y[i]) != FP_SUBNORMAL, "%s: %g in step %zu",
-                          spec_line(&as), (double)y[i], i / (UNITS * BATCH));
-            for (size_t i = 0; i < (size_t)UNITS * BATCH; i++) {
-                const float last = y[problem_y_count(&p) - 1 - i];
-                cr_assert(last == 0.0f, "%s: %g is left of h", spec_line(&as), (double)last);
-                cr_assert(!p.c0 || cn[i] == 0.0f, "%s: %g is left of c", spec_line(&as),
-                          (double)cn[i]);
-            }
-            cr_expect(fabsf(y[0]) > 1e-6f, "%s: nothing decayed", spec_line(&as));
-            free(y);
-            free(cn);
-            free(workspace);
-            network_close(&n);
-            problem_free(&p);
-        }
-    }
-}
-
 /* Distance in units in the last place of `want`'s float. */
 static double ulps(float got, double want) {
     const float near = fmaxf(fabsf((float)want), FLT_MIN);
@@ -267,8 +218,8 @@ static double ulps(float got, double want) {
     return fabs((double)got - want) / ulp;
 }
 
-/* With w_ih = 1 and w_hh = 0 a network computes tanh(x): its error over all magnitudes; below 1e-30
- * it may be 0. */
+/* With w_ih = 1 and w_hh = 0 a network computes tanh(x): its error over all magnitudes; below
+ * 2^-112 it may be 0. */
 Test(generated_special, tanh_within_4_ulp, .timeout = 240) {
     enum { B = 40000 };
     for (int t = 0; t < TARGETS; t++) {
@@ -301,7 +252,8 @@ Test(generated_special, tanh_within_4_ulp, .timeout = 240) {
         float worst_x = 0.0f;
         for (size_t i = 0; i < (size_t)B * 3; i++) {
             const float x = p.x[i / 3];
-            const double e = fabsf(x) < 1e-30f && y[i] == 0.0f ? 0.0 : ulps(y[i], tanh((double)x));
+            const double e =
+                fabsf(x) < 0x1p-112f && y[i] == 0.0f ? 0.0 : ulps(y[i], tanh((double)x));
             if (!(e <= worst)) {
                 worst = e;
                 worst_x = p.x[i / 3];

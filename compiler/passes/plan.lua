@@ -6,6 +6,7 @@
 -- that run one chain over a chunk).
 local activations = require "tables.activations"
 local bounds = require "kernels.bounds"
+local cells = require "tables.cells"
 local expressions = require "tables.expressions"
 local products = require "kernels.products"
 local targets = require "tables.targets"
@@ -99,6 +100,7 @@ function plan.variant(ir, name)
         stages = stages_of(ir, suffix), schedule = ir.schedule, division = ir.division,
         workspace = ir.layout.workspace,
         functions = functions, helpers = helpers, uses = uses, fast = target.fast,
+        flush_below = cells.flush_below,
     }
 end
 
