@@ -23,12 +23,12 @@
 
 @ end
 @ if helpers.exp then
-/* exp(-x); 0 for x > @{lanes == 16 and "104" or "87.7"} and infinity for x < -88.4, so that a closed gate is exactly 0. With n = round(-x / ln 2)
- * and s = x + n ln 2, ln 2 in two parts (Cody and Waite), it is 2^n (1 - s + s^2 q(-s)), q a minimax fit of
- * relative error 3.1e-9. */
+/* exp(-x) for x >= -89; 0 for x > @{lanes == 16 and "104" or "87.7"} and infinity for x < -88.4, so that a closed
+ * gate is exactly 0. With n = round(-x / ln 2) and s = x + n ln 2, ln 2 in two parts (Cody and Waite), it is
+ * 2^n (1 - s + s^2 q(-s)), q a minimax fit of relative error 3.1e-9. */
 @{inline} @{vec} @{vec}_exp_minus(@{vec} x)
 {
-    x = @{vec}_at_least(@{splat "-89.0"}, @{vec}_at_most(@{splat(lanes == 16 and "105.0" or "88.0")}, x));
+    x = @{vec}_at_most(@{splat(lanes == 16 and "105.0" or "88.0")}, x);
     const @{vec} shifted = @{vec}_fma(x, @{splat "-1.44269504"}, @{splat "12582912.0"});
     const @{vec} n = @{vec}_sub(shifted, @{splat "12582912.0"});
     const @{vec} s = @{vec}_fma(n, @{splat "3.19461833e-05"}, @{vec}_fma(n, @{splat "0.693115234"}, x));
@@ -53,7 +53,7 @@
 /* 1 / (1 + exp(-x)). */
 @{inline} @{vec} @{vec}_sigmoid(@{vec} x)
 {
-    return @{vec}_div(@{splat "1.0"}, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(x)));
+    return @{vec}_div(@{splat "1.0"}, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(@{vec}_at_least(@{splat "-89.0"}, x))));
 }
 
 @ end
@@ -61,16 +61,16 @@
 /* sigmoid(gate) x. */
 @{inline} @{vec} @{vec}_gated(@{vec} gate, @{vec} x)
 {
-    return @{vec}_div(x, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(gate)));
+    return @{vec}_div(x, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(@{vec}_at_least(@{splat "-89.0"}, gate))));
 }
 
 @ end
 @ if functions.gated_tanh then
-/* sigmoid(gate) tanh(x), with one division for both. */
+/* sigmoid(gate) tanh(x), with one division for both. A gate ends at -68, 3e-30 from 0, so that no product overflows. */
 @{inline} @{vec} @{vec}_gated_tanh(@{vec} gate, @{vec} x)
 {
     const @{vec} e = @{vec}_expm1_twice(x);
-    const @{vec} below = @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(gate));
+    const @{vec} below = @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(@{vec}_at_least(@{splat "-68.0"}, gate)));
     return @{vec}_div(e, @{vec}_mul(below, @{vec}_add(e, @{splat "2.0"})));
 }
 
