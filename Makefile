@@ -175,9 +175,11 @@ runtime_libraries = $$(pkg-config --libs jansson) -lm -ldl -lpthread
 
 # ---- compiler: a C host with the scripts and templates inside ----
 
+host_packages = $(LUA_PACKAGE) libzip
+
 $(BUILD)/compiler/%.o: compiler/%.c | $(BUILD)/setup-build
 	@mkdir -p $(@D)
-	$(compile) $$(pkg-config --cflags $(LUA_PACKAGE))
+	$(compile) $$(pkg-config --cflags $(host_packages))
 
 $(BUILD)/embedded.c: $(scripts) | $(BUILD)/setup-build
 	@mkdir -p $(@D)
@@ -187,7 +189,7 @@ $(BUILD)/embedded.o: $(BUILD)/embedded.c
 	$(compile) -Icompiler/host
 
 $(BUILD)/rnnc: $(compiler_objects) $(BUILD)/librnnc.a
-	$(link) $^ $$(pkg-config --libs $(LUA_PACKAGE)) $(runtime_libraries)
+	$(link) $^ $$(pkg-config --libs $(host_packages)) $(runtime_libraries)
 
 # ---- tests ----
 
@@ -206,6 +208,6 @@ $(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c | $(BUILD)/setup-fuzz
 	$(compile) -Icompiler/host $$(pkg-config --cflags $(LUA_PACKAGE))
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(filter-out %/main.o,$(compiler_objects)) $(BUILD)/librnnc.a
-	$(link) -fsanitize=fuzzer $^ $$(pkg-config --libs $(LUA_PACKAGE)) $(runtime_libraries)
+	$(link) -fsanitize=fuzzer $^ $$(pkg-config --libs $(host_packages)) $(runtime_libraries)
 
 -include $(runtime_objects:.o=.d) $(compiler_objects:.o=.d) $(test_objects:.o=.d)

@@ -42,6 +42,7 @@ static const luaL_Reg functions[] = {
     {"progress", host_progress},
     {"json", host_json},
     {"json_read", host_json_read},
+    {"zip", host_zip},
     {NULL, NULL},
 };
 

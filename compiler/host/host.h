@@ -50,5 +50,6 @@ int host_pin(lua_State *L);
 int host_progress(lua_State *L);
 int host_json(lua_State *L);
 int host_json_read(lua_State *L);
+int host_zip(lua_State *L);
 
 #endif
