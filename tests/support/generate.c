@@ -131,6 +131,18 @@ const char *rnnc_path(void) {
     return realpath(given, path) ? path : given;
 }
 
+/* Whether TEXT is notes of the compiler only ("NAME.lua:1: note: ..."), or nothing. */
+static bool notes_only(const char *text) {
+    while (*text) {
+        const size_t line = strcspn(text, "\n");
+        const char *const note = strstr(text, ": note: ");
+        if (!note || note > text + line)
+            return false;
+        text += line + (text[line] == '\n');
+    }
+    return true;
+}
+
 bool generate_text(const char *name, const char *text, const char *weights_as, const char *dir,
                    rnnc_error *err) {
     char source[PATH_SIZE], as[64], file[64];
@@ -144,7 +156,7 @@ bool generate_text(const char *name, const char *text, const char *weights_as, c
     const char *const argv[] = {rnnc_path(), "compile", file, "-o", ".", weights_as ? as : NULL,
                                 NULL};
     outcome o = process_run(argv, dir, NULL, RNNC_SECONDS);
-    const bool ok = o.code == 0 && o.err[0] == '\0';
+    const bool ok = o.code == 0 && notes_only(o.err);
     if (!ok)
         fail(err, "rnnc compile: exit code %d\n%s", o.code, o.err);
     outcome_free(&o);
