@@ -34,6 +34,8 @@ Test(examples, print_what_is_expected) { run_script("packaging/examples"); }
 
 Test(readme, sixty_seconds_do_what_they_say) { run_script("readme/start"); }
 
+Test(readme, pages_are_short_and_linked) { run_script("readme/pages"); }
+
 Test(readme, table_has_every_field_of_a_spec) { run_script("readme/fields"); }
 
 Test(readme, faulty_spec_gives_the_errors_shown) { run_script("readme/errors"); }
