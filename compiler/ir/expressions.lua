@@ -4,9 +4,14 @@ local functions = require "tables.functions"
 
 local expressions = {}
 
-local leaves = { read = true, index = true, ["local"] = true, arg = true, value = true }
+-- Those of a program, those of a row of functions.lua and those of a row of cells.lua.
+local leaves = { read = true, index = true, ["local"] = true, arg = true, value = true,
+                 gate = true, input = true, recurrent = true, state = true, new = true, weight = true }
 
-local function is_leaf(tree) return type(tree) ~= "table" or leaves[tree[1]] end
+local function is_leaf(tree) return type(tree) ~= "table" or leaves[tree[1]] or false end
+
+-- expressions.is_leaf(tree): has it no parts that are expressions?
+expressions.is_leaf = is_leaf
 
 -- expressions.rebuilt(tree, change) -> the tree with change(part) in place of each of its own parts.
 function expressions.rebuilt(tree, change)
@@ -153,13 +158,18 @@ function expressions.shared(trees, prefix)
     return locals, out
 end
 
+-- expressions.calls(tree, visit): visit(name, row of functions.lua) for every function, each time it is written.
+function expressions.calls(tree, visit)
+    expressions.walk(tree, function(part)
+        if not is_leaf(part) and part[1] ~= "let" then visit(part[1], functions.of(part[1])) end
+    end)
+end
+
 -- expressions.cost(tree) -> divisions, other arithmetic; what is shared counts each time it is written.
 function expressions.cost(tree)
     local divisions, arithmetic = 0, 0
-    expressions.walk(tree, function(part)
-        if is_leaf(part) or part[1] == "let" then return end
-        local cost = functions.of(part[1]).cost
-        divisions, arithmetic = divisions + cost[1], arithmetic + cost[2]
+    expressions.calls(tree, function(_, row)
+        divisions, arithmetic = divisions + row.cost[1], arithmetic + row.cost[2]
     end)
     return divisions, arithmetic
 end

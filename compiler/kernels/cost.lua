@@ -4,7 +4,7 @@
 -- of its accumulators' chains; a product's weights come through the cache level that holds them; a
 -- vector update costs its arithmetic or its divisions. Nothing overlaps but what is said so. It
 -- orders candidates; it does not promise times.
-local expressions = require "tables.expressions"
+local expressions = require "ir.expressions"
 
 local cost = {}
 
@@ -57,10 +57,8 @@ end
 function cost.update(target, update)
     local divisions, arithmetic = 0, 0
     for _, pair in ipairs(update) do
-        expressions.walk(pair[2], function(name)
-            divisions = divisions + expressions.functions[name].divisions
-            arithmetic = arithmetic + expressions.functions[name].arithmetic
-        end)
+        local own_divisions, own_arithmetic = expressions.cost(pair[2])
+        divisions, arithmetic = divisions + own_divisions, arithmetic + own_arithmetic
     end
     return math.max(divisions * target.divide_cycles, arithmetic / target.fma_per_cycle)
 end

@@ -16,7 +16,7 @@
 -- cache that the weights of that product fit in, if they leave it room for something else. The parts add
 -- up: in a real program some overlap, so that a little more than 100 per cent is possible.
 local cells = require "tables.cells"
-local expressions = require "tables.expressions"
+local expressions = require "ir.expressions"
 
 local limits = {}
 

@@ -1,21 +1,20 @@
 -- ablate: takes a part of the work away, so that measuring what is left tells what the part costs. The
 -- network computes something else then; nothing but its time is of use. Not one of the passes of a plan.
 --
---   "functions"  sigmoid, tanh and relu hand on their argument
+--   "functions"  functions of one argument, but for its negative, hand it on
 --   "update"     the new state is the sum of everything that the products give, and nothing else: no sum may
 --                become useless, or a C compiler would drop its product
+local expressions = require "ir.expressions"
+local functions = require "tables.functions"
+
 local ablate = {}
 
 ablate.doc = "part of the work taken away, to be measured"
 
-local taken = { tanh = true, sigmoid = true, relu = true }
-
 local function without_functions(tree)
-    if type(tree) ~= "table" then return tree end
-    if taken[tree[1]] then return without_functions(tree[2]) end
-    local out = { tree[1] }
-    for i = 2, #tree do out[i] = without_functions(tree[i]) end
-    return out
+    if expressions.is_leaf(tree) then return tree end
+    if functions.of(tree[1]).arity == 1 and tree[1] ~= "neg" then return without_functions(tree[2]) end
+    return expressions.rebuilt(tree, without_functions)
 end
 
 -- Adds the sums that a tree reads to `list`, each once.

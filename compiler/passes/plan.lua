@@ -7,8 +7,9 @@
 local activations = require "tables.activations"
 local bounds = require "kernels.bounds"
 local cells = require "tables.cells"
-local expressions = require "tables.expressions"
+local expressions = require "ir.expressions"
 local products = require "kernels.products"
+local rows = require "tables.functions"
 local targets = require "tables.targets"
 
 local plan = {}
@@ -21,14 +22,14 @@ local function used(ir, target, list)
                    scale = false, unless_tiny = false, either = false, or_nan = false,
                    transpose = ir.kernel == "batch" and ir.beside == 1, beside = ir.beside > 1,
                    regroup = false, regroup_two = false, ahead = false, fma_next = false }
-    for name in pairs(expressions.functions) do functions[name] = false end
+    for _, name in ipairs(rows.names()) do functions[name] = false end
     for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
     for _, product in ipairs(list) do
         for _, pair in ipairs(product.update) do
-            expressions.walk(pair[2], function(name)
+            expressions.calls(pair[2], function(name, row)
                 functions[name] = true
-                for _, helper in ipairs(expressions.functions[name].helpers) do helpers[helper] = true end
-                for _, operation in ipairs(expressions.functions[name].needs) do uses[operation] = true end
+                for _, helper in ipairs(row.vector.helpers) do helpers[helper] = true end
+                for _, operation in ipairs(row.vector.needs) do uses[operation] = true end
             end)
         end
         for _, tree in pairs(product.tiny) do

@@ -9,7 +9,7 @@
 --                { "recurrent", G }  W_hh h + b_hh of a gate that is apart
 --                { "state", S }      the state before the step
 --                { "new", S }        the state after the step, when it stands above
---                { FUNCTION, TREE, ... }  a row of expressions.lua
+--                { FUNCTION, TREE, ... }  a row of functions.lua
 -- tiny         by state, what it becomes 0 with: a tree whose value is below flush_below when the new state is. The
 --              sums are known before their functions are, so nobody waits for the comparison. A gate that
 --              is not among them is named by `or_nan`, so that its NaN is not lost. Without this field:

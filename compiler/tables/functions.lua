@@ -1,10 +1,12 @@
 -- functions: every function that an expression may use, a row each. There is no default: functions.of("x") of
 -- an unknown x is an error, whoever asks.
 --
+-- Of every function:
 -- arity        how many arguments
 -- value        in double precision, a Lua function; NaN stays NaN
 -- derivative   by argument, an expression of { "arg", N } and { "value" }, which is the function's own value
--- means        instead of value and derivative: the expression that it abbreviates
+-- means        instead of value and derivative: the expression that it abbreviates. A function without `vector` that
+--              means something is computed as that
 -- range        { least, most } of the value for any arguments; nil: not bounded
 -- cost         { divisions, arithmetic }: instructions on a vector, apart from loads
 -- c            plain C of it: {1} ... are the arguments, {f} is f in float and nothing in double
@@ -13,6 +15,14 @@
 -- named        the argument is written more than once and has to be a name
 -- test         of a function that is 1 or 0: the condition alone; `if_test` of select: with such a condition
 --
+-- Of those that templates have on whole vectors, as TYPE_NAME(...):
+-- vector       what the templates build it from: `needs`, operations of the target's prelude, and `helpers`, functions
+--              of exact.c.t ("exp", "expm1") or fast.c.t ("fast")
+-- ulps         the largest error of that in units of the last place, where no argument is beyond the range that a
+--              helper ends at; test_generated_accuracy.c measures it
+-- bound        instead of ulps: the field of a target's `fast` (targets.lua) that says how far off it is, times what
+--              it is multiplied by
+--
 -- Derivatives at a kink are PyTorch's: relu'(0) = 0.
 local functions = {}
 
@@ -20,19 +30,36 @@ local function arg(n) return { "arg", n } end
 
 local own <const> = { "value" }
 
+local function vector(...) return { needs = { ... }, helpers = {} } end
+
+-- What exp and expm1 of exact.c.t use, and what is built from them.
+local function of_exponentials(...)
+    return { needs = { "sub", "mul", "at_least", "at_most", "scale", "add", "div" }, helpers = { ... } }
+end
+
+-- What a fast function needs besides depends on the target's way to tanh (targets.lua). The divisions of the rational
+-- function are hidden behind its arithmetic.
+local function fast(...) return { needs = { ... }, helpers = { "fast" } } end
+
+-- sigmoid(gate) x and sigmoid(gate) h + (1 - sigmoid(gate)) tanh(x) for (gate, x, h)
+local gated <const> = { "mul", { "sigmoid", arg(1) }, arg(2) }
+local mixed_tanh <const> = { "add", { "tanh", arg(2) },
+                             { "mul", { "sigmoid", arg(1) }, { "sub", arg(3), { "tanh", arg(2) } } } }
+
 functions.rows = {
     add = { arity = 2, value = function(a, b) return a + b end, derivative = { 1, 1 }, cost = { 0, 1 },
-            c = "{1} + {2}", level = 2, tight = { 2, 3 } },
+            c = "{1} + {2}", level = 2, tight = { 2, 3 }, vector = vector "add", ulps = 0.5 },
     sub = { arity = 2, value = function(a, b) return a - b end, derivative = { 1, -1 }, cost = { 0, 1 },
-            c = "{1} - {2}", level = 2, tight = { 2, 3 } },
+            c = "{1} - {2}", level = 2, tight = { 2, 3 }, vector = vector "sub", ulps = 0.5 },
     mul = { arity = 2, value = function(a, b) return a * b end, derivative = { arg(2), arg(1) }, cost = { 0, 1 },
-            c = "{1} * {2}", level = 3, tight = { 3, 4 } },
+            c = "{1} * {2}", level = 3, tight = { 3, 4 }, vector = vector "mul", ulps = 0.5 },
     div = { arity = 2, value = function(a, b) return a / b end, cost = { 1, 0 }, c = "{1} / {2}", level = 3,
-        tight = { 3, 4 },
+            tight = { 3, 4 }, vector = vector "div", ulps = 0.5,
             derivative = { { "div", 1, arg(2) }, { "neg", { "div", own, arg(2) } } } },
     neg = { arity = 1, value = function(a) return -a end, derivative = { -1 }, cost = { 0, 1 }, c = "-{1}", level = 3,
             tight = { 4 } },
-    fma = { arity = 3, means = { "add", { "mul", arg(1), arg(2) }, arg(3) }, cost = { 0, 1 } },
+    fma = { arity = 3, means = { "add", { "mul", arg(1), arg(2) }, arg(3) }, cost = { 0, 1 }, vector = vector(),
+            ulps = 1 },
     exp = { arity = 1, value = math.exp, derivative = { own }, range = { 0, math.huge }, cost = { 0, 16 },
             c = "exp{f}({1})", level = 4 },
     log = { arity = 1, value = math.log, derivative = { { "div", 1, arg(1) } }, cost = { 1, 16 },
@@ -48,8 +75,9 @@ functions.rows = {
                c = "{1} > 0.0{f} ? {2} : {3}", if_test = "{1} ? {2} : {3}", level = 1, tight = { 2, 2, 2 } },
     relu = { arity = 1, value = function(a) if a < 0 then return 0.0 end return a end, range = { 0, math.huge },
              derivative = { { "less", 0, arg(1) } }, cost = { 0, 1 }, c = "{1} < 0.0{f} ? 0.0{f} : {1}", level = 1,
-             named = true },
+             named = true, vector = vector "at_least", ulps = 0 },
     tanh = { arity = 1, range = { -1, 1 }, cost = { 1, 18 }, c = "tanh{f}({1})", level = 4,
+             vector = of_exponentials "expm1", ulps = 4,
              derivative = { { "sub", 1, { "mul", own, own } } },
              -- by expm1, which Lua does not have: a series where exp(2a) - 1 would cancel
              value = function(a)
@@ -64,13 +92,20 @@ functions.rows = {
              end },
     sigmoid = { arity = 1, value = function(a) return 1 / (1 + math.exp(-a)) end, range = { 0, 1 }, cost = { 1, 17 },
                 derivative = { { "mul", own, { "sub", 1, own } } }, c = "1.0{f} / (1.0{f} + exp{f}(-{1}))", level = 3,
-                tight = { 4 } },
+                tight = { 4 }, vector = of_exponentials "exp", ulps = 4 },
     -- What passes make of sums, products and the functions above, to divide less or to be sooner ready.
-    gated = { arity = 2, means = { "mul", { "sigmoid", arg(1) }, arg(2) }, cost = { 1, 17 } },
-    gated_tanh = { arity = 2, means = { "mul", { "sigmoid", arg(1) }, { "tanh", arg(2) } }, cost = { 1, 37 } },
-    mixed_tanh = { arity = 3, cost = { 1, 39 },
-                   means = { "add", { "tanh", arg(2) },
-                             { "mul", { "sigmoid", arg(1) }, { "sub", arg(3), { "tanh", arg(2) } } } } },
+    gated = { arity = 2, means = gated, cost = { 1, 17 }, vector = of_exponentials "exp", ulps = 4 },
+    gated_tanh = { arity = 2, means = { "mul", { "sigmoid", arg(1) }, { "tanh", arg(2) } }, cost = { 1, 37 },
+                   vector = of_exponentials("exp", "expm1"), ulps = 5 },
+    mixed_tanh = { arity = 3, means = mixed_tanh, cost = { 1, 39 }, vector = of_exponentials("exp", "expm1"),
+                   ulps = 7 },
+    -- activation = "fast"
+    fast_tanh = { arity = 1, means = { "tanh", arg(1) }, cost = { 0, 14 }, vector = fast(), bound = "tanh" },
+    fast_sigmoid = { arity = 1, means = { "sigmoid", arg(1) }, cost = { 0, 16 }, vector = fast(), bound = "sigmoid" },
+    fast_gated = { arity = 2, means = gated, cost = { 0, 17 }, vector = fast "mul", bound = "sigmoid" },
+    fast_gated_sum = { arity = 3, means = { "add", arg(3), gated }, cost = { 0, 18 }, vector = fast "mul",
+                       bound = "sigmoid" },
+    fast_mixed_tanh = { arity = 3, means = mixed_tanh, cost = { 0, 33 }, vector = fast "mul", bound = "tanh" },
 }
 
 -- functions.of(name) -> its row. Errors: no such function.

@@ -8,6 +8,8 @@ local expressions = require "ir.expressions"
 local functions = require "tables.functions"
 local grammar = require "ir.grammar"
 local interpret = require "ir.interpret"
+local simplify = require "passes.simplify"
+local targets = require "tables.targets"
 
 local access, read, statement, buffer = grammar.access, grammar.read, grammar.statement, grammar.buffer
 
@@ -140,6 +142,38 @@ local function value_of(tree, x)
     return values.y[1]
 end
 
+local function file_text(path)
+    local file <close> = assert(io.open(path))
+    return file:read("a")
+end
+
+-- Templates with the functions of a network on whole vectors. A function of one operation is that of the preludes.
+local templates = ""
+for _, name in ipairs { "exact", "fast", "activations", "vector_portable", "vector_x86" } do
+    templates = templates .. file_text("templates/" .. name .. ".c.t")
+end
+
+-- A row with a template: the template is there, with as many arguments, and it is said how exact it is.
+local function check_vector(name, row)
+    local listed = '{ "' .. name .. '", '
+    local parameters = templates:match("@{inline} @{vec} @{vec}_" .. name .. "(%b())")
+        or templates:match('define%("' .. name .. '", (%b{})')
+        or templates:find(listed, 1, true) and "(a, b)"
+    assert(parameters, "no template has it")
+    assert(select(2, parameters:gsub(",", "")) == row.arity - 1, "its arguments")
+    for _, operation in ipairs(row.vector.needs) do
+        assert(templates:find("uses." .. operation, 1, true)
+            or templates:find('{ "' .. operation .. '", ', 1, true), "no prelude has " .. operation)
+    end
+    for _, helper in ipairs(row.vector.helpers) do
+        assert(templates:find("helpers." .. helper, 1, true) or helper == "fast", "no template has " .. helper)
+    end
+    assert((row.ulps ~= nil) ~= (row.bound ~= nil), "how exact it is")
+    for _, target in ipairs(row.bound and targets.order or {}) do
+        assert(tonumber(targets[target].fast[row.bound]) < 1e-5, "its bound for " .. target)
+    end
+end
+
 for _, name in ipairs(functions.names()) do
     local row = functions.of(name)
     support.case("function " .. name, function()
@@ -151,6 +185,7 @@ for _, name in ipairs(functions.names()) do
         assert((row.value ~= nil) ~= (row.means ~= nil), "a value or what it means")
         assert(#row.cost == 2 and (row.means or row.c and row.level), "its cost and C")
         assert(row.means or #row.derivative == row.arity, "a derivative by each argument")
+        if row.vector then check_vector(name, row) end
         local least, most = expressions.range(tree)
         local simplified = expressions.simplified(tree)
         for _ = 1, 40 do
@@ -187,6 +222,32 @@ support.case("an unknown function is an error everywhere", function()
     end
     support.fails(function() functions.of("hardtan") end, "no function hardtan")
     support.fails(function() expressions.adjoints(tree, 1, {}) end, "no function hardtan")
+end)
+
+-- ---- what generated code is made of ----
+
+support.case("simplify leaves functions that have a template", function()
+    local x, gate = { "state", "h" }, { "gate", "z" }
+    local function is(tree, activation, want)
+        local got = expressions.key(simplify.tree(tree, activation, "the row"))
+        assert(got == want, got)
+    end
+    is({ "mul", { "sigmoid", gate }, x }, "exact", "(gated (gate z) (state h))")
+    is({ "mul", { "sigmoid", gate }, x }, "fast", "(fast_gated (gate z) (state h))")
+    is({ "mul", { "sigmoid", gate }, { "tanh", gate } }, "exact", "(gated_tanh (gate z) (gate z))")
+    is({ "tanh", { "mul", { "sigmoid", gate }, x } }, "exact", "(tanh (gated (gate z) (state h)))")
+    -- What a function means is computed where no template has it, and simplified in its turn.
+    functions.rows.shut = { arity = 2, means = { "mul", { "sigmoid", { "arg", 2 } }, { "arg", 1 } }, cost = { 1, 17 } }
+    is({ "tanh", { "shut", x, gate } }, "exact", "(tanh (gated (gate z) (state h)))")
+    functions.rows.shut = nil
+end)
+
+support.case("a function that no template has is an error before any C", function()
+    local function simplified(tree) return function() simplify.tree(tree, "exact", "the row") end end
+    support.fails(simplified { "log", { "gate", "z" } }, "^the row: no template has a function log$")
+    support.fails(simplified { "tanh", { "log", { "gate", "z" } } }, "no template has a function log")
+    support.fails(simplified { "tahn", { "gate", "z" } }, "^the row: no function tahn$")
+    support.fails(simplified { "add", { "gate", "z" } }, "^the row: add takes 2, not 1$")
 end)
 
 -- ---- expressions ----

@@ -293,3 +293,20 @@ const rnnc_model *library_model(void *library, const char *name, rnnc_error *err
         fail(err, "no symbol %s_model", name);
     return model;
 }
+
+double promised_ulps(const char *function) {
+    char script[256];
+    const char *const lua = getenv("LUA");
+    snprintf(script, sizeof script,
+             "package.path = 'compiler/?.lua' print(require 'tables.functions'.of '%s'.ulps)",
+             function);
+    const char *const argv[] = {lua ? lua : "lua5.4", "-e", script, NULL};
+    outcome o = process_run(argv, NULL, NULL, 60);
+    const double ulps = o.code == 0 ? atof(o.out) : 0;
+    if (!(ulps > 0)) {
+        fprintf(stderr, "no bound of %s: %s%s\n", function, o.out, o.err);
+        abort();
+    }
+    outcome_free(&o);
+    return ulps;
+}

@@ -63,4 +63,8 @@ const rnnc_model *library_model(void *library, const char *name, rnnc_error *err
 /* Whether this CPU runs code for a target ("portable", "avx2", "avx512"). */
 bool target_runs(const char *target);
 
+/* What compiler/tables/functions.lua promises of a function: its largest error in units of the last
+ * place; aborts if it has none. */
+double promised_ulps(const char *function);
+
 #endif
