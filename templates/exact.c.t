@@ -76,12 +76,12 @@
 
 @ end
 @ if functions.mixed_tanh then
-/* sigmoid(gate) h + (1 - sigmoid(gate)) tanh(x), with one division for all. A gate ends at 24, 4e-11 from 1, so
+/* sigmoid(gate) h + (1 - sigmoid(gate)) tanh(x), with one division for all. A gate ends at 22, 3e-10 from 1, so
  * that no product overflows for |h| up to 1e20; at the other end it reaches 0, where an infinite h is NaN. */
 @{inline} @{vec} @{vec}_mixed_tanh(@{vec} gate, @{vec} x, @{vec} h)
 {
     const @{vec} e = @{vec}_expm1_twice(x);
-    const @{vec} open = @{vec}_exp_minus(@{vec}_at_least(@{splat "-24.0"}, @{vec}_sub(@{splat "0.0"}, gate)));
+    const @{vec} open = @{vec}_exp_minus(@{vec}_at_least(@{splat "-22.0"}, @{vec}_sub(@{splat "0.0"}, gate)));
     const @{vec} e2 = @{vec}_add(e, @{splat "2.0"});
     const @{vec} above = @{vec}_fma(@{vec}_mul(open, h), e2, e);
     return @{vec}_div(above, @{vec}_fma(e2, open, e2));

@@ -87,6 +87,8 @@ Test(bench, installed_drivers_are_right, .timeout = 300) {
 Test(bench, drivers_are_judged, .timeout = 120) {
     static const char driver[] =
         "#!/bin/sh\n"
+        "sleep 100 </dev/null >/dev/null 2>&1 &\n"
+        "echo $! >child\n"
         "echo 'hello Fake 7'\n"
         "while read -r word value; do\n"
         "  case $word,$value in\n"
@@ -99,6 +101,8 @@ Test(bench, drivers_are_judged, .timeout = 120) {
     static const char *const interpreters[][4] = {
         {"PYTHON=./fake.sh", "RNNC_ONNXRUNTIME=/none.so", NULL},
         {"PYTHON=./fake.sh", "RNNC_ONNXRUNTIME=/none.so", "FAKE_BYTES=100", NULL},
+        {"PYTHON=./fake.sh", "RNNC_ONNXRUNTIME=/none.so", "FAKE_BYTES=0", NULL},
+        {"PYTHON=./fake.sh", "RNNC_ONNXRUNTIME=/none.so", "FAKE_BYTES=6404", NULL},
     };
     char dir[PATH_SIZE], path[PATH_SIZE];
     set_up(dir);
@@ -111,10 +115,15 @@ Test(bench, drivers_are_judged, .timeout = 120) {
     const char *const told = strstr(result.out, "\nFake 7                   wrong: largest error ");
     cr_expect(told && strncmp(strstr(told, "error "), "error inf", 9) != 0, "%s", result.out);
     outcome_free(&result);
-    result = bench(dir, interpreters[1], "amp.lua", "--peers", NULL, NULL, NULL);
-    cr_expect(strstr(result.out, "\nFake 7                   wrong: largest error inf\n"), "%s",
-              result.out);
-    outcome_free(&result);
+    path_join(path, dir, "child");
+    cr_expect(process_gone(path), "what a driver has started is still there");
+    /* Half of y, nothing at all, and a part of the state. */
+    for (int i = 1; i < 4; i++) {
+        result = bench(dir, interpreters[i], "amp.lua", "--peers", NULL, NULL, NULL);
+        cr_expect(strstr(result.out, "\nFake 7                   wrong: largest error inf\n"),
+                  "%s: %s", interpreters[i][2], result.out);
+        outcome_free(&result);
+    }
     workdir_remove(dir);
 }
 

@@ -1,6 +1,7 @@
 /* `rnnc verify`: that it passes what is right, and that it sees and survives what is not. A C
  * compiler that compiles something else than it is given stands for bugs of generated code. */
 #define _XOPEN_SOURCE 700
+#include "../runtime/rnnc.h"
 #include "support/cli.h"
 #include "support/generate.h"
 
@@ -116,24 +117,32 @@ static const char sabotaged[] =
     "    .packed_count = 1, .built_in = weights,\n"
     "    .workspace_size = size, .forward = forward};\n";
 
-/* What verify says when the compiled network has that input size and that forward. */
-static void expect_seen_in(const char *cell, const char *constant, const char *input_size,
-                           const char *body, const char *says) {
+/* Into wrong.c of `dir` a network with that input size and forward, and into cc.sh a compiler that
+ * compiles it whatever it is given. */
+static void write_wrong(const char *dir, const char *constant, const char *input_size,
+                        const char *body) {
     static const char cc[] = "#!/bin/sh\n"
                              "for word; do case $word in -I*) include=$word ;; esac; done\n"
                              "while [ \"$1\" != -o ]; do shift; done\n"
                              "exec cc -shared -fPIC $include -o \"$2\" wrong.c\n";
-    char dir[PATH_SIZE], path[PATH_SIZE], text[2048];
-    workdir_make(dir);
-    snprintf(text, sizeof text,
-             "return rnn { name = \"net\", cell = \"%s\", input_size = 3, hidden_size = 2 }\n",
-             cell);
-    write_spec(dir, "net.lua", text);
+    char path[PATH_SIZE], text[2048];
     snprintf(text, sizeof text, sabotaged, body, constant, input_size);
     write_spec(dir, "wrong.c", text);
     write_spec(dir, "cc.sh", cc);
     path_join(path, dir, "cc.sh");
     cr_assert_eq(chmod(path, 0700), 0);
+}
+
+/* What verify says when the compiled network has that input size and that forward. */
+static void expect_seen_in(const char *cell, const char *constant, const char *input_size,
+                           const char *body, const char *says) {
+    char dir[PATH_SIZE], text[256];
+    workdir_make(dir);
+    snprintf(text, sizeof text,
+             "return rnn { name = \"net\", cell = \"%s\", input_size = 3, hidden_size = 2 }\n",
+             cell);
+    write_spec(dir, "net.lua", text);
+    write_wrong(dir, constant, input_size, body);
     outcome result = run(dir, "verify", "net.lua", "--cc=./cc.sh", "--seconds=1", NULL);
     expect_verdict(&result, "FAIL\n");
     cr_expect(strstr(result.out, says), "should say \"%s\", says\n%s%s", says, result.out,
@@ -204,6 +213,79 @@ Test(verify, sees_writing_to_an_input, .timeout = 60) {
 Test(verify, sees_outputs_that_are_not_written, .timeout = 60) {
     expect_seen("3", "", "inf");
     expect_seen("3", "for (size_t i = 0; i < n; i++) c->y[i] = 0;", "<- too large");
+}
+
+/* What stood in the workspace is NaN. */
+Test(verify, sees_what_the_workspace_held, .timeout = 60) {
+    expect_seen("3",
+                "for (size_t i = 0; i < n; i++) c->y[i] = *(float *)c->workspace;\n"
+                "for (size_t i = 0; i < c->batch * 2; i++) c->hn[i] = 0;",
+                "inf");
+}
+
+/* A call by a team, which is another one. */
+Test(verify, sees_what_is_wrong_with_threads, .timeout = 60) {
+    static const char other_bits[] = "for (size_t i = 0; i < n; i++) c->y[i] = 0;\n"
+                                     "for (size_t i = 0; i < c->batch * 2; i++) c->hn[i] = 0;\n"
+                                     "if (c->team) c->%s[1] = -0.0f;";
+    char body[256];
+    snprintf(body, sizeof body, other_bits, "y");
+    expect_seen("3", body, "forward with 2 threads gives other bits than with one");
+    snprintf(body, sizeof body, other_bits, "hn");
+    expect_seen("3", body, "forward with 2 threads gives other bits than with one");
+    expect_seen("3", "if (c->team) return RNNC_ERR_TARGET;", "forward with 2 threads fails: ");
+}
+
+/* A network of biases alone, two cells that give `value` whatever x is. */
+static void write_biases(const char *dir, float value) {
+    static const char *const names[] = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"};
+    static const size_t shapes[][2] = {{2, 3}, {2, 2}, {2}, {2}};
+    float values[4][6] = {{0}};
+    rnnc_tensor tensors[4];
+    char path[PATH_SIZE];
+    values[2][0] = values[2][1] = value;
+    for (size_t i = 0; i < 4; i++)
+        cr_assert_eq(rnnc_tensor_make(&tensors[i], RNNC_F32, i < 2 ? 2 : 1, shapes[i], values[i],
+                                      sizeof values[i]),
+                     RNNC_OK);
+    path_join(path, dir, "w.safetensors");
+    cr_assert_eq(rnnc_safetensors_write(path, 4, names, tensors, 0, NULL, NULL, NULL), RNNC_OK);
+}
+
+/* The tolerance is what the last lines of verify say, of y and of hn, for outputs up to 1 and for
+ * larger ones, and infinities are never near anything. */
+Test(verify, passes_up_to_the_tolerance, .timeout = 120) {
+    static const struct {
+        const char *activation;
+        float value;
+        const char *y, *hn, *verdict;
+    } rows[] = {
+        {"exact", 0, "9e-6f", "-9e-6f", "PASS\n"},    {"exact", 0, "1.2e-5f", "0", "FAIL\n"},
+        {"exact", 0, "0", "-1.2e-5f", "FAIL\n"},      {"fast", 0, "9e-5f", "-9e-5f", "PASS\n"},
+        {"fast", 0, "0", "1.2e-4f", "FAIL\n"},        {"fast", 0, "-1.2e-4f", "0", "FAIL\n"},
+        {"exact", 40, "3e-4f", "-3e-4f", "PASS\n"},   {"exact", 40, "5e-4f", "0", "FAIL\n"},
+        {"exact", 0, "1e30f * 1e30f", "0", "FAIL\n"},
+    };
+    char dir[PATH_SIZE], text[256];
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        write_biases(dir, rows[i].value);
+        snprintf(text, sizeof text,
+                 "return rnn { name = \"net\", nonlinearity = \"relu\", input_size = 3, "
+                 "hidden_size = 2,\n  weights = \"w.safetensors\", activation = \"%s\" }\n",
+                 rows[i].activation);
+        write_spec(dir, "net.lua", text);
+        snprintf(text, sizeof text,
+                 "for (size_t i = 0; i < n; i++) c->y[i] = %.1ff + (i == 1 ? %s : 0);\n"
+                 "c->hn[0] = %.1ff;\nc->hn[1] = %.1ff + %s;",
+                 (double)rows[i].value, rows[i].y, (double)rows[i].value, (double)rows[i].value,
+                 rows[i].hn);
+        write_wrong(dir, "RNNC_RNN_RELU", "3", text);
+        outcome result = run(dir, "verify", "net.lua", "--cc=./cc.sh", NULL, NULL);
+        expect_verdict(&result, rows[i].verdict);
+        outcome_free(&result);
+    }
+    workdir_remove(dir);
 }
 
 Test(verify, sees_what_is_wrong_with_the_cell_state, .timeout = 60) {

@@ -118,6 +118,73 @@ Test(verify_models, compares_with_a_recorded_case, .timeout = 300) {
     workdir_remove(dir);
 }
 
+/* The case of charlm.safetensors with integers of `size` bytes for tokens, the first of them that
+ * one or, with -1, the recorded one. The writer knows no integers: they go out as floats of that
+ * size, whose type is changed in the file. */
+static void write_integers(const char *to, size_t size, int64_t first) {
+    rnnc_safetensors *file;
+    rnnc_error error;
+    rnnc_tensor tensors[32];
+    const char *names[32];
+    cr_assert_eq(rnnc_safetensors_open(MODELS "charlm.safetensors", &file, &error), RNNC_OK);
+    const size_t count = rnnc_safetensors_count(file);
+    unsigned char integers[40 * 3 * 8];
+    cr_assert_leq(count, 32);
+    for (size_t i = 0; i < count; i++) {
+        const rnnc_entry *const entry = rnnc_safetensors_get(file, i);
+        names[i] = entry->name;
+        tensors[i] = entry->tensor;
+        if (strcmp(names[i], "tokens") != 0)
+            continue;
+        for (size_t k = 0; k < 40 * 3; k++) {
+            const int64_t wide =
+                k == 0 && first >= 0 ? first : (int64_t)((const float *)entry->tensor.data)[k];
+            const int32_t narrow = (int32_t)wide;
+            memcpy(integers + k * size, size == 8 ? (const void *)&wide : &narrow, size);
+        }
+        cr_assert_eq(rnnc_tensor_make(&tensors[i], size == 8 ? RNNC_F64 : RNNC_F32, 2,
+                                      (size_t[]){40, 3}, integers, 40 * 3 * size),
+                     RNNC_OK);
+    }
+    cr_assert_eq(rnnc_safetensors_write(to, count, names, tensors, 0, NULL, NULL, &error), RNNC_OK);
+    rnnc_safetensors_close(file);
+    size_t length;
+    char *const bytes = file_read(to, &length);
+    char *const type = strstr(bytes + 8, "\"tokens\":{\"dtype\":\"F");
+    cr_assert(bytes && type);
+    type[strlen("\"tokens\":{\"dtype\":\"")] = 'I';
+    cr_assert(file_write(to, bytes, length));
+    free(bytes);
+}
+
+/* A token that is no number of 32 bits is not taken for what its low bits are. */
+Test(verify_models, tokens_of_a_case_are_integers, .timeout = 300) {
+    static const struct {
+        size_t size;
+        int64_t first;
+    } rows[] = {{4, -1}, {8, -1}, {8, ((int64_t)1 << 32) + 3}, {8, INT64_MAX}, {4, INT32_MAX}};
+    static const char network[] =
+        "return model { target = \"portable\", batch = \"any\", layers = {\n"
+        "  embedding { num_embeddings = 13, dim = 6, prefix = \"l0.\" },\n"
+        "  rnn { cell = \"gru\", hidden_size = 17, prefix = \"l1.\" },\n"
+        "  dense { units = 13, activation = \"log_softmax\", prefix = \"l2.\" } } }\n";
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    write_file(dir, "net.lua", network);
+    path_join(path, dir, "case.safetensors");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        write_integers(path, rows[i].size, rows[i].first);
+        outcome result = run(dir, "verify", "net.lua", "--case=case.safetensors", NULL, NULL);
+        if (rows[i].first < 0)
+            expect_pass(&result, "\nagainst the recorded outputs\n");
+        else
+            cr_expect(result.code == 1 && strstr(result.out, "forward fails: "), "row %zu: %s%s", i,
+                      result.out, result.err);
+        outcome_free(&result);
+    }
+    workdir_remove(dir);
+}
+
 /* ---- weights; messages are compared word for word ---- */
 
 /* A spec of the model of amp.safetensors with these prefixes, and what check says of it. */
@@ -249,7 +316,8 @@ Test(verify_models, signals_leave_nothing_behind, .timeout = 120) {
         /* Who runs the tests under nohup has SIGHUP ignored, and so has rnnc, rightly. */
         signal(signals[i].number, SIG_DFL);
         snprintf(text, sizeof text,
-                 "#!/bin/sh\nls tmp >seen\nkill -%s $PPID\nsleep 20\ntouch still_there\n",
+                 "#!/bin/sh\nls tmp >seen\nsleep 60 &\necho $! >child\nkill -%s $PPID\nwait\n"
+                 "touch still_there\n",
                  signals[i].name);
         write_script(dir, "cc.sh", text);
         snprintf(variable, sizeof variable, "TMPDIR=%s", temporary);
@@ -265,6 +333,23 @@ Test(verify_models, signals_leave_nothing_behind, .timeout = 120) {
         free(names);
         cr_expect_eq(entries_of(temporary), 0, "%s leaves something behind", signals[i].name);
         expect_file(dir, "still_there", false);
+        path_join(seen, dir, "child");
+        cr_expect(process_gone(seen), "%s: what the compiler started runs on", signals[i].name);
         workdir_remove(dir);
     }
+}
+
+/* Who starts rnnc with a signal ignored, as nohup does, does not end it by that signal. */
+Test(verify_models, ignored_signals_stay_ignored, .timeout = 120) {
+    char dir[PATH_SIZE], command[2 * PATH_SIZE];
+    workdir_make(dir);
+    write_file(dir, "net.lua", net);
+    write_script(dir, "cc.sh", "#!/bin/sh\nkill -HUP $PPID\nexec cc \"$@\"\n");
+    snprintf(command, sizeof command, "trap '' HUP; exec %s verify net.lua --cc=./cc.sh",
+             rnnc_path());
+    const char *const argv[] = {"sh", "-c", command, NULL};
+    outcome result = process_run(argv, dir, NULL, 60);
+    expect_pass(&result, "PASS");
+    outcome_free(&result);
+    workdir_remove(dir);
 }

@@ -124,6 +124,8 @@ Test(generated_errors, sizes_that_overflow, .timeout = 60) {
         {SIZE_MAX / 16, 1},
         {(size_t)1 << 32, (size_t)1 << 32},
         {1, SIZE_MAX / 16},
+        /* y has room, with 20 floats in a step; what lies between the layers has not. */
+        {PTRDIFF_MAX / (20 * sizeof(float)), 1},
     };
     bench_top b = set_up(false, "none");
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {

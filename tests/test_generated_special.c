@@ -211,6 +211,59 @@ Test(generated_special, nan_in_gates_of_tiny_states, .timeout = 240) {
     }
 }
 
+/* z h + (1 - z) tanh(n) of a gru for gates from closed to open and states of all sizes up to 1e20,
+ * where no product may overflow on the way. x has what goes into z and n. */
+Test(generated_special, gru_keeps_large_states, .timeout = 240) {
+    static const float z[] = {-200, -60, -24, -3, 0, 3, 24, 60, 200},
+                       n[] = {-80, -10, 0.5f, 10, 80};
+    static const float h[] = {0.5f, -1e6f, 1e15f, 1e20f, -1e20f};
+    enum { Z = 9, N = 5, B = Z * N * 5, H = 3 };
+    const rnnc_config config = {RNNC_GRU, 2, H, 1, 0, 0, 0, 0};
+    for (int t = 0; t < 2 * TARGETS; t++) {
+        const char *const target = targets[t / 2];
+        if (!target_runs(target))
+            continue;
+        rng r = {.state = 13};
+        rnnc_error err;
+        problem p = problem_make(&config, 1, B, true, &r);
+        memset(p.weight[0], 0, 3 * H * 2 * sizeof(float));
+        memset(p.weight[1], 0, 3 * H * H * sizeof(float));
+        for (size_t j = 0; j < H; j++) /* gates r, z, n */
+            p.weight[0][(H + j) * 2] = p.weight[0][(2 * H + j) * 2 + 1] = 1;
+        for (size_t b = 0; b < B; b++) {
+            p.x[2 * b] = z[b % Z];
+            p.x[2 * b + 1] = n[b / Z % N];
+            for (size_t j = 0; j < H; j++)
+                p.h0[b * H + j] = h[b / (Z * N)];
+        }
+        const spec as = spec_for(&p, "keep", target, t % 2, t % 2, "none");
+        network net;
+        cr_assert(network_open(&net, &as, &p, NULL, "-O1", &err), "%s", err.message);
+        float y[B * H];
+        void *const workspace = malloc(net.model->workspace_size(1, B));
+        const rnnc_call call = {.weights = net.packed,
+                                .seq_len = 1,
+                                .batch = B,
+                                .x = p.x,
+                                .h0 = p.h0,
+                                .y = y,
+                                .workspace = workspace};
+        cr_assert_eq(net.model->forward(&call), RNNC_OK);
+        for (size_t i = 0; i < B * H; i++) {
+            const double before = (double)p.h0[i], gate = (double)p.x[i / H * 2];
+            const double open = 1 / (1 + exp(-gate)), closed = 1 / (1 + exp(gate));
+            const double want = open * before + closed * tanh((double)p.x[i / H * 2 + 1]);
+            const double error = fabs((double)y[i] - want);
+            cr_assert(error <= 2e-6 * fmax(1, fabs(want)),
+                      "%s: z of %g, n of %g, h of %g: %g, should be %g", target, gate,
+                      (double)p.x[i / H * 2 + 1], before, (double)y[i], want);
+        }
+        free(workspace);
+        network_close(&net);
+        problem_free(&p);
+    }
+}
+
 /* Distance in units in the last place of `want`'s float. */
 static double ulps(float got, double want) {
     const float near = fmaxf(fabsf((float)want), FLT_MIN);

@@ -240,6 +240,11 @@ Test(runtime_blas, environment) {
     cr_assert_eq(rnnc_blas_current(), rnnc_blas_builtin(), "read once");
     cr_assert_eq(rnnc_blas_select(NULL, &error), RNNC_OK);
     cr_assert_eq(rnnc_blas_current(), rnnc_blas_auto());
+    setenv("RNNC_BLAS", "builtin", 1);
+    cr_assert_eq(rnnc_blas_select(NULL, &error), RNNC_OK);
+    setenv("RNNC_BLAS", "", 1); /* as if it were not there */
+    cr_assert_eq(rnnc_blas_select(NULL, &error), RNNC_OK, "%s", error.message);
+    cr_assert_eq(rnnc_blas_current(), rnnc_blas_auto());
     setenv("RNNC_BLAS", "mkl", 1);
     cr_assert_eq(rnnc_blas_select(NULL, &error), RNNC_ERR_ARGUMENT);
     cr_assert(strstr(error.message, "RNNC_BLAS") && strstr(error.message, "\"mkl\""));

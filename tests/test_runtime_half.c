@@ -48,6 +48,13 @@ static void check_format(int mantissa_bits, float (*widen)(uint16_t), uint16_t (
     }
     cr_assert_eq(narrow(1e300), infinity);
     cr_assert_eq(narrow(-1e300), infinity | 0x8000u);
+    /* A NaN whose payload has only bits that the format lacks is no infinity. */
+    for (uint64_t sign = 0; sign < 2; sign++) {
+        const uint64_t least = sign << 63 | 0x7ff0000000000001u;
+        double nan;
+        memcpy(&nan, &least, sizeof nan);
+        cr_assert_eq(narrow(nan), sign << 15 | infinity | quiet);
+    }
     cr_assert_eq(narrow(5e-324), 0);
     cr_assert_eq(narrow(-5e-324), 0x8000u);
 }

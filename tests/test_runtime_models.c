@@ -101,6 +101,33 @@ Test(runtime_models, random, .timeout = 300) {
     crash_context(NULL);
 }
 
+/* A NaN of the state is a NaN of all outputs of a head, whatever its activation. */
+Test(runtime_models, nan_in_heads) {
+    for (int activation = RNNC_IDENTITY; activation <= RNNC_LOG_SOFTMAX; activation++) {
+        const rnnc_layer layers[] = {{.recurrent = {RNNC_RNN_TANH, 1, 4, 1, 1, 0, 0, 0}},
+                                     {RNNC_DENSE, {0}, 4, 3, (rnnc_activation)activation, 1, 0, 0}};
+        const rnnc_network network = {2, layers, 0, 0};
+        float weight[16], x[] = {0.5f, NAN}, y[6];
+        for (size_t i = 0; i < 16; i++)
+            weight[i] = 0.25f - (float)i / 16;
+        const float *const tensors[] = {weight, weight, weight, weight, weight, weight};
+        double exact[6];
+        float *const prepared = calloc(rnnc_generic_prepared_count(&network), sizeof *prepared);
+        void *const workspace = malloc(rnnc_generic_workspace_size(&network, 1, 2));
+        const rnnc_call call = {
+            .weights = prepared, .seq_len = 1, .batch = 2, .x = x, .y = y, .workspace = workspace};
+        cr_assert_eq(rnnc_generic_prepare(&network, tensors, prepared), RNNC_OK);
+        cr_assert_eq(rnnc_generic_forward(&network, NULL, &call), RNNC_OK);
+        cr_assert_eq(rnnc_reference_forward(&network, tensors, &call, exact, NULL, NULL), RNNC_OK);
+        for (size_t i = 0; i < 6; i++) {
+            cr_expect_eq(!!isnan(y[i]), i >= 3, "activation %d, y[%zu]", activation, i);
+            cr_expect_eq(!!isnan(exact[i]), i >= 3, "activation %d, y[%zu]", activation, i);
+        }
+        free(prepared);
+        free(workspace);
+    }
+}
+
 /* ---- what is no network, and no call of one ---- */
 
 static const rnnc_layer gru = {.recurrent = {RNNC_GRU, 3, 4, 1, 1, 0, 0, 0}};

@@ -262,6 +262,30 @@ Test(runtime_pack, model_loads_from_file_and_memory) {
     workdir_remove(directory);
 }
 
+/* A model that is not as rnnc made it: nothing is read beyond its weights, and nothing written. */
+Test(runtime_pack, model_pack_checks_the_steps) {
+    make_tensors();
+    fence packed = fence_floats(NULL, PACKED);
+    for (int i = 0; i < 4; i++) {
+        rnnc_pack_step bad = steps[1];
+        if (i == 0)
+            bad.first_gate = 3;
+        else if (i == 1)
+            bad.tensor = 4;
+        else if (i == 2)
+            bad.cols = H + 1;
+        else
+            bad.plus = 0;
+        rnnc_model other = model;
+        other.pack_count = 1;
+        other.pack = &bad;
+        cr_expect_eq(rnnc_model_pack(&other, tensors, packed.data), RNNC_ERR_ARGUMENT, "%d", i);
+    }
+    for (size_t i = 0; i < PACKED; i++)
+        cr_assert(isnan(((float *)packed.data)[i]), "float %zu was written", i);
+    fence_free(&packed);
+}
+
 Test(runtime_pack, blobs) {
     enum { SIZE = RNNC_BLOB_HEADER_SIZE + PACKED * 4 };
     static _Alignas(16) unsigned char blob[SIZE + 8];

@@ -190,6 +190,58 @@ Test(runtime_team, a_fork_leaves_a_team_of_one, .timeout = 60) {
     }
 }
 
+static void do_nothing(void *argument, size_t index) {
+    (void)argument;
+    (void)index;
+}
+
+/* Teams end in any order, and what is left of the list of all is whole: a fork goes through it. */
+Test(runtime_team, teams_end_in_any_order, .timeout = 60) {
+    enum { TEAMS = 4 };
+    static const size_t orders[][TEAMS] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {2, 3, 0, 1}, {1, 2, 0, 3}};
+    mallopt(M_PERTURB, 0xa5); /* what is freed is overwritten */
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        rnnc_team *teams[TEAMS];
+        for (size_t k = 0; k < TEAMS; k++)
+            teams[k] = make(2);
+        for (size_t k = 0; k < TEAMS; k++) {
+            rnnc_team_destroy(teams[orders[i][k]]);
+            const pid_t pid = fork();
+            if (pid == 0) {
+                alarm(10);
+                for (size_t left = k + 1; left < TEAMS; left++) {
+                    rnnc_team *const team = teams[orders[i][left]];
+                    if (team->count != 1)
+                        _exit(1);
+                    team->run(team->context, do_nothing, NULL);
+                }
+                _exit(0);
+            }
+            int status;
+            cr_assert_eq(waitpid(pid, &status, 0), pid);
+            cr_expect_eq(status, 0, "order %zu, end %zu: status %#x", i, k, (unsigned)status);
+        }
+    }
+}
+
+static void look_at_signals(void *argument, size_t index) {
+    sigset_t blocked;
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    ((int *)argument)[index] = sigismember(&blocked, SIGUSR1) + sigismember(&blocked, SIGALRM) +
+                               sigismember(&blocked, SIGINT);
+}
+
+/* Signals of the program go to its own threads. */
+Test(runtime_team, signals_are_the_callers, .timeout = 60) {
+    rnnc_team *const team = make(3);
+    int blocked[3];
+    team->run(team->context, look_at_signals, blocked);
+    cr_expect_eq(blocked[0], 0, "the caller's own are as before");
+    cr_expect_eq(blocked[1], 3);
+    cr_expect_eq(blocked[2], 3);
+    rnnc_team_destroy(team);
+}
+
 static double seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

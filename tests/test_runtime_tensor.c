@@ -87,6 +87,8 @@ Test(runtime_tensor, views) {
     cr_assert_eq(u.shape[0], 0);
     cr_assert_eq(u.data, (void *)data, "an empty slice points into the memory");
     IS(rnnc_tensor_get(&u, (size_t[]){0, 0, 0}, &v), RNNC_ERR_ARGUMENT);
+    OK(rnnc_tensor_select(&u, 1, 2, &u));
+    cr_assert(u.rank == 2 && u.data == (void *)data, "nor does one that is selected of it");
     IS(rnnc_tensor_slice(&t, 0, 1, 3, &u), RNNC_ERR_ARGUMENT);
     IS(rnnc_tensor_slice(&t, 0, 2, 1, &u), RNNC_ERR_ARGUMENT);
     IS(rnnc_tensor_slice(&t, 3, 0, 1, &u), RNNC_ERR_ARGUMENT);

@@ -110,6 +110,18 @@ Test(runtime_weights, missing) {
          NULL);
 }
 
+/* A prefix that has room in the message is told; a longer one is not, nor half of it. */
+Test(runtime_weights, prefixes_are_told_up_to_a_length) {
+    for (size_t length = 62; length <= 65; length++) {
+        char prefix[80];
+        memset(prefix, 'p', length);
+        prefix[length] = '\0';
+        cr_expect_eq(check(&base, prefix, &base, NULL), RNNC_ERR_MISSING);
+        cr_expect_eq(strstr(error.message, "set prefix") != NULL, length < 64, "%zu: %s", length,
+                     error.message);
+    }
+}
+
 Test(runtime_weights, misshapen) {
     rnnc_config other = base;
     other.cell = RNNC_LSTM;
@@ -214,6 +226,18 @@ Test(runtime_weights, everything_at_once) {
              path, path, path);
     cr_expect_str_eq(error.message, want);
     cr_expect_str_eq(unused.message, "dense.weight, weight_ih_l00, weight_ih_l0_");
+}
+
+/* A number of a layer that no network has makes a name of somebody else's. */
+Test(runtime_weights, numbers_that_are_no_layers) {
+    const sample samples[] = {{"weight_ih_l0", RNNC_F32, 2, {4, 3}},
+                              {"weight_hh_l0", RNNC_F32, 2, {4, 4}},
+                              {"bias_ih_l0", RNNC_F32, 1, {4}},
+                              {"bias_hh_l0", RNNC_F32, 1, {4}},
+                              {"bias_hh_l18446744073709551615", RNNC_F32, 1, {4}},
+                              {"bias_hh_l4294967296", RNNC_F32, 1, {4}}};
+    cr_expect_eq(check_samples(samples, 6, &base), RNNC_OK, "%s", error.message);
+    cr_expect_str_eq(unused.message, "bias_hh_l18446744073709551615, bias_hh_l4294967296");
 }
 
 /* Types that are no floats: the file is written by hand, since the writer knows none. */

@@ -800,4 +800,8 @@ mutants.list = {
       tests = { "compiler/passes" } },
 }
 
+-- Those of strangers.
+local rare = require "rare"
+table.move(rare, 1, #rare, #mutants.list + 1, mutants.list)
+
 return mutants

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* All that a stream holds, terminated. */
@@ -109,6 +110,26 @@ static void remember(const char *path) {
             return;
         }
     }
+}
+
+bool process_gone(const char *path) {
+    char stat_path[64];
+    char *const number = file_read(path, NULL);
+    if (!number)
+        return false;
+    snprintf(stat_path, sizeof stat_path, "/proc/%ld/stat", strtol(number, NULL, 10));
+    free(number);
+    for (int i = 0; i < 200; i++) {
+        /* "12 (name) S ...": a zombie has ended, though nobody has asked how. */
+        char *const stat = file_read(stat_path, NULL);
+        const char *const behind = stat ? strrchr(stat, ')') : NULL;
+        const bool gone = !behind || strncmp(behind, ") Z", 3) == 0;
+        free(stat);
+        if (gone)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+    return false;
 }
 
 void workdir_make(char path[PATH_SIZE]) {

@@ -20,6 +20,10 @@ outcome process_run(const char *const argv[], const char *cwd, const char *const
                     unsigned seconds);
 void outcome_free(outcome *o);
 
+/* Whether the process whose number stands in a file has ended, or does within two seconds; false
+ * too if there is no such file. */
+bool process_gone(const char *path);
+
 /* A new directory under TMPDIR or the system's place for such; aborts if there is none. */
 void workdir_make(char path[PATH_SIZE]);
 
