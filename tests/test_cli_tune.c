@@ -180,6 +180,55 @@ Test(tune, a_stale_file_is_a_warning, .timeout = 240) {
     workdir_remove(dir);
 }
 
+/* Each field that the measured code depends on makes the file one of another network; the others do
+ * not. */
+Test(tune, of_each_field_that_counts, .timeout = 240) {
+    static const struct {
+        const char *fields;
+        int stale;
+    } rows[] = {
+        {"cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6", 0},
+        {"name = \"other\", cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6",
+         0},
+        {"cell = \"rnn\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6", 1},
+        {"cell = \"gru\", input_size = 8, hidden_size = 11, batch = 3, seq_len = 6", 1},
+        {"cell = \"gru\", input_size = 9, hidden_size = 10, batch = 3, seq_len = 6", 1},
+        {"cell = \"gru\", input_size = 9, hidden_size = 11, batch = 4, seq_len = 6", 1},
+        {"cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 7", 1},
+        {"cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3", 1},
+        {"cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6, num_layers = 2",
+         1},
+        {"cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6,\n"
+         "  bidirectional = true",
+         1},
+        {"cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6, bias = false",
+         1},
+        {"cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6,\n"
+         "  lengths = true",
+         1},
+        {"cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6,\n"
+         "  deterministic = true",
+         1},
+        {"cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6,\n"
+         "  activation = \"fast\"",
+         1},
+    };
+    char dir[PATH_SIZE], text[256];
+    set_up(dir);
+    tune(dir);
+    write_tune(dir, "");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        snprintf(text, sizeof text, "return rnn { %s, target = \"portable\" }\n", rows[i].fields);
+        write_file(dir, "net.lua", text);
+        outcome result = run(dir, "plan", "net.lua", NULL, NULL, NULL);
+        cr_expect_eq(result.code, 0, "%s: %s", rows[i].fields, result.err);
+        cr_expect_eq(strstr(result.err, "measured for another network") != NULL, rows[i].stale,
+                     "%s: %s", rows[i].fields, result.err);
+        outcome_free(&result);
+    }
+    workdir_remove(dir);
+}
+
 /* Fewer columns than parts of a sum, or hardly any: the model's own tiles are ones that can be. A
  * tune that finds nothing says so and leaves no file. */
 Test(tune, few_units, .timeout = 240) {

@@ -111,26 +111,35 @@ static const char sabotaged[] =
     "    const size_t n = c->seq_len * c->batch * 2;\n"
     "    (void)n;\n%s\n    return RNNC_OK;\n}\n"
     "static const float weights[1];\n"
-    "static const rnnc_layer layer = {.recurrent = {%s, %s, 2, 1, 1, 0, 0, 0}};\n"
+    "static const rnnc_layer layer[] = {%s};\n"
     "const rnnc_model net_model = {.abi = RNNC_ABI, .name = \"net\", .target = \"portable\",\n"
-    "    .network = {1, &layer, 0, 0}, .threads = 2, .weight_count = 4,\n"
+    "    .network = {sizeof layer / sizeof *layer, layer, %s}, .threads = 2, .weight_count = 4,\n"
     "    .packed_count = 1, .built_in = weights,\n"
     "    .workspace_size = size, .forward = forward};\n";
 
-/* Into wrong.c of `dir` a network with that input size and forward, and into cc.sh a compiler that
- * compiles it whatever it is given. */
-static void write_wrong(const char *dir, const char *constant, const char *input_size,
-                        const char *body) {
+/* Into wrong.c of `dir` a network of these layers with that forward, and into cc.sh a compiler that
+ * compiles it whatever it is given. flags: batch_first and residual. */
+static void write_network(const char *dir, const char *layers, const char *flags,
+                          const char *body) {
     static const char cc[] = "#!/bin/sh\n"
                              "for word; do case $word in -I*) include=$word ;; esac; done\n"
                              "while [ \"$1\" != -o ]; do shift; done\n"
                              "exec cc -shared -fPIC $include -o \"$2\" wrong.c\n";
     char path[PATH_SIZE], text[2048];
-    snprintf(text, sizeof text, sabotaged, body, constant, input_size);
+    snprintf(text, sizeof text, sabotaged, body, layers, flags);
     write_spec(dir, "wrong.c", text);
     write_spec(dir, "cc.sh", cc);
     path_join(path, dir, "cc.sh");
     cr_assert_eq(chmod(path, 0700), 0);
+}
+
+/* The same for one recurrent layer with that input size. */
+static void write_wrong(const char *dir, const char *constant, const char *input_size,
+                        const char *body) {
+    char layer[128];
+    snprintf(layer, sizeof layer, "{.recurrent = {%s, %s, 2, 1, 1, 0, 0, 0}}", constant,
+             input_size);
+    write_network(dir, layer, "0, 0", body);
 }
 
 /* What verify says when the compiled network has that input size and that forward. */
@@ -301,6 +310,53 @@ Test(verify, sees_what_is_wrong_with_the_cell_state, .timeout = 60) {
 
 Test(verify, sees_another_network, .timeout = 60) {
     expect_seen("4", "", "has other sizes than the spec");
+}
+
+/* Whatever it is in which the network is another one. */
+Test(verify, sees_each_difference, .timeout = 120) {
+#define RECURRENT "{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 1, 4}}"
+#define HEAD "{RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_TANH, 1, 0, 1}"
+    static const struct {
+        const char *layers, *flags;
+        int same;
+    } rows[] = {
+        {RECURRENT ", " HEAD, "1, 0", 1},
+        {RECURRENT ", " HEAD, "0, 0", 0},
+        {RECURRENT ", " HEAD, "1, 2", 0},
+        {RECURRENT, "1, 0", 0},
+        {RECURRENT ", " HEAD ", " HEAD, "1, 0", 0},
+        {"{.recurrent = {RNNC_GRU, 3, 5, 2, 1, 0, 1, 4}}, " HEAD, "1, 0", 0},
+        {"{.recurrent = {RNNC_LSTM, 2, 5, 2, 1, 0, 1, 4}}, " HEAD, "1, 0", 0},
+        {"{.recurrent = {RNNC_LSTM, 3, 6, 2, 1, 0, 1, 4}}, " HEAD, "1, 0", 0},
+        {"{.recurrent = {RNNC_LSTM, 3, 5, 1, 1, 0, 1, 4}}, " HEAD, "1, 0", 0},
+        {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 0, 0, 1, 4}}, " HEAD, "1, 0", 0},
+        {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 0, 4}}, " HEAD, "1, 0", 0},
+        {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 1, 0}}, " HEAD, "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 7, 3, RNNC_TANH, 1, 0, 1}", "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 2, RNNC_TANH, 1, 0, 1}", "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_RELU, 1, 0, 1}", "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_TANH, 0, 0, 1}", "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_TANH, 1, 1, 0}", "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_TANH, 1, 0, 0}", "1, 0", 0},
+        {RECURRENT ", {RNNC_EMBEDDING, {.hidden_size = 0}, 8, 3, RNNC_TANH, 1, 0, 1}", "1, 0", 0},
+    };
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    write_spec(dir, "net.lua",
+               "return model { batch_first = true, layers = {\n"
+               "  rnn { cell = \"lstm\", input_size = 3, hidden_size = 5, num_layers = 2,\n"
+               "    bidirectional = true, proj_size = 4, prefix = \"a.\" },\n"
+               "  dense { units = 3, activation = \"tanh\", last_state = true, prefix = \"b.\" } "
+               "} }\n");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        write_network(dir, rows[i].layers, rows[i].flags, "return RNNC_ERR_FILE;");
+        outcome result = run(dir, "verify", "net.lua", "--cc=./cc.sh", NULL, NULL);
+        cr_expect(
+            strstr(result.out, rows[i].same ? "forward fails: " : "has other sizes than the spec"),
+            "%s, %s:\n%s%s", rows[i].layers, rows[i].flags, result.out, result.err);
+        outcome_free(&result);
+    }
+    workdir_remove(dir);
 }
 
 Test(verify, says_what_the_compiler_said, .timeout = 60) {

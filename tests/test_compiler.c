@@ -22,3 +22,4 @@ Test(compiler, ir) { run("ir"); }
 Test(compiler, passes) { run("passes"); }
 Test(compiler, gradients) { run("gradients"); }
 Test(compiler, models) { run("models"); }
+Test(compiler, results) { run("results"); }

@@ -175,6 +175,31 @@ Test(generated_in_place, refused, .timeout = 400) {
     model_free(&m);
 }
 
+/* y of one row a sequence within x, and x that begins within y: each row of y counts. */
+Test(generated_in_place, refused_with_last_step, .timeout = 400) {
+    enum { T = 3, B = 4, I = 2, O = 2 };
+    rnnc_layer layers[] = {stack(RNNC_GRU, I, 3, 1, 0), head(3, O, RNNC_TANH)};
+    layers[1].last_step = 1;
+    rng random = {.state = 5};
+    model m = model_make(layers, 2, false, 0, T, B, false, &random);
+    opened o = open_model(&m, "name = \"net\", batch = \"any\", target = \"portable\",");
+    float both[B * O + T * B * I] = {0};
+    for (int generic = 0; generic < 2; generic++) {
+        for (size_t at = 0; at <= T * B * I; at++) {
+            const rnnc_call call = {.seq_len = T, .batch = B, .x = both, .y = both + at};
+            cr_expect_eq(run(&o, generic, call), at < T * B * I ? RNNC_ERR_ARGUMENT : RNNC_OK,
+                         "y at %zu of x", at);
+        }
+        for (size_t at = 1; at <= B * O; at++) {
+            const rnnc_call call = {.seq_len = T, .batch = B, .x = both + at, .y = both};
+            cr_expect_eq(run(&o, generic, call), at < B * O ? RNNC_ERR_ARGUMENT : RNNC_OK,
+                         "x at %zu of y", at);
+        }
+    }
+    close_model(&o);
+    model_free(&m);
+}
+
 Test(generated_in_place, steps, .timeout = 400) {
     const rnnc_layer layers[] = {stack(RNNC_LSTM, 1, 8, 1, 0), head(8, 1, RNNC_IDENTITY)};
     rng random = {.state = 4};

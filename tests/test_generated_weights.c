@@ -1,11 +1,14 @@
 /* NAME_weights.c: it links with NAME.c of the same run only, and it holds the same floats in every
  * form, for C and for C++. */
 #include "support/check.h"
+#include "support/cli.h"
 #include "support/generate.h"
 #include "support/problem.h"
 #include "support/process.h"
 
 #include <criterion/criterion.h>
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +30,11 @@ static problem generate_run(const char *run, size_t hidden, uint64_t seed, const
     const rnnc_config config = {RNNC_GRU, 5, hidden, 1, 1, 0, 0, 0};
     rng r = {.state = seed};
     problem p = problem_make(&config, 3, 2, false, &r);
+    /* What is no ordinary number, or close to the ends of what there is. */
+    static const float special[] = {-0.0f,   FLT_MAX,     -FLT_MAX, FLT_MIN, 1e-45f,
+                                    -3e-42f, 16777217.0f, 0.1f,     1e10f,   9.99999e-5f};
+    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++)
+        p.weight[i % 2][i * 3] = special[i];
     const spec s = {.name = "net",
                     .config = config,
                     .target = target,
@@ -112,6 +120,30 @@ Test(generated_weights, forms_hold_the_same_floats) {
                            "-std=c++17 -O1 -Wno-deprecated -Wall -Wextra -Wpedantic -Werror");
             expect_weights(forms[k], &p, "clang++",
                            "-std=c++17 -O1 -Wno-deprecated -Wall -Wextra -Wpedantic -Werror");
+            problem_free(&p);
+        }
+}
+
+/* NaN and infinities, of which rnnc says how many there are. */
+Test(generated_weights, forms_hold_what_is_not_finite) {
+    static const char *const forms[] = {"c", "floats"};
+    for (size_t hidden = 8; hidden <= 96; hidden += 88)
+        for (size_t k = 0; k < 2; k++) {
+            char into[PATH_SIZE], path[PATH_SIZE], option[32];
+            problem p = generate_run(forms[k], hidden, 1, "portable", forms[k]);
+            p.weight[0][0] = p.weight[1][4] = INFINITY;
+            p.weight[0][1] = p.weight[1][9] = -INFINITY;
+            p.weight[0][2] = NAN;
+            path_join(into, dir, forms[k]);
+            path_join(path, into, "w.safetensors");
+            cr_assert(problem_write_weights(&p, path, NULL, &err), "%s", err.message);
+            snprintf(option, sizeof option, "--weights-as=%s", forms[k]);
+            outcome made = run(into, "compile", "net.lua", option, NULL, NULL);
+            cr_expect(made.code == 0 && strstr(made.err, "5 of the weights are NaN or infinite"),
+                      "%s", made.err);
+            outcome_free(&made);
+            expect_weights(forms[k], &p, "gcc", "-std=c11 -O1");
+            expect_weights(forms[k], &p, "clang++", "-std=c++17 -O1 -Wno-deprecated");
             problem_free(&p);
         }
 }

@@ -56,7 +56,8 @@ end
 function strings.format(format, ...)
     format = tostring(format)
     if #format > LIST_MAX then error("the format is longer than " .. LIST_MAX .. " bytes") end
-    if string.find(format, "%%[^%a%%]*p") then error("the format %p is not available in a spec") end
+    local without_percents = string.gsub(format, "%%%%", "")
+    if string.find(without_percents, "%%[^%a]*p") then error("the format %p is not available in a spec") end
     for i = 1, select("#", ...) do
         local kind = type((select(i, ...)))
         if kind ~= "string" and kind ~= "number" and kind ~= "boolean" and kind ~= "nil" then

@@ -1,0 +1,120 @@
+/* `rnnc verify --case`: recorded cases that are not whole, and what several targets say together.
+ */
+#define _XOPEN_SOURCE 700
+#include "../runtime/rnnc.h"
+#include "support/cli.h"
+#include "support/generate.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static char dir[PATH_SIZE], path[PATH_SIZE];
+
+static void setup(void) { workdir_make(dir); }
+static void teardown(void) { workdir_remove(dir); }
+TestSuite(verify_cases, .init = setup, .fini = teardown, .timeout = 120);
+
+static void write_text(const char *name, const char *text) {
+    path_join(path, dir, name);
+    cr_assert(file_write(path, text, strlen(text)));
+}
+
+/* Copies a recorded case to case.safetensors, without the tensor `left_out` (NULL: with all) and
+ * with `lengths` in its metadata (NULL: none). */
+static void copy_case(const char *from, const char *left_out, const char *lengths) {
+    enum { MOST = 64 };
+    rnnc_safetensors *file;
+    rnnc_error error = {.message = ""};
+    rnnc_tensor tensors[MOST];
+    const char *names[MOST], *const key = "lengths";
+    cr_assert_eq(rnnc_safetensors_open(from, &file, &error), RNNC_OK, "%s", error.message);
+    size_t count = 0;
+    const rnnc_entry *entry;
+    for (size_t i = 0; (entry = rnnc_safetensors_get(file, i)) != NULL; i++) {
+        if (left_out && strcmp(entry->name, left_out) == 0)
+            continue;
+        cr_assert(count < MOST);
+        names[count] = entry->name;
+        tensors[count++] = entry->tensor;
+    }
+    path_join(path, dir, "case.safetensors");
+    cr_assert_eq(rnnc_safetensors_write(path, count, names, tensors, lengths ? 1 : 0, &key,
+                                        &lengths, &error),
+                 RNNC_OK, "%s", error.message);
+    rnnc_safetensors_close(file);
+}
+
+static void expect_refused(const char *says) {
+    outcome result = run(dir, "verify", "net.lua", "--case=case.safetensors", NULL, NULL);
+    cr_expect(result.code == 1 && strstr(result.err, says), "should say %s:\n%s%s", says,
+              result.out, result.err);
+    outcome_free(&result);
+}
+
+Test(verify_cases, both_states_or_none) {
+    static const char lstm[] = "tests/cases/lstm_6_8_2_2_1_1_7_3.safetensors";
+    write_text("net.lua",
+               "return rnn { cell = \"lstm\", input_size = 6, hidden_size = 8, num_layers "
+               "= 2,\n  bidirectional = true, batch_first = true, batch = \"any\", "
+               "target = \"portable\" }\n");
+    copy_case(lstm, "c0", NULL);
+    expect_refused("a recorded case of lstm needs both h0 and c0, or neither");
+    copy_case(lstm, "h0", NULL);
+    expect_refused("a recorded case of lstm needs both h0 and c0, or neither");
+    copy_case(lstm, "y", NULL);
+    expect_refused("a recorded case needs a tensor y with three axes");
+    copy_case(lstm, "cn", NULL);
+    expect_refused("a recorded case needs a tensor cn");
+    copy_case(lstm, NULL, NULL);
+    outcome result = run(dir, "verify", "net.lua", "--case=case.safetensors", NULL, NULL);
+    cr_expect_eq(result.code, 0, "%s%s", result.out, result.err);
+    outcome_free(&result);
+}
+
+Test(verify_cases, a_length_for_each_sequence) {
+    static const char tagger[] = "tests/cases/models/tagger.safetensors";
+    write_text("net.lua",
+               "return model { batch_first = true, batch = \"any\", lengths = true,\n"
+               "  target = \"portable\", layers = {\n"
+               "  embedding { num_embeddings = 9, dim = 5, prefix = \"l0.\" },\n"
+               "  rnn { cell = \"lstm\", hidden_size = 6, prefix = \"l1.\",\n"
+               "    bidirectional = true, num_layers = 2 },\n"
+               "  dense { units = 3, activation = \"softmax\", prefix = \"l2.\" } } }\n");
+    copy_case(tagger, NULL, "4 9 1");
+    expect_refused("the case has 3 lengths for 4 sequences");
+    copy_case(tagger, NULL, "4 9 1 6 2");
+    expect_refused("the case has 5 lengths for 4 sequences");
+    copy_case(tagger, NULL, "4 9 1 6");
+    outcome result = run(dir, "verify", "net.lua", "--case=case.safetensors", NULL, NULL);
+    cr_expect_eq(result.code, 0, "%s%s", result.out, result.err);
+    outcome_free(&result);
+}
+
+/* One build of several that fails, the first here, is a failure of all. */
+Test(verify_cases, no_target_may_fail) {
+    if (!target_runs("avx2"))
+        cr_skip_test("this needs two targets");
+    write_text("net.lua", "return rnn { input_size = 3, hidden_size = 4, batch = 2, seq_len = 2,\n"
+                          "  target = { \"portable\", \"avx2\" } }\n");
+    /* tanh of a sign that is turned, in the first build alone */
+    write_text("cc.sh", "#!/bin/sh\n"
+                        "if [ ! -e first ]; then\n"
+                        "  touch first\n"
+                        "  for word; do case $word in *net.c)\n"
+                        "    sed -i 's/y_b = .*;/& memset(y, 0, 8 * sizeof *y); return;/' "
+                        "\"$word\" ;;\n"
+                        "  esac; done\n"
+                        "fi\n"
+                        "exec cc -w \"$@\"\n");
+    cr_assert_eq(chmod(path, 0700), 0);
+    outcome result = run(dir, "verify", "net.lua", "--cc=./cc.sh", NULL, NULL);
+    const char *const wrong = strstr(result.out, "<- too large");
+    cr_expect(result.code == 1 && wrong && strstr(wrong, "net for avx2") &&
+                  strstr(wrong, "\nFAIL\n"),
+              "exit code %d\n%s%s", result.code, result.out, result.err);
+    cr_expect(wrong && !strstr(strstr(wrong, "net for portable"), "<- too large"), "%s",
+              result.out);
+    outcome_free(&result);
+}
