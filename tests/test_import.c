@@ -34,6 +34,9 @@ static const import_case cases[] = {
      1, 1e-6},
     {"neuralseed_gru8/gru8_ts9_pytorch.json", "gru8_ts9_pytorch",
      "neuralseed_gru8/vectors.safetensors", "neuralseed_gru8/vectors.safetensors", 1, 2e-6},
+    {"anydrive_lstm_actuator/anydrive_v3_lstm.pt", "anydrive_v3_lstm",
+     "anydrive_lstm_actuator/vectors.safetensors", "anydrive_lstm_actuator/vectors.safetensors", 2,
+     2e-5}, /* of values up to 57 */
 };
 
 enum { CASES = sizeof cases / sizeof *cases };

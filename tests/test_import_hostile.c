@@ -138,6 +138,10 @@ Test(import_hostile, safetensors_cut_off, .timeout = 120) {
     expect_truncated("tests/cases/lstm_3_4_1_1_1_0_5_2.safetensors", "a.safetensors");
 }
 
+Test(import_hostile, torchscript_cut_off, .timeout = 120) {
+    expect_truncated("tests/import/anydrive_lstm_actuator/anydrive_v3_lstm.pt", "a.pt");
+}
+
 Test(import_hostile, json_nested_deep, .timeout = 120) {
     char dir[PATH_SIZE], line[512];
     workdir_make(dir);

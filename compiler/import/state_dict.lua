@@ -1,6 +1,7 @@
 -- state_dict: tensors under the names that PyTorch's modules give them, as a network. What several readers share.
 local by_names = require "import.by_names"
 local fail = require "base.fail"
+local reparametrised = require "import.reparametrised"
 local tensors = require "import.tensors"
 
 local state_dict = {}
@@ -71,12 +72,12 @@ local function doubts_of(layers, found, record)
     local doubts, dense, once = record.doubts, false, false
     for _, layer in ipairs(layers) do
         dense = dense or layer.form == "dense"
-        if layer.form == "rnn" and not layer.fields.cell and not once then
+        if layer.form == "rnn" and not layer.fields.cell and not once and not record.told then
             once = true
             doubts[#doubts + 1] = 'the function of the cell: tanh is taken, nonlinearity = "relu" is the other'
         end
     end
-    if dense then
+    if dense and not record.told then
         doubts[#doubts + 1] = 'functions behind layers: none is taken; dense { ..., activation = "relu" } and others'
         doubts[#doubts + 1] = "whether a dense layer is for the last step only: last_step = true"
     end
@@ -87,11 +88,15 @@ local function doubts_of(layers, found, record)
     end
 end
 
--- state_dict.record(list, path, ordered) -> the record (see readers.lua) of the tensors { name, shape, data }, which it
--- may change; ordered: they stand in the order in which the network was built. Errors: there is no recurrent layer.
-function state_dict.record(list, path, ordered)
-    local record = { fields = {}, became = {}, unused = {}, doubts = {}, open = {}, tensors = list }
+-- state_dict.record(list, path, ordered, given) -> the record (see readers.lua) of the tensors { name, shape, data },
+-- which it may change; ordered: they stand in the order in which the network was built; given: what the record has
+-- already (nil: nothing), with `told` if the reader knows functions. Errors: there is no recurrent layer.
+function state_dict.record(list, path, ordered, given)
+    local record = given or {}
+    for _, name in ipairs { "fields", "became", "unused", "doubts", "open" } do record[name] = record[name] or {} end
+    record.tensors = list
     unwrap(list, record)
+    reparametrised(list, record, path)
     name_cells(list, record)
     flatten_convolutions(list, record)
     complete_biases(list, record)

@@ -1,0 +1,169 @@
+-- torchscript: the module tree of an archive of torch.jit.save. Its pickle has the modules as objects, whose classes
+-- are names and whose attributes stand in the order in which they were declared. Constants of a class (ELU's alpha,
+-- an RNN's mode) and the calls of forward are read from code/ as text; nothing there is run.
+local activations = require "tables.activations"
+local fail = require "base.fail"
+local kinds = require "import.pickle_kinds"
+local state_dict = require "import.state_dict"
+local torch_forward = require "import.torch_forward"
+
+local torchscript = {}
+
+local DEPTH_MAX <const>, MODULES_MAX <const> = 16, 10000
+
+-- Functions by the modules of torch.nn: rnnc's name, which constant is its alpha, and those that have to have a value.
+local functions <const> = {
+    ELU = { name = "elu", alpha = "alpha" }, GELU = { name = "gelu", needs = { { "approximate", '"none"' } } },
+    Hardsigmoid = { name = "hard_sigmoid" }, Hardswish = { name = "hard_swish" },
+    Hardtanh = { name = "hard_tanh", needs = { { "min_val", "-1." }, { "max_val", "1." } } },
+    LeakyReLU = { name = "leaky_relu", alpha = "negative_slope" }, LogSoftmax = { name = "log_softmax" },
+    Mish = { name = "mish" }, ReLU = { name = "relu" }, ReLU6 = { name = "relu6" }, SELU = { name = "selu" },
+    Sigmoid = { name = "sigmoid" }, SiLU = { name = "silu" }, Softmax = { name = "softmax" },
+    Softplus = { name = "softplus", needs = { { "beta", "1" }, { "threshold", "20" } } },
+    Softsign = { name = "softsign" }, Tanh = { name = "tanh" },
+}
+
+-- Modules that do nothing when a network is run, or that say how others follow each other.
+local silent <const> = {
+    Dropout = true, Dropout1d = true, Identity = true, Sequential = true, ModuleList = true, Linear = true, LSTM = true,
+    GRU = true, RNN = true, Embedding = true, LSTMCell = true, GRUCell = true, RNNCell = true,
+}
+
+-- "__torch__.torch.nn.modules.linear.___torch_mangle_0.Linear" -> "Linear", nil if it is none of torch.nn.
+local function of_torch(class) return class:match "^__torch__%.torch%.nn%..-([^.]*)$" end
+
+-- The text of a class in code/, "" if there is none.
+local function text_of(class, source)
+    local folder, name = class:match "^(.*)%.([^.]*)$"
+    local text = folder and source(folder:gsub("%.", "/") .. ".py") or ""
+    local start = ("\n" .. text):find("\nclass " .. name:gsub("%W", "%%%0") .. "%(")
+    if not start then return "" end
+    return text:sub(start, (text:find("\n%f[%S]", start) or #text + 1) - 1)
+end
+
+-- The constants of a class, "name : Final[type] = value", as texts.
+local function constants_of(class, source)
+    local list = {}
+    for name, value in text_of(class, source):gmatch "\n  ([%w_]+) : Final%[%w+%] = ([^\n]*)" do list[name] = value end
+    return list
+end
+
+-- The modules of a tree, { name, class, object, parent }, parents first, in the order of their attributes.
+local function modules_of(root, path)
+    local list = { { name = "", class = root.class, object = root } }
+    local seen = { [root] = true }
+    local function walk(parent, depth)
+        if depth > DEPTH_MAX or #list > MODULES_MAX then
+            fail.at(path, string.format("its modules are nested deeper than %d or more than %d", DEPTH_MAX,
+                MODULES_MAX))
+        end
+        for key, value in kinds.each(kinds.is(parent.object.state, "DICT") and parent.object.state or {}) do
+            if type(key) == "string" and kinds.is(value, "OBJECT") and not seen[value] then
+                seen[value] = true
+                local module = {
+                    name = parent.name .. key .. ".", class = value.class, object = value, parent = parent,
+                }
+                list[#list + 1] = module
+                walk(module, depth + 1)
+            end
+        end
+    end
+    walk(list[1], 1)
+    return list
+end
+
+local function tensors_in(modules)
+    local list = {}
+    for _, module in ipairs(modules) do
+        for key, value in kinds.each(kinds.is(module.object.state, "DICT") and module.object.state or {}) do
+            if type(key) == "string" and kinds.is(value, "TENSOR") then
+                list[#list + 1] = { name = module.name .. key, tensor = value }
+            end
+        end
+    end
+    return list
+end
+
+-- The function of a module of torch.nn as fields of a dense layer.
+local function function_of(module, kind, source, path)
+    local row, constants, known = functions[kind], constants_of(module.class, source), false
+    local place = module.name:sub(1, -2) .. " is " .. kind
+    for _, name in ipairs(activations.names()) do known = known or name == row.name end
+    if not known then fail.at(path, string.format("%s: rnnc has no dense { activation = %q }", place, row.name)) end
+    for _, pair in ipairs(row.needs or {}) do
+        local name, value = pair[1], pair[2]
+        if constants[name] and constants[name] ~= value and tonumber(constants[name]) ~= tonumber(value) then
+            fail.at(path, string.format("%s with %s = %s; rnnc has it with %s", place, name, constants[name], value))
+        end
+    end
+    return { activation = row.name, alpha = row.alpha and tonumber(constants[row.alpha]) }
+end
+
+-- The layer of the record whose tensors begin with that name.
+local function layer_of(record, name)
+    for _, layer in ipairs(record.layers) do
+        if (layer.fields.prefix or "") == name then return layer end
+    end
+    return nil
+end
+
+-- Functions that follow a linear layer in a Sequential are that layer's; of others it is said that they are there.
+local function place_functions(modules, record, source, path)
+    local before = {}
+    for _, module in ipairs(modules) do
+        local kind = of_torch(module.class)
+        local parent = module.parent
+        local last = parent and before[parent]
+        if functions[kind] then
+            local layer = last and layer_of(record, last.name)
+            local fields = function_of(module, kind, source, path)
+            if of_torch(parent and parent.class or "") ~= "Sequential" or not layer or layer.form ~= "dense"
+                or layer.fields.activation then
+                record.doubts[#record.doubts + 1] = string.format("where %s (%s) stands: it is left out",
+                    module.name:sub(1, -2), kind)
+            else
+                for name, value in pairs(fields) do layer.fields[name] = value end
+                record.became[#record.became + 1] = { module.name .. " " .. kind, "activation of " .. last.name .. "*" }
+            end
+        elseif kind and not silent[kind] then
+            record.doubts[#record.doubts + 1] = string.format("what %s (%s) does: it is left out",
+                module.name:sub(1, -2), kind)
+        end
+        if parent and not (kind and kind:find "^Dropout" or kind == "Identity") then before[parent] = module end
+    end
+end
+
+-- What torch.nn.RNN and its like say of themselves.
+local function apply_constants(modules, record, source)
+    for _, module in ipairs(modules) do
+        local layer = layer_of(record, module.name)
+        if layer and layer.form == "rnn" then
+            local constants = constants_of(module.class, source)
+            if constants.mode == '"RNN_RELU"' then layer.fields.nonlinearity = "relu" end
+            if constants.batch_first == "True" then record.fields.batch_first = true end
+        end
+    end
+end
+
+-- torchscript.read(root, archive, folder, reader, path, given) -> the record of a network. root: the OBJECT of
+-- data.pkl, folder: where it lies in the archive, reader: of torch_tensors, given: the beginning of the record.
+function torchscript.read(root, archive, folder, reader, path, given)
+    local texts = {}
+    local function source(name)
+        texts[name] = texts[name] or archive:read(folder .. "code/" .. name) or ""
+        return texts[name]
+    end
+    local modules = modules_of(root, path)
+    given.told = true
+    local record = state_dict.record(reader(tensors_in(modules)), path, true, given)
+    place_functions(modules, record, source, path)
+    apply_constants(modules, record, source)
+    local programs = {}
+    for _, module in ipairs(modules) do
+        if not of_torch(module.class) then programs[#programs + 1] = text_of(module.class, source) end
+    end
+    torch_forward(programs, record)
+    return record
+end
+
+return torchscript
