@@ -5,7 +5,12 @@
  * and maximum because their operand order decides what happens to NaN. */
 typedef float @{vec} __attribute__((vector_size(@{lanes * 4})));
 typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned(4), may_alias));
+@ -- Without optimisation every inlined value would have a place of its own on the stack: a megabyte for a large tile.
+#ifdef __OPTIMIZE__
 #define @{inline} static inline __attribute__((always_inline, target("@{isa}")))
+#else
+#define @{inline} static inline __attribute__((target("@{isa}")))
+#endif
 #define @{attribute} static __attribute__((noinline, target("@{isa}")))
 
 @{inline} @{vec} @{vec}_load(const float *p)

@@ -31,6 +31,9 @@ local flags = { "generated_flags/portable_*" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    { what = "vectors are inlined without optimisation too", file = "templates/vector_x86.c.t",
+      find = "#ifdef __OPTIMIZE__\n#define @{inline}", replace = "#if 1\n#define @{inline}",
+      tests = { "generated_stack/*" } },
     { what = "weights that changed while they were read are taken", file = "runtime/safetensors.c",
       find = "changed(info, &after)", replace = "0", tests = { "runtime_safetensors/never_torn" } },
     { what = "lists of objects in a header are parsed", file = "runtime/safetensors_header.c",

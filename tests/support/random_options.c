@@ -1,0 +1,54 @@
+#include "random_options.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PICK(r, list) ((list)[rng_below(r, sizeof(list) / sizeof *(list))])
+
+static const char *flag(rng *r) { return rng_below(r, 2) ? "true" : "false"; }
+
+void random_options(rng *r, const char *fields, char *text, size_t room) {
+    static const char *const cells[] = {"lstm", "gru", "rnn"};
+    static const char *const batches[] = {"1", "\"any\"", "5", "16", "40"};
+    static const char *const steps[] = {"1", "\"any\"", "5", "70"};
+    static const char *const targets[] = {"\"portable\"", "\"avx2\"", "\"avx512\"",
+                                          "{\"portable\", \"avx2\"}",
+                                          "{\"portable\", \"avx2\", \"avx512\"}"};
+    static const char *const activations[] = {"none",    "tanh",    "relu",
+                                              "sigmoid", "softmax", "log_softmax"};
+    static const int units[] = {1, 4, 6, 16, 48, 64};
+    const bool embeds = rng_below(r, 3) == 0;
+    const bool both = rng_below(r, 2);
+    /* A dense layer: none, on all steps, the last one, the last states. rnnc has a word to say on
+     * the last step of both directions. */
+    const size_t drawn = rng_below(r, 4), head = both && drawn == 2 ? 3 : drawn;
+    const char *const cell = PICK(r, cells), *const batch = PICK(r, batches);
+    const int width = PICK(r, units);
+    char first[96] = "", projection[32] = "";
+    if (embeds)
+        snprintf(first, sizeof first,
+                 "embedding { num_embeddings = 9, dim = 3, prefix = \"e.\" }, ");
+    if (strcmp(cell, "lstm") == 0 && width > 1 && rng_below(r, 2))
+        snprintf(projection, sizeof projection, ", proj_size = %zu",
+                 1 + rng_below(r, (size_t)width - 1));
+    int n = snprintf(text, room,
+                     "return model { name = \"net\", %s batch = %s, "
+                     "seq_len = %s, threads = %d, target = %s, activation = \"%s\", lengths = %s, "
+                     "batch_first = %s, deterministic = %s, layers = { %s"
+                     "rnn { cell = \"%s\"%s, hidden_size = %d, num_layers = %d%s, "
+                     "bidirectional = %s, bias = %s, prefix = \"a.\" }",
+                     fields, batch, PICK(r, steps), 1 + (int)rng_below(r, 4), PICK(r, targets),
+                     rng_below(r, 2) ? "fast" : "exact", flag(r), flag(r), flag(r), first, cell,
+                     embeds ? "" : ", input_size = 3", width, 1 + (int)rng_below(r, 3), projection,
+                     both ? "true" : "false", flag(r));
+    if (head > 0)
+        n += snprintf(text + n, room - (size_t)n,
+                      ", dense { units = 3, activation = \"%s\", bias = %s%s, prefix = \"b.\" }",
+                      PICK(r, activations), flag(r),
+                      head == 2   ? ", last_step = true"
+                      : head == 3 ? ", last_state = true"
+                                  : "");
+    snprintf(text + n, room - (size_t)n, " }%s }",
+             head == 1 && !embeds && rng_below(r, 2) ? ", residual = true" : "");
+}
