@@ -7,6 +7,9 @@
 
 #include "rnnc.h"
 
+#ifdef @{p.upper}_OUTPUT_SIZE
+#error "@{p.upper}_OUTPUT_SIZE is there already: two networks whose names differ in case only? Call one of them otherwise"
+#endif
 #ifdef __cplusplus
 extern "C" {
 #endif

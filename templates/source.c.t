@@ -2,6 +2,10 @@
 @ -- p: the plan; head: the opening comment; parameters, arguments: those of NAME_forward
 @ local s = p.sizes
 @{head}
+#ifdef RNNC_NETWORK_IN_THIS_UNIT
+#error "two generated networks in one translation unit: compile each .c file by itself, out of unity builds"
+#endif
+#define RNNC_NETWORK_IN_THIS_UNIT
 @ include("precise.c", {})
 #include "@{p.name}.h"
 #ifndef @{p.upper}_HEADER_@{header_hash}

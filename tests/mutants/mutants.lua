@@ -31,6 +31,11 @@ local flags = { "generated_flags/portable_*" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    { what = "two networks in one translation unit are mixed up", file = "templates/source.c.t",
+      find = "#define RNNC_NETWORK_IN_THIS_UNIT\n", replace = "", tests = { "generated_unity/*" } },
+    { what = "macros of a network whose name differs in case only are taken", file = "templates/header.h.t",
+      find = "#ifdef @{p.upper}_OUTPUT_SIZE", replace = "#ifdef @{p.name}_OUTPUT_SIZE",
+      tests = { "generated_unity/*" } },
     { what = "vectors are inlined without optimisation too", file = "templates/vector_x86.c.t",
       find = "#ifdef __OPTIMIZE__\n#define @{inline}", replace = "#if 1\n#define @{inline}",
       tests = { "generated_stack/*" } },
