@@ -12,7 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { T = 5, B = 4, EMPTY = 1 }; /* sequence EMPTY has no steps */
+/* Several blocks; of each four sequences, number EMPTY has no steps. */
+enum { T = 5, B = 20, EVERY = 4, EMPTY = 1 };
+
+static void set_lengths(size_t *lengths, size_t of_the_empty) {
+    const size_t some[EVERY] = {3, of_the_empty, T, 2};
+    for (size_t b = 0; b < B; b++)
+        lengths[b] = some[b % EVERY];
+}
 
 /* One call of a network in all three ways: 0 generated, 1 generic, 2 reference. */
 typedef struct runner {
@@ -87,7 +94,9 @@ static void expect_start(const double *got, const float *start, size_t count, co
  * a sequence of T steps. */
 static void check_lengths(const runner *r, int way, const char *what) {
     static outputs with, without;
-    const size_t some[B] = {3, 0, T, 2}, all[B] = {3, T, T, 2};
+    size_t some[B], all[B];
+    set_lengths(some, 0);
+    set_lengths(all, T);
     cr_assert_eq(run(r, way, call_of(r, some), &with), RNNC_OK, "%s", what);
     cr_assert_eq(run(r, way, call_of(r, all), &without), RNNC_OK, "%s", what);
     const size_t width = r->sizes.output, steps = r->sizes.last_step ? 1 : T;
@@ -96,7 +105,7 @@ static void check_lengths(const runner *r, int way, const char *what) {
             for (size_t i = 0; i < width; i++) {
                 const size_t at =
                     (r->sizes.last_step ? b * width : model_at(&r->m, t, b, width)) + i;
-                const double want = b == EMPTY ? 0 : without.y[at];
+                const double want = b % EVERY == EMPTY ? 0 : without.y[at];
                 cr_assert(fabs(with.y[at] - want) <= 1e-6, "%s: y of step %zu of %zu is %g, not %g",
                           what, t, b, with.y[at], want);
             }
@@ -104,12 +113,12 @@ static void check_lengths(const runner *r, int way, const char *what) {
     for (size_t chain = 0; chain < r->sizes.h / 6; chain++)
         for (size_t b = 0; b < B; b++) {
             const size_t at = (chain * B + b) * 6;
-            if (b == EMPTY)
+            if (b % EVERY == EMPTY)
                 expect_start(with.hn + at, r->m.h0 ? r->m.h0 + at : NULL, 6, what);
             else
                 for (size_t i = 0; i < 6; i++)
                     cr_assert(fabs(with.hn[at + i] - without.hn[at + i]) <= 1e-6, "%s: hn", what);
-            if (b == EMPTY && r->sizes.c)
+            if (b % EVERY == EMPTY && r->sizes.c)
                 expect_start(with.cn + at, r->m.c0 ? r->m.c0 + at : NULL, 6, what);
         }
     const size_t none[B] = {0};
@@ -131,23 +140,23 @@ static void check_nothing(const runner *r, int way, const char *what) {
         expect_start(got.y, NULL, r->sizes.output * B, what);
     else
         cr_assert(isnan(got.y[0]), "%s: y was written", what);
+    if (way == 0 && r->net->batch)
+        return;
     call.seq_len = T;
     call.batch = 0;
     cr_assert_eq(run(r, way, call, &got), RNNC_OK, "%s: no sequences", what);
     cr_assert(isnan(got.y[0]) && isnan(got.hn[0]), "%s: something was written", what);
 }
 
-/* target "portable": every part of the program is the same for the others. */
-static void check_model(const rnnc_layer *layer, size_t count, bool batch_first, bool states) {
+static void check_fields(const rnnc_layer *layer, size_t count, bool batch_first, bool states,
+                         const char *fields, int ways) {
     rng random = {.state = 5 + count};
     rnnc_error err;
     runner r = {.m = model_make(layer, count, batch_first, 0, T, B, states, &random)};
     r.sizes = model_sizes_of(&r.m);
     char dir[PATH_SIZE];
     workdir_make(dir);
-    char *const text = model_text(
-        &r.m,
-        "name = \"net\", batch = \"any\", lengths = true, threads = 2, target = \"portable\",");
+    char *const text = model_text(&r.m, fields);
     cr_assert(generate_text("net", text, "none", dir, &err), "%s", err.message);
     void *const library = build_library(NULL, "-O1", dir, NULL, &err);
     workdir_remove(dir);
@@ -162,7 +171,7 @@ static void check_model(const rnnc_layer *layer, size_t count, bool batch_first,
         RNNC_OK);
     own_team_make(&r.own, 2, false);
     static const char *const names[WAYS] = {"generated", "generic", "reference"};
-    for (int way = 0; way < WAYS; way++) {
+    for (int way = 0; way < ways; way++) {
         check_lengths(&r, way, names[way]);
         check_nothing(&r, way, names[way]);
     }
@@ -172,6 +181,23 @@ static void check_model(const rnnc_layer *layer, size_t count, bool batch_first,
     free(text);
     close_library(library);
     model_free(&r.m);
+}
+
+/* Any batch and a fixed one, which have different kernels, and all targets. */
+static void check_model(const rnnc_layer *layer, size_t count, bool batch_first, bool states) {
+    static const char *const batches[] = {"\"any\"", "20"};
+    static const char *const targets[] = {"portable", "avx2", "avx512"};
+    for (size_t b = 0; b < 2; b++)
+        for (size_t t = 0; t < 3; t++) {
+            char fields[160];
+            if (!target_runs(targets[t]))
+                continue;
+            snprintf(fields, sizeof fields,
+                     "name = \"net\", batch = %s, lengths = true, threads = 2, target = \"%s\",",
+                     batches[b], targets[t]);
+            /* The generic network and the reference are the same for all. */
+            check_fields(layer, count, batch_first, states, fields, b + t == 0 ? WAYS : 1);
+        }
 }
 
 static rnnc_layer stack(rnnc_cell cell, size_t inputs, size_t layers, int both_ways) {
@@ -231,7 +257,8 @@ static void check_tokens(bool batch_first) {
     float *const packed = model_pack(net, &m), y[T * B * 6];
     void *const workspace = malloc(net->workspace_size(T, B));
     cr_assert(packed && workspace);
-    const size_t lengths[B] = {3, 0, T, 2};
+    size_t lengths[B];
+    set_lengths(lengths, 0);
     static const int32_t wrong[] = {-1, INT32_MIN, 9, INT32_MAX};
     for (size_t t = 0; t < T; t++)
         for (size_t b = 0; b < B; b++)

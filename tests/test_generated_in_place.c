@@ -1,5 +1,6 @@
-/* y in the place of x: the bits of a call with buffers apart, of generated networks in every
- * kernel, by a team, step by step, and of generic ones. Other overlaps are refused. */
+/* y in the place of x, hn and cn in those of h0 and c0: the bits of a call with buffers apart, of
+ * generated networks in every kernel, by a team, step by step, and of generic ones. Other overlaps
+ * are refused. */
 #include "support/generate.h"
 #include "support/model.h"
 #include "support/model_run.h"
@@ -57,55 +58,98 @@ static rnnc_status run(const opened *o, int generic, rnnc_call call) {
     return status;
 }
 
-/* All calls of a network whose x and y are as wide, which takes a team and lengths. residual: so
- * many values of x are added. */
+/* Buffers that a call may use twice: y is x, hn is h0, cn is c0; one behind the other from y on. */
+typedef struct carried {
+    float *y, *hn, *cn;
+    size_t y_count, h_count, c_count;
+} carried;
+
+static carried carried_make(const model *m) {
+    const model_sizes sizes = model_sizes_of(m);
+    carried c = {
+        .y_count = model_y_count(m), .h_count = m->batch * sizes.h, .c_count = m->batch * sizes.c};
+    c.y = malloc((c.y_count + c.h_count + c.c_count) * sizeof(float));
+    cr_assert(c.y);
+    c.hn = c.y + c.y_count;
+    c.cn = c.c_count ? c.hn + c.h_count : NULL;
+    return c;
+}
+
+static void carried_fill(const carried *c, const model *m) {
+    memcpy(c->y, m->x, c->y_count * sizeof(float));
+    memcpy(c->hn, m->h0, c->h_count * sizeof(float));
+    if (c->cn)
+        memcpy(c->cn, m->c0, c->c_count * sizeof(float));
+}
+
+static bool carried_same(const carried *a, const carried *b) {
+    return memcmp(a->y, b->y, (a->y_count + a->h_count + a->c_count) * sizeof(float)) == 0;
+}
+
+/* y late or early by less than x has is refused; side by side is fine. */
+static void check_overlaps(const opened *o, int generic, rnnc_call call, size_t values) {
+    float *const more = malloc(2 * values * sizeof(float));
+    cr_assert(more);
+    memset(more, 0, 2 * values * sizeof(float));
+    for (size_t late = 1; late < values; late += values - 2) {
+        call.x = more;
+        call.y = more + late;
+        cr_assert_eq(run(o, generic, call), RNNC_ERR_ARGUMENT, "y %zu values late", late);
+        call.x = more + late;
+        call.y = more;
+        cr_assert_eq(run(o, generic, call), RNNC_ERR_ARGUMENT, "y %zu values early", late);
+    }
+    call.x = more;
+    call.y = more + values;
+    cr_assert_eq(run(o, generic, call), RNNC_OK, "side by side");
+    free(more);
+}
+
+/* All calls of a network whose x and y are as wide, which takes a team and lengths: forward,
+ * forward_lengths, both by a team, by one whose members run one after the other, which shows when
+ * what one has written is read by the next one, and the generic ones. residual: so many values of x
+ * are added. */
 static void check(const rnnc_layer *layer, size_t count, bool batch_first, size_t residual,
                   size_t T, size_t B, const char *fields) {
     rng random = {.state = 11 + count};
-    model m = model_make(layer, count, batch_first, residual, T, B, false, &random);
+    model m = model_make(layer, count, batch_first, residual, T, B, true, &random);
     opened o = open_model(&m, fields);
-    own_team own;
+    own_team own, serial;
     own_team_make(&own, 2, false);
-    const size_t values = model_y_count(&m);
-    float *const apart = malloc(values * sizeof(float)), *const both =
-                                                             malloc(values * sizeof(float));
+    own_team_make(&serial, 2, true);
+    rnnc_team *const teams[] = {NULL, &own.team, &serial.team};
+    carried apart = carried_make(&m), both = carried_make(&m);
     size_t *const lengths = malloc(B * sizeof(size_t));
-    cr_assert(apart && both && lengths);
+    cr_assert(lengths);
     for (size_t b = 0; b < B; b++)
-        lengths[b] = b % 3 == 1 ? T / 2 : T;
-    for (int way = 0; way < 6; way++) {
-        const int generic = way >= 4;
-        rnnc_call call = {.seq_len = T,
-                          .batch = B,
-                          .x = m.x,
-                          .y = apart,
-                          .lengths = way & 1 && o.net->lengths ? lengths : NULL,
-                          .team = way & 2 ? &own.team : NULL};
-        memset(apart, 0xFF, values * sizeof(float));
+        lengths[b] = b % 3 == 1 ? T / 2 : b % 7 == 5 ? 0 : T;
+    for (int way = 0; way < 8; way++) {
+        const int generic = way >= 6;
+        const rnnc_call call = {.seq_len = T,
+                                .batch = B,
+                                .x = m.x,
+                                .h0 = m.h0,
+                                .c0 = m.c0,
+                                .y = apart.y,
+                                .hn = apart.hn,
+                                .cn = apart.cn,
+                                .lengths = way & 1 && o.net->lengths ? lengths : NULL,
+                                .team = generic ? NULL : teams[way / 2]};
+        memset(apart.y, 0xFF, apart.y_count * sizeof(float));
         cr_assert_eq(run(&o, generic, call), RNNC_OK);
-        memcpy(both, m.x, values * sizeof(float));
-        call.x = call.y = both;
-        cr_assert_eq(run(&o, generic, call), RNNC_OK);
-        cr_assert(memcmp(apart, both, values * sizeof(float)) == 0, "%s, way %d", fields, way);
-        float *const more = malloc(2 * values * sizeof(float));
-        cr_assert(more);
-        memset(more, 0, 2 * values * sizeof(float));
-        for (size_t late = 1; late < values; late += values - 2) {
-            call.x = more;
-            call.y = more + late;
-            cr_assert_eq(run(&o, generic, call), RNNC_ERR_ARGUMENT, "y %zu values late", late);
-            call.x = more + late;
-            call.y = more;
-            cr_assert_eq(run(&o, generic, call), RNNC_ERR_ARGUMENT, "y %zu values early", late);
-        }
-        call.x = more;
-        call.y = more + values;
-        cr_assert_eq(run(&o, generic, call), RNNC_OK, "side by side");
-        free(more);
+        carried_fill(&both, &m);
+        rnnc_call again = call;
+        again.x = again.y = both.y;
+        again.h0 = again.hn = both.hn;
+        again.c0 = again.cn = both.cn;
+        cr_assert_eq(run(&o, generic, again), RNNC_OK);
+        cr_assert(carried_same(&apart, &both), "%s, way %d", fields, way);
+        check_overlaps(&o, generic, call, apart.y_count);
     }
     own_team_free(&own);
-    free(apart);
-    free(both);
+    own_team_free(&serial);
+    free(apart.y);
+    free(both.y);
     free(lengths);
     close_model(&o);
     model_free(&m);

@@ -1,0 +1,164 @@
+/* Sizes that NAME_workspace_size gives, or refuses, near the end of what fits in memory, and what
+ * NAME_state_init sets. */
+#include "support/generate.h"
+#include "support/model.h"
+#include "support/model_run.h"
+
+#include <criterion/criterion.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+__extension__ typedef unsigned __int128 wide;
+
+/* The largest object, in floats. */
+static const size_t most = PTRDIFF_MAX / sizeof(float);
+
+typedef struct opened {
+    model m;
+    void *library;
+    const rnnc_model *net;
+} opened;
+
+static opened open_layers(const rnnc_layer *layer, size_t count, const char *fields) {
+    char dir[PATH_SIZE];
+    rng random = {.state = 3};
+    rnnc_error err;
+    opened o = {.m = model_make(layer, count, false, 0, 2, 2, false, &random)};
+    workdir_make(dir);
+    char *const text = model_text(&o.m, fields);
+    cr_assert(generate_text("net", text, "none", dir, &err), "%s", err.message);
+    free(text);
+    o.library = build_library(NULL, "-O0", dir, NULL, &err);
+    workdir_remove(dir);
+    cr_assert(o.library, "%s", err.message);
+    o.net = library_model(o.library, "net", &err);
+    cr_assert(o.net, "%s", err.message);
+    return o;
+}
+
+static void close_layers(opened *o) {
+    close_library(o->library);
+    model_free(&o->m);
+}
+
+/* A size is 0 exactly where x, y or a state is larger than any object, or the workspace itself is;
+ * and it is never smaller than that of a call with fewer steps. */
+static void check_size(const opened *o, size_t T, size_t B) {
+    if (T == 0)
+        return; /* what is no step fits where one does */
+    const model_sizes s = model_sizes_of(&o->m);
+    const size_t step = s.input > s.output && !s.last_step ? s.input : s.output;
+    const size_t state = s.h > s.c ? s.h : s.c;
+    const bool fits = (wide)T * B * (s.last_step ? s.input : step) <= most &&
+                      (wide)B * (state > step ? state : step) <= most;
+    const size_t size = o->net->workspace_size(T, B);
+    if (!fits) {
+        cr_assert_eq(size, 0, "%zu steps of %zu sequences: %zu bytes", T, B, size);
+        return;
+    }
+    /* What one step more takes, when the chunks are full. */
+    const size_t more = o->net->workspace_size(100001, 1) - o->net->workspace_size(100000, 1);
+    const wide least = (wide)more * T;
+    if (least > (wide)PTRDIFF_MAX)
+        cr_assert_eq(size, 0, "%zu steps of %zu sequences: %zu bytes", T, B, size);
+    else if (least < (wide)PTRDIFF_MAX - 100000000)
+        cr_assert(size > least && size <= PTRDIFF_MAX, "%zu steps of %zu sequences: %zu bytes", T,
+                  B, size);
+}
+
+static void check_sizes(const rnnc_layer *layer, size_t count, const char *fields) {
+    opened o = open_layers(layer, count, fields);
+    /* Around every power of two and around the limits of each width up to 200. */
+    for (size_t b = 0; b < 64; b++)
+        for (size_t t = 0; t < 64; t++) {
+            check_size(&o, (size_t)1 << t, (size_t)1 << b);
+            check_size(&o, ((size_t)1 << t) - 1, ((size_t)1 << b) + 1);
+        }
+    for (size_t width = 1; width <= 200; width++)
+        for (size_t other = 1; other <= 3; other++)
+            for (size_t by = 0; by < 3; by++) {
+                check_size(&o, other, most / width / other + by - 1);
+                check_size(&o, most / width / other + by - 1, other);
+            }
+    static const size_t large[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2 + 2};
+    for (size_t i = 0; i < 3; i++)
+        for (size_t other = 1; other < 200; other += 33) {
+            check_size(&o, large[i], other);
+            check_size(&o, other, large[i]);
+        }
+    close_layers(&o);
+}
+
+static rnnc_layer lstm(size_t inputs, size_t hidden, size_t layers, int both_ways, size_t proj) {
+    return (rnnc_layer){.kind = RNNC_RECURRENT,
+                        .recurrent = {RNNC_LSTM, inputs, hidden, layers, 1, 0, both_ways, proj}};
+}
+
+/* States that are larger than x and y. */
+Test(generated_workspace, limits_of_states, .timeout = 120) {
+    const rnnc_layer layer = lstm(1, 16, 3, 0, 2);
+    check_sizes(&layer, 1, "name = \"net\", batch = \"any\", target = \"portable\",");
+}
+
+/* A workspace as long as the sequence, larger than x and y, of one thread and of members. */
+Test(generated_workspace, limits_of_steps, .timeout = 120) {
+    const rnnc_layer layer = lstm(1, 3, 2, 1, 0);
+    check_sizes(&layer, 1, "name = \"net\", batch = \"any\", target = \"portable\",");
+    check_sizes(&layer, 1, "name = \"net\", batch = \"any\", threads = 3, target = \"portable\",");
+}
+
+/* x that is larger than y. */
+Test(generated_workspace, limits_of_x, .timeout = 120) {
+    const rnnc_layer layers[] = {lstm(150, 3, 1, 0, 0),
+                                 {RNNC_DENSE, {0}, 3, 1, RNNC_IDENTITY, 1, 1, 0}};
+    check_sizes(layers, 2, "name = \"net\", batch = \"any\", target = \"portable\",");
+}
+
+/* Both states of a network with projections, which are of different sizes, and nothing behind. */
+Test(generated_workspace, state_init_sets_all_states, .timeout = 120) {
+    static const char *const program =
+        "#include \"net.h\"\n"
+        "#include <string.h>\n"
+        "static struct { unsigned char before[64]; net_state state; unsigned char behind[64]; } "
+        "s;\n"
+        "static int all(const void *p, size_t size, int byte) {\n"
+        "    for (size_t i = 0; i < size; i++)\n"
+        "        if (((const unsigned char *)p)[i] != byte) return 0;\n"
+        "    return 1;\n"
+        "}\n"
+        "int main(void) {\n"
+        "    if (sizeof s.state.h != 3 * 2 * 4 * sizeof(float)) return 1;\n"
+        "    if (sizeof s.state.c != 3 * 2 * 21 * sizeof(float)) return 2;\n"
+        "    for (int way = 0; way < 2; way++) {\n"
+        "        memset(&s, 0xA5, sizeof s);\n"
+        "        (way ? net_state_reset : net_state_init)(&s.state);\n"
+        "        if (!all(s.state.h, sizeof s.state.h, 0)) return 3;\n"
+        "        if (!all(s.state.c, sizeof s.state.c, 0)) return 4;\n"
+        "        if (!all(s.before, 64, 0xA5) || !all(s.behind, 64, 0xA5)) return 5;\n"
+        "    }\n"
+        "    return 0;\n"
+        "}\n";
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    rnnc_error err;
+    workdir_make(dir);
+    cr_assert(generate_text("net",
+                            "return rnn { name = \"net\", cell = \"lstm\", input_size = 2, "
+                            "hidden_size = 21, proj_size = 4, num_layers = 2, batch = 3, "
+                            "target = \"portable\" }",
+                            "none", dir, &err),
+              "%s", err.message);
+    path_join(path, dir, "main.c");
+    FILE *const out = fopen(path, "w");
+    cr_assert(out);
+    fputs(program, out);
+    cr_assert_eq(fclose(out), 0);
+    cr_assert(compile_c(NULL, "-std=c11 -Wall -Wextra", dir, "main.c net.c", "main", &err), "%s",
+              err.message);
+    const char *const argv[] = {"./main", NULL};
+    outcome o = process_run(argv, dir, NULL, 30);
+    cr_assert_eq(o.code, 0, "exit status %d", o.code);
+    outcome_free(&o);
+    workdir_remove(dir);
+}
