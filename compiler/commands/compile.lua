@@ -1,9 +1,11 @@
 -- rnnc compile: from a spec to the files of a network.
 local fail = require "base.fail"
 local host = require "host"
+local depfile = require "emit.depfile"
 local models = require "import.models"
 local generate = require "emit.generate"
 local overwrite = require "emit.overwrite"
+local weight_forms = require "emit.weight_forms"
 
 -- The header that generated files include, unless there is one: nobody's file is replaced.
 local function header_for(directory)
@@ -15,6 +17,23 @@ local function header_for(directory)
     end
 end
 
+-- The rule of --depfile, and the directory and name of its file.
+local function rule(spec, options, directory)
+    local targets = weight_forms.files(spec, options)
+    for i, name in ipairs(targets) do targets[i] = directory == "." and name or directory .. "/" .. name end
+    -- -MD is --depfile=D, in the way of C compilers.
+    local path = options.depfile == "D" and directory .. "/" .. spec.name .. ".d" or options.depfile
+    local place, name = path:match("^(.*)/([^/]*)$")
+    local target = options["depfile-target"]
+    return { name = name or path, text = depfile(spec, target and { target } or targets) },
+        place and (place == "" and "/" or place) or "."
+end
+
+local function write(directory, files)
+    local written, message = host.write(directory, files)
+    return written or fail.with { "rnnc compile: error: " .. message }
+end
+
 return function(arguments, options)
     local directory = options.output or "."
     if directory == "" then fail.at("rnnc compile", "--output needs the name of a directory") end
@@ -23,6 +42,10 @@ return function(arguments, options)
             .. "after the network, which `name` in the spec or the name of the spec's file is")
     end
     local spec, notes = models.load(arguments[1], options)
+    if options.list then
+        for _, name in ipairs(weight_forms.files(spec, options)) do host.print(name) end
+        return
+    end
     local files, more = generate(spec, options)
     for _, list in ipairs { notes, more } do
         for _, note in ipairs(list) do host.complain(note) end
@@ -32,8 +55,11 @@ return function(arguments, options)
             "write into another directory with -o (--force overwrites it)")
     end
     files[#files + 1] = header_for(directory)
-    local written, message = host.write(directory, files)
-    if not written then fail.with { "rnnc compile: error: " .. message } end
+    local written = write(directory, files)
+    if options.depfile then
+        local file, place = rule(spec, options, directory)
+        write(place, { file })
+    end
     for _, file in ipairs(written) do
         host.print(file.path .. (file.changed and "" or " (unchanged)"))
     end

@@ -15,6 +15,12 @@
     }
 #define WEIGHTS_OPTION                                                                             \
     { "weights", 'w', "FILE", "take the weights from FILE, whatever the spec says" }
+#define DEFINE_OPTION                                                                              \
+    {                                                                                              \
+        "define", 'D', "NAME=VALUE...",                                                            \
+            "let the spec read VALUE as define.NAME; may be given\n"                               \
+            "for several names"                                                                    \
+    }
 
 static const command_option compile_options[] = {
     {"output", 'o', "DIR",
@@ -27,7 +33,13 @@ static const command_option compile_options[] = {
      "none: not at all; the program brings them\n"
      "(default if the spec has none)"},
     TARGET_OPTION,
+    DEFINE_OPTION,
     {"force", 'f', NULL, "overwrite files that rnnc did not write"},
+    {"list", 0, NULL, "print the names of the files, and write nothing"},
+    {"depfile", 'M', "FILE",
+     "write a rule for make and ninja into FILE: what the\n"
+     "files are made from; -MD: into NAME.d beside them"},
+    {"depfile-target", 0, "TARGET", "the target of that rule, instead of the files"},
     {"ablate", 0, "PART",
      "leave PART of the work out, functions or update: how\n"
      "much faster that is tells what PART costs; the network\n"
@@ -35,7 +47,8 @@ static const command_option compile_options[] = {
     HELP_OPTION,
 };
 
-static const command_option check_options[] = {WEIGHTS_OPTION, TARGET_OPTION, HELP_OPTION};
+static const command_option check_options[] = {WEIGHTS_OPTION, TARGET_OPTION, DEFINE_OPTION,
+                                               HELP_OPTION};
 
 static const command_option plan_options[] = {
     {"dump", 'd', "STAGE",
@@ -43,6 +56,7 @@ static const command_option plan_options[] = {
      "--dump=help lists the stages"},
     WEIGHTS_OPTION,
     TARGET_OPTION,
+    DEFINE_OPTION,
     HELP_OPTION,
 };
 
@@ -56,6 +70,7 @@ static const command_option verify_options[] = {
     {"keep", 0, "DIR", "write the generated files into DIR and leave them"},
     WEIGHTS_OPTION,
     TARGET_OPTION,
+    DEFINE_OPTION,
     HELP_OPTION,
 };
 
@@ -81,6 +96,7 @@ static const command_option bench_options[] = {
     {"cc", 0, "CC", "compile with CC (default: $CC, or cc)"},
     WEIGHTS_OPTION,
     TARGET_OPTION,
+    DEFINE_OPTION,
     HELP_OPTION,
 };
 
@@ -91,6 +107,7 @@ static const command_option tune_options[] = {
     {"cc", 0, "CC", "compile with CC (default: $CC, or cc)"},
     WEIGHTS_OPTION,
     TARGET_OPTION,
+    DEFINE_OPTION,
     HELP_OPTION,
 };
 

@@ -7,7 +7,8 @@
 typedef struct command_option {
     const char *name;     /* long name, without "--"; how scripts know it too */
     char letter;          /* short name, or 0 */
-    const char *argument; /* what the help calls its argument; NULL: it has none */
+    const char *argument; /* what the help calls its argument; NULL: it has none; "X...": it may be
+                           * given several times, and scripts get the list */
     const char *help;     /* lines of a column, separated by '\n' */
 } command_option;
 
@@ -31,5 +32,9 @@ const command *command_find(const char *name);
 /* `rnnc --help` and `rnnc help COMMAND`, on stdout. */
 void help_print(void);
 void help_print_command(const command *c);
+
+/* `rnnc help man`, `bash`, `zsh` or `fish`, on stdout: a page that other programs read. 0: there is
+ * none of that name. */
+int help_print_page(const char *name);
 
 #endif

@@ -1,5 +1,6 @@
 #include "command_table.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,9 +11,14 @@ static void print_option(const command_option *option) {
     const char letter[] = {'-', option->letter, ',', ' ', '\0'};
     snprintf(left, sizeof left, "  %s--%s%s%s", option->letter ? letter : "    ", option->name,
              option->argument ? "=" : "", option->argument ? option->argument : "");
+    /* What is too long for the column stands above its help. */
+    const bool above = strlen(left) >= OPTION_COLUMN;
+    if (above)
+        puts(left);
     for (const char *line = option->help; *line;) {
         const size_t length = strcspn(line, "\n");
-        printf("%-*s%.*s\n", OPTION_COLUMN, line == option->help ? left : "", (int)length, line);
+        printf("%-*s%.*s\n", OPTION_COLUMN, line == option->help && !above ? left : "", (int)length,
+               line);
         line += length + (line[length] == '\n');
     }
 }
@@ -34,6 +40,7 @@ void help_print(void) {
         "\n  --help      print this help\n"
         "  --version   print the version\n"
         "\n`rnnc help COMMAND` tells more of a command, `rnnc help spec` what a spec may say, and\n"
-        "`rnnc init` writes one to start from. RNNC_HOME=DIR makes rnnc read its scripts and\n"
-        "templates from DIR.\n");
+        "`rnnc init` writes one to start from. `rnnc help man`, `bash`, `zsh` and `fish` print a\n"
+        "manual page and completions. RNNC_HOME=DIR makes rnnc read its scripts and templates\n"
+        "from DIR.\n");
 }

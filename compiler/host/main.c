@@ -87,6 +87,27 @@ static const command_option *option_for(const command *c, int found) {
     return NULL;
 }
 
+/* Notes an option as it was given.  [options -> options] */
+static void set_option(lua_State *L, const command_option *option, const char *argument) {
+    if (option->argument && strstr(option->argument, "...")) {
+        if (lua_getfield(L, -1, option->name) == LUA_TNIL) {
+            lua_pop(L, 1);
+            lua_newtable(L);
+            lua_pushvalue(L, -1);
+            lua_setfield(L, -3, option->name);
+        }
+        lua_pushstring(L, argument);
+        lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+        lua_pop(L, 1);
+        return;
+    }
+    if (option->argument)
+        lua_pushstring(L, argument);
+    else
+        lua_pushboolean(L, 1);
+    lua_setfield(L, -2, option->name);
+}
+
 /* The rest of the command line as (arguments, options).  [ -> arguments, options], or nothing and
  * the exit code in *code when the command is not to be run. */
 static int read_options(lua_State *L, const command *c, int argc, char **argv, int *code) {
@@ -126,11 +147,7 @@ static int read_options(lua_State *L, const command *c, int argc, char **argv, i
             lua_pop(L, 2);
             return 0;
         }
-        if (option->argument)
-            lua_pushstring(L, optarg);
-        else
-            lua_pushboolean(L, 1);
-        lua_setfield(L, -2, option->name);
+        set_option(L, option, optarg);
     }
     for (int i = optind; i < argc; i++) {
         lua_pushstring(L, argv[i]);
@@ -164,6 +181,8 @@ static int run_help(lua_State *L, int argc, char **argv) {
             help_print();
         return EXIT_DONE;
     }
+    if (help_print_page(topic))
+        return EXIT_DONE;
     if (topic[0] != '-' && strcmp(topic, "spec") != 0)
         return unknown_command(L, topic);
     return run_command(L, command_find("help"), argc - 1, argv + 1);

@@ -18,6 +18,9 @@ static const double seconds_max = 0.5;
 /* What is copied out of the state. */
 enum { DEPTH_MAX = 8, ENTRIES_MAX = 4096 };
 
+/* The argument of host.sandbox with the values of --define. */
+enum { DEFINED = 3 };
+
 #define SPEC_CHUNK "=spec"
 #define STATE_TYPE "rnnc.spec_state"
 #define OPAQUE_TYPE "rnnc.opaque"
@@ -120,8 +123,11 @@ static int push_error(lua_State *to, spec_state *s, int status) {
     return 3;
 }
 
+static int copy(lua_State *from, int index, lua_State *to, int depth, int *entries);
+
 /* Everything in the spec's state up to the spec itself; `guard` is the text of sandbox.lua, as
- * light userdata and its size.  [guard, size -> environment, finish] */
+ * light userdata and its size; `host` the compiler's state, whose value DEFINED becomes what
+ * `define` is in the spec.  [guard, size, host -> environment, finish] */
 static int open_environment(lua_State *L) {
     static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},
                                          {LUA_STRLIBNAME, luaopen_string},
@@ -136,19 +142,23 @@ static int open_environment(lua_State *L) {
     }
     if (luaL_loadbufferx(L, guard, size, "=sandbox", "t") != LUA_OK)
         return lua_error(L);
-    lua_call(L, 0, 2);
+    int entries = 0;
+    if (!copy(lua_touserdata(L, 3), DEFINED, L, 0, &entries))
+        return luaL_error(L, "too many values are defined");
+    lua_call(L, 1, 2);
     return 2;
 }
 
 /* Runs the spec; its fields are left on top of the stack of s->L, or an error. */
 static int run_spec(spec_state *s, const char *text, size_t size, const char *guard,
-                    size_t guard_size) {
+                    size_t guard_size, lua_State *host) {
     lua_State *const L = s->L;
     lua_pushcfunction(L, note_line);
     lua_pushcfunction(L, open_environment);
     lua_pushlightuserdata(L, (void *)guard);
     lua_pushinteger(L, (lua_Integer)guard_size);
-    int status = lua_pcall(L, 2, 2, 1);
+    lua_pushlightuserdata(L, host);
+    int status = lua_pcall(L, 3, 2, 1);
     if (status != LUA_OK)
         return status;
     status = luaL_loadbufferx(L, text, size, SPEC_CHUNK, "t");
@@ -224,16 +234,18 @@ static int close_state(lua_State *L) {
     return 0;
 }
 
-/* host.sandbox(text, guard) -> the fields that the spec gives to `rnn`, as plain data. `guard` is
- * the text of sandbox.lua. What is neither number, text, boolean nor table becomes {kind =
- * "function"} with a metatable. After a failure: what is wrong, and the line if it is known. The
- * same text gives the same result, except that a very slow one may or may not be stopped by the
- * clock.  [text, guard -> fields | fail, message, line?] */
+/* host.sandbox(text, guard, defined) -> the fields that the spec gives to `rnn`, as plain data.
+ * `guard` is the text of sandbox.lua, `defined` a table of what `define` has in the spec. What is
+ * neither number, text, boolean nor table becomes {kind = "function"} with a metatable. After a
+ * failure: what is wrong, and the line if it is known. The same text gives the same result, except
+ * that a very slow one may or may not be stopped by the clock.  [text, guard, defined -> fields |
+ * fail, message, line?] */
 int host_sandbox(lua_State *L) {
     size_t size, guard_size;
     const char *const text = luaL_checklstring(L, 1, &size);
     const char *const guard = luaL_checklstring(L, 2, &guard_size);
-    lua_settop(L, 2);
+    luaL_checktype(L, DEFINED, LUA_TTABLE);
+    lua_settop(L, DEFINED);
     spec_state *const s = lua_newuserdatauv(L, sizeof *s, 0);
     memset(s, 0, sizeof *s);
     if (luaL_newmetatable(L, STATE_TYPE)) {
@@ -243,12 +255,12 @@ int host_sandbox(lua_State *L) {
         lua_setfield(L, -2, "__close");
     }
     lua_setmetatable(L, -2);
-    lua_toclose(L, 3);
+    lua_toclose(L, DEFINED + 1);
     s->start = cpu_seconds();
     s->L = lua_newstate(allocate, s);
     if (!s->L)
         return luaL_error(L, "not enough memory");
-    const int status = run_spec(s, text, size, guard, guard_size);
+    const int status = run_spec(s, text, size, guard, guard_size, L);
     if (status != LUA_OK)
         return push_error(L, s, status);
     lua_sethook(s->L, NULL, 0, 0);

@@ -6,6 +6,9 @@
 -- the walls (debug, metatables, coroutines), may run for ever on a short argument (patterns), or
 -- give another result each time (pairs, random).
 --
+-- Gets a table of the values of --define, which a spec reads as define.NAME; one that is not defined is nil, so that
+-- `define.hidden or 32` has a default.
+--
 -- Returns the environment of the spec, and a function that takes what the spec returned (how many
 -- values, and the first) and gives the network: its form and its fields.
 
@@ -107,6 +110,16 @@ local base = pick(_G, "assert error ipairs select tonumber type")
 
 base.tostring = tostring
 
+-- Reads are noted, so that a value nobody asks for is found to be a misspelt one.
+local defined, asked = ..., {}
+base.define = setmetatable({}, {
+    __index = function(_, name)
+        asked[tostring(name)] = true
+        return defined[name]
+    end,
+    __newindex = function() error("define is what --define gives; a value of the spec's own is a local") end,
+})
+
 -- What each constructor makes, by the table that it was given.
 local forms, calls = {}, { rnn = 0, model = 0 }
 
@@ -190,18 +203,18 @@ local function layers_of(given)
     return list
 end
 
--- What the spec returned -> { form = "rnn" | "model", fields }. Each layer of a model is { form, fields }.
+-- What the spec returned -> { form = "rnn" | "model", fields, asked }. Each layer of a model is { form, fields }.
 local function finish(count, result)
     local form = result ~= nil and forms[result]
     if form == "rnn" and calls.rnn > 1 then
         error("rnn is called a second time; a spec is one network, and layers go into model { layers = { ... } }", 0)
     elseif form == "rnn" then
-        return { form = form, fields = result }
+        return { form = form, fields = result, asked = asked }
     elseif form == "model" then
         local fields = {}
         for key, value in pairs(result) do fields[key] = value end
         fields.layers = layers_of(fields.layers)
-        return { form = form, fields = fields }
+        return { form = form, fields = fields, asked = asked }
     elseif form then
         error("a network of a layer `" .. form .. "` alone: write `return model { layers = { ... } }`", 0)
     elseif count == 0 and next(forms) then

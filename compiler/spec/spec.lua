@@ -1,6 +1,7 @@
 -- spec: from the text of a spec to the table that the compiler works on.
 --
 -- Everything that is wrong is found in one go and raised as a user's mistake, a line each.
+local define = require "spec.define"
 local fail = require "base.fail"
 local fields = require "spec.fields"
 local forms = require "spec.forms"
@@ -162,13 +163,14 @@ end
 
 -- spec.from_text(text, file, options) -> spec, notes. `file` is the path for messages, and what
 -- weights are relative to; options may override `target` and `weights` (relative to the current
--- directory then). notes are lines for the user that are no errors. spec.residual
--- is a number of values then, or false.
+-- directory then), and have a list `define` of NAME=VALUE. notes are lines for the user that are no errors.
+-- spec.residual is a number of values then, or false.
 function spec.from_text(text, file, options)
     options = options or {}
     text = text:gsub("^\239\187\191", "")
     if text:sub(1, 1) == "\27" then fail.at(file, "this is compiled Lua; a spec is a text") end
-    local given, message, line = host.sandbox(text, host.resource("compiler/spec/sandbox.lua"))
+    local defined = define.read(options.define)
+    local given, message, line = host.sandbox(text, host.resource("compiler/spec/sandbox.lua"), defined)
     local calls = scan(text)
     local place = place_of(calls, given and given.form)
     if not given then
@@ -178,6 +180,7 @@ function spec.from_text(text, file, options)
         fail.with { fail.line(file, line, "error", forms.one_line(message)
             .. (python and "; fields stand in braces: rnn { input_size = ..., hidden_size = ... }" or "")) }
     end
+    define.check(defined, given.asked)
     override(given.fields, options)
     local report, context = forms.reporter(file), { file = file, options = options, label = "" }
     local result, line_of = forms.read(fields[given.form], given.fields, place, context, report)
