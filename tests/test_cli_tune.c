@@ -188,7 +188,8 @@ Test(tune, of_each_field_that_counts, .timeout = 240) {
         int stale;
     } rows[] = {
         {"cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6", 0},
-        {"name = \"other\", cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6",
+        {"name = \"other\", cell = \"gru\", input_size = 9, hidden_size = 11, batch = 3, seq_len = "
+         "6",
          0},
         {"cell = \"rnn\", input_size = 9, hidden_size = 11, batch = 3, seq_len = 6", 1},
         {"cell = \"gru\", input_size = 8, hidden_size = 11, batch = 3, seq_len = 6", 1},

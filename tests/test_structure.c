@@ -263,3 +263,24 @@ Test(structure, objects_keep_the_rule) {
     cr_expect(!strstr(o.out, " cblas_"), "librnnc.a is linked with a BLAS");
     outcome_free(&o);
 }
+
+/* Those of luacheck, which is not there when the suite runs; clang-format breaks those of C. */
+Test(structure, lines_of_lua_fit) {
+    enum { MOST = 120 };
+    static const char *const tops[] = {"compiler", "tests", "examples"};
+    for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
+        find_files(tops[i], ".lua");
+        for (size_t k = 0; k < file_count; k++) {
+            char *const text = file_read(files[k], NULL);
+            size_t number = 1;
+            cr_assert(text);
+            for (const char *at = text; *at; number++) {
+                const size_t length = strcspn(at, "\n");
+                cr_expect(length <= MOST, "%s:%zu: %zu columns, not %d", files[k], number, length,
+                          MOST);
+                at += length + (at[length] == '\n');
+            }
+            free(text);
+        }
+    }
+}

@@ -144,9 +144,9 @@ local function shown(list)
 end
 
 -- by_names(list, path, ordered) -> the layers of a model, { form, fields }, first to last, or one recurrent layer, and
--- how they were found: "order" (that of the file, or the only one), "several" (orders are possible), "alone" (the layers
--- do not follow each other: one recurrent layer of them). list: the file's tensors, { name, shape }; ordered: in the
--- order in which the network was built. Errors: no recurrent layer, or one of no known cell.
+-- how they were found: "order" (that of the file, or the only one), "several" (orders are possible), "alone" (the
+-- layers do not follow each other: one recurrent layer of them). list: the file's tensors, { name, shape }; ordered: in
+-- the order in which the network was built. Errors: no recurrent layer, or one of no known cell.
 return function(list, path, ordered)
     local shapes = {}
     for _, tensor in ipairs(list) do shapes[tensor.name], tensor.file_name = tensor.shape, tensor.name end

@@ -10,8 +10,8 @@ json.MOST = 16 << 20
 -- json.looks_so(bytes) -> does a text begin as an object does? One whose first name has no quotes is Lua.
 function json.looks_so(bytes) return bytes:find('^[\239\187\191]*%s*{%s*"') ~= nil end
 
--- json.of(file) -> the object in a file (see readers.lua), read once; nil: it is no JSON. Its keys stand at 1, 2, ... as
--- well, in the order of the file; null is false. Errors: JSON that cannot be read.
+-- json.of(file) -> the object in a file (see readers.lua), read once; nil: it is no JSON. Its keys stand at 1, 2, ...
+-- as well, in the order of the file; null is false. Errors: JSON that cannot be read.
 function json.of(file)
     if file.json == nil then
         file.json = false

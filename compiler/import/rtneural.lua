@@ -59,7 +59,8 @@ local function dense(layer, inputs, prefix, check)
     end
     local name = function_of(layer, check)
     return { form = "dense", outputs = units,
-             fields = { units = units, activation = name ~= "none" and name or nil, bias = #list == 2, prefix = prefix },
+             fields = { units = units, activation = name ~= "none" and name or nil, bias = #list == 2,
+                        prefix = prefix },
              became = "dense, transposed" }, list
 end
 
@@ -89,7 +90,8 @@ local function recurrent(layer, inputs, prefix, check)
         list[i] = tensors.named(tensors.gates(list[i], order), prefix .. name)
     end
     return { form = "rnn", outputs = units, fields = { cell = cell, hidden_size = units, prefix = prefix },
-             became = cell == "gru" and "rnn, transposed, gates z r h as r z n" or "rnn, transposed, a second bias of 0" },
+             became = cell == "gru" and "rnn, transposed, gates z r h as r z n"
+                 or "rnn, transposed, a second bias of 0" },
         list
 end
 
@@ -126,7 +128,9 @@ end
 local function inputs_of(model, path)
     local shape = model.in_shape
     local inputs = json.is_list(shape) and shape[#shape]
-    if math.type(inputs) ~= "integer" or inputs < 1 then fail.at(path, "in_shape does not end in the number of inputs") end
+    if math.type(inputs) ~= "integer" or inputs < 1 then
+        fail.at(path, "in_shape does not end in the number of inputs")
+    end
     return inputs
 end
 

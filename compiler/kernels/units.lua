@@ -120,7 +120,8 @@ end
 function units.dense(net, target, deterministic)
     local vectors = tiles.ceil(net.units, target.lanes)
     local _, shapes = row_shapes(net.batch, vectors, net.inputs)
-    local tile = tiles.best(target, shapes, 1, splits(net.batch, deterministic, net.inputs), nil, crew_of(net.members or 1))
+    local tile = tiles.best(target, shapes, 1, splits(net.batch, deterministic, net.inputs), nil,
+        crew_of(net.members or 1))
     return { tile = tile, vectors = vectors, cycles = tile.cycles }
 end
 

@@ -179,13 +179,13 @@ end
 -- May y be x? Each row of y is written after that row of x has been read for the last time, but for one layer in
 -- both directions, of which one direction reads what the other would have written over, and for a softmax
 -- that the kernel "batch" computes in y before x is added.
-local function in_place(plan, ir)
-    if plan.tokens or plan.last_step or plan.input ~= plan.output then return false end
-    local lone = #ir.stages == 1 and plan.layers[1].sizes
+local function in_place(result, ir)
+    if result.tokens or result.last_step or result.input ~= result.output then return false end
+    local lone = #ir.stages == 1 and result.layers[1].sizes
     if lone and lone.D == 2 and lone.L == 1 then return false end
-    for _, v in ipairs(plan.variants) do
-        local softmax = plan.softmax == "softmax" or plan.softmax == "log_softmax"
-        if plan.residual and softmax and v.kernel == "batch" then return false end
+    for _, v in ipairs(result.variants) do
+        local softmax = result.softmax == "softmax" or result.softmax == "log_softmax"
+        if result.residual and softmax and v.kernel == "batch" then return false end
     end
     return true
 end

@@ -209,9 +209,9 @@ function spec.from_text(text, file, options)
         end
     end
     for i in ipairs(result.layers or {}) do
-        local text, field = layers.note(result.layers, i)
-        if text then
-            notes[#notes + 1] = fail.line(file, dropping[i][2][field], "note", string.format("layer %d: %s", i, text))
+        local words, field = layers.note(result.layers, i)
+        if words then
+            notes[#notes + 1] = fail.line(file, dropping[i][2][field], "note", string.format("layer %d: %s", i, words))
         end
     end
     result.target = resolve(result.target)

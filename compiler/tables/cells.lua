@@ -55,8 +55,9 @@ local gru_n = { "tanh", { "add", { "input", "n" }, { "mul", { "sigmoid", gate "r
 cells.gru = {
     constant = "RNNC_GRU", gates = { "r", "z", "n" }, apart = { "n" }, states = { "h" },
     update = { { "h", { "add", gru_n, { "mul", { "sigmoid", gate "z" }, { "sub", { "state", "h" }, gru_n } } } } },
-    tiny = { h = { "or_nan", { "or_nan", { "either", { "state", "h" }, { "either", { "input", "n" }, { "recurrent", "n" } } },
-                               gate "r" }, gate "z" } },
+    tiny = { h = { "or_nan",
+                   { "or_nan", { "either", { "state", "h" }, { "either", { "input", "n" }, { "recurrent", "n" } } },
+                     gate "r" }, gate "z" } },
 }
 
 local function tiny_by_itself(states)

@@ -59,8 +59,9 @@ static void wait_for(void *context, size_t index, size_t count) {
 
 void own_team_make(own_team *own, size_t count, bool alone) {
     memset(own, 0, sizeof *own);
-    own->team = (rnnc_team){count, own, alone ? run_in_turn : run_threads, alone ? NULL : post,
-                            alone ? NULL : wait_for, 0};
+    own->team = (rnnc_team){
+        count, own, alone ? run_in_turn : run_threads, alone ? NULL : post, alone ? NULL : wait_for,
+        0};
     pthread_mutex_init(&own->mutex, NULL);
     pthread_cond_init(&own->changed, NULL);
 }

@@ -2,8 +2,8 @@
 -- front of it, where they run for all trips at once: the product with the input of a recurrent layer.
 --
 -- A statement may go if what it and others of the loop touch is the same afterwards: nothing that it reads or writes is
--- written by one that stays in front of it; and whatever of what it touches is touched by others too is indexed by the loop's variable alone, in the same dim, so that trips have places of their
--- own.
+-- written by one that stays in front of it; and whatever of what it touches is touched by others too is indexed by the
+-- loop's variable alone, in the same dim, so that trips have places of their own.
 local accesses = require "ir.accesses"
 local check = require "ir.check"
 
