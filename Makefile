@@ -50,7 +50,7 @@ demo: $(BUILD)/setup-demo build ## generate, compile and run the network of exam
 # Tests run in the root of the tree. RNNC is the compiler that they try. BUILD, CC and SANITIZE are
 # for those that compile something; RNNC_TEST_FAST=1 asks the long ones to be short.
 run_tests = RNNC=$(BUILD)/rnnc BUILD=$(BUILD) CC='$(CC)' SANITIZE='$(SANITIZE)' \
-	$(BUILD)/tests/rnnc-tests --jobs 2 --timeout 900
+	$(BUILD)/tests/rnnc-tests --jobs 2
 
 test: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the whole suite
 	@$(run_tests)

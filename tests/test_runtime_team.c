@@ -175,7 +175,7 @@ Test(runtime_team, a_fork_leaves_a_team_of_one, .timeout = 60) {
             sleep_ms(50);
         const pid_t pid = fork();
         if (pid == 0) {
-            alarm(10);
+            alarm(60);
             const int wrong = in_child(team);
             rnnc_team_destroy(last);
             _exit(wrong);
@@ -208,7 +208,7 @@ Test(runtime_team, teams_end_in_any_order, .timeout = 60) {
             rnnc_team_destroy(teams[orders[i][k]]);
             const pid_t pid = fork();
             if (pid == 0) {
-                alarm(10);
+                alarm(60);
                 for (size_t left = k + 1; left < TEAMS; left++) {
                     rnnc_team *const team = teams[orders[i][left]];
                     if (team->count != 1)
@@ -281,8 +281,8 @@ Test(runtime_team, one_busy_cpu, .timeout = 120) {
         waitpid(busy[i], NULL, 0);
     }
     cr_expect_eq(handover, RNNC_HANDOVER_FAR);
-    cr_expect(made - begin < 1, "made in %.3f s", made - begin);
-    cr_expect(measured - made < 2, "measured in %.3f s", measured - made);
+    cr_expect(made - begin < 5, "made in %.3f s", made - begin);
+    cr_expect(measured - made < 5, "measured in %.3f s", measured - made);
 }
 
 /* Words that take 5 ms: no round of them is done in time. */

@@ -8,20 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Of processor time, so that other programs do not count. Sanitizers make everything slower. */
 static double seconds_max(void) { return sanitized() ? 8 : 1.5; }
-
-/* What the children that have ended used of the processor. */
-static double children_seconds(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_CHILDREN, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
 
 /* `rnnc check` of a file in `dir` fails as a user's mistake, quickly, in one line that begins with
  * the file's name and contains `says`. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,7 +42,13 @@ static void child(const char *const argv[], const char *cwd, const char *const e
         if (!copy || putenv(copy))
             _exit(127);
     }
-    alarm(seconds); /* survives exec */
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CPU, &limit))
+        _exit(127);
+    limit.rlim_cur = limit.rlim_max < seconds ? limit.rlim_max : seconds;
+    if (setrlimit(RLIMIT_CPU, &limit))
+        _exit(127);
+    alarm(seconds * PATIENCE); /* both survive exec */
     execvp(argv[0], (char *const *)argv);
     fprintf(stderr, "cannot run %s\n", argv[0]);
     fflush(stderr);
@@ -67,6 +74,14 @@ outcome process_run(const char *const argv[], const char *cwd, const char *const
     fclose(out);
     fclose(err);
     return o;
+}
+
+double children_seconds(void) {
+    struct rusage usage;
+    if (getrusage(RUSAGE_CHILDREN, &usage))
+        abort();
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
 void outcome_free(outcome *o) {
@@ -119,7 +134,7 @@ bool process_gone(const char *path) {
         return false;
     snprintf(stat_path, sizeof stat_path, "/proc/%ld/stat", strtol(number, NULL, 10));
     free(number);
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 200 * PATIENCE; i++) {
         /* "12 (name) S ...": a zombie has ended, though nobody has asked how. */
         char *const stat = file_read(stat_path, NULL);
         const char *const behind = stat ? strrchr(stat, ')') : NULL;

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { PATH_SIZE = 512 };
+/* Limits of time are those of an idle machine. By the wall's clock, for what hangs, they are
+ * PATIENCE times as long: this machine may be slow, or have other work. */
+enum { PATH_SIZE = 512, PATIENCE = 10 };
 
 /* What a program did: its exit code (128 + number if a signal ended it) and all that it wrote. */
 typedef struct outcome {
@@ -14,13 +16,16 @@ typedef struct outcome {
 } outcome;
 
 /* Runs argv (found in PATH; NULL at its end) in directory `cwd` (NULL: this one) with `env`
- * ("NAME=value", NULL at its end; or NULL) added to the environment. SIGALRM ends it after
- * `seconds`. */
+ * ("NAME=value", NULL at its end; or NULL) added to the environment. SIGXCPU ends it, and each
+ * program that it starts, after `seconds` of processor time; SIGALRM ends it when it hangs. */
 outcome process_run(const char *const argv[], const char *cwd, const char *const env[],
                     unsigned seconds);
 void outcome_free(outcome *o);
 
-/* Whether the process whose number stands in a file has ended, or does within two seconds; false
+/* Processor time, in seconds, of all programs that this process started and that have ended. */
+double children_seconds(void);
+
+/* Whether the process whose number stands in a file has ended, or does within 20 seconds; false
  * too if there is no such file. */
 bool process_gone(const char *path);
 
