@@ -25,13 +25,15 @@ void random_options(rng *r, const char *fields, char *text, size_t room) {
     const size_t drawn = rng_below(r, 4), head = both && drawn == 2 ? 3 : drawn;
     const char *const cell = PICK(r, cells), *const batch = PICK(r, batches);
     const int width = PICK(r, units);
-    char first[96] = "", projection[32] = "";
+    char first[96] = "", projection[48] = "";
     if (embeds)
         snprintf(first, sizeof first,
                  "embedding { num_embeddings = 9, dim = 3, prefix = \"e.\" }, ");
     if (strcmp(cell, "lstm") == 0 && width > 1 && rng_below(r, 2))
         snprintf(projection, sizeof projection, ", proj_size = %zu",
                  1 + rng_below(r, (size_t)width - 1));
+    if (strcmp(cell, "rnn") == 0 && rng_below(r, 2))
+        snprintf(projection, sizeof projection, ", nonlinearity = \"relu\"");
     int n = snprintf(text, room,
                      "return model { name = \"net\", %s batch = %s, "
                      "seq_len = %s, threads = %d, target = %s, activation = \"%s\", lengths = %s, "
@@ -42,13 +44,20 @@ void random_options(rng *r, const char *fields, char *text, size_t room) {
                      rng_below(r, 2) ? "fast" : "exact", flag(r), flag(r), flag(r), first, cell,
                      embeds ? "" : ", input_size = 3", width, 1 + (int)rng_below(r, 3), projection,
                      both ? "true" : "false", flag(r));
+    const bool two = head > 0 && rng_below(r, 2);
+    if (two) /* the first takes the states */
+        n += snprintf(text + n, room - (size_t)n,
+                      ", dense { units = 7, activation = \"%s\"%s, prefix = \"d.\" }",
+                      activations[rng_below(r, 4)], head == 3 ? ", last_state = true" : "");
     if (head > 0)
         n += snprintf(text + n, room - (size_t)n,
                       ", dense { units = 3, activation = \"%s\", bias = %s%s, prefix = \"b.\" }",
                       PICK(r, activations), flag(r),
-                      head == 2   ? ", last_step = true"
-                      : head == 3 ? ", last_state = true"
-                                  : "");
-    snprintf(text + n, room - (size_t)n, " }%s }",
-             head == 1 && !embeds && rng_below(r, 2) ? ", residual = true" : "");
+                      head == 2           ? ", last_step = true"
+                      : head == 3 && !two ? ", last_state = true"
+                                          : "");
+    const char *residual = "";
+    if (head < 2 && !embeds && rng_below(r, 2))
+        residual = head == 1 && rng_below(r, 2) ? ", residual = true" : ", residual = 1";
+    snprintf(text + n, room - (size_t)n, " }%s }", residual);
 }
