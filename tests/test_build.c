@@ -26,6 +26,8 @@ Test(build, installed_files_serve_a_program_outside_the_tree) { run_script("pack
 
 Test(build, other_build_systems_use_what_is_installed) { run_script("packaging/integrate"); }
 
+Test(build, portable_has_its_bits_on_x87) { run_script("packaging/m32"); }
+
 Test(build, every_target_is_in_the_help) { run_script("packaging/help"); }
 
 Test(build, flags_that_take_nan_away_are_left_out) { run_script("packaging/fast_math"); }
