@@ -210,7 +210,10 @@
 @ end
 @ local function embedding(indent, stage)
 @ local to = stage.last and "top" or buffer(stage.first_output) .. at_t(stage)
-@{indent}for (ptrdiff_t s = 0; @{first_part}s < (ptrdiff_t)steps; ++s)
+@{indent}for (ptrdiff_t s = 0; @{first_part}s < (ptrdiff_t)steps; ++s) {
+@ if not units then
+@{indent}    if (rows < @{v.block}) memset(@{to} + s * @{step_of(stage)}, 0, @{step_of(stage)} * sizeof(float));
+@ end
 @{indent}    for (ptrdiff_t b = 0; b < rows; ++b) {
 @{indent}        const float *const entry = weights + @{stage.base} + (ptrdiff_t)tokens[((ptrdiff_t)t + s) * x_t + @{sequence} * x_b] * @{stage.width};
 @ if units then
@@ -221,6 +224,7 @@
 @{indent}        for (ptrdiff_t i = 0; i < @{stage.width}; ++i) column[@{place}] = entry[i];
 @ end
 @{indent}    }
+@{indent}}
 @ meet(indent, by_panel)
 @ end
 @ -- A dense layer on `steps` steps from `from`, or once on the ends of the sequences.

@@ -8,7 +8,13 @@
 @ local before = layer_of.before[name] > 0 and format("batch * %d + ", layer_of.before[name]) or ""
             @{arriving and "" or "const "}float *const @{name} = states + @{stage.state_offset + part.offset} + chain * @{stage.state_count};
 @ if units and arriving then
+@ if part.stride > part.width then
+            /* Lanes without a unit take part in the arithmetic of their vector. */
+@ end
             for (ptrdiff_t b = 0; b < @{all}; ++b) {
+@ if part.stride > part.width then
+                memset(@{name} + b * @{part.stride} + @{part.width}, 0, @{part.stride - part.width} * sizeof(float));
+@ end
                 if (@{name}0)
                     memcpy(@{name} + b * @{part.stride}, @{name}0 + @{before}(chain * batch + (size_t)@{sequence}) * @{part.width}, @{part.width} * sizeof(float));
                 else

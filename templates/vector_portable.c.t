@@ -179,16 +179,18 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
 @ end
 @ if uses.unless_tiny then
 
-/* x, or 0 where the magnitude of `by` is below @{flush_below}; a NaN is not tiny. */
+/* x, or 0 where the magnitude of `by` is below @{flush_below}, whose bits are @{flush_bits}; a NaN is not tiny. By bits: what
+ * they make together may look like a NaN that raises an exception. */
 @{inline} @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by)
 {
 #ifdef @{vec}_SIMD
-    const @{vec} magnitude = (@{vec})((@{vec}_bits)by & 0x7fffffffu);
-    return (@{vec})((@{vec}_bits)x & ~(@{vec}_bits)(magnitude < @{flush_below}));
+    typedef int32_t whole __attribute__((vector_size(16)));
+    return (@{vec})((whole)x & (((whole)by & 0x7fffffff) >= @{flush_bits}));
 #else
-    @{vec} r;
-    @{each("r.lane[%d] = by.lane[%d] < " .. flush_below .. " && by.lane[%d] > -" .. flush_below .. " ? 0.0f : x.lane[%d];")}
-    return r;
+    uint32_t bits[4];
+    memcpy(bits, by.lane, sizeof bits);
+    @{each("if ((bits[%d] & 0x7fffffffu) < " .. flush_bits .. "u) x.lane[%d] = 0.0f;")}
+    return x;
 #endif
 }
 @ end

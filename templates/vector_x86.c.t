@@ -94,31 +94,31 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 @ end
 @ if lanes == 16 then
 
-/* Is a not at least, not below b; true for NaN, also where clang takes for granted that there is none, which no pragma
+/* Is a not at least b; true for NaN, also where clang takes for granted that there is none, which no pragma
  * changes for an intrinsic. */
-@ for _, op in ipairs { { "not_at_least", 9, "_CMP_NGE_UQ" }, { "not_below", 5, "_CMP_NLT_UQ" } } do
 #if defined(__clang__) && __FINITE_MATH_ONLY__
-@{inline} __mmask16 @{vec}_@{op[1]}(@{vec} a, @{vec} b)
+@{inline} __mmask16 @{vec}_not_at_least(@{vec} a, @{vec} b)
 {
     __mmask16 r;
-    __asm__("vcmpps $@{op[2]}, %2, %1, %0" : "=Yk"(r) : "v"(a), "v"(b));
+    __asm__("vcmpps $9, %2, %1, %0" : "=Yk"(r) : "v"(a), "v"(b));
     return r;
 }
 #else
-#define @{vec}_@{op[1]}(a, b) _mm512_cmp_ps_mask(a, b, @{op[3]})
+#define @{vec}_not_at_least(a, b) _mm512_cmp_ps_mask(a, b, _CMP_NGE_UQ)
 #endif
-@ end
 @ end
 @ if uses.unless_tiny then
 
-/* x, or 0 where the magnitude of `by` is below @{flush_below}; a NaN is not tiny. */
+/* x, or 0 where the magnitude of `by` is below @{flush_below}, whose bits are @{flush_bits}; a NaN is not tiny. By bits: what
+ * they make together may look like a NaN that raises an exception. */
 @{inline} @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by)
 {
 @ if lanes == 16 then
-    return _mm512_maskz_mov_ps(@{vec}_not_below(_mm512_abs_ps(by), @{vec}_splat(@{flush_below})), x);
+    const __m512i magnitude = _mm512_and_epi32((__m512i)by, _mm512_set1_epi32(0x7fffffff));
+    return _mm512_maskz_mov_ps(_mm512_cmp_epi32_mask(magnitude, _mm512_set1_epi32(@{flush_bits}), _MM_CMPINT_NLT), x);
 @ else
-    const @{vec} magnitude = _mm256_andnot_ps(@{vec}_splat(-0.0f), by);
-    return _mm256_and_ps(_mm256_cmp_ps(magnitude, @{vec}_splat(@{flush_below}), _CMP_NLT_UQ), x);
+    typedef int whole __attribute__((vector_size(32)));
+    return (@{vec})((whole)x & (((whole)by & 0x7fffffff) >= @{flush_bits}));
 @ end
 }
 @ end

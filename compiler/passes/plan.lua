@@ -83,6 +83,11 @@ local function stages_of(ir, suffix)
     return list
 end
 
+-- The bits of a positive float, given as C, as C.
+local function bits_of(text)
+    return string.format("0x%08x", (string.unpack("<I4", string.pack("<f", tonumber((text:gsub("f$", "")))))))
+end
+
 -- plan.variant(ir, name) -> what is emitted for one target, from the IR after all passes.
 function plan.variant(ir, name)
     local target, suffix = targets[name], "_" .. name
@@ -101,7 +106,7 @@ function plan.variant(ir, name)
         stages = stages_of(ir, suffix), schedule = ir.schedule, division = ir.division,
         workspace = ir.layout.workspace,
         functions = functions, helpers = helpers, uses = uses, fast = target.fast,
-        flush_below = cells.flush_below,
+        flush_below = cells.flush_below, flush_bits = bits_of(cells.flush_below),
     }
 end
 

@@ -31,6 +31,16 @@ local flags = { "generated_flags/portable_*" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    { what = "lanes without a unit are what the workspace held", file = "templates/run_states.c.t",
+      find = "memset(@{name} + b * @{part.stride} + @{part.width}, 0, @{part.stride - part.width} * sizeof(float));",
+      replace = ";", tests = { "generated_padding/of_every_kind" } },
+    { what = "vectors of embeddings have lanes without a sequence", file = "templates/run.c.t",
+      find = "if (rows < @{v.block}) memset(@{to}", replace = "if (0) memset(@{to}",
+      tests = { "generated_padding/of_every_kind" } },
+    { what = "what is tiny is asked of floats that are none (AVX-512)", file = "templates/vector_x86.c.t",
+      find = "_mm512_cmp_epi32_mask(magnitude, _mm512_set1_epi32(@{flush_bits}), _MM_CMPINT_NLT)",
+      replace = "_mm512_cmp_ps_mask((__m512)magnitude, (__m512)_mm512_set1_epi32(@{flush_bits}), _CMP_NLT_UQ)",
+      tests = { "generated_padding/of_every_kind" } },
     { what = "states of any size fit in memory", file = "templates/source.c.t",
       find = "if (batch > most / @{math.max(widest, state)}) return 0;", replace = "(void)most;",
       tests = { "generated_workspace/*" } },
