@@ -1,5 +1,5 @@
-/* Sizes that NAME_workspace_size gives, or refuses, near the end of what fits in memory, and what
- * NAME_state_init sets. */
+/* Sizes that NAME_workspace_size gives, or refuses, near the end of what fits in memory and by
+ * `chunk`, and what NAME_state_init sets. */
 #include "support/generate.h"
 #include "support/model.h"
 #include "support/model_run.h"
@@ -114,6 +114,52 @@ Test(generated_workspace, limits_of_x, .timeout = 120) {
     const rnnc_layer layers[] = {lstm(150, 3, 1, 0, 0),
                                  {RNNC_DENSE, {0}, 3, 1, RNNC_IDENTITY, 1, 1, 0}};
     check_sizes(layers, 2, "name = \"net\", batch = \"any\", target = \"portable\",");
+}
+
+/* `chunk` in the spec: fewer steps take less workspace, and all give the same bits. */
+static void check_chunks(const rnnc_layer *layer, size_t count, size_t B, const char *fields) {
+    static const size_t chunks[] = {0, 1, 3, 70, 4096}; /* 0: not said */
+    enum { STEPS = 71, CHUNKS = sizeof chunks / sizeof *chunks };
+    rng random = {.state = 6};
+    rnnc_error err;
+    model m = model_make(layer, count, false, 0, STEPS, B, true, &random);
+    model_results results[CHUNKS];
+    size_t space[CHUNKS];
+    for (size_t i = 0; i < CHUNKS; i++) {
+        char dir[PATH_SIZE], all[256], chunk[32] = "";
+        if (chunks[i])
+            snprintf(chunk, sizeof chunk, "chunk = %zu,", chunks[i]);
+        snprintf(all, sizeof all, "name = \"net\", %s %s", fields, chunk);
+        char *const text = model_text(&m, all);
+        workdir_make(dir);
+        cr_assert(generate_text("net", text, "none", dir, &err), "%s", err.message);
+        void *const library = build_library(NULL, "-O1", dir, NULL, &err);
+        workdir_remove(dir);
+        cr_assert(library, "%s", err.message);
+        const rnnc_model *const net = library_model(library, "net", &err);
+        cr_assert(net, "%s", err.message);
+        float *const packed = model_pack(net, &m);
+        results[i] = results_make(&m);
+        space[i] = net->workspace_size(STEPS, B);
+        const model_way way = {0};
+        cr_assert(model_run(net, packed, &m, &way, &results[i], &err), "%s: %s", all, err.message);
+        cr_assert(i == 0 || results_same(&results[0], &results[i]), "%s", all);
+        free(packed);
+        free(text);
+        close_library(library);
+    }
+    cr_assert(space[1] < space[0] && space[1] < space[2] && space[2] < space[3], "%s", fields);
+    for (size_t i = 0; i < CHUNKS; i++)
+        results_free(&results[i]);
+    model_free(&m);
+}
+
+Test(generated_workspace, chunk_in_the_spec, .timeout = 240) {
+    const rnnc_layer one = lstm(3, 10, 2, 0, 0), both = lstm(20, 7, 2, 1, 0);
+    const rnnc_layer head[] = {lstm(3, 9, 1, 0, 4), {RNNC_DENSE, {0}, 4, 5, RNNC_SOFTMAX, 1, 1, 0}};
+    check_chunks(&one, 1, 3, "batch = \"any\", target = \"portable\",");
+    check_chunks(&both, 1, 19, "batch = 19, lengths = true, target = \"portable\",");
+    check_chunks(head, 2, 2, "threads = 2, batch = 2, target = \"portable\",");
 }
 
 /* Both states of a network with projections, which are of different sizes, and nothing behind. */

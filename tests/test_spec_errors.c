@@ -137,7 +137,7 @@ Test(spec_errors, every_field_is_explained) {
     static const char *const names[] = {"name", "cell", "input_size", "hidden_size", "num_layers",
                                         "nonlinearity", "bias", "batch_first", "dropout",
                                         "bidirectional", "proj_size", "weights", "prefix", "map",
-                                        "batch", "seq_len", "target", "threads", "lengths",
+                                        "batch", "seq_len", "target", "threads", "lengths", "chunk",
                                         "streaming", "deterministic", "residual", "activation",
                                         /* of a model, and of its layers */
                                         "layers", "input_size", "prefix", "num_embeddings", "dim",

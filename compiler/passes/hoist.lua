@@ -32,7 +32,7 @@ function hoist.run(ir, target)
             }
         end
     end
-    ir.chunk = chunk_length(ir, target, widest)
+    ir.chunk = ir.chunk or chunk_length(ir, target, widest)
     if ir.steps ~= "any" then ir.chunk = math.min(ir.chunk, ir.steps) end
     return ir
 end

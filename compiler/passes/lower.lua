@@ -5,6 +5,7 @@
 --   steps, batch   an integer, or "any"
 --   residual       the first so many values of x are added to y; false: none
 --   threads        of a team that runs a call together, 1: none
+--   chunk          time steps that a stage runs before the next one does; nil: for passes/hoist.lua to choose
 --   weights    the tensors in the order of the file: { name, rows, cols } (cols 0: a vector)
 --   stages     what a time step goes through, in order:
 --                { kind = "embedding", rows, width, weight }
@@ -102,7 +103,8 @@ function lower.run(spec)
         name = spec.name, batch_first = spec.batch_first, residual = spec.residual,
         deterministic = spec.deterministic, lengths = spec.lengths, streaming = spec.streaming,
         no_streaming = spec.no_streaming, activation = spec.activation,
-        steps = spec.seq_len, batch = spec.batch, threads = spec.threads, weights = {}, stages = {}, stacks = {},
+        steps = spec.seq_len, batch = spec.batch, threads = spec.threads, chunk = spec.chunk,
+        weights = {}, stages = {}, stacks = {},
     }
     for i, item in ipairs(spec.layers or { spec }) do
         local function add(name, rows, cols)

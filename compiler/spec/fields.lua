@@ -277,6 +277,14 @@ local rows = {
         },
     },
     {
+        name = "chunk", type = "integer", least = 1, most = 4096, optional = true,
+        also = { "chunk_size", "chunks", "chunk_length", "block_size", "frame_size", "buffer_size" },
+        doc = {
+            "time steps that a layer runs before the next one does; fewer take less workspace",
+            "Default: what the caches hold, see `rnnc plan`. Results are the same bits.",
+        },
+    },
+    {
         name = "streaming", type = "boolean", optional = true, also = { "stream", "step" },
         doc = {
             "true: NAME_step has to be there; false: leave it out",
@@ -321,8 +329,9 @@ end
 -- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers.
 return {
     rnn = form "name cell input_size hidden_size num_layers nonlinearity bias batch_first dropout bidirectional \
-        proj_size weights prefix map batch seq_len target threads lengths streaming deterministic residual activation",
-    model = form "name layers weights prefix map batch_first batch seq_len target threads lengths streaming \
+        proj_size weights prefix map batch seq_len target threads lengths chunk streaming deterministic residual \
+        activation",
+    model = form "name layers weights prefix map batch_first batch seq_len target threads lengths chunk streaming \
         deterministic residual activation",
     layer = {
         rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional proj_size \

@@ -31,6 +31,8 @@ local flags = { "generated_flags/portable_*" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    { what = "the chunk of a spec is not taken", file = "compiler/passes/hoist.lua",
+      find = "ir.chunk or chunk_length", replace = "chunk_length", tests = { "generated_workspace/*" } },
     { what = "lanes without a unit are what the workspace held", file = "templates/run_states.c.t",
       find = "memset(@{name} + b * @{part.stride} + @{part.width}, 0, @{part.stride - part.width} * sizeof(float));",
       replace = ";", tests = { "generated_padding/of_every_kind" } },
