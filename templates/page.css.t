@@ -18,7 +18,7 @@
 * { box-sizing: border-box; }
 body {
     margin: 0 auto; padding: 1.5rem clamp(0.8rem, 3vw, 2.5rem) 4rem; max-width: 84rem;
-    background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
+    background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere;
 }
 h1 { font-size: 1.6rem; margin: 0 0 0.3rem; }
 h2 { font-size: 1.2rem; margin: 2.2rem 0 0.3rem; }
@@ -52,7 +52,7 @@ i { font-style: normal; }
 .track .mark, .key-mark { width: 0; border: 0.32rem solid transparent; border-bottom: 0.5rem solid var(--activation); border-top: 0; }
 .track .mark { position: absolute; bottom: -0.1rem; margin-left: -0.32rem; }
 .key-mark { display: inline-block; }
-.axis .tick { position: absolute; top: 0; transform: translateX(-50%); color: var(--soft); font-size: 0.75rem; }
+.axis .tick { position: absolute; top: 0; white-space: nowrap; transform: translateX(-50%); color: var(--soft); font-size: 0.75rem; }
 .axis .tick:first-child { transform: none; }
 .axis .tick:last-child { transform: translateX(-100%); }
 .left.note { color: var(--soft); white-space: normal; }

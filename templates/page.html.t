@@ -1,6 +1,6 @@
 @ -- page.html: the results of `rnnc bench`, one page without scripts or anything from elsewhere.
-@ -- title, machine, seconds, cpu: texts; threads: of a team, 1 without; cpus: theirs, or false; tiles, bars, roofline (or false), details, headings: see page.lua and
-@ -- charts.lua. All texts are escaped already.
+@ -- title, machine, seconds, cpu: texts; origin: see origin.lua; threads: of a team, 1 without; cpus: theirs, or
+@ -- false; tiles, bars, roofline (or false), details, headings: see page.lua and charts.lua. All texts are escaped.
 @ assert(#tiles > 0 and #bars.groups == #details)
 <!DOCTYPE html>
 <html lang="en">
@@ -17,7 +17,9 @@
 <header>
 <h1>rnnc bench: @{title}</h1>
 <p>One thread on @{cpu}@{cpus and format(", %d on CPUs %s", threads, cpus) or ""}; @{seconds} s of samples for each network, all codes in turns. Medians, unless minima are named.</p>
-<p class="machine"><code>@{machine}</code></p>
+<p class="machine">@{origin.cpu}: <code>@{machine}</code></p>
+<p class="machine">rnnc @{origin.rnnc}; @{origin.compiler}: <code>@{origin.cc}</code></p>
+<p class="machine"><code>@{origin.command}</code></p>
 </header>
 
 <section class="tiles">
@@ -55,7 +57,7 @@
 @ end
 <div class="bar axis"><span class="code"></span><span class="track">
 @ for _, tick in ipairs(bars.ticks) do
-<i class="tick" style="left:@{tick.at}%">@{tick.text}</i>
+<i class="tick" style="left:@{tick.at}%">@{tick.text or ""}</i>
 @ end
 </span><span class="value"></span></div>
 </article>

@@ -103,6 +103,16 @@ Test(bench, json_and_the_speed_of_light, .timeout = 120) {
     cr_assert(all, "%s: %s", error.text, result.out);
     const json_t *problem = json_array_get(json_object_get(all, "problems"), 0);
     expect_text(problem, "problem", "rnn_tanh 8 16 1 1 1 10");
+    const json_t *const origin = json_object_get(all, "origin");
+    expect_text(origin, "rnnc", RNNC_VERSION);
+    cr_expect(json_string_length(json_object_get(origin, "cpu")) > 0);
+    cr_expect(json_string_length(json_object_get(origin, "compiler")) > 0);
+    const char *const cc = json_string_value(json_object_get(origin, "cc"));
+    const char *const command = json_string_value(json_object_get(origin, "command"));
+    cr_expect(cc && strstr(cc, " -std=c11 -O2 "), "%s", cc);
+    cr_expect(command && strncmp(command, "rnnc bench --json=- ", 20) == 0 &&
+                  strstr(command, " --seconds=0.01 --seq-len=10 amp.lua"),
+              "%s", command);
     check_problem(problem);
     /* Input: 2*10*16*8 FLOPs, 25.6 ns. State: 10 times 512 FLOPs or 1024 bytes, 5.12 ns each.
      * Activations: 160 values at 14/16 cycles of half a nanosecond, 70 ns. */

@@ -149,6 +149,13 @@ Test(page, is_whole_and_well_formed, .timeout = 180) {
     check_self_contained(text);
     cr_expect(strstr(text, "prefers-color-scheme: dark"));
     cr_expect(strstr(text, "<svg "));
+    /* What the figures came from. */
+    static const char *const origin[] = {
+        "rnnc " RNNC_VERSION "; ", "-std=c11 -O2 -fPIC -shared</code>",
+        "rnnc bench --html=page.html --machine=&quot;clock_ghz=2 peak_gflops=100 ",
+        "--seconds=0.01 a.lua b.lua c.lua</code>"};
+    for (size_t i = 0; i < sizeof origin / sizeof *origin; i++)
+        cr_expect(strstr(text, origin[i]), "there is no %s", origin[i]);
     cr_expect_eq(count_of(text, "<details "), 3u);
     cr_expect_eq(count_of(text, "<article "), 3u);
     cr_expect_eq(count_of(text, "class=\"bar own\""), 3u);

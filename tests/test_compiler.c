@@ -23,3 +23,4 @@ Test(compiler, passes) { run("passes"); }
 Test(compiler, gradients) { run("gradients"); }
 Test(compiler, models) { run("models"); }
 Test(compiler, results) { run("results"); }
+Test(compiler, charts) { run("charts"); }

@@ -7,6 +7,7 @@ local fail = require "base.fail"
 local host = require "host"
 local limits = require "measure.limits"
 local machines = require "measure.machine"
+local origin = require "measure.origin"
 local page = require "report.page"
 local peers = require "measure.peers"
 local results = require "report.results"
@@ -146,7 +147,7 @@ local function data_of(problems, settings)
                     bytes = p.bytes, light_us = p.light_us, predicted_us = p.predicted_us, parts_ns = p.parts,
                     target = p.variant.target, results = p.rows }
     end
-    return { machine = settings.machine, seconds = settings.seconds, problems = list }
+    return { origin = settings.origin, machine = settings.machine, seconds = settings.seconds, problems = list }
 end
 
 return function(arguments, options)
@@ -179,6 +180,7 @@ return function(arguments, options)
     progress("the machine")
     local settings = { directory = directory, seconds = seconds, progress = progress, command = COMMAND, cpu = cpu,
                        threads = threads, cpus = cpus, machine = given or measured_machine(options, directory) }
+    settings.origin = (options.json or options.html) and origin(COMMAND, arguments, options)
     settings.peers = options.peers and peers.open(directory)
     progress("")
     say("machine: " .. machines.text(settings.machine))

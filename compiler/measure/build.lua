@@ -8,6 +8,9 @@ local build = {}
 
 local SECONDS <const> = 300
 
+-- Of the code that is measured and verified.
+build.FLAGS = "-std=c11 -O2 -fPIC -shared"
+
 -- The words of a command: at spaces, but not at those within quotes or behind a backslash.
 local function split(text, command)
     local words, word, quote, i = {}, nil, nil, 1
@@ -72,7 +75,7 @@ function build.network(spec, options, directory, command)
     local library = directory .. "/" .. spec.name .. ".so"
     for _, word in ipairs { "-I" .. directory, "-o", library, "-lm" } do words[#words + 1] = word end
     local made, problem, output =
-        build.call(build.compiler(options.cc, command), "-std=c11 -O2 -fPIC -shared", words)
+        build.call(build.compiler(options.cc, command), build.FLAGS, words)
     if not made then fail.with { command .. ": error: " .. problem, output } end
     -- What is loaded by a name without '/' is looked for elsewhere.
     return library:find("/", 1, true) and library or "./" .. library, result

@@ -1,5 +1,6 @@
 -- charts: where things lie in the charts of a page: numbers and texts only, so that the template just prints.
 local bounds = require "kernels.bounds"
+local labels = require "report.labels"
 
 local charts = {}
 
@@ -46,6 +47,18 @@ function charts.duration(us)
     return string.format("%.1f ms", us / 1000)
 end
 
+local function times(value) return string.format(value < 100 and "%.2f×" or "%.0f×", value) end
+
+-- Pixels of the narrowest axis of bars by page.css: half a page of 64 rem less its margins and other columns.
+local NARROW <const> = 150
+
+local function thin(ticks)
+    labels.thin(ticks, function(tick, i)
+        local anchor = i == 1 and "start" or i == #ticks and "end" or "middle"
+        return labels.box(tick.text, tick.at / 100 * NARROW, 0, anchor)
+    end)
+end
+
 -- charts.bars(problems) -> { ticks, groups }: for each problem bars of how many times the speed of light of one core
 -- each code takes (median), positions in per cent on one logarithmic axis for all.
 function charts.bars(problems)
@@ -59,12 +72,13 @@ function charts.bars(problems)
         end
     end
     least, most = least < 1 and mark_below(least * 0.98) or 1, mark_above(most * 1.02)
-    local function at(times) return string.format("%.2f", position(times, least, most, 100)) end
+    local function at(value) return string.format("%.2f", position(value, least, most, 100)) end
     local ticks, groups = {}, {}
     for i, value in ipairs(marks_between(least, most, true)) do
         local light = value > 0.99 and value < 1.01
-        ticks[i] = { at = at(value), text = short(value) .. "×", name = light and "grid one" or "grid" }
+        ticks[i] = { at = at(value), text = short(value) .. "×", name = light and "grid one" or "grid", keep = light }
     end
+    thin(ticks)
     for i, problem in ipairs(problems) do
         local bars = {}
         for k, row in ipairs(problem.rows) do
@@ -73,7 +87,7 @@ function charts.bars(problems)
             if row.median_us then
                 bar.width, bar.least = at(row.median_us / problem.light_us), at(row.min_us / problem.light_us)
                 bar.text = charts.duration(row.median_us)
-                bar.times = string.format("%.2f×", row.median_us / problem.light_us)
+                bar.times = times(row.median_us / problem.light_us)
             end
             bars[k] = bar
         end
@@ -116,33 +130,52 @@ function charts.kernels(problems, machine)
     return list
 end
 
--- Places of a name below and above its point, and what a line of text takes, in units of the view box.
-local offsets <const>, LINE <const>, LETTER <const> = { 20, -10, 34, -24, 48, -38 }, 14, 6.6
-
--- Gives each point with a name the first place, `dy`, where it meets no other point's.
-local function place_names(points)
-    local taken = {}
-    for _, point in ipairs(points) do
-        local half = point.name and #point.name * LETTER / 2
-        for _, dy in ipairs(point.name and offsets or {}) do
-            local free = true
-            for _, other in ipairs(taken) do
-                free = free and (math.abs(other.x - point.x) > other.half + half
-                    or math.abs(other.y - point.y - dy) >= LINE)
-            end
-            if free then
-                taken[#taken + 1] = { x = point.x, y = point.y + dy, half = half }
-                point.dy = dy
-                break
-            end
-        end
-        if not point.dy then point.name = false end
-    end
-end
-
 -- The plot of the roofline, in units of its view box.
 local LABELS <const> = 8 -- more points than that have no names beside them
 local plot = { left = 56, top = 16, width = 760, height = 400 }
+
+-- Places of a name below and above its point; where along a roof its own may stand; the radius of a point.
+local offsets <const>, POINT <const> = { 20, -10, 34, -24, 48, -38 }, 5
+local shares <const> = { 0.1, 0.35, 0.6, 0.8, 0, 0.2, 0.5, 0.7, 0.28, 0.43, 0.05 }
+
+local function box_of_point(point) return { point.x - POINT, point.y - POINT, point.x + POINT, point.y + POINT } end
+
+-- Gives each point with a name the first place, (name_x, name_y), where it lies on nothing else, or no name.
+local function place_names(points, taken)
+    for _, point in ipairs(points) do
+        local boxes, places = {}, {}
+        for _, dy in ipairs(point.name and offsets or {}) do
+            local box = labels.box(point.name, point.x, point.y + dy, "middle")
+            local inside = math.max(0, plot.left - box[1]) - math.max(0, box[3] - plot.left - plot.width)
+            if box[2] >= 0 and box[4] <= plot.top + plot.height then
+                boxes[#boxes + 1] = { box[1] + inside, box[2], box[3] + inside, box[4] }
+                places[#boxes] = { point.x + inside, point.y + dy }
+            end
+        end
+        local place = places[labels.place(boxes, taken)]
+        point.name = place and point.name or false
+        if place then
+            point.name_x, point.name_y = string.format("%.1f", place[1]), string.format("%.1f", place[2])
+        end
+    end
+end
+
+-- Gives each roof's name a place beside it, below, if there is one; it is told of the line anyway.
+local function place_roofs(roofs, taken)
+    for _, roof in ipairs(roofs) do
+        local boxes, places = {}, {}
+        for i, share in ipairs(shares) do
+            local x = roof.x1 + (roof.x2 - roof.x1) * share + 7
+            local y = roof.y1 + (roof.y2 - roof.y1) * share + 11
+            places[i], boxes[i] = { x, y }, labels.box(roof.text, x, y, "start")
+        end
+        local place = places[labels.place(boxes, taken)]
+        roof.named = place ~= nil
+        if place then
+            roof.label_x, roof.label_y = string.format("%.1f", place[1]), string.format("%.1f", place[2])
+        end
+    end
+end
 
 charts.limit_names = { fma = "FMA", l1 = "L1", l2 = "L2", l3 = "L3", latency = "latency" }
 
@@ -165,6 +198,8 @@ function charts.roofline(kernels, machine)
     local chart = { plot = plot, x_ticks = {}, y_ticks = {}, roofs = {}, points = {}, limits = {} }
     for i, value in ipairs(marks_between(x0, x1)) do chart.x_ticks[i] = { at = x_of(value), text = short(value) } end
     for i, value in ipairs(marks_between(y0, y1)) do chart.y_ticks[i] = { at = y_of(value), text = short(value) } end
+    labels.thin(chart.x_ticks, function(tick) return labels.box(tick.text, tick.at, 0, "middle") end)
+    labels.thin(chart.y_ticks, function(tick) return labels.box(tick.text, 0, tick.at, "end") end)
     local peak = machine.peak_gflops
     for _, level in ipairs { "l1", "l2", "l3" } do
         local rate = machine[level .. "_gbs"]
@@ -173,7 +208,6 @@ function charts.roofline(kernels, machine)
         if to > from then
             chart.roofs[#chart.roofs + 1] = {
                 x1 = x_of(from), y1 = y_of(from * rate), x2 = x_of(to), y2 = y_of(to * rate),
-                label_x = x_of(from * (to / from) ^ 0.1), label_y = y_of(from * rate * (to / from) ^ 0.1),
                 text = string.format("%s %.0f GB/s", level:upper(), rate),
             }
         end
@@ -190,7 +224,10 @@ function charts.roofline(kernels, machine)
                 kernel.gflops, kernel.intensity, charts.limit_names[kernel.limit]),
         }
     end
-    place_names(chart.points)
+    local taken = { labels.box(chart.peak.text, chart.peak.x2, chart.peak.y - 6, "end") }
+    for _, point in ipairs(chart.points) do taken[#taken + 1] = box_of_point(point) end
+    place_roofs(chart.roofs, taken)
+    place_names(chart.points, taken)
     for _, name in ipairs(bounds.resources) do
         if used[name] then chart.limits[#chart.limits + 1] = { name = name, text = charts.limit_names[name] } end
     end

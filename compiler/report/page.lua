@@ -67,14 +67,15 @@ local function detail_of(problem, kernels, open)
 end
 
 -- page(problems, settings) -> the text of the page. problems: as `rnnc bench` measured them, with `parts` (see
--- breakdown.lua); settings: { machine, seconds, cpu, threads and cpus or nil }.
+-- breakdown.lua); settings: { machine, origin (see origin.lua), seconds, cpu, threads and cpus or nil }.
 return function(problems, settings)
     for i, problem in ipairs(problems) do problem.id = i end
     local kernels, details = charts.kernels(problems, settings.machine), {}
     for i, problem in ipairs(problems) do details[i] = detail_of(problem, kernels, #problems <= 3) end
     return template.render("page.html", escaped {
         title = #problems == 1 and problems[1].title or #problems .. " networks",
-        machine = machines.text(settings.machine), tiles = tiles_of(problems), bars = charts.bars(problems),
+        machine = machines.text(settings.machine), origin = settings.origin,
+        tiles = tiles_of(problems), bars = charts.bars(problems),
         roofline = charts.roofline(kernels, settings.machine) or false, details = details,
         headings = results.headings(), seconds = string.format("%g", settings.seconds),
         cpu = settings.cpu and "CPU " .. settings.cpu or "one CPU", threads = settings.threads or 1,

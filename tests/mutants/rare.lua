@@ -83,6 +83,15 @@ return {
     { what = "the fastest other is as much slower as it is faster", file = "compiler/report/results.lua",
       find = "mean = 1 / geometric_mean(list), count = #list, slower", replace =
       "mean = geometric_mean(list), count = #list, slower", tests = { "compiler/results" } },
+    { what = "texts of a chart lie on each other", file = "compiler/report/labels.lua",
+      find = "free = free and not meet(box, other)", replace = "free = free and (not meet(box, other) or #taken > 3)",
+      tests = { "compiler/charts" } },
+    { what = "names at the edge of a chart are cut", file = "compiler/report/charts.lua",
+      find = "- math.max(0, box[3] - plot.left - plot.width)", replace = "", tests = { "compiler/charts" } },
+    { what = "ticks of bars lie on each other", file = "compiler/report/charts.lua",
+      find = "    thin(ticks)\n", replace = "", tests = { "compiler/charts" } },
+    { what = "a page does not say its options", file = "compiler/measure/origin.lua",
+      find = "    table.sort(names)\n", replace = "    names = {}\n", tests = { "page/*" } },
     { what = "a quote in CSV ends the text", file = "compiler/report/results.lua",
       find = [[text:gsub('"', '""')]], replace = "text", tests = { "compiler/results" } },
     -- ---- host ----
