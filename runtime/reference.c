@@ -65,7 +65,13 @@ typedef struct sequence {
     double *h, *c, *fresh;
     const float *h0, *c0; /* what is left of the call's states, chain by chain */
     double *hn, *cn;
+    int rounds; /* are states floats after every step? */
 } sequence;
+
+static void round_all(double *values, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        values[i] = (double)(float)values[i];
+}
 
 static void advance(const float **states, size_t count) {
     if (*states)
@@ -81,6 +87,10 @@ static void run_chain(sequence *s, const chain *w, int reverse, size_t column, s
     for (size_t n = 0; n < s->steps; n++) {
         const size_t t = reverse ? s->steps - 1 - n : n;
         step(w, s->in + t * w->I, s->h, s->c, s->fresh);
+        if (s->rounds) {
+            round_all(s->h, w->S);
+            round_all(s->c, has_c ? w->H : 0);
+        }
         memcpy(s->out + t * width + column, s->h, w->S * sizeof *s->h);
     }
     if (s->hn) {
@@ -220,8 +230,8 @@ static size_t widest_of(const rnnc_network *network) {
     return widest;
 }
 
-rnnc_status rnnc_reference_forward(const rnnc_network *network, const float *const *tensors,
-                                   const rnnc_call *call, double *y, double *hn, double *cn) {
+static rnnc_status forward(const rnnc_network *network, const float *const *tensors,
+                           const rnnc_call *call, int rounds, double *y, double *hn, double *cn) {
     rnnc_network_sizes sizes;
     rnnc_status status = rnnc_network_measure(network, &sizes, NULL);
     if (status == RNNC_OK)
@@ -252,9 +262,20 @@ rnnc_status rnnc_reference_forward(const rnnc_network *network, const float *con
                       .h0 = call->h0,
                       .c0 = call->c0,
                       .hn = hn,
-                      .cn = cn};
+                      .cn = cn,
+                      .rounds = rounds};
         run_sequence(&s, network, &sizes, tensors, call, y);
     }
     free(space);
     return RNNC_OK;
+}
+
+rnnc_status rnnc_reference_forward(const rnnc_network *network, const float *const *tensors,
+                                   const rnnc_call *call, double *y, double *hn, double *cn) {
+    return forward(network, tensors, call, 0, y, hn, cn);
+}
+
+rnnc_status rnnc_reference_rounded(const rnnc_network *network, const float *const *tensors,
+                                   const rnnc_call *call, double *y, double *hn, double *cn) {
+    return forward(network, tensors, call, 1, y, hn, cn);
 }

@@ -511,6 +511,11 @@ rnnc_status rnnc_generic_forward(const rnnc_network *network, const rnnc_blas *b
 rnnc_status rnnc_reference_forward(const rnnc_network *network, const float *const *tensors,
                                    const rnnc_call *call, double *y, double *hn, double *cn);
 
+/* The same with h and c rounded to float after every step. How far both are from each other is what
+ * rounding alone makes of this network: little, or all where it is chaotic. */
+rnnc_status rnnc_reference_rounded(const rnnc_network *network, const float *const *tensors,
+                                   const rnnc_call *call, double *y, double *hn, double *cn);
+
 #ifdef __cplusplus
 }
 #endif

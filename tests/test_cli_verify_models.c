@@ -66,7 +66,7 @@ Test(verify_models, passes_what_is_right, .timeout = 300) {
          "3,\n"
          "    prefix = \"l.\" }, rnn { hidden_size = 2, nonlinearity = \"relu\", prefix = \"r.\" } "
          "}",
-         " h0,c0  "},
+         " h0,c0 "},
     };
     char dir[PATH_SIZE], text[1024];
     workdir_make(dir);

@@ -13,6 +13,11 @@ local weights = require "weights.weights"
 -- as much more.
 local TOLERANCE <const> = { exact = 1e-5, fast = 1e-4 }
 
+-- Where a network makes more of rounding than that, an error passes that is so many times what half a unit in the last
+-- place of each weight, or float32 states, do to the same step. A product rounds once a term, which is some such units;
+-- fast functions are 20 times as far off as exact ones.
+local SPREADS <const> = { exact = 16, fast = 320 }
+
 local RUN_SECONDS <const> = 60
 
 -- Tried where the spec says "any": one, a few, and more than a vector or a tile holds. Whole sets
@@ -21,31 +26,58 @@ local SEQ_LENS <const> = { 1, 2, 7, 40 }
 local BATCHES <const> = { 1, 3, 17 }
 local WORK_MAX <const> = 1000000000
 
--- What is run on random inputs: { seq_len, batch, initial, lengths }: each with initial states and without,
--- and with sequences of different lengths if the spec has them.
+-- A run that has each token, or a 1 in each value of x, at least once; nil: x has one value. Each sequence starts anew,
+-- as short as it can be: where rounding grows, what comes late tells nothing.
+local function run_of_each(spec)
+    local first = (spec.layers or { spec })[1]
+    local count = first.layer == "embedding" and first.num_embeddings or first.input_size
+    if count < 2 then return nil end
+    local seq_len = spec.seq_len == "any" and 1 or spec.seq_len
+    local sequences = (count + seq_len - 1) // seq_len
+    local together = spec.batch == "any" and sequences or spec.batch
+    return { seq_len = seq_len, batch = (sequences + together - 1) // together * together, call_len = seq_len,
+             call_batch = together, initial = false, lengths = false, inputs = "each" }
+end
+
+-- What is run on random inputs: { seq_len, batch, call_len, call_batch, initial, lengths, inputs }, see host.trial:
+-- each with initial states and without, with inputs far beyond 1, with sequences of different lengths if the spec has
+-- them; and one with all tokens.
 local function random_runs(spec)
     local seq_lens = spec.seq_len == "any" and SEQ_LENS or { spec.seq_len }
     local batches = spec.batch == "any" and BATCHES or { spec.batch }
+    local embeds = (spec.layers or { spec })[1].layer == "embedding"
     local runs, work = {}, 0
+    -- Whether there was time for it.
+    local function add(seq_len, batch, list)
+        work = work + #list * network.work(spec) * seq_len * batch
+        if work > WORK_MAX and #runs > 0 then return false end
+        for _, run in ipairs(list) do
+            run.seq_len, run.batch = run.seq_len or seq_len, run.batch or batch
+            run.call_len, run.call_batch = run.call_len or seq_len, run.call_batch or batch
+            runs[#runs + 1] = run
+        end
+        return true
+    end
     for _, seq_len in ipairs(seq_lens) do
         for _, batch in ipairs(batches) do
-            work = work + (spec.lengths and 4 or 2) * network.work(spec) * seq_len * batch
-            if work > WORK_MAX and #runs > 0 then return runs end
+            local list = {}
             for _, lengths in ipairs(spec.lengths and seq_len > 1 and { false, true } or { false }) do
                 for _, initial in ipairs { true, false } do
-                    runs[#runs + 1] = { seq_len = seq_len, batch = batch, initial = initial, lengths = lengths }
+                    list[#list + 1] = { initial = initial, lengths = lengths, inputs = "near" }
                 end
             end
+            if not embeds then list[#list + 1] = { initial = true, lengths = false, inputs = "far" } end
+            if not add(seq_len, batch, list) then return runs end
         end
     end
+    local each = run_of_each(spec)
+    if each then add(each.seq_len, each.batch, { each }) end
     return runs
 end
 
 local function columns_of(d)
     return string.format("%9.1e %9.1e %7.1f", d.absolute, d.relative, d.ulp)
 end
-
-local function passes(activation, d) return d.absolute <= TOLERANCE[activation] * math.max(1, d.largest) end
 
 -- The outputs that a network has: y, and what it carries from step to step.
 local function outputs_of(spec)
@@ -54,20 +86,33 @@ local function outputs_of(spec)
     return names
 end
 
+-- What the inputs of a run are called.
+local INPUTS <const> = { near = "to 1", far = "to 1000", each = "each 1", recorded = "recorded" }
+
 -- What begins a row: the sizes of the run, and how it was called.
 local function run_text(spec, run)
-    return string.format("%8d %6d  %-5s%s", run.seq_len, run.batch, run.initial and "yes" or "no",
-        spec.lengths and string.format(" %-9s", run.lengths and "yes" or "no") or "")
+    return string.format("%8d %6d  %-5s%s %-9s", run.seq_len, run.batch, run.initial and "yes" or "no",
+        spec.lengths and string.format(" %-9s", run.lengths and "yes" or "no") or "", INPUTS[run.inputs or "recorded"])
+end
+
+-- What rounding does by itself to the outputs, where that is more than the tolerance of others.
+local function spread_text(results)
+    local largest = 0
+    for _, d in ipairs(results) do largest = math.max(largest, d.spread) end
+    return largest > 0 and string.format("; rounding alone does %.1e", largest) or ""
 end
 
 -- A row with the columns of all outputs; `prefix` is that of their names in the result.
 local function print_row(spec, run, result, prefix)
-    local columns, passed = {}, true
+    local columns, judged, passed = {}, {}, true
     for i, name in ipairs(outputs_of(spec)) do
-        columns[i] = columns_of(result[prefix .. name])
-        passed = passes(spec.activation, result[prefix .. name]) and passed
+        local d = result[prefix .. name]
+        columns[i] = d and columns_of(d) or string.format("%9s %9s %7s", "-", "-", "-")
+        judged[#judged + 1] = d
+        passed = (not d or d.excess <= 1) and passed
     end
-    host.print(run_text(spec, run) .. table.concat(columns, "  ") .. (passed and "" or "  <- too large"))
+    host.print(run_text(spec, run) .. table.concat(columns, "  ") .. (passed and "" or "  <- too large")
+        .. spread_text(judged))
     return passed
 end
 
@@ -75,8 +120,8 @@ local function print_heading(spec, title)
     local columns, states = {}, network.states(spec)
     for i, name in ipairs(outputs_of(spec)) do columns[i] = string.format("%9s       rel     ulp", name .. " abs") end
     host.print(title)
-    host.print(string.format(" seq_len  batch  %-5s%s%s", #states > 1 and "h0,c0" or "h0",
-        spec.lengths and " lengths  " or "", table.concat(columns, "  ")))
+    host.print(string.format(" seq_len  batch  %-5s%s %-9s%s", #states > 1 and "h0,c0" or "h0",
+        spec.lengths and " lengths  " or "", "inputs", table.concat(columns, "  ")))
 end
 
 -- The same inputs through the runtime's generic kernels: the largest error of all runs in a line.
@@ -85,7 +130,7 @@ local function print_generic(spec, results)
     for _, result in ipairs(results) do
         for _, name in ipairs(outputs_of(spec)) do
             local d = result["generic_" .. name]
-            largest, passed = math.max(largest, d.absolute), passes("exact", d) and passed
+            largest, passed = math.max(largest, d.absolute), d.excess <= 1 and passed
         end
     end
     host.print(string.format("generic kernels on the same inputs: %.1e abs%s", largest,
@@ -93,18 +138,29 @@ local function print_generic(spec, results)
     return passed
 end
 
+-- The weights of the spec, or random ones. Ones that are NaN or infinite are said: nothing can be judged with them.
+local function weights_of(spec, seed)
+    if not spec.weights then return weights.random(spec, seed, "rnnc verify") end
+    local loaded, notes = weights.load(spec)
+    for _, note in ipairs(notes) do host.complain(note) end
+    return loaded
+end
+
 -- Runs all of `runs` on one build; true if they pass.
 local function verify(spec, options, directory, runs, recorded, seed, seconds)
     local library = build.network(spec, options, directory, "rnnc verify")
-    local own = spec.weights and weights.load(spec) or weights.random(spec, seed, "rnnc verify")
+    local own = weights_of(spec, seed)
     print_heading(spec, string.format("%s for %s, weights %s: against double precision", spec.name,
         table.concat(spec.target, ", "), spec.weights and "built in" or "random"))
     local passed, results = true, {}
     for i, run in ipairs(runs) do
         local result, problem = host.trial {
             library = library, symbol = spec.name .. "_model", network = network.of(spec), weights = own,
-            seq_len = run.seq_len, batch = run.batch, initial = run.initial, lengths = run.lengths,
+            seq_len = run.seq_len, batch = run.batch, call_len = run.call_len, call_batch = run.call_batch,
+            initial = run.initial, lengths = run.lengths, inputs = run.inputs,
             seed = seed * 1000003 + i, seconds = seconds, case = recorded and recorded.file,
+            tolerance = TOLERANCE[spec.activation], spreads = SPREADS[spec.activation],
+            generic_tolerance = TOLERANCE.exact, generic_spreads = SPREADS.exact,
         }
         if not result then
             host.print(run_text(spec, run) .. problem)
@@ -175,8 +231,9 @@ return function(arguments, options)
         end })
         passed = verify(spec, options, directory, runs, recorded, seed, seconds) and passed
     end
-    host.print(string.format("tolerance %.0e absolute (times the largest output, if that is more than 1); "
-        .. "relative and ulp of outputs of at least 0.001", TOLERANCE[spec.activation]))
+    host.print(string.format("tolerance %.0e absolute (times the largest output, if that is more than 1), or %d times "
+        .. "what rounding alone does to the output; relative and ulp of outputs of at least 0.001",
+        TOLERANCE[spec.activation], SPREADS[spec.activation]))
     host.print("ulp: the error in units of the last place that the right output has as a float; rounding alone "
         .. "makes up to 0.5")
     host.print(passed and "PASS" or "FAIL")

@@ -151,8 +151,10 @@ const command commands[] = {
      "its own on random inputs and prints the largest errors of y, hn and cn against plain loops\n"
      "in double precision; with lengths = true also for sequences of different lengths. The\n"
      "runtime's generic kernels have to agree as well. Passes if no absolute error exceeds 1e-5\n"
-     "and no byte outside the outputs and the workspace changes. Weights are random if the spec\n"
-     "has none.",
+     "(or, where rounding grows, 16 times what rounding alone does to the output) and no byte\n"
+     "outside the outputs and the workspace changes. Weights are random if the spec has none.\n"
+     "FILE of --case is a safetensors file with x, (T, B, I) or (T, I), or tokens, and y; of\n"
+     "weights, h0, c0, hn, cn and lengths what there is.",
      verify_options, COUNT(verify_options), "commands.verify"},
     {"bench", "MODEL.lua...", 1, 1000, "time the code beside others and the speed of light",
      "Generates and compiles the networks, runs each beside the runtime's generic networks on\n"

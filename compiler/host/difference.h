@@ -15,6 +15,10 @@ typedef struct difference {
     double largest;  /* reference, in magnitude */
 } difference;
 
+/* The distance of a value from its reference: infinite if one alone is NaN, or infinite; but a
+ * float that is infinite because the reference is beyond all floats is right. */
+double difference_error(float got, double reference);
+
 /* The largest of each over n values; infinite where a value is NaN and the reference is not. */
 difference difference_of(size_t n, const float *got, const double *reference);
 

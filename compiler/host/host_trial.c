@@ -1,9 +1,10 @@
 /* host.trial */
+#include "conditioning.h"
 #include "difference.h"
 #include "host.h"
 #include "network.h"
 #include "trial.h"
-#include "uniform.h"
+#include "trial_inputs.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 #define SCRATCH_TYPE "rnnc.scratch"
 
-enum { Y, HN, CN, OUTPUTS };
+enum { Y, HN, CN, OUTPUTS = CONDITIONING_OUTPUTS };
 
 static const char *const output_names[OUTPUTS] = {"y", "hn", "cn"};
 static const char *const recorded_names[OUTPUTS] = {"recorded_y", "recorded_hn", "recorded_cn"};
@@ -20,10 +21,15 @@ static const char *const generic_names[OUTPUTS] = {"generic_y", "generic_hn", "g
 /* All that a trial allocates; closed by Lua. */
 typedef struct scratch {
     trial trial;
-    double *right[OUTPUTS]; /* what y, hn and cn are in double precision */
+    const network_weights *weights;
+    double *right[OUTPUTS];  /* what y, hn and cn are in double precision */
+    double *spread[OUTPUTS]; /* how far rounding moves them */
+    int has_spread;          /* it is computed only where an error is large */
     float *prepared, *generic[OUTPUTS];
+    double *recorded;
     void *workspace;
     size_t count[OUTPUTS]; /* values; 0: the network has none */
+    size_t row[OUTPUTS];   /* of so many values, which are judged by their largest spread */
 } scratch;
 
 static int close_scratch(lua_State *L) {
@@ -34,8 +40,10 @@ static int close_scratch(lua_State *L) {
         fence_close(fences[i]);
     for (int k = 0; k < OUTPUTS; k++) {
         free(s->right[k]);
+        free(s->spread[k]);
         free(s->generic[k]);
     }
+    free(s->recorded);
     free(s->prepared);
     free(s->workspace);
     memset(s, 0, sizeof *s);
@@ -67,117 +75,98 @@ static int open_outputs(scratch *s) {
             continue;
         fence *const f = output_of(s, k);
         s->right[k] = malloc(s->count[k] * sizeof *s->right[k]);
+        s->spread[k] = malloc(s->count[k] * sizeof *s->spread[k]);
         s->generic[k] = malloc(s->count[k] * sizeof *s->generic[k]);
-        if (!s->right[k] || !s->generic[k] || fence_open(f, s->count[k] * sizeof(float)) != 0)
+        if (!s->right[k] || !s->spread[k] || !s->generic[k] ||
+            fence_open(f, s->count[k] * sizeof(float)) != 0)
             return -1;
         memset(f->data, 0xff, f->size); /* NaN */
     }
     return 0;
 }
 
-/* Opens a buffer of floats, uniform in [-1, 1) or the tensor `name` of the recorded case. */
-static rnnc_status fill(fence *buffer, size_t count, uint64_t *state, const rnnc_safetensors *file,
-                        const char *name, rnnc_error *error) {
-    if (fence_open(buffer, count * sizeof(float)) != 0)
-        return RNNC_ERR_MEMORY;
-    float *const values = (float *)(void *)buffer->data;
-    if (file)
-        return rnnc_safetensors_read_f32(file, name, values, count, error);
-    for (size_t i = 0; i < count; i++)
-        values[i] = (float)uniform(state);
-    return RNNC_OK;
+/* What an error may be: so much of outputs up to 1, and more of larger ones; or so many times what
+ * rounding does to the output. */
+typedef struct tolerance {
+    double absolute, spreads;
+} tolerance;
+
+static tolerance tolerance_field(lua_State *L, const char *absolute, const char *spreads) {
+    lua_getfield(L, 1, absolute);
+    lua_getfield(L, 1, spreads);
+    const tolerance t = {luaL_checknumber(L, -2), luaL_checknumber(L, -1)};
+    lua_pop(L, 2);
+    return t;
 }
 
-/* Element i of a tensor of integers, I32 or I64; one that does not fit becomes -1, which is no
- * token. */
-static int32_t integer_at(const rnnc_entry *entry, size_t i, size_t size) {
-    const unsigned char *const from = entry->tensor.data;
-    int32_t narrow;
-    int64_t wide;
-    if (size == 4) {
-        memcpy(&narrow, from + 4 * i, 4);
-        return narrow;
+static double largest_of(size_t n, const double *values) {
+    double largest = 0;
+    for (size_t i = 0; i < n; i++)
+        largest = values[i] > largest ? values[i] : largest;
+    return largest;
+}
+
+/* Makes each step's spread of y that of all its values, and at least that of the step before: where
+ * rounding has once led astray, nothing that comes later tells more. */
+static void spread_onwards(scratch *s) {
+    const trial *const t = &s->trial;
+    const size_t row = s->row[Y], steps = s->count[Y] / (t->batch * row);
+    for (size_t b = 0; b < t->batch; b++) {
+        double largest = 0;
+        for (size_t step = 0; step < steps; step++) {
+            const size_t at = t->network->batch_first ? b * steps + step : step * t->batch + b;
+            const double own = largest_of(row, s->spread[Y] + at * row);
+            largest = own > largest ? own : largest;
+            for (size_t i = 0; i < row; i++)
+                s->spread[Y][at * row + i] = largest;
+        }
     }
-    memcpy(&wide, from + 8 * i, 8);
-    return wide >= 0 && wide <= INT32_MAX ? (int32_t)wide : -1;
 }
 
-/* The tensor `tokens` of a recorded case. Which tokens there may be is for forward to find out. */
-static rnnc_status read_tokens(const rnnc_safetensors *file, int32_t *to, size_t count,
-                               rnnc_error *error) {
-    const rnnc_entry *entry;
-    size_t at = 0;
-    while ((entry = rnnc_safetensors_get(file, at)) != NULL && strcmp(entry->name, "tokens") != 0)
-        at++;
-    const size_t size = entry && strcmp(entry->dtype, "I32") == 0   ? 4
-                        : entry && strcmp(entry->dtype, "I64") == 0 ? 8
-                                                                    : 0;
-    if (entry && size && entry->size == count * size) {
-        for (size_t i = 0; i < count; i++)
-            to[i] = integer_at(entry, i, size);
+static rnnc_status find_spread(scratch *s) {
+    if (s->has_spread)
         return RNNC_OK;
-    }
-    float *const values = malloc((count + 1) * sizeof *values);
-    rnnc_status status = values ? RNNC_OK : RNNC_ERR_MEMORY;
+    const rnnc_call call = trial_call(&s->trial);
+    const rnnc_status status =
+        conditioning_of(s->trial.network, s->weights, &call, s->count, s->right, s->spread);
     if (status == RNNC_OK)
-        status = rnnc_safetensors_read_f32(file, "tokens", values, count, error);
-    for (size_t i = 0; status == RNNC_OK && i < count; i++)
-        to[i] = values[i] >= 0 && values[i] < 0x1p31f ? (int32_t)values[i] : -1;
-    free(values);
+        spread_onwards(s);
+    s->has_spread = status == RNNC_OK;
     return status;
 }
 
-static rnnc_status fill_tokens(trial *t, size_t vocabulary, uint64_t *state,
-                               const rnnc_safetensors *file, rnnc_error *error) {
-    const size_t count = t->seq_len * t->batch;
-    if (fence_open(&t->tokens, count * sizeof(int32_t)) != 0)
-        return RNNC_ERR_MEMORY;
-    int32_t *const tokens = (int32_t *)(void *)t->tokens.data;
-    if (file)
-        return read_tokens(file, tokens, count, error);
-    for (size_t i = 0; i < count; i++)
-        tokens[i] = (int32_t)uniform_below(state, vocabulary);
-    return RNNC_OK;
-}
-
-/* The option `lengths`: a list, or true for a random number of steps for each sequence; of several,
- * the longest and the shortest are there. Nothing if it is false. */
-static rnnc_status fill_lengths(lua_State *L, trial *t, uint64_t *state) {
-    const int type = lua_getfield(L, 1, "lengths");
-    const int wanted = lua_toboolean(L, -1);
-    if (wanted && fence_open(&t->lengths, t->batch * sizeof(size_t)) != 0)
-        return RNNC_ERR_MEMORY;
-    size_t *const lengths = (size_t *)(void *)t->lengths.data;
-    for (size_t b = 0; wanted && b < t->batch; b++) {
-        lengths[b] = 1 + uniform_below(state, t->seq_len);
-        if (type == LUA_TTABLE) {
-            lua_rawgeti(L, -1, (lua_Integer)b + 1);
-            lengths[b] = (size_t)luaL_checkinteger(L, -1);
-            lua_pop(L, 1);
-        }
-    }
-    if (wanted && type != LUA_TTABLE && t->batch > 1) {
-        lengths[t->batch / 2] = t->seq_len;
-        lengths[t->batch / 2 - 1] = 1;
-    }
-    lua_pop(L, 1);
-    return RNNC_OK;
-}
-
-/* {absolute=, relative=, ulp=, largest=} as a field of the table on top of the stack. */
-static void set_difference(lua_State *L, const char *field, size_t n, const float *got,
-                           const double *reference) {
+/* {absolute=, relative=, ulp=, excess= (the largest error over what it may be), spread= (of
+ * rounding alone; 0 if no error made it count)} of output k as a field of the table on top of the
+ * stack. */
+static rnnc_status set_judged(lua_State *L, scratch *s, const char *field, int k, const float *got,
+                              const double *reference, tolerance allowed) {
+    const size_t n = s->count[k];
     const difference d = difference_of(n, got, reference);
-    lua_createtable(L, 0, 4);
-    lua_pushnumber(L, d.absolute);
-    lua_setfield(L, -2, "absolute");
-    lua_pushnumber(L, d.relative);
-    lua_setfield(L, -2, "relative");
-    lua_pushnumber(L, d.ulp);
-    lua_setfield(L, -2, "ulp");
-    lua_pushnumber(L, d.largest);
-    lua_setfield(L, -2, "largest");
+    const double least = allowed.absolute * (d.largest > 1 ? d.largest : 1);
+    double spread = 0, excess = d.absolute / least;
+    if (!(excess <= 1)) {
+        const rnnc_status status = find_spread(s);
+        if (status != RNNC_OK)
+            return status;
+        spread = largest_of(n, s->spread[k]);
+        excess =
+            conditioning_excess(n, s->row[k], got, reference, s->spread[k], least, allowed.spreads);
+    }
+    const struct {
+        const char *name;
+        double value;
+    } fields[] = {{"absolute", d.absolute},
+                  {"relative", d.relative},
+                  {"ulp", d.ulp},
+                  {"excess", excess},
+                  {"spread", spread}};
+    lua_createtable(L, 0, 5);
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        lua_pushnumber(L, fields[i].value);
+        lua_setfield(L, -2, fields[i].name);
+    }
     lua_setfield(L, -2, field);
+    return RNNC_OK;
 }
 
 static const float *floats_of(const fence *f) { return (const float *)(const void *)f->data; }
@@ -201,22 +190,27 @@ static rnnc_status run_generic(scratch *s) {
     return status == RNNC_OK ? rnnc_generic_forward(t->network, NULL, &call) : status;
 }
 
-/* What the case says the outputs are, against what the network says. */
+/* What the case says that the outputs are, as far as it does. */
 static rnnc_status compare_recorded(lua_State *L, scratch *s, const rnnc_safetensors *file,
-                                    rnnc_error *error) {
-    for (int k = 0; k < OUTPUTS; k++) {
-        if (s->count[k] == 0)
+                                    tolerance allowed, rnnc_error *error) {
+    rnnc_status status = RNNC_OK;
+    for (int k = 0; k < OUTPUTS && status == RNNC_OK; k++) {
+        rnnc_tensor tensor;
+        if (s->count[k] == 0 || rnnc_safetensors_find(file, output_names[k], &tensor) != RNNC_OK)
             continue;
-        /* Both are done with. */
-        const rnnc_status status =
-            rnnc_safetensors_read_f32(file, output_names[k], s->generic[k], s->count[k], error);
-        if (status != RNNC_OK)
-            return status;
-        for (size_t i = 0; i < s->count[k]; i++)
-            s->right[k][i] = (double)s->generic[k][i];
-        set_difference(L, recorded_names[k], s->count[k], floats_of(output_of(s, k)), s->right[k]);
+        float *const values = s->generic[k]; /* done with */
+        status = rnnc_safetensors_read_f32(file, output_names[k], values, s->count[k], error);
+        free(s->recorded);
+        s->recorded = malloc(s->count[k] * sizeof *s->recorded);
+        if (status == RNNC_OK && !s->recorded)
+            status = RNNC_ERR_MEMORY;
+        for (size_t i = 0; i < s->count[k] && status == RNNC_OK; i++)
+            s->recorded[i] = (double)values[i];
+        if (status == RNNC_OK)
+            status = set_judged(L, s, recorded_names[k], k, floats_of(output_of(s, k)), s->recorded,
+                                allowed);
     }
-    return RNNC_OK;
+    return status;
 }
 
 static int fail_with(lua_State *L, rnnc_status status, const char *message) {
@@ -227,31 +221,35 @@ static int fail_with(lua_State *L, rnnc_status status, const char *message) {
     return 2;
 }
 
-/* Everything that goes into the call, of options that are on the stack. */
-static rnnc_status open_inputs(lua_State *L, scratch *s, const rnnc_network_sizes *sizes,
-                               const rnnc_safetensors *recorded, rnnc_error *error) {
+/* The sizes of the trial and of its outputs, by the options. They are within the limits of the spec
+ * language, so that none of these overflows. */
+static void size_trial(lua_State *L, scratch *s, const rnnc_network_sizes *sizes) {
     trial *const t = &s->trial;
-    uint64_t state = network_size_field(L, 1, "seed");
-    const int initial = network_flag_field(L, 1, "initial");
-    rnnc_status status =
-        sizes->vocabulary
-            ? fill_tokens(t, sizes->vocabulary, &state, recorded, error)
-            : fill(&t->x, t->seq_len * t->batch * sizes->input, &state, recorded, "x", error);
-    if (status == RNNC_OK && initial && sizes->h)
-        status = fill(&t->h0, t->batch * sizes->h, &state, recorded, "h0", error);
-    if (status == RNNC_OK && initial && sizes->c)
-        status = fill(&t->c0, t->batch * sizes->c, &state, recorded, "c0", error);
-    if (status == RNNC_OK)
-        status = fill_lengths(L, t, &state);
-    return status;
+    t->seq_len = network_size_field(L, 1, "seq_len");
+    t->batch = network_size_field(L, 1, "batch");
+    t->call_len = network_size_field(L, 1, "call_len");
+    t->call_batch = network_size_field(L, 1, "call_batch");
+    t->seconds = (int)network_size_field(L, 1, "seconds");
+    if (t->call_len == 0 || t->call_batch == 0 || t->seq_len % t->call_len != 0 ||
+        t->batch % t->call_batch != 0)
+        luaL_error(L, "calls of %d steps and %d sequences do not make up the trial",
+                   (int)t->call_len, (int)t->call_batch);
+    s->count[Y] = (sizes->last_step ? 1 : t->seq_len) * t->batch * sizes->output;
+    s->count[HN] = t->batch * sizes->h;
+    s->count[CN] = t->batch * sizes->c;
+    s->row[Y] = sizes->output;
+    s->row[HN] = s->count[HN];
+    s->row[CN] = s->count[CN];
 }
 
-/* host.trial{library=, symbol=, network= (see network_read), weights=, seq_len=, batch=, seed=,
- * initial= (with h0 and c0?), lengths= (a list, or true for sequences of random lengths), seconds=,
- * case= (a safetensors file with x or tokens, y and what else the network has of h0, c0, hn, cn, or
- * nil)} -> {y=, hn=, cn=} against double precision, each {absolute=, relative=, ulp=, largest=};
- * generic_y= and so on of the generic network, and recorded_y= of a case; only those that the
- * network has. [options -> result | fail, message] */
+/* host.trial{library=, symbol=, network= (see network_read), weights=, seq_len=, batch=, call_len=,
+ * call_batch= (what one call takes of them: if not all, there are several, and the states are
+ * carried), seed=, initial= (with h0 and c0?), lengths= (a list, or true for sequences of random
+ * lengths), inputs= ("near", "far" or "each"; tokens: "near" or "each"), seconds=, tolerance= and
+ * spreads= (see struct tolerance), generic_tolerance=, generic_spreads=, case= (a safetensors file
+ * with x or tokens, y and what it has of h0, c0, hn, cn, or nil)} -> {y=, hn=, cn=} against double
+ * precision, see set_judged; generic_y= and so on of the generic network, and recorded_y= of a
+ * case; only those that the network, or the case, has. [options -> result | fail, message] */
 int host_trial(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
@@ -270,20 +268,17 @@ int host_trial(lua_State *L) {
     t->symbol = luaL_checkstring(L, 3);
     t->network = network;
     t->tensors = weights->tensors;
+    s->weights = weights;
     if (weights->count != sizes.weight_count)
         return luaL_error(L, "the network has other weights");
-    t->seq_len = network_size_field(L, 1, "seq_len");
-    t->batch = network_size_field(L, 1, "batch");
-    t->seconds = (int)network_size_field(L, 1, "seconds");
+    size_trial(L, s, &sizes);
+    const tolerance own = tolerance_field(L, "tolerance", "spreads");
+    const tolerance generic = tolerance_field(L, "generic_tolerance", "generic_spreads");
 
-    /* Sizes are within the limits of the spec language, so that none of these overflows. */
-    s->count[Y] = (sizes.last_step ? 1 : t->seq_len) * t->batch * sizes.output;
-    s->count[HN] = t->batch * sizes.h;
-    s->count[CN] = t->batch * sizes.c;
     rnnc_error error = {.message = ""};
     rnnc_status status = open_outputs(s) == 0 ? RNNC_OK : RNNC_ERR_MEMORY;
     if (status == RNNC_OK)
-        status = open_inputs(L, s, &sizes, recorded, &error);
+        status = trial_open_inputs(L, t, &sizes, recorded, &error);
     if (status != RNNC_OK)
         return fail_with(L, status, error.message);
     char message[TRIAL_MESSAGE];
@@ -294,16 +289,16 @@ int host_trial(lua_State *L) {
         rnnc_reference_forward(network, t->tensors, &call, s->right[Y], s->right[HN], s->right[CN]);
     if (status == RNNC_OK)
         status = run_generic(s);
-    if (status != RNNC_OK)
-        return fail_with(L, status, rnnc_status_message(status));
     lua_createtable(L, 0, 3 * OUTPUTS);
-    for (int k = 0; k < OUTPUTS; k++) {
+    for (int k = 0; k < OUTPUTS && status == RNNC_OK; k++) {
         if (s->count[k] == 0)
             continue;
-        const float *const got = floats_of(output_of(s, k));
-        set_difference(L, output_names[k], s->count[k], got, s->right[k]);
-        set_difference(L, generic_names[k], s->count[k], s->generic[k], s->right[k]);
+        status = set_judged(L, s, output_names[k], k, floats_of(output_of(s, k)), s->right[k], own);
+        if (status == RNNC_OK)
+            status = set_judged(L, s, generic_names[k], k, s->generic[k], s->right[k], generic);
     }
-    status = recorded ? compare_recorded(L, s, recorded, &error) : RNNC_OK;
+    if (status != RNNC_OK)
+        return fail_with(L, status, rnnc_status_message(status));
+    status = recorded ? compare_recorded(L, s, recorded, own, &error) : RNNC_OK;
     return status == RNNC_OK ? 1 : fail_with(L, status, error.message);
 }

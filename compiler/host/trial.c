@@ -90,16 +90,16 @@ static int run_with_team(trial *t, const rnnc_model *model, rnnc_call *call, cha
     return result;
 }
 
-static int run_model(trial *t, char *message) {
-    const rnnc_model *const model = load_model(t, message);
-    if (!model)
-        return -1;
-    float *packed = NULL;
-    if (!model->built_in) {
-        packed = malloc((model->packed_count + 1) * sizeof *packed);
-        if (!packed || rnnc_model_pack(model, t->tensors, packed) != RNNC_OK)
-            return fail(message, "the weights cannot be packed");
-    }
+int trial_check_outputs(const trial *t, char message[TRIAL_MESSAGE]) {
+    if (!fence_intact(&t->y) || (t->hn.data && !fence_intact(&t->hn)))
+        return fail(message, "forward writes in front of y or hn");
+    if (t->cn.data && !fence_intact(&t->cn))
+        return fail(message, "forward writes in front of cn");
+    return 0;
+}
+
+int trial_call_once(trial *t, const rnnc_model *model, const float *packed,
+                    char message[TRIAL_MESSAGE]) {
     fence workspace;
     const size_t size = model->workspace_size(t->seq_len, t->batch);
     if (size == 0 || fence_open(&workspace, size) != 0)
@@ -120,7 +120,23 @@ static int run_model(trial *t, char *message) {
         return -1;
     if (!fence_intact(&workspace))
         return fail(message, "forward writes in front of the workspace");
+    fence_close(&workspace);
     return 0;
+}
+
+static int run_model(trial *t, char *message) {
+    const rnnc_model *const model = load_model(t, message);
+    if (!model)
+        return -1;
+    float *packed = NULL;
+    if (!model->built_in) {
+        packed = malloc((model->packed_count + 1) * sizeof *packed);
+        if (!packed || rnnc_model_pack(model, t->tensors, packed) != RNNC_OK)
+            return fail(message, "the weights cannot be packed");
+    }
+    const int at_once = t->call_len == t->seq_len && t->call_batch == t->batch;
+    return at_once ? trial_call_once(t, model, packed, message)
+                   : trial_call_pieces(t, model, packed, message);
 }
 
 static void child(trial *t, int done) {
@@ -187,9 +203,5 @@ int trial_run(trial *t, char message[TRIAL_MESSAGE]) {
         return fail(message, "forward ends the process with exit code %d", WEXITSTATUS(status));
     if (message[0])
         return -1;
-    if (!fence_intact(&t->y) || (t->hn.data && !fence_intact(&t->hn)))
-        return fail(message, "forward writes in front of y or hn");
-    if (t->cn.data && !fence_intact(&t->cn))
-        return fail(message, "forward writes in front of cn");
-    return 0;
+    return trial_check_outputs(t, message);
 }

@@ -1,5 +1,6 @@
 -- network: a validated spec as the network of rnnc.h, for host functions that run one.
 local cells = require "tables.cells"
+local specs = require "spec.spec"
 
 local network = {}
 
@@ -38,6 +39,13 @@ function network.states(spec)
         if has[state] then list[#list + 1] = state end
     end
     return list
+end
+
+-- network.carries(spec) -> may a sequence come in pieces, each of which starts from the states of the one before?
+function network.carries(spec)
+    local streams, why = specs.can_stream(spec)
+    -- A batch of any size and what is given once a sequence are no obstacles: it is the last piece that counts.
+    return streams or why == "batch" or why == "last_step" or why == "last_state"
 end
 
 local work_of = {

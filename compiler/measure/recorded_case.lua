@@ -1,4 +1,4 @@
--- recorded_case: a safetensors file with the weights, inputs and outputs of a network, to verify it with.
+-- recorded_case: a safetensors file with inputs and outputs of a network, and what else it has, to verify it with.
 local fail = require "base.fail"
 local network = require "measure.network"
 local weights = require "weights.weights"
@@ -15,75 +15,117 @@ local function stated(spec)
     }
 end
 
--- The tensors that the network's call needs: { name, how many axes }.
-local function needed(spec)
-    local layers = spec.layers or { spec }
-    local list = { layers[1].layer == "embedding" and { "tokens", 2 } or { "x", 3 } }
-    list[2] = { "y", layers[#layers].layer == "dense" and 2 or 3 }
-    for _, state in ipairs(network.states(spec)) do
-        list[#list + 1] = { state .. "n", spec.layers and 1 or 3 }
+local function check_stated(spec, file, report)
+    if spec.layers then return end
+    local wanted = stated(spec)
+    for _, key in ipairs { "cell", "I", "H", "L", "D", "bias", "batch_first" } do
+        local recorded = file:metadata(key)
+        if recorded and recorded ~= tostring(wanted[key]) then
+            report(string.format("the case has %s = %s, the spec %s", key, recorded, wanted[key]))
+        end
     end
+end
+
+-- The steps and sequences of the case: of x (T, B, I), (T, I) or, where I is 1, (T, B) or (T); of tokens (T, B) or (T).
+-- Without B there is one sequence; with batch_first B stands before T.
+local function sizes_of(spec, path, shapes)
+    local first = (spec.layers or { spec })[1]
+    local embeds = first.layer == "embedding"
+    local name, width = embeds and "tokens" or "x", embeds and 1 or first.input_size
+    local shape = shapes[name] and table.move(shapes[name], 1, #shapes[name], 1, {})
+    local expected = embeds and "(T, B) or (T)" or string.format("(T, B, %d) or (T, %d)", width, width)
+    if not shape then fail.at(path, "a recorded case needs a tensor " .. name .. " " .. expected) end
+    if not embeds and shape[#shape] == width and #shape > 1 then
+        shape[#shape] = nil
+    elseif width > 1 then
+        shape = {}
+    end
+    if #shape < 1 or #shape > 2 then
+        fail.at(path, string.format("%s is (%s), expected %s; T steps, B sequences", name,
+            table.concat(shapes[name], ", "), expected))
+    end
+    if #shape == 1 then return shape[1], 1 end
+    if spec.batch_first then return shape[2], shape[1] end
+    return shape[1], shape[2]
+end
+
+-- The numbers of steps in the metadata `lengths` or in a tensor of that name, or nil: all sequences have all steps.
+local function lengths_of(file, shapes)
+    local text, list = file:metadata("lengths"), {}
+    for word in (text or ""):gmatch("%d+") do list[#list + 1] = math.tointeger(tonumber(word)) end
+    if text then return list end
+    if not shapes.lengths or #shapes.lengths ~= 1 then return nil end
+    local bytes = file:floats("lengths")
+    for at = 1, #bytes, 4 do list[#list + 1] = math.tointeger((string.unpack("<f", bytes, at))) or -1 end
     return list
 end
 
-local axes_text <const> = { [2] = " with two axes", [3] = " with three axes" }
-
-local function check_tensors(spec, path, shapes)
-    for _, tensor in ipairs(needed(spec)) do
-        local name, least = tensor[1], tensor[2]
-        local shape = shapes[name]
-        if not shape or #shape < least or (least == 3 and #shape > 3) then
-            fail.at(path, "a recorded case needs a tensor " .. name .. (axes_text[least] or ""))
-        end
-    end
-    local states = network.states(spec)
-    if #states == 2 and (shapes.h0 == nil) ~= (shapes.c0 == nil) then
-        fail.at(path, "a recorded case of lstm needs both h0 and c0, or neither")
-    end
+-- What one call takes of `total`: what the spec says, if the case is so many calls of it; nil: it is not.
+local function of_one_call(fixed, total, can_repeat)
+    if fixed == "any" or fixed == total then return total end
+    return can_repeat and total % fixed == 0 and fixed or nil
 end
 
--- The numbers in the metadata `lengths`, or nil: all sequences have all steps.
-local function lengths_of(file)
-    local text, list = file:metadata("lengths"), {}
-    for word in (text or ""):gmatch("%d+") do list[#list + 1] = math.tointeger(tonumber(word)) end
-    return text and list
-end
-
--- recorded_case.apply(spec, path) -> the run { seq_len, batch, initial, lengths, file } of a case. From now
--- on the weights of the spec are those of the case, without the model's prefix and without map.
-function recorded_case.apply(spec, path)
-    local file, shapes, lines = weights.open(path), {}, {}
-    for _, tensor in ipairs(file:list()) do shapes[tensor.name] = tensor.shape end
-    check_tensors(spec, path, shapes)
-    if not spec.layers then
-        local wanted = stated(spec)
-        for _, key in ipairs { "cell", "I", "H", "L", "D", "bias", "batch_first" } do
-            local recorded = file:metadata(key)
-            if recorded and recorded ~= tostring(wanted[key]) then
-                lines[#lines + 1] = fail.line(path, nil, "error", string.format(
-                    "the case has %s = %s, the spec %s", key, recorded, wanted[key]))
+local function check_lengths(spec, run, report)
+    local lengths = run.lengths
+    if not lengths then return end
+    if not spec.lengths then
+        report "the case has sequences of different lengths; the spec needs lengths = true"
+    elseif #lengths ~= run.batch then
+        report(string.format("the case has %d lengths for %d sequences", #lengths, run.batch))
+    else
+        for _, length in ipairs(lengths) do
+            if length < 0 or length > run.seq_len then
+                report(string.format("a sequence of %d steps, of which there are %d", length, run.seq_len))
             end
         end
     end
-    local x, lengths = shapes.x or shapes.tokens, lengths_of(file)
-    local seq_len, batch = x[1], x[2]
-    if spec.batch_first then seq_len, batch = batch, seq_len end
-    for _, pair in ipairs { { "seq_len", seq_len }, { "batch", batch } } do
-        if spec[pair[1]] ~= "any" and spec[pair[1]] ~= pair[2] then
-            lines[#lines + 1] = fail.line(path, nil, "error", string.format(
-                "the case has %s = %d, the spec %d", pair[1], pair[2], spec[pair[1]]))
+end
+
+-- Takes the weights from the case, without the model's prefix and without map, if it has any of them.
+local function choose_weights(spec, path, shapes)
+    for _, weight in ipairs(weights.expected(spec)) do
+        if shapes[weight.name] then
+            spec.weights, spec.weights_path, spec.weights_bytes, spec.prefix, spec.map = path, path, nil, "", nil
+            return
         end
     end
-    if lengths and not spec.lengths then
-        lines[#lines + 1] = fail.line(path, nil, "error", "the case has sequences of different lengths; the spec "
-            .. "needs lengths = true")
-    elseif lengths and #lengths ~= batch then
-        lines[#lines + 1] = fail.line(path, nil, "error", string.format(
-            "the case has %d lengths for %d sequences", #lengths, batch))
+    if not spec.weights then
+        fail.at(path, "there are no weights in the case, and the spec names none; write weights = \"...\" there")
     end
+end
+
+-- recorded_case.apply(spec, path) -> the run { seq_len, batch, call_len, call_batch, initial, lengths, file } of a
+-- case: x, or tokens, and y; of weights, h0, c0, hn, cn and lengths what there is. A case of more steps or sequences
+-- than the spec has is run by several calls, with the states carried. From now on the spec has the weights of the case,
+-- if there are some. What the case and the spec do not agree on is an error.
+function recorded_case.apply(spec, path)
+    local file, shapes, lines = weights.open(path), {}, {}
+    local function report(text) lines[#lines + 1] = fail.line(path, nil, "error", text) end
+    for _, tensor in ipairs(file:list()) do shapes[tensor.name] = tensor.shape end
+    check_stated(spec, file, report)
+    local seq_len, batch = sizes_of(spec, path, shapes)
+    if not shapes.y then report "a recorded case needs a tensor y" end
+    local run = { seq_len = seq_len, batch = batch, lengths = lengths_of(file, shapes) or false, file = file }
+    run.call_len = of_one_call(spec.seq_len, seq_len, network.carries(spec) and not run.lengths)
+    run.call_batch = of_one_call(spec.batch, batch, true)
+    for _, size in ipairs { { "seq_len", run.call_len, seq_len }, { "batch", run.call_batch, batch } } do
+        if not size[2] then
+            report(string.format("the case has %s = %d, the spec %d", size[1], size[3], spec[size[1]]))
+        end
+    end
+    check_lengths(spec, run, report)
+    local states = network.states(spec)
+    for _, state in ipairs(states) do
+        run.initial = run.initial or shapes[state .. "0"] ~= nil
+    end
+    for _, state in ipairs(run.initial and states or {}) do
+        if not shapes[state .. "0"] then report("a recorded case of lstm needs both h0 and c0, or neither") end
+    end
+    run.initial = run.initial or false
     if #lines > 0 then fail.with(lines) end
-    spec.weights, spec.weights_path, spec.weights_bytes, spec.prefix, spec.map = path, path, nil, "", nil
-    return { seq_len = seq_len, batch = batch, initial = shapes.h0 ~= nil, lengths = lengths or false, file = file }
+    choose_weights(spec, path, shapes)
+    return run
 end
 
 return recorded_case
