@@ -30,15 +30,14 @@ for (ptrdiff_t s = @{by_turns and "(ptrdiff_t)part" or "0"}; s < (ptrdiff_t)step
 @ if units and p.residual then
 @{inner}    float *const value = @{from} + b * @{row};
 @ if softmax then
-@{inner}    @{p.softmax}(value);
+@{inner}    @{p.softmax}@{v.suffix}(value, value);
 @ end
 @{inner}    for (ptrdiff_t i = 0; i < @{width}; ++i) to[i] = value[i] + @{some and format("(%s ? %s : 0.0f)", some, from_x) or from_x};
 @ else
-@ if units then
-@{inner}    memcpy(to, @{from} + b * @{row}, @{width} * sizeof(float));
-@ end
 @ if softmax then
-@{inner}    @{p.softmax}(to);
+@{inner}    @{p.softmax}@{v.suffix}(@{units and format("%s + b * %s", from, row) or "to"}, to);
+@ elseif units then
+@{inner}    memcpy(to, @{from} + b * @{row}, @{width} * sizeof(float));
 @ end
 @ if p.residual then
 @{inner}    for (ptrdiff_t i = 0; @{added}; ++i) to[i] += @{from_x};

@@ -13,7 +13,7 @@
 #endif
 
 @ local softmax = p.softmax == "softmax" or p.softmax == "log_softmax"
-@ if softmax then
+@ if p.softmax == "log_softmax" then
 #include <math.h>
 @ end
 #include <stdint.h>
@@ -42,23 +42,6 @@
 
 @{weights_declaration}
 @ end
-@ if softmax then
-
-/* @{p.softmax == "softmax" and "exp(x - max) / sum of them" or "x - max - log(sum of exp(x - max))"}, in place, over the @{p.output} outputs of a row. */
-static void @{p.softmax}(float *row)
-{
-    float most = row[0], sum = 0.0f;
-    for (int i = 1; i < @{p.output}; ++i) most = row[i] > most ? row[i] : most;
-@ if p.softmax == "softmax" then
-    for (int i = 0; i < @{p.output}; ++i) sum += row[i] = expf(row[i] - most);
-    for (int i = 0; i < @{p.output}; ++i) row[i] /= sum;
-@ else
-    for (int i = 0; i < @{p.output}; ++i) sum += expf(row[i] - most);
-    const float less = most + logf(sum);
-    for (int i = 0; i < @{p.output}; ++i) row[i] -= less;
-@ end
-}
-@ end
 @ -- What a target's run function takes: as parameters, and as words.
 @ local run_parameters = format("const float *weights, size_t seq_len, size_t batch, %s, %s%s, float *workspace",
 @     p.tokens and "const int32_t *tokens" or "const float *x", p.lengths and "const size_t *lengths, " or "", state_parameters)
@@ -85,6 +68,10 @@ static void @{p.softmax}(float *row)
 @ include(v.prelude, v)
 
 @ include("activations.c", { v = v })
+@ if softmax then
+@ include("softmax.c", { vec = v.vec, lanes = v.lanes, attribute = v.attribute, suffix = v.suffix, name = p.softmax, outputs = p.output })
+
+@ end
 @ if v.kernel == "batch" then
 @ include(v.beside > 1 and "transpose_groups.c" or "transpose.c", { fn = "transpose" .. v.suffix, back = "transpose_back" .. v.suffix, vec = v.vec, lanes = v.lanes, beside = v.beside, inline = v.inline, attribute = v.attribute })
 @ end

@@ -48,6 +48,12 @@ local function used(ir, target, list)
         end
     end
     for _, operation in ipairs(helpers.fast and target.fast.needs or {}) do uses[operation] = true end
+    -- What softmax.c.t is built from.
+    local last = ir.stages[#ir.stages]
+    if last.kind == "dense" and activations.of(last.activation).of == "row" then
+        helpers.exp = true
+        for _, operation in ipairs { "add", "sub", "mul", "at_least", "at_most", "scale" } do uses[operation] = true end
+    end
     return functions, helpers, uses
 end
 
