@@ -92,17 +92,28 @@
 }
 @ end
 
-/* @{#p.terms == 1 and "A dense layer" or "The new state"} (units, @{p.block}) from x (@{p.terms[1].columns}, @{p.block})@{#p.terms == 1 and "" or " and the old state"}. */
+@ local what = format("%s (units, %d) from x (%d, %d)", #p.terms == 1 and "A dense layer" or "The new state", p.block, p.terms[1].columns, p.block)
+@ if p.stepped then
+/* @{what}, for steps that lie x_t and out_t apart. A tile's weights serve all of them. */
+@{attribute} void @{p.fn}(const float *w_x, const float *x, ptrdiff_t x_t, @{#p.starts > 0 and "const float *bias, " or ""}float *RESTRICT out, ptrdiff_t out_t, ptrdiff_t steps)
+@ else
+/* @{what}@{#p.terms == 1 and "" or " and the old state"}. */
 @{attribute} void @{p.fn}(@{parameters})
+@ end
 {
 @ local from = 0
+@ local step_of = p.stepped and { x = " + s * x_t", out = " + s * out_t" } or { x = "", out = "" }
 @ local function call(indent, rows, u)
 @ local words = {}
-@ for i, t in ipairs(p.terms) do words[i] = format("w_%s + %s * %d, %s", t.name, u, p.gates * t.columns, t.name) end
+@ for i, t in ipairs(p.terms) do words[i] = format("w_%s + %s * %d, %s%s", t.name, u, p.gates * t.columns, t.name, step_of[t.name] or "") end
 @ for _, name in ipairs(p.starts) do words[#words + 1] = name .. " + " .. u end
 @ for _, name in ipairs(p.own) do words[#words + 1] = format("own_%s + %s * %d", name, u, p.block) end
 @ for _, name in ipairs(p.carried) do words[#words + 1] = format("%s + %s * %d", name, u, p.block) end
-@ words[#words + 1] = format("out + %s * %d", u, p.block)
+@ words[#words + 1] = format("out + %s * %d%s", u, p.block, step_of.out)
+@ if p.stepped then
+@{indent}for (ptrdiff_t s = 0; s < steps; ++s)
+@ indent = indent .. "    "
+@ end
 @{indent}@{p.fn}_@{rows}x@{p.vectors}(@{concat(words, ", ")});
 @ end
 @ for _, tile in ipairs(p.rows) do

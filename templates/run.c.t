@@ -227,22 +227,10 @@
 @{indent}}
 @ meet(indent, by_panel)
 @ end
-@ -- A dense layer on `steps` steps from `from`, or once on the ends of the sequences.
+@ -- A dense layer on the steps of a chunk from `from`, or once on the ends of the sequences.
 @ local function dense(indent, stage, from, from_t, from_b, once)
-@ local bias = stage.parts.bias and format(", weights + %d", stage.base + stage.parts.bias.offset) or ""
 @ local to = stage.last and "top" or buffer(stage.first_output) .. (once and "" or at_t(stage))
-@ local weights = format("weights + %d", stage.base)
-@ local inner = indent
-@ if not once then
-@{indent}for (ptrdiff_t s = 0; @{first_part}s < (ptrdiff_t)steps; ++s)
-@ inner = indent .. "    "
-@ end
-@ local function moved(text, stride) return once and text or format("%s + s * %s", text, stride) end
-@ if units then
-@{inner}@{stage.product.fn}(@{weights}, @{moved(from, from_t)}, @{from_b}@{bias}, @{moved(to, step_of(stage))}, @{stage.output.row}, @{once and all or "rows"});
-@ else
-@{inner}@{stage.product.fn}(@{weights}, @{moved(from, from_t)}@{bias}, @{moved(to, step_of(stage))});
-@ end
+@ indented(#indent, "run_dense.c", { v = v, p = p, stage = stage, from = from, from_t = from_t, from_b = from_b, to = to, once = once, rows = once and all or "rows", parted = by_panel })
 @ if not once then
 @ meet(indent, by_panel)
 @ end

@@ -127,8 +127,9 @@ function bounds.of(ir, target)
                 if layer.input then bounds.add(layer.input, target, use) end
             end
         elseif stage.kind == "dense" then
-            local often = not stage.once and 1 or 1 / (ir.steps == "any" and ir.chunk or ir.steps)
-            bounds.add(stage.product, target, { rows = rows, units = stage.units, times = often, steps = 1 })
+            local use = { rows = rows, units = stage.units, times = 1, steps = ir.chunk }
+            if stage.once then use.times, use.steps = 1 / (ir.steps == "any" and ir.chunk or ir.steps), 1 end
+            bounds.add(stage.product, target, use)
         end
     end
 end

@@ -23,13 +23,14 @@ local function plan_with(kernel, ir, target, members)
             local net = describe(ir.stacks[stage.stack], members)
             plans[i] = kernel.plan(net, target, ir.deterministic)
             if net.P ~= net.H then
-                local product = { inputs = net.H, units = net.P, batch = ir.batch, members = members }
+                local product = { inputs = net.H, units = net.P, batch = ir.batch, steps = 1, members = members }
                 plans[i].projection = kernel.dense(product, target, ir.deterministic)
                 plans[i].cycles = plans[i].cycles + net.L * net.D * plans[i].projection.cycles
             end
         elseif stage.kind == "dense" then
-            plans[i] = kernel.dense({ inputs = stage.inputs, units = stage.units, batch = ir.batch }, target,
-                ir.deterministic)
+            local product = { inputs = stage.inputs, units = stage.units, batch = ir.batch, members = members,
+                              steps = stage.once and 1 or ir.steps }
+            plans[i] = kernel.dense(product, target, ir.deterministic)
         else
             plans[i] = { cycles = 0 }
         end

@@ -195,7 +195,8 @@ local function joined(pieces)
     return list
 end
 
--- A product without a state. what: { inputs, pieces of the input, units, bias, update, ranged }
+-- A product without a state. what: { inputs, pieces of the input, units, bias, update, ranged (of some panels),
+-- stepped (in the batch kernel, of several steps) }
 local function dense(ir, target, what, choice, list, name)
     local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = what.bias, update = what.update }
     local fields = { terms = { { name = "x", pieces = what.pieces } } }
@@ -209,6 +210,7 @@ local function dense(ir, target, what, choice, list, name)
         fields.terms[1].pieces = joined(what.pieces)
         fields.ahead = ahead(ir, target)
         fields.height, fields.vectors, fields.block = tiles.panel(choice), choice.vectors, ir.block
+        fields.stepped = what.stepped or false
         fields.rows, fields.beside = tiles.exact(tiles.ceil(what.units, ir.beside), choice.rows), ir.beside
     end
     local result = product(stack, "step", false, 0, fields)
@@ -298,7 +300,7 @@ function products.of(ir, target, list, suffix)
             stage.layers = build(ir, target, stage, list, suffix, input)
         elseif stage.kind == "dense" then
             local what = { inputs = stage.inputs, pieces = input.pieces, units = stage.units, bias = stage.bias,
-                           update = stage.update }
+                           update = stage.update, ranged = ir.division.kind == "panels", stepped = true }
             stage.product = dense(ir, target, what, stage.choice, list,
                 string.format("dense_%d_%d%s", stage.inputs, stage.units, suffix))
         end

@@ -28,6 +28,11 @@ local function row_shapes(batch, vectors, columns)
     }
 end
 
+-- Rows for which the tile of a product over a chunk of steps is judged.
+local function many_rows(steps, rows)
+    return (steps == "any" or steps * rows > 24) and 24 or steps * rows
+end
+
 -- Parts of a sum. With more rows than one there are sums enough without two parts, and at rnn_tanh 128 with a
 -- batch of 20 their error is 1.07e-6 where PyTorch stays within 1e-6.
 -- More parts than columns would leave some empty.
@@ -76,7 +81,7 @@ local function plan_with(net, target, deterministic, grouped)
     local inputs = {}
     for _, kind in ipairs(net.kinds) do
         local columns = net.columns[kind]
-        local many = (net.steps == "any" or net.steps * rows > 24) and 24 or net.steps * rows
+        local many = many_rows(net.steps, rows)
         local tile = tiles.best(target, { { rows = many, vectors = sums(net.G), columns = columns, weight = 1 } },
             net.G, many == 1 and splits(net.batch, deterministic, columns) or { 1 }, nil, {
                 members = net.members,
@@ -120,9 +125,16 @@ end
 function units.dense(net, target, deterministic)
     local vectors = tiles.ceil(net.units, target.lanes)
     local _, shapes = row_shapes(net.batch, vectors, net.inputs)
+    local rows = shapes[1].rows
+    local many = many_rows(net.steps, rows)
+    -- A call of one step counts as much as one of many, where there may be either.
+    if net.batch ~= "any" and many > rows then
+        shapes[2] = net.steps == "any" and shapes[1] or nil
+        shapes[1] = { rows = many, vectors = vectors, columns = net.inputs, weight = rows / many }
+    end
     local tile = tiles.best(target, shapes, 1, splits(net.batch, deterministic, net.inputs), nil,
         crew_of(net.members or 1))
-    return { tile = tile, vectors = vectors, cycles = tile.cycles }
+    return { tile = tile, vectors = vectors, cycles = tile.cycles * rows / shapes[1].rows }
 end
 
 return units

@@ -8,14 +8,26 @@ local hoist = {}
 
 hoist.doc = "input products out of the time loop, by chunks of time"
 
+-- Steps whose outputs of a dense layer of `units` stay in the second cache until they are used, but enough for tiles
+-- of rows. An unknown batch may be one.
+local function head_length(ir, target, units)
+    local least = ir.batch == "any" and 8 or (23 + ir.block) // ir.block
+    return math.max(target.l2 // 2 // (4 * units * (ir.batch == "any" and 1 or ir.block)), least)
+end
+
 -- Steps whose gate inputs of that many floats a row fit in the cache, but enough for a tile of rows.
 local function chunk_length(ir, target, row)
-    if ir.kernel == "batch" then return 8 end
     -- An unknown batch may be large or one: its chunk is sized for the second cache.
     local room = ir.batch == "any" and target.l2 // 4 or target.l1 // 2
     -- Rows of a chunk that fill row tiles and outlast the panel of weights that they share.
     local enough = (128 + ir.block - 1) // ir.block
-    return math.min(math.max(room // (4 * row * ir.block), enough), 128)
+    local length = ir.kernel == "batch" and 8 or math.min(math.max(room // (4 * row * ir.block), enough), 128)
+    for _, stage in ipairs(ir.stages) do
+        if stage.kind == "dense" and not stage.once then
+            length = math.min(length, head_length(ir, target, stage.units))
+        end
+    end
+    return length
 end
 
 function hoist.run(ir, target)
