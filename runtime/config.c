@@ -75,11 +75,16 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
         int value;
     } flags[] = {{"bias", config->bias},
                  {"batch_first", config->batch_first},
-                 {"bidirectional", config->bidirectional}};
-    for (size_t i = 0; i < 3; i++)
+                 {"bidirectional", config->bidirectional},
+                 {"reverse", config->reverse}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].value != 0 && flags[i].value != 1)
             return rnnc_fail(error, RNNC_ERR_ARGUMENT, "%s is %d: give 0 or 1", flags[i].name,
                              flags[i].value);
+    if (config->reverse && config->bidirectional)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "reverse and bidirectional are 1: a bidirectional layer has a reverse "
+                         "direction, give one of them");
     const rnnc_status status = check_projection(config, error);
     if (status != RNNC_OK)
         return status;

@@ -103,8 +103,9 @@ static const float *run_recurrent(group *g, const rnnc_config *config, const flo
             prepared += generic_lay_out(config, layer, prepared, &c);
             const size_t h = g->h + g->first * c.S, cell = g->c + g->first * c.H;
             const generic_flow half = {out.data + d * S, out.ld};
-            generic_run_chain(&g->run, &c, d == 1, g->in, g->ld_in, half, at(call->h0, h),
-                              at(call->c0, cell), into(call->hn, h), into(call->cn, cell));
+            generic_run_chain(&g->run, &c, d == 1 || config->reverse, g->in, g->ld_in, half,
+                              at(call->h0, h), at(call->c0, cell), into(call->hn, h),
+                              into(call->cn, cell));
             g->h += call->batch * c.S;
             g->c += c.cell->states > 1 ? call->batch * c.H : 0;
         }
@@ -137,11 +138,12 @@ static void add_input(const group *g, const float *x, size_t ld_x) {
                 g->in[i * g->ld_in + k] + (k < added ? x[i * ld_x + k] : 0);
 }
 
-/* Into the last step's rows the reverse half of the first one's: then they are the last states of
- * both directions. The layer is recurrent, and what it put out is read once more only. */
+/* Into the last step's rows what the reverse direction gave for the first one: then they are the
+ * last states of all directions. The layer is recurrent, and what it put out is read once more
+ * only. */
 static void gather_states(const group *g, const rnnc_layer *layer) {
     const size_t S = rnnc_layer_reverse(layer), ld = g->ld_in;
-    float *const rows = g->flow[(g->producer - 1) & 1] + S;
+    float *const rows = g->flow[(g->producer - 1) & 1] + (rnnc_layer_outputs(layer) - S);
     for (size_t b = 0; S > 0 && g->run.T > 1 && b < g->run.B; b++)
         memcpy(rows + ((g->run.T - 1) * g->run.row_t + b * g->run.row_b) * ld,
                rows + b * g->run.row_b * ld, S * sizeof *rows);

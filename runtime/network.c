@@ -26,7 +26,8 @@ int rnnc_layer_once(const rnnc_layer *layer) {
 }
 
 size_t rnnc_layer_reverse(const rnnc_layer *layer) {
-    return layer->kind == RNNC_RECURRENT && layer->recurrent.bidirectional
+    return layer->kind == RNNC_RECURRENT &&
+                   (layer->recurrent.bidirectional || layer->recurrent.reverse)
                ? rnnc_config_state(&layer->recurrent)
                : 0;
 }

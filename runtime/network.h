@@ -17,7 +17,8 @@ RNNC_HIDDEN size_t rnnc_layer_weight_count(const rnnc_layer *layer);
 /* Does it run once a sequence, by last_step or last_state? */
 RNNC_HIDDEN int rnnc_layer_once(const rnnc_layer *layer);
 
-/* Values of the reverse half of a step's output, 0 if there is none. It ends at the first step. */
+/* Values of a step's output, the last ones, that come from a direction which goes backwards, and so
+ * ends at the first step; 0 if there is none. */
 RNNC_HIDDEN size_t rnnc_layer_reverse(const rnnc_layer *layer);
 
 /* Is the call one that the network can run: sizes, lengths, tokens and the pointer of its input. It

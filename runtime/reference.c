@@ -119,7 +119,7 @@ static void run_recurrent(sequence *s, const rnnc_config *config, const float *c
         const size_t inputs = layer == 0 ? config->input_size : directions * S;
         for (size_t d = 0; d < directions; d++) {
             const chain w = take_chain(config, inputs, tensors);
-            run_chain(s, &w, d == 1, d * S, directions * S);
+            run_chain(s, &w, d == 1 || config->reverse, d * S, directions * S);
         }
         swap_buffers(s);
     }

@@ -23,7 +23,7 @@ extern "C" {
 #define RNNC_VERSION "0.1.0"
 
 /* Raised whenever the layout of rnnc_model or the meaning of a field changes. */
-#define RNNC_ABI 4u
+#define RNNC_ABI 5u
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -65,6 +65,7 @@ typedef struct rnnc_config {
     size_t input_size, hidden_size, num_layers;
     int bias, batch_first, bidirectional;
     size_t proj_size; /* lstm: less than hidden_size; 0: none */
+    int reverse; /* 1: the only direction goes from the last step to the first; see rnnc_call */
 } rnnc_config;
 
 /* One weight tensor by its name in a PyTorch state_dict: (rows, cols), or (rows) if cols is 0. */
@@ -80,7 +81,8 @@ typedef struct rnnc_weight {
  *              once, on the last step of each sequence, and so do the layers behind it, which are
  *              dense too. With last_state, behind a RECURRENT layer, it does the same on the last
  *              state of each direction: torch.cat(h_n[-2], h_n[-1]) of a bidirectional one, whose
- *              reverse half has seen one step only at the last step. */
+ *              reverse half has seen one step only at the last step. That of a direction that goes
+ *              backwards is what it put out for the first step. */
 typedef enum rnnc_layer_kind { RNNC_RECURRENT = 0, RNNC_EMBEDDING, RNNC_DENSE } rnnc_layer_kind;
 
 /* Softmax and log_softmax are over the outputs of a step. */
@@ -134,17 +136,18 @@ rnnc_status rnnc_network_measure(const rnnc_network *network, rnnc_network_sizes
  *   tokens   (T, B), or (B, T) with batch_first, each 0 .. vocabulary - 1: instead of x if the
  *            first layer is an embedding
  *   y        (T, B, output), or (B, T, output) with batch_first; of a bidirectional layer first the
- *            forward half, then the reverse half. (B, output) with last_step or last_state.
- *   h0, hn   (L*D, B, S) whatever batch_first says, row layer*D + direction; of several recurrent
- *            layers one after the other
- *   c0, cn   (L*D, B, H) in the same way, of those that are lstm (NULL if none is)
- * h0 and c0 may be NULL: zero. hn and cn may be NULL: not wanted. hn may be h0, and cn c0. y may be
- * x, in place, if a step of both has as many values, except with last_step and in a network of
- * nothing but one bidirectional layer; NAME.h says of each network whether it may. Other overlaps
- * of x or tokens with y are RNNC_ERR_ARGUMENT; no other pair of buffers may overlap. Only y, hn, cn
- * and the workspace are written. With lengths, x is not read beyond a sequence's length, y is 0
- * there, hn and cn are the states after its last step, and the reverse direction begins there. T, B
- * and lengths may be 0: a sequence without steps keeps its state (hn is h0, or zero), and with
+ *            forward half, then the reverse half. Of a layer with `reverse`, as of the reverse
+ * half, step t is what it gave on reading step t of its input, as in ONNX; Keras' go_backwards has
+ * the steps of y the other way round. (B, output) with last_step or last_state. h0, hn   (L*D, B,
+ * S) whatever batch_first says, row layer*D + direction; of several recurrent layers one after the
+ * other c0, cn   (L*D, B, H) in the same way, of those that are lstm (NULL if none is) h0 and c0
+ * may be NULL: zero. hn and cn may be NULL: not wanted. hn may be h0, and cn c0. y may be x, in
+ * place, if a step of both has as many values, except with last_step and in a network of nothing
+ * but one bidirectional layer; NAME.h says of each network whether it may. Other overlaps of x or
+ * tokens with y are RNNC_ERR_ARGUMENT; no other pair of buffers may overlap. Only y, hn, cn and the
+ * workspace are written. With lengths, x is not read beyond a sequence's length, y is 0 there, hn
+ * and cn are the states after its last step, and the reverse direction begins there. T, B and
+ * lengths may be 0: a sequence without steps keeps its state (hn is h0, or zero), and with
  * last_step its y is 0. Buffers that hold no values may be NULL, but not the workspace. */
 typedef struct rnnc_call {
     const float *weights; /* packed; ignored by a model that has its weights built in */

@@ -30,7 +30,7 @@
 
 @ if by_stage then
 /* Runs the network for @{v.target}. Sequences go through in blocks of at most @{v.block}.
- * A layer needs the whole sequence of both directions below it, so stages follow each other.
+ * A layer needs the whole sequence of what is below it, so stages follow each other.
 @ else
 /* Runs the network for @{v.target}. Sequences go through in blocks of at most @{v.block}; every
  * stage runs a chunk of at most @{v.chunk} steps before the next chunk begins.
@@ -100,9 +100,9 @@
 @ end
 @ end
 @ meet("        ", by_panel)
-@ -- The head of a loop over chunks; direction: C text, "0" or "d".
+@ -- The head of a loop over chunks; direction: C text, "0", "1" or "d".
 @ local function open_chunks(indent, direction)
-@ local head = by_direction and direction == "0" and "part == 0 && " or ""
+@ local head = by_direction and direction ~= "d" and "part == 0 && " or ""
 @ local chunk = by_chunk and "chunk" or tostring(v.chunk)
 @ if p.lengths then
 @{indent}for (size_t done = 0, steps; @{head}done < longest; done += steps) {
@@ -112,7 +112,9 @@
 @ else
 @{indent}for (size_t done = 0; @{head}done < seq_len; done += @{chunk}) {
 @{indent}    const size_t steps = seq_len - done < @{chunk} ? seq_len - done : @{chunk};
-@{indent}    const size_t t = @{direction == "0" and "done" or direction .. " ? seq_len - done - steps : done"};
+@ local from_end = "seq_len - done - steps"
+@ local start = direction == "0" and "done" or direction == "1" and from_end or format("%s ? %s : done", direction, from_end)
+@{indent}    const size_t t = @{start};
 @ end
 @ end
 @ -- Layers of the stages before each one, and of all: after every layer a part that takes chunks in turns posts.
@@ -172,7 +174,7 @@
 @ local function target(k, top) return top and "top" or buffer(k) .. at_t(stage) end
 @ local first, upper = stage.layers[1], stage.layers[2]
 @ local from, from_t, from_b = source(stage)
-@ call(indent, first, direction, format("weights + %d", stage.base) .. (s.D == 2 and format(" + %s * %d", direction, stage.chain_first) or ""), from, from_t, from_b, target(stage.first_output, stage.last and s.L == 1))
+@ call(indent, first, s.D == 2 and direction or "0", format("weights + %d", stage.base) .. (s.D == 2 and format(" + %s * %d", direction, stage.chain_first) or ""), from, from_t, from_b, target(stage.first_output, stage.last and s.L == 1))
 @ end
 @ -- One layer above the first; layer: a number or the C text of one.
 @ local function upper_layer(indent, stage, direction, layer)
@@ -253,10 +255,11 @@
 @ export(indent, side and format(" + %s * %d", direction, width) or "", width, stage.output.row, side and format(" + %s * %d", direction, column) or "", false)
 @ end
 @ if not by_stage then
+@ local way = v.schedule.backward and "1" or "0"
 @ if by_chunk then
         size_t turns = 0;
 @ end
-@ open_chunks("        ", "0")
+@ open_chunks("        ", way)
 @ if by_chunk then
             const size_t turn = turns++;
             if (turn % parts != part) continue;
@@ -269,18 +272,18 @@
 @ if stage.kind == "embedding" then
 @ embedding("            ", stage)
 @ elseif stage.kind == "stack" then
-@ stack("            ", stage, "0")
+@ stack("            ", stage, way)
 @ local L = stage.sizes.L
 @ if L == 2 then
-@ upper_layer("            ", stage, "0", 1)
+@ upper_layer("            ", stage, way, 1)
 @ elseif L > 2 then
 @ if by_chunk then
             for (size_t layer = 1; layer < @{L}; ++layer) {
-@ upper_layer("                ", stage, "0", "layer")
+@ upper_layer("                ", stage, way, "layer")
             }
 @ else
             for (size_t layer = 1; layer < @{L}; ++layer)
-@ upper_layer("                ", stage, "0", "layer")
+@ upper_layer("                ", stage, way, "layer")
 @ end
 @ end
 @ elseif stage.last_step then
@@ -291,7 +294,7 @@
 @ end
 @ end
 @ if not p.last_step then
-@ finish("            ", last, "0")
+@ finish("            ", last, way)
 @ end
 @ meet("            ", by_panel)
         }
@@ -312,7 +315,7 @@
 @{inner}for (size_t layer = 1; layer < @{L}; ++layer) {
 @ inner = inner .. "    "
 @ end
-@ local direction = D == 2 and "d" or "0"
+@ local direction = D == 2 and "d" or stage.reverse and "1" or "0"
 @ if D == 2 then
 @{inner}for (int d = @{by_direction and "(int)part" or "0"}; d < 2; @{by_direction and "d += (int)parts" or "++d"}) {
 @ inner = inner .. "    "

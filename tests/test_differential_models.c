@@ -58,16 +58,20 @@ static size_t random_units(rng *r) {
                            : 1 + rng_below(r, 60);
 }
 
-static rnnc_layer random_stack(rng *r, size_t inputs) {
+static rnnc_layer random_stack(rng *r, size_t inputs, bool backwards) {
     static const rnnc_cell cells[] = {RNNC_RNN_TANH, RNNC_RNN_RELU, RNNC_LSTM,
                                       RNNC_LSTM,     RNNC_GRU,      RNNC_GRU};
-    return (rnnc_layer){.kind = RNNC_RECURRENT,
-                        .recurrent = {.cell = cells[rng_below(r, sizeof cells / sizeof *cells)],
-                                      .input_size = inputs,
-                                      .hidden_size = random_units(r),
-                                      .num_layers = rng_below(r, 2) ? 1 : 1 + rng_below(r, 3),
-                                      .bias = rng_below(r, 4) != 0,
-                                      .bidirectional = rng_below(r, 6) == 0}};
+    const rnnc_config config = {.cell = cells[rng_below(r, sizeof cells / sizeof *cells)],
+                                .input_size = inputs,
+                                .hidden_size = random_units(r),
+                                .num_layers = rng_below(r, 2) ? 1 : 1 + rng_below(r, 3),
+                                .bias = rng_below(r, 4) != 0,
+                                .bidirectional = rng_below(r, 6) == 0,
+                                .reverse = backwards};
+    rnnc_layer layer = {.kind = RNNC_RECURRENT, .recurrent = config};
+    if (layer.recurrent.bidirectional)
+        layer.recurrent.reverse = 0;
+    return layer;
 }
 
 static rnnc_layer random_dense(rng *r, size_t inputs, bool last) {
@@ -91,13 +95,14 @@ static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
     if (rng_below(r, 3) == 0)
         layer[n++] =
             (rnnc_layer){.kind = RNNC_EMBEDDING, .inputs = 2 + rng_below(r, 90), .outputs = width};
-    const size_t stacks = 1 + rng_below(r, 3);
+    /* Stacks that go backwards: all, some, none. */
+    const size_t stacks = 1 + rng_below(r, 3), ways = rng_below(r, 6);
     for (size_t i = 0; i < stacks; i++) {
         if (rng_below(r, 5) == 0) {
             layer[n] = random_dense(r, width, false);
             width = outputs_of(&layer[n++]);
         }
-        layer[n] = random_stack(r, width);
+        layer[n] = random_stack(r, width, ways == 0 || (ways == 1 && rng_below(r, 2)));
         width = outputs_of(&layer[n++]);
     }
     const size_t behind = n + 2 > MODEL_LAYERS ? 1 : rng_below(r, 3);
@@ -162,7 +167,7 @@ static random_model make_model(uint64_t number) {
     one.fixed_batch = rng_below(&r, 2);
     one.lengths = rng_below(&r, 3) == 0;
     one.deterministic = rng_below(&r, 3) == 0;
-    one.step = one.fixed_batch && !last_step && !model_sizes_of(&one.m).both_ways;
+    one.step = one.fixed_batch && !last_step && !model_sizes_of(&one.m).backwards;
     size_t floats = 0;
     for (size_t i = 0; i < one.m.weight_count; i++)
         floats += one.m.weight[i].rows * (one.m.weight[i].cols ? one.m.weight[i].cols : 1);
@@ -262,7 +267,7 @@ static void try_model(random_model *one, uint64_t number, void *library, const c
             model_set_lengths(&one->m, &one->r);
         model_solve(&one->m);
         ok = model_run_all_ways(net, packed, &one->m, 4e-6 * magnitude(&one->m), &err);
-        if (ok && !one->m.lengths && !s.last_step && !s.both_ways &&
+        if (ok && !one->m.lengths && !s.last_step && !s.backwards &&
             (!one->fixed_seq_len || d.step))
             ok = model_check_stream(net, packed, &d, !one->fixed_seq_len, &one->m, &one->r, &err);
         if (ok && alone)

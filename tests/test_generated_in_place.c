@@ -194,6 +194,12 @@ Test(generated_in_place, no_residual, .timeout = 400) {
     check_targets(&layer, 1, false, 0);
 }
 
+Test(generated_in_place, backwards, .timeout = 400) {
+    rnnc_layer layer = stack(RNNC_GRU, 5, 5, 1, 0);
+    layer.recurrent.reverse = 1;
+    check_targets(&layer, 1, true, 3);
+}
+
 Test(generated_in_place, both_directions, .timeout = 400) {
     const rnnc_layer layer = stack(RNNC_GRU, 6, 3, 2, 1);
     check_targets(&layer, 1, false, 6);

@@ -102,7 +102,7 @@ static void generate_one(const model *m, const char *name, const char *target, s
                                 .states = s.c ? "hc" : "h",
                                 .fixed_batch = true,
                                 .tokens = s.tokens,
-                                .step = !s.both_ways && !s.last_step && batch > 1};
+                                .step = !s.backwards && !s.last_step && batch > 1};
     cr_assert(generate_text(name, text, "none", dir, &err) && driver_write_shape(&shape, dir, &err),
               "%s: %s", text, err.message);
     free(text);
@@ -135,7 +135,7 @@ static void try_target(const pairs_model *p, size_t target) {
     const model_sizes s = model_sizes_of(&m);
     float *const packed = model_pack(net, &m), *const alone_packed = model_pack(alone, &m);
     bool ok = model_run_all_ways(net, packed, &m, 4e-6, &err);
-    if (ok && !s.both_ways && !s.last_step)
+    if (ok && !s.backwards && !s.last_step)
         ok = model_check_stream(net, packed, &d, true, &m, &r, &err);
     ok = ok && model_check_alone(net, alone, packed, alone_packed, &m, &err);
     cr_expect(ok, "%s, %s, batch %zu: %s", p->name, name, batch, err.message);

@@ -112,6 +112,12 @@ Test(spec_errors, good_specs_pass, .timeout = 120) {
          "},\n"
          "  dense { units = 2, last_state = true } } }\n",
          ""},
+        {"return model { layers = {\n  rnn { input_size = 3, hidden_size = 4, direction = "
+         "\"reverse\" },\n  dense { units = 2, last_step = true } } }\n",
+         "model.lua:3: note: layer 2: last_step = true reads the last step, of which the layer "
+         "before, with direction = \"reverse\", has seen nothing else; for its last state, write "
+         "last_state = true\n"},
+        {"return rnn { input_size = 3, hidden_size = 4, direction = \"reverse\" }\n", ""},
         {"return model { layers = {\n  rnn { input_size = 3, hidden_size = 4 },\n"
          "  dense { units = 2, last_step = true } } }\n",
          ""},
@@ -134,14 +140,14 @@ Test(spec_errors, good_specs_pass, .timeout = 120) {
 
 /* Every field has its line in `rnnc help spec`, with what is allowed and a summary. */
 Test(spec_errors, every_field_is_explained) {
-    static const char *const names[] = {"name", "cell", "input_size", "hidden_size", "num_layers",
-                                        "nonlinearity", "bias", "batch_first", "dropout",
-                                        "bidirectional", "proj_size", "weights", "prefix", "map",
-                                        "batch", "seq_len", "target", "threads", "lengths", "chunk",
-                                        "streaming", "deterministic", "residual", "activation",
-                                        /* of a model, and of its layers */
-                                        "layers", "input_size", "prefix", "num_embeddings", "dim",
-                                        "units", "activation", "bias", "last_step", "last_state"};
+    static const char *const names[] = {
+        "name", "cell", "input_size", "hidden_size", "num_layers", "nonlinearity", "bias",
+        "batch_first", "dropout", "bidirectional", "direction", "proj_size", "weights", "prefix",
+        "map", "batch", "seq_len", "target", "threads", "lengths", "chunk", "streaming",
+        "deterministic", "residual", "activation",
+        /* of a model, and of its layers */
+        "layers", "input_size", "prefix", "num_embeddings", "dim", "units", "activation", "bias",
+        "last_step", "last_state"};
     const char *const argv[] = {rnnc_path(), "help", "spec", NULL};
     outcome result = process_run(argv, NULL, NULL, 20);
     cr_expect_eq(result.code, 0);

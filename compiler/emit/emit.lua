@@ -90,7 +90,8 @@ local function describe_layer(layer)
     local s = layer.sizes
     return string.format("%s %d -> %d%s%s%s%s", layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H,
         s.P ~= s.H and string.format(" projected to %d", s.P) or "",
-        s.L > 1 and string.format(", %d layers", s.L) or "", s.D == 2 and ", both directions" or "",
+        s.L > 1 and string.format(", %d layers", s.L) or "",
+        s.D == 2 and ", both directions" or layer.reverse and ", backwards" or "",
         layer.bias and "" or ", no bias")
 end
 

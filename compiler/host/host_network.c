@@ -58,7 +58,8 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
                           .bias = network_flag_field(L, index, "bias"),
                           .batch_first = batch_first,
                           .bidirectional = network_flag_field(L, index, "bidirectional"),
-                          .proj_size = network_size_field(L, index, "proj_size")};
+                          .proj_size = network_size_field(L, index, "proj_size"),
+                          .reverse = network_flag_field(L, index, "reverse")};
         return layer;
     }
     layer.inputs = network_size_field(L, index, "inputs");

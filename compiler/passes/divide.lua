@@ -88,7 +88,7 @@ local function turns_time(steps, length, members, work, far)
 end
 
 function ways.chunks(ir, whole, members, batch)
-    if directions(ir) then return nil, "the reverse direction begins at the end" end
+    if ir.time == "whole" then return nil, "one direction begins where another one ends" end
     local last_step, rows = false, 1
     local work = { cycles = whole.cycles, serial = 0, wait = 0, layers = 0 }
     for i, stage in ipairs(ir.stages) do

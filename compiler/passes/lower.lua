@@ -13,7 +13,9 @@
 --                { kind = "dense", inputs, units, activation, weight, bias, last_step, last_state, once, update }
 --              once: it runs on the last step only, as the stage with last_step before it says;
 --              last_state: its last step is that of each direction of the stack before it
---   stacks     recurrent layers of one size: gates, apart, states (see cells.lua), sizes
+--   time       "forward" or "backward": all of them can take the steps in that order, one after the other; "whole":
+--              some need what the one before them made of all steps
+--   stacks     recurrent layers of one size: gates, apart, states (see cells.lua), reverse: they go backwards; sizes
 --                { I, H, P, L, D, G } (inputs, units, outputs of a direction, layers, directions, gates)
 --                and scans; P differs from H where the output is projected
 --   scans      of a stack, one per layer and direction, in the order in which they depend on each other:
@@ -32,7 +34,7 @@ local functions = require "tables.functions"
 
 local lower = {}
 
-local function scan_of(cell, layer, direction, sizes, bias, add)
+local function scan_of(cell, layer, direction, sizes, bias, reverse, add)
     local suffix = "_l" .. layer .. (direction == 1 and "_reverse" or "")
     local gates, columns = sizes.G * sizes.H, layer == 0 and sizes.I or sizes.D * sizes.P
     local body = {
@@ -47,8 +49,8 @@ local function scan_of(cell, layer, direction, sizes, bias, add)
     if sizes.P ~= sizes.H then
         body[#body + 1] = { op = "project", weight = add("weight_hr" .. suffix, sizes.P, sizes.H) }
     end
-    return { layer = layer, direction = direction, backward = direction == 1, row = layer * sizes.D + direction,
-             body = body }
+    return { layer = layer, direction = direction, backward = direction == 1 or reverse,
+             row = layer * sizes.D + direction, body = body }
 end
 
 local function stack_of(item, spec, add)
@@ -59,11 +61,12 @@ local function stack_of(item, spec, add)
     local stack = {
         cell = cell.constant, gates = cell.gates, apart = cell.apart, states = cell.states,
         sizes = sizes,
-        bias = item.bias, dropout = item.dropout, steps = spec.seq_len, batch = spec.batch, scans = {},
+        reverse = item.direction == "reverse", bias = item.bias, dropout = item.dropout,
+        steps = spec.seq_len, batch = spec.batch, scans = {},
     }
     for layer = 0, sizes.L - 1 do
         for direction = 0, sizes.D - 1 do
-            stack.scans[#stack.scans + 1] = scan_of(cell, layer, direction, sizes, item.bias, add)
+            stack.scans[#stack.scans + 1] = scan_of(cell, layer, direction, sizes, item.bias, stack.reverse, add)
         end
     end
     return stack
@@ -97,6 +100,17 @@ local lowering = {
     end,
 }
 
+-- How time runs through all stages.
+local function time_of(stacks)
+    local time
+    for _, stack in ipairs(stacks) do
+        local own = stack.sizes.D == 2 and "whole" or stack.reverse and "backward" or "forward"
+        if time and time ~= own then return "whole" end
+        time = own
+    end
+    return time or "forward"
+end
+
 -- lower.run(spec) -> ir. A spec without `layers` is one recurrent layer.
 function lower.run(spec)
     local ir = {
@@ -117,6 +131,7 @@ function lower.run(spec)
         stage.once = stage.last_step or (before and before.once) or false
         ir.stages[i] = stage
     end
+    ir.time = time_of(ir.stacks)
     return ir
 end
 

@@ -68,6 +68,7 @@ local function stages_of(ir, suffix)
             out.sizes, out.states, out.stack = stack.sizes, stack.states, stage.stack
             out.layers, out.state_offset, out.state_count = stage.layers, stage.state_offset, stage.state_count
             out.unit_stride = stage.output.row // stack.sizes.D
+            out.reverse = stack.reverse
             out.gates_stride, out.state_parts = stage.gates_stride, stage.state_parts
             out.chain_first = stage.chains.first.count
             out.chain_upper = stage.chains.upper and stage.chains.upper.count or 0
@@ -131,7 +132,7 @@ local function layers_of(ir)
         if stage.kind == "stack" then
             local stack = ir.stacks[stage.stack]
             layer.cell, layer.sizes, layer.bias, layer.states = stack.cell, stack.sizes, stack.bias, stack.states
-            layer.dropout = stack.dropout
+            layer.dropout, layer.reverse = stack.dropout, stack.reverse
             -- Floats of one sequence's states of the stacks before this one, for each state.
             layer.before, layer.state_width = {}, {}
             local s = stack.sizes

@@ -123,7 +123,7 @@ local rows = {
         also = { "last", "last_only", "pool" },
         doc = {
             "true: this layer, and those behind it, run once, on the last step of each sequence",
-            "PyTorch's out[:, -1]: of a bidirectional layer with the reverse half after its first step;",
+            "PyTorch's out[:, -1]: of a reverse direction what it gave after reading one step;",
             "see last_state. Then y is (batch, units). Only dense layers may follow.",
         },
     },
@@ -133,7 +133,8 @@ local rows = {
         doc = {
             "true: as last_step, but reads the last states of the recurrent layer before it",
             "Of a bidirectional one these are the ends of both directions side by side, PyTorch's",
-            "cat(h_n[-2], h_n[-1]) and what Keras gives.",
+            "cat(h_n[-2], h_n[-1]) and what Keras gives. Of direction = \"reverse\" it is the end too,",
+            "what came out for the first step.",
         },
     },
     {
@@ -176,6 +177,24 @@ local rows = {
         name = "bidirectional", type = "boolean", default = false,
         also = { "directions", "num_directions", "bidir", "D" },
         doc = { "true: a second set of weights runs backwards in time; y has both, forward first" },
+    },
+    {
+        name = "direction", type = "choice", default = "forward", choices = { "forward", "reverse" },
+        also = { "go_backwards", "reverse", "backward", "backwards" },
+        advice = function(given)
+            if tostring(given):lower():match("^bi") or given == "both" then return "write bidirectional = true" end
+            return 'of a Keras layer with go_backwards it is "reverse"'
+        end,
+        check = function(value, fields)
+            if value == "reverse" and fields.bidirectional then
+                return "bidirectional = true has the reverse direction already; leave out one of them"
+            end
+        end,
+        doc = {
+            "\"reverse\": the steps are taken from the last one to the first, in all layers",
+            "Step t of y is what came out on reading step t of x, as in ONNX; hn is the state after the",
+            "first step. Tensors have the names of a forward layer.",
+        },
     },
     {
         name = "proj_size", type = "integer", least = 0, most = 65535, default = 0,
@@ -288,7 +307,7 @@ local rows = {
         name = "streaming", type = "boolean", optional = true, also = { "stream", "step" },
         doc = {
             "true: NAME_step has to be there; false: leave it out",
-            "Default: it is there if it can be: one direction, a fixed batch, no layer on the last step",
+            "Default: it is there if it can be: forward only, a fixed batch, no layer on the last step",
             "only.",
         },
     },
@@ -329,13 +348,13 @@ end
 -- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers.
 return {
     rnn = form "name cell input_size hidden_size num_layers nonlinearity bias batch_first dropout bidirectional \
-        proj_size weights prefix map batch seq_len target threads lengths chunk streaming deterministic residual \
-        activation",
+        direction proj_size weights prefix map batch seq_len target threads lengths chunk streaming deterministic \
+        residual activation",
     model = form "name layers weights prefix map batch_first batch seq_len target threads lengths chunk streaming \
         deterministic residual activation",
     layer = {
-        rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional proj_size \
-            layer.prefix",
+        rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional \
+            direction proj_size layer.prefix",
         embedding = form "num_embeddings dim layer.prefix",
         dense = form "layer.input_size units dense.activation dense.bias last_step last_state layer.prefix",
     },

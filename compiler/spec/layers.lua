@@ -35,7 +35,10 @@ end
 -- layers.note(list, i) -> what the user may not expect of a layer, and its field; or nothing.
 function layers.note(list, i)
     local before = list[i - 1]
-    if list[i].last_step and before and before.bidirectional then
+    if list[i].last_step and before and before.direction == "reverse" then
+        return "last_step = true reads the last step, of which the layer before, with direction = \"reverse\", has "
+            .. "seen nothing else; for its last state, write last_state = true", "last_step"
+    elseif list[i].last_step and before and before.bidirectional then
         return "last_step = true reads both directions at the last step, where the reverse one has seen that step "
             .. "only; for the last states of both, which is what a classifier mostly wants, write last_state = true",
             "last_step"

@@ -93,6 +93,8 @@ end
 spec.no_streaming = {
     bidirectional = "a bidirectional layer reads the sequence from its end, so it has to be there as a whole; "
         .. "only one direction can be streamed",
+    reverse = "a layer with direction = \"reverse\" reads the sequence from its end, so it has to be there as a whole; "
+        .. "only the forward direction can be streamed",
     last_step = "a layer with last_step = true waits for the end of the sequence; take last_step out and use the "
         .. "output of the step that you want",
     last_state = "a layer with last_state = true waits for the end of the sequence; take last_state out and use the "
@@ -104,6 +106,7 @@ spec.no_streaming = {
 function spec.can_stream(result)
     for _, layer in ipairs(result.layers or { result }) do
         if layer.bidirectional then return false, "bidirectional" end
+        if layer.direction == "reverse" then return false, "reverse" end
         local once = layers.once(layer)
         if once then return false, once end
     end

@@ -79,6 +79,10 @@ local models = {
     { "batch first", model({ rnn { input_size = 3, cell = "rnn", nonlinearity = "tanh" },
         dense { units = 2, activation = "sigmoid" } }, { batch_first = true }) },
     { "two stacks", model { rnn { input_size = 3 }, rnn { cell = "gru", hidden_size = 3 } } },
+    { "reverse", model { rnn { input_size = 3, direction = "reverse", num_layers = 2 },
+        dense { units = 2, last_state = true } } },
+    { "reverse of lengths", model({ rnn { cell = "gru", input_size = 3, direction = "reverse" },
+        dense { units = 2 } }, { lengths = true }) },
     { "lengths", model({ rnn { input_size = 3, bidirectional = true, num_layers = 2 }, dense { units = 2 } },
         { lengths = true }) },
     { "last step of lengths", model({ rnn { cell = "gru", input_size = 3 }, dense { units = 2, last_step = true } },
@@ -196,7 +200,27 @@ end
 support.case("last_state reads hn", function()
     check_last_state { input_size = 2, bidirectional = true, num_layers = 2, proj_size = 3 }
     check_last_state { input_size = 2, num_layers = 2 }
+    check_last_state { input_size = 2, num_layers = 2, direction = "reverse" }
+    check_last_state({ input_size = 2, cell = "gru", direction = "reverse" }, true)
     check_last_state({ input_size = 2, cell = "gru", bidirectional = true, num_layers = 2 }, true)
+end)
+
+support.case("a reverse layer is a forward one on the sequence from its end", function()
+    local function run(direction, change)
+        local forward = lower.run(model { rnn { cell = "gru", input_size = 3, num_layers = 2, direction = direction } })
+        local given = support.values(forward, symbols, support.rng(8))
+        given.x = change(given.x, 3)
+        return interpret.run(forward, symbols, given)
+    end
+    -- (T, B, width), the steps the other way round.
+    local function flipped(values, width)
+        local out, row = {}, symbols.B * width
+        for i = 0, #values - 1 do out[i + 1] = values[(symbols.T - 1 - i // row) * row + i % row + 1] end
+        return out
+    end
+    local reverse, want = run("reverse", function(x) return x end), run("forward", flipped)
+    support.near(reverse.y, flipped(want.y, 4), 0, "y")
+    support.near(reverse.hn, want.hn, 0, "hn")
 end)
 
 support.case("residual adds the first values of a step of x", function()

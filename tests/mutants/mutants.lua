@@ -28,6 +28,7 @@ local steps = { "generated_stream/pieces_and_steps" }
 local bench = { "bench/*" }
 local team = { "generated_threads/*" }
 local flags = { "generated_flags/portable_*" }
+local options = { "generated_options/*" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
@@ -186,7 +187,24 @@ mutants.list = {
     { what = "batch: the reverse direction runs forward in time", file = "templates/batch_layer.c.t",
       find = "backward ? steps - 1 - s : s", replace = "backward ? s : s" },
     { what = "the reverse direction takes its chunks of time in forward order", file = "templates/run.c.t",
-      find = [[direction .. " ? seq_len - done - steps : done"]], replace = [["done"]], tests = far },
+      find = [[const size_t t = @{start};]], replace = "const size_t t = done;", tests = far },
+    { what = "a reverse layer has the last chunk of time last", file = "templates/run.c.t",
+      find = [[local way = v.schedule.backward and "1" or "0"]], replace = [[local way = "0"]], tests = options },
+    { what = "a reverse layer above a forward one goes forward", file = "templates/run.c.t",
+      find = [[stage.reverse and "1" or "0"]], replace = [["0"]], tests = options },
+    { what = "forward and reverse layers take chunks of time together", file = "compiler/passes/lower.lua",
+      find = [[if time and time ~= own then return "whole" end]], replace = "", tests = options },
+    { what = "the last state of a reverse layer is that at the last step", file = "templates/run_ends.c.t",
+      find = "@ if stage.last_state and before.reverse then", replace = "@ if false then", tests = options },
+    { what = "generic: a reverse layer goes forward", file = "runtime/generic.c",
+      find = "d == 1 || config->reverse", replace = "d == 1", tests = options },
+    { what = "generic: the last state of a reverse layer is that at the last step", file = "runtime/network.c",
+      find = "(layer->recurrent.bidirectional || layer->recurrent.reverse)", replace = "layer->recurrent.bidirectional",
+      tests = options },
+    { what = "reference: a reverse layer goes forward", file = "runtime/reference.c",
+      find = "d == 1 || config->reverse", replace = "d == 1", tests = options },
+    { what = "the program of a reverse layer goes forward", file = "compiler/passes/program/lower.lua",
+      find = "direction == 1 or stack.reverse", replace = "direction == 1", tests = { "compiler/models" } },
     { what = "bias_hh is missing", file = "compiler/passes/layout.lua",
       find = "bias.input, not alone and bias.state or nil,", replace = "bias.input, nil," },
     { what = "bias_ih is missing", file = "compiler/passes/layout.lua",
@@ -606,7 +624,7 @@ mutants.list = {
       find = "memcpy(ends, @{from} + (ptrdiff_t)(steps - 1) *", replace = "memcpy(ends, @{from} + (ptrdiff_t)(0) *",
       tests = whole },
     { what = "the last state of the reverse half is that at the last step", file = "templates/run_ends.c.t",
-      find = '@ if stage.last_state and before.sizes.D == 2 then', replace = '@ if false then', tests = whole },
+      find = '@ elseif stage.last_state and before.sizes.D == 2 then', replace = '@ elseif false then', tests = whole },
     { what = "the last states are both halves of the forward one", file = "templates/run_ends.c.t",
       find = "@{from} + @{next_row} + @{half},", replace = "@{from} + @{next_row},", tests = whole },
     { what = "a second dense layer on the last step reads the first one's input", file = "templates/run.c.t",

@@ -45,7 +45,8 @@ model_sizes model_sizes_of(const model *m) {
         s.h += states_of(l);
         s.c += has_c(l) ? states_of(l) : 0;
         s.last_step = s.last_step || (l->kind == RNNC_DENSE && (l->last_step || l->last_state));
-        s.both_ways = s.both_ways || (l->kind == RNNC_RECURRENT && l->recurrent.bidirectional);
+        s.backwards = s.backwards || (l->kind == RNNC_RECURRENT &&
+                                      (l->recurrent.bidirectional || l->recurrent.reverse));
     }
     return s;
 }
@@ -320,6 +321,8 @@ static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
             fputs(", nonlinearity = \"relu\"", out);
         fprintf(out, ", bias = %s, bidirectional = %s", c->bias ? "true" : "false",
                 c->bidirectional ? "true" : "false");
+        if (c->reverse)
+            fputs(", direction = \"reverse\"", out);
     }
     if (i == 0 && l->kind != RNNC_EMBEDDING)
         fprintf(out, ", input_size = %zu", inputs_of(l));

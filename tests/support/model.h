@@ -30,10 +30,10 @@ typedef struct model {
 
 /* What the layers say: values of x and y in a step, floats of all states of h and of c for one
  * sequence, whether the first layer reads tokens, whether one runs on the last step only, whether a
- * stack runs both ways. */
+ * stack, or one direction of it, goes backwards. */
 typedef struct model_sizes {
     size_t input, output, h, c;
-    bool tokens, last_step, both_ways;
+    bool tokens, last_step, backwards;
 } model_sizes;
 
 model_sizes model_sizes_of(const model *m);

@@ -107,7 +107,7 @@ static double *run_stack(const rnnc_config *config, const float *const **tensors
             for (size_t k = 0; k < H; k++)
                 c[k] = config->cell == RNNC_LSTM && call->c0 ? (double)call->c0[c_at + k] : 0;
             for (size_t n = 0; n < T; n++) {
-                const size_t t = d == 0 ? n : T - 1 - n;
+                const size_t t = d == 0 && !config->reverse ? n : T - 1 - n;
                 advance(&r, rows + t * width, h, c);
                 memcpy(out + t * D * S + d * S, h, S * sizeof *h);
             }
@@ -162,6 +162,8 @@ static void solve_one(const rnnc_network *network, const rnnc_network_sizes *siz
         if (layer->last_state && below->bidirectional)
             for (size_t k = I / 2; k < I; k++)
                 rows[skipped * I + k] = rows[k];
+        if (layer->last_state && below->reverse)
+            memcpy(rows + skipped * I, rows, I * sizeof *rows);
         T -= skipped;
         double *const out = malloc(T * O * sizeof *out);
         expect(out);

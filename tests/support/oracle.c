@@ -105,7 +105,7 @@ void oracle_stack(const rnnc_config *config, const float *const weight[], size_t
                     c[j] = c0 ? (double)c0[state + j] : 0.0;
                 }
                 for (size_t i = 0; i < seq_len; i++) {
-                    const size_t t = direction == 1 ? seq_len - 1 - i : i;
+                    const size_t t = direction == 1 || config->reverse ? seq_len - 1 - i : i;
                     const double *const input = below + t * in.step + b * in.row;
                     double *const result = above + t * out.step + b * out.row + direction * hidden;
                     for (size_t j = 0; j < hidden; j++)

@@ -82,10 +82,10 @@ local function append(list, more) return table.move(more, 1, #more, #list + 1, l
 local function scan(program, item, stack, layer, direction, input, width, output)
     local T, B, cell, H, P = program.T, program.B, stack.cell, stack.H, stack.P
     local suffix = "_l" .. layer .. (direction == 1 and "_reverse" or "")
-    local id = stack.number .. suffix
+    local id, backward = stack.number .. suffix, direction == 1 or stack.reverse
     local from = string.format("%s, layer %d%s", item.cell, layer, direction == 1 and ", reverse" or "")
     local chain = { cell = cell, H = H, B = B, id = id, lengths = program.lengths,
-                    before = direction == 1 and "t + 1" or "t", after = direction == 1 and "t" or "t + 1" }
+                    before = backward and "t + 1" or "t", after = backward and "t" or "t + 1" }
     local rows, name = #cell.gates * H, function(base) return stack.prefix .. base .. suffix end
     chain.weight = name
     function chain.at(state, time, unit, is_new)
@@ -101,7 +101,7 @@ local function scan(program, item, stack, layer, direction, input, width, output
     put(program, "from_x" .. id, "workspace", { T, B, rows })
     put(program, "from_h" .. id, "workspace", { T, B, rows })
     local row, last = layer * stack.D + direction, program.T
-    local first_at, last_at = direction == 1 and last or 0, direction == 1 and 0 or last
+    local first_at, last_at = backward and last or 0, backward and 0 or last
     for i, state in ipairs(cell.states) do
         local units = i == 1 and P or H
         put(program, state .. id, "workspace", { T .. " + 1", B, units })
@@ -127,7 +127,7 @@ local function scan(program, item, stack, layer, direction, input, width, output
     body[#body + 1] = statement { op = "map", from = from, over = { { "b", B }, { "j", P } },
         sets = { { access(output, "t", "b", direction * P .. " + j"), value } } }
     append(program.body, { statement { op = "for", from = from, var = "t", extent = T,
-        step = direction == 1 and -1 or 1, body = body } })
+        step = backward and -1 or 1, body = body } })
     for i, state in ipairs(cell.states) do
         append(program.body, { statement { op = "map", from = from, over = { { "b", B }, { "j", i == 1 and P or H } },
             sets = { { access(stack.final[state], row, "b", "j"), read(state .. id, last_at, "b", "j") } } } })
@@ -141,7 +141,7 @@ function layers.rnn(program, item, input, width)
     program.stacks = program.stacks + 1
     local number = program.stacks == 1 and "" or "_" .. program.stacks
     local stack = { cell = cell, H = item.hidden_size, D = item.bidirectional and 2 or 1, number = number,
-                    prefix = item.prefix or "", initial = {}, final = {} }
+                    reverse = item.direction == "reverse", prefix = item.prefix or "", initial = {}, final = {} }
     stack.P = (item.proj_size or 0) > 0 and item.proj_size or stack.H
     if program.lengths and stack.P ~= stack.H then
         error("a projection with lengths has no program yet", 0)
@@ -157,7 +157,7 @@ function layers.rnn(program, item, input, width)
         for direction = 0, stack.D - 1 do scan(program, item, stack, layer, direction, input, width, output) end
         input, width = function(index) return access(output, "t", "b", index) end, stack.D * stack.P
     end
-    program.reverse = stack.D == 2 and stack.P or 0
+    program.reverse = (stack.D == 2 or stack.reverse) and stack.P or 0
     return input, width
 end
 
@@ -178,18 +178,20 @@ local function at_the_end(program, source)
     return source
 end
 
--- The last states of both directions side by side: the forward half after the last step, the reverse half, whose
--- `program.reverse` values come second, after the first one.
+-- The last states of all directions side by side: that of the forward one after the last step, that of the reverse
+-- one, whose `program.reverse` values come second, after the first one.
 local function last_states(program, input, width, id, from)
     local ends = put(program, "ends" .. id, "workspace", { program.B, width })
-    local half = program.reverse
-    local first = input(half .. " + j")
-    first[2] = access("", "0")[2]
-    for i, source in ipairs { at_the_end(program, input("j")), first } do
-        local column = i == 1 and "j" or half .. " + j"
-        append(program.body, { statement { op = "map", from = from, over = { { "b", program.B }, { "j", half } },
+    local forward = width - program.reverse
+    local function part(column, count, source)
+        append(program.body, { statement { op = "map", from = from, over = { { "b", program.B }, { "j", count } },
             sets = { { access(ends, "b", column), { "read", source } } } } })
     end
+    if forward > 0 then part("j", forward, at_the_end(program, input("j"))) end
+    local column = forward > 0 and forward .. " + j" or "j"
+    local first = input(column)
+    first[2] = access("", "0")[2]
+    part(column, program.reverse, first)
     return access(ends, "b", "k")
 end
 
