@@ -10,6 +10,7 @@
  *                RECURRENT(g)  W_hh h + b_hh of gate g, if it is apart
  *                GATE(g)       their sum, if it is not
  *                h, c          the old states
+ *                RESET_BEFORE  RECURRENT(2) of a gru is W_hn (r h) + b_hn
  *              in the type `real`, which is double and float in turn
  *
  * No include guard: it is included once for each thing that is made of a row. Formulas are those of
@@ -25,7 +26,7 @@ CELL(RNNC_LSTM, lstm, 4, 0, 2, {
 })
 
 CELL(RNNC_GRU, gru, 3, 1u << 2, 1, {
-    const real n = TANH(INPUT(2) + SIGMOID(GATE(0)) * RECURRENT(2));
+    const real n = TANH(INPUT(2) + (RESET_BEFORE ? 1 : SIGMOID(GATE(0))) * RECURRENT(2));
     const real z = SIGMOID(GATE(1));
     h = (1 - z) * n + z * h;
 })

@@ -5,12 +5,15 @@
 
 #define INPUT(g) input[g]
 #define RECURRENT(g) recurrent[g]
+#define RESET_BEFORE config->reset_before
 #define GATE(g) (input[g] + recurrent[g])
 #define RELU(v) ((v) < 0 ? 0 : (v)) /* NaN stays NaN */
 
 #define UPDATE(name, ...)                                                                          \
-    static void name(const real *input, const real *recurrent, real *h_out, real *c_out) {         \
+    static void name(const rnnc_config *config, const real *input, const real *recurrent,          \
+                     real *h_out, real *c_out) {                                                   \
         real h = *h_out, c = *c_out;                                                               \
+        (void)config;                                                                              \
         __VA_ARGS__                                                                                \
         *h_out = h;                                                                                \
         *c_out = c;                                                                                \

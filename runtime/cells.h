@@ -14,8 +14,10 @@ typedef struct rnnc_cell_row {
     size_t states;  /* 1: h; 2: h and c */
 
     /* The new states of one unit, from the sums of each gate with x and with h, biases included. */
-    void (*update)(const double *input, const double *recurrent, double *h, double *c);
-    void (*update_float)(const float *input, const float *recurrent, float *h, float *c);
+    void (*update)(const rnnc_config *config, const double *input, const double *recurrent,
+                   double *h, double *c);
+    void (*update_float)(const rnnc_config *config, const float *input, const float *recurrent,
+                         float *h, float *c);
 } rnnc_cell_row;
 
 /* The row of a cell; NULL if there is no such cell. */

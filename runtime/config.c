@@ -76,11 +76,15 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
     } flags[] = {{"bias", config->bias},
                  {"batch_first", config->batch_first},
                  {"bidirectional", config->bidirectional},
-                 {"reverse", config->reverse}};
+                 {"reverse", config->reverse},
+                 {"reset_before", config->reset_before}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].value != 0 && flags[i].value != 1)
             return rnnc_fail(error, RNNC_ERR_ARGUMENT, "%s is %d: give 0 or 1", flags[i].name,
                              flags[i].value);
+    if (config->reset_before && config->cell != RNNC_GRU)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "reset_before is 1: only a cell gru has a reset gate, give 0");
     if (config->reverse && config->bidirectional)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "reverse and bidirectional are 1: a bidirectional layer has a reverse "

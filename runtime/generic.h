@@ -10,7 +10,7 @@
  * cannot be added to b_ih (apart * H), and W_hr^T (H, S) if S is not H. */
 typedef struct generic_chain {
     const rnnc_cell_row *cell;
-    rnnc_cell number; /* of the cell */
+    const rnnc_config *config;
     size_t K, H, S, N;
     const float *w_ih, *w_hh, *bias, *bias_n, *w_hr;
 } generic_chain;
@@ -31,7 +31,7 @@ typedef struct generic_run {
     float *hidden; /* (B, N): W_hh h, if a gate is apart */
     float *state;  /* (B, H): c */
     float *zeros;  /* (B, H): the first h */
-    float *fresh;  /* (B, H): h before its projection */
+    float *fresh;  /* (B, H): h before its projection, or r h */
 } generic_run;
 
 /* Values that flow from layer to layer: `ld` floats from row to row. */

@@ -8,15 +8,16 @@
 
 /* out (B, n) = in (B, k) w (k, n) + beta * out; ld in floats. */
 static void multiply(const generic_run *r, size_t k, size_t n, const float *in, size_t ld_in,
-                     const float *w, float beta, float *out, size_t ld_out) {
+                     const float *w, size_t ld_w, float beta, float *out, size_t ld_out) {
     if (r->B == 1)
-        r->blas->sgemv(1, k, n, 1, w, n, in, beta, out);
+        r->blas->sgemv(1, k, n, 1, w, ld_w, in, beta, out);
     else
-        r->blas->sgemm(0, 0, r->B, n, k, 1, in, ld_in, w, n, beta, out, ld_out);
+        r->blas->sgemm(0, 0, r->B, n, k, 1, in, ld_in, w, ld_w, beta, out, ld_out);
 }
 
 /* The step of a cell for which no kernels are written. */
-static void step_any(const rnnc_cell_row *cell, const rnnc_step *s) {
+static void step_any(const generic_chain *chain, const rnnc_step *s) {
+    const rnnc_cell_row *const cell = chain->cell;
     for (size_t row = 0; row < s->rows; row++)
         for (size_t j = 0; j < s->H; j++) {
             float input[RNNC_GATES_MAX], recurrent[RNNC_GATES_MAX], c = 0;
@@ -31,16 +32,30 @@ static void step_any(const rnnc_cell_row *cell, const rnnc_step *s) {
                 }
             }
             float h = s->h_prev[row * s->ld_h_prev + j];
-            cell->update_float(input, recurrent, &h, cell->states > 1 ? &s->c[row * s->H + j] : &c);
+            cell->update_float(chain->config, input, recurrent, &h,
+                               cell->states > 1 ? &s->c[row * s->H + j] : &c);
             s->h[row * s->ld_h + j] = h;
         }
 }
 
+/* Of a gru: W_hn (r h) in place of W_hn h. */
+static void multiply_reset(const generic_run *r, const generic_chain *c, const rnnc_step *s) {
+    const size_t H = c->H, N = c->N;
+    for (size_t row = 0; row < s->rows; row++)
+        for (size_t j = 0; j < H; j++) {
+            const float gate =
+                s->gates[row * s->ld_gates + j] + s->bias[j] + s->hidden[row * N + j];
+            r->fresh[row * H + j] = s->h_prev[row * s->ld_h_prev + j] / (1 + expf(-gate));
+        }
+    multiply(r, H, H, r->fresh, H, c->w_hh + 2 * H, N, 0, r->hidden + 2 * H, N);
+}
+
 static void step(const generic_run *r, const generic_chain *c, const rnnc_step *s) {
-    if ((size_t)c->number < sizeof r->kernels->step / sizeof r->kernels->step[0])
-        r->kernels->step[c->number](s);
+    const size_t number = (size_t)c->config->cell;
+    if (number < sizeof r->kernels->step / sizeof r->kernels->step[0] && !c->config->reset_before)
+        r->kernels->step[number](s);
     else
-        step_any(c->cell, s);
+        step_any(c, s);
 }
 
 void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse, const float *in,
@@ -64,9 +79,9 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
         float *const to = out.data + t * r->row_t * out.ld;
         /* A state of zeros too: NaN and infinite weights make NaN of them. */
         if (apart)
-            multiply(r, S, N, h, ld_h, c->w_hh, 0, r->hidden, N);
+            multiply(r, S, N, h, ld_h, c->w_hh, N, 0, r->hidden, N);
         else
-            multiply(r, S, N, h, ld_h, c->w_hh, 1, gates, r->row_b * N);
+            multiply(r, S, N, h, ld_h, c->w_hh, N, 1, gates, r->row_b * N);
         const rnnc_step now = {
             .rows = B,
             .H = H,
@@ -81,9 +96,11 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
             .h = c->w_hr ? r->fresh : to,
             .ld_h = c->w_hr ? H : r->row_b * out.ld,
         };
+        if (c->config->reset_before)
+            multiply_reset(r, c, &now);
         step(r, c, &now);
         if (c->w_hr)
-            multiply(r, H, S, r->fresh, H, c->w_hr, 0, to, r->row_b * out.ld);
+            multiply(r, H, S, r->fresh, H, c->w_hr, S, 0, to, r->row_b * out.ld);
         h = to;
         ld_h = r->row_b * out.ld;
     }

@@ -11,7 +11,7 @@ size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *pre
     const size_t bias = (K + S) * N, bias_n = bias + N, w_hr = bias_n + rnnc_cell_apart(cell) * H;
     if (c)
         *c = (generic_chain){.cell = cell,
-                             .number = config->cell,
+                             .config = config,
                              .K = K,
                              .H = H,
                              .S = S,

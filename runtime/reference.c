@@ -16,6 +16,7 @@ static double product(const float *w, const float *b, size_t row, size_t cols, c
 
 /* One layer and direction; the biases and w_hr may be NULL. */
 typedef struct chain {
+    const rnnc_config *config;
     const rnnc_cell_row *cell;
     size_t I, H, S;
     const float *w_ih, *w_hh, *b_ih, *b_hh, *w_hr;
@@ -23,7 +24,8 @@ typedef struct chain {
 
 /* Takes the chain's tensors off the front of the list. */
 static chain take_chain(const rnnc_config *config, size_t inputs, const float *const **tensors) {
-    chain c = {rnnc_cell_find(config->cell),
+    chain c = {config,
+               rnnc_cell_find(config->cell),
                inputs,
                config->hidden_size,
                rnnc_config_state(config),
@@ -43,16 +45,21 @@ static chain take_chain(const rnnc_config *config, size_t inputs, const float *c
     return c;
 }
 
-/* One step: h (S) and c (H) from x (I). fresh (H) is scratch. */
+/* One step: h (S) and c (H) from x (I). fresh (2*H) is scratch. */
 static void step(const chain *w, const double *x, double *h, double *c, double *fresh) {
+    /* What the candidate of a gru multiplies with W_hn. */
+    double *const candidate = w->config->reset_before ? fresh + w->H : h;
+    for (size_t j = 0; w->config->reset_before && j < w->H; j++)
+        candidate[j] = h[j] / (1 + exp(-product(w->w_ih, w->b_ih, j, w->I, x) -
+                                       product(w->w_hh, w->b_hh, j, w->S, h)));
     for (size_t j = 0; j < w->H; j++) {
         double input[RNNC_GATES_MAX], recurrent[RNNC_GATES_MAX];
         for (size_t g = 0; g < w->cell->gates; g++) {
             input[g] = product(w->w_ih, w->b_ih, g * w->H + j, w->I, x);
-            recurrent[g] = product(w->w_hh, w->b_hh, g * w->H + j, w->S, h);
+            recurrent[g] = product(w->w_hh, w->b_hh, g * w->H + j, w->S, g == 2 ? candidate : h);
         }
         fresh[j] = w->w_hr ? 0 : h[j];
-        w->cell->update(input, recurrent, &fresh[j], &c[j]);
+        w->cell->update(w->config, input, recurrent, &fresh[j], &c[j]);
     }
     for (size_t k = 0; k < w->S; k++)
         h[k] = w->w_hr ? product(w->w_hr, NULL, k, w->H, fresh) : fresh[k];
@@ -244,7 +251,7 @@ static rnnc_status forward(const rnnc_network *network, const float *const *tens
     const size_t widest = widest_of(network);
     size_t flow, count, bytes;
     if (!rnnc_mul(call->seq_len, widest, &flow) || !rnnc_add(flow, flow, &count) ||
-        !rnnc_add(count, 3 * widest, &count) || !rnnc_mul(count, sizeof(double), &bytes))
+        !rnnc_add(count, 4 * widest, &count) || !rnnc_mul(count, sizeof(double), &bytes))
         return RNNC_ERR_OVERFLOW;
     double *const space = malloc(bytes);
     if (!space)

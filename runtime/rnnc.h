@@ -23,7 +23,7 @@ extern "C" {
 #define RNNC_VERSION "0.1.0"
 
 /* Raised whenever the layout of rnnc_model or the meaning of a field changes. */
-#define RNNC_ABI 5u
+#define RNNC_ABI 6u
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -66,6 +66,8 @@ typedef struct rnnc_config {
     int bias, batch_first, bidirectional;
     size_t proj_size; /* lstm: less than hidden_size; 0: none */
     int reverse; /* 1: the only direction goes from the last step to the first; see rnnc_call */
+    int reset_before; /* 1, gru: n = tanh(W_in x + b_in + W_hn (r h) + b_hn), as in ONNX with
+                         linear_before_reset = 0; 0: PyTorch's r (W_hn h + b_hn) */
 } rnnc_config;
 
 /* One weight tensor by its name in a PyTorch state_dict: (rows, cols), or (rows) if cols is 0. */

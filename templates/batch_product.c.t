@@ -11,10 +11,11 @@
 @ for _, name in ipairs(p.carried) do list[#list + 1] = "float *" .. name end
 @ list[#list + 1] = "float *RESTRICT out"
 @ local parameters = concat(list, ", ")
-@ local stride, beside, line = p.gates * p.height, p.beside, p.block * p.beside
+@ local beside, line = p.beside, p.block * p.beside
 @ local splat = vec .. (beside > 1 and "_splat_group(%s + %d)" or "_splat(%s[%d])")
 @ -- Multiply-adds of the next `columns` columns, at most `beside`.
 @ local function fused(t, rows, columns)
+@ local stride = t.gates * p.height
 @ for v = 0, p.vectors - 1 do
         const @{vec} @{beside > 1 and "g" or "a"}@{v} = @{vec}_load(@{t.name} + @{v * lanes});
 @ end
@@ -28,7 +29,7 @@
 @ for r = 0, rows - 1 do
 @ for _, q in ipairs(p.sums) do
 @ if q.terms[t.name] then
-@ local weight = format(splat, "w_" .. t.name, i * stride + q.gate * p.height + r * beside)
+@ local weight = format(splat, "w_" .. t.name, i * stride + (q.gate - t.first) * p.height + r * beside)
 @ if p.vectors > 1 then
         const @{vec} w@{r}@{q.name}@{tail} = @{weight};
 @ weight = format("w%d%s%s", r, q.name, tail)
@@ -92,7 +93,7 @@
 }
 @ end
 
-@ local what = format("%s (units, %d) from x (%d, %d)", #p.terms == 1 and "A dense layer" or "The new state", p.block, p.terms[1].columns, p.block)
+@ local what = format("%s (units, %d) from x (%d, %d)", #p.terms == 1 and "A dense layer" or p.reset and "The reset state" or "The new state", p.block, p.terms[1].columns, p.block)
 @ if p.stepped then
 /* @{what}, for steps that lie x_t and out_t apart. A tile's weights serve all of them. */
 @{attribute} void @{p.fn}(const float *w_x, const float *x, ptrdiff_t x_t, @{#p.starts > 0 and "const float *bias, " or ""}float *RESTRICT out, ptrdiff_t out_t, ptrdiff_t steps)
@@ -105,7 +106,7 @@
 @ local step_of = p.stepped and { x = " + s * x_t", out = " + s * out_t" } or { x = "", out = "" }
 @ local function call(indent, rows, u)
 @ local words = {}
-@ for i, t in ipairs(p.terms) do words[i] = format("w_%s + %s * %d, %s%s", t.name, u, p.gates * t.columns, t.name, step_of[t.name] or "") end
+@ for i, t in ipairs(p.terms) do words[i] = format("w_%s + %s * %d, %s%s", t.name, u, t.gates * t.columns, t.name, step_of[t.name] or "") end
 @ for _, name in ipairs(p.starts) do words[#words + 1] = name .. " + " .. u end
 @ for _, name in ipairs(p.own) do words[#words + 1] = format("own_%s + %s * %d", name, u, p.block) end
 @ for _, name in ipairs(p.carried) do words[#words + 1] = format("%s + %s * %d", name, u, p.block) end

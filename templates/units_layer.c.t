@@ -2,7 +2,8 @@
 @ -- l: the layer; attribute: the target's; state: the states of a chain; gates_stride: floats between rows of
 @ -- gates; in_turns: do members of a team take chunks of time in turns? shared: or have they panels of each product?
 @ local P, stride, wide = state[1].width, state[1].stride, l.projection and state[#state]
-@ local weight = { x = "w + " .. l.parts.input.offset, h = "w + " .. l.parts.state.offset }
+@ local weight = { x = "w + " .. l.parts.input.offset }
+@ local reset = l.reset and state[#state]
 @ local step = l.step
 @ local bias = { bias = l.parts.bias and "w + " .. l.parts.bias.offset, apart = l.parts.apart and "w + " .. l.parts.apart.offset }
 
@@ -46,16 +47,28 @@
     ptrdiff_t h_b = @{stride};
     for (ptrdiff_t s = 0; s < steps; ++s) {
         const ptrdiff_t t = backward ? steps - 1 - s : s;
+@ local function place(part) return format("state + %d, %d", part.offset, part.stride) end
+@ -- Calls a product of the step; to: C text of where its values go, with the floats from row to row.
+@ local function call(product, to)
 @ local words = {}
-@ for _, t in ipairs(step.terms) do
-@     words[#words + 1] = t.name == "x" and format("%s, x + t * x_t, x_b", weight.x) or format("%s, h, h_b", weight.h)
+@ for _, t in ipairs(product.terms) do
+@     local part = t.name == "reset" and l.parts.reset or product == l.reset and l.parts.before or l.parts.state
+@     words[#words + 1] = t.name == "x" and format("%s, x + t * x_t, x_b", weight.x) or format("w + %d, %s", part.offset, t.name == "reset" and place(reset) or "h, h_b")
 @ end
-@ for _, name in ipairs(step.starts) do
+@ for _, name in ipairs(product.starts) do
 @     words[#words + 1] = name == "gates" and format("gates + t * rows * %d, %d", gates_stride, gates_stride) or bias[name]
 @ end
-@ for _, name in ipairs(step.own) do words[#words + 1] = "h, h_b" end
-@ for i, name in ipairs(step.carried) do words[#words + 1] = format("state + %d, %d", state[i + 1].offset, state[i + 1].stride) end
-        @{step.fn}(@{concat(words, ", ")}, @{wide and format("state + %d, %d", wide.offset, wide.stride) or "seq + t * seq_t, seq_b"}@{step.exact and "" or ", rows"}@{step.turns and ", s % 2 != 0" or ""}@{range("step")});
+@ for _, name in ipairs(product.own) do words[#words + 1] = "h, h_b" end
+@ for i, name in ipairs(product.carried) do words[#words + 1] = place(state[i + 1]) end
+        @{product.fn}(@{concat(words, ", ")}, @{to}@{product.exact and "" or ", rows"}@{product.turns and ", s % 2 != 0" or ""}@{range("step")});
+@ end
+@ if reset then
+@ call(l.reset, place(reset))
+@ if shared then
+        meet(team, part, parts, met);
+@ end
+@ end
+@ call(step, wide and place(wide) or "seq + t * seq_t, seq_b")
 @ if wide then
 @ if shared then
         meet(team, part, parts, met);

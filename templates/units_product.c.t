@@ -2,7 +2,7 @@
 @ -- p: the product; vec, lanes, inline, attribute: the target's; update(sums, names): C of the new states
 @ assert(p.role == "step" or p.role == "input")
 @ -- Floats of weights of a panel's column. Grouped gates lie group by group, each with all its columns.
-@ local stride = p.grouped and lanes or p.gates * p.width * lanes
+@ local function stride(t) return p.grouped and lanes or t.gates * p.width * lanes end
 @ local function sum(r, q, j, s)
 @     local name = p.grouped and format("group%d_%d", r, j * p.gates + q) or format("%s%d_%d", p.sums[q + 1].name, r, j)
 @     return name .. (p.split > 1 and "_" .. s or "")
@@ -18,8 +18,8 @@
 @ -- Where sum q of vector j lies in a row of gates and biases, and where its weights of the c-th column of a term are.
 @ local function place(q, j) return p.grouped and (j * p.gates + q.index) * lanes or q.offset + j * lanes end
 @ local function weight(t, q, j, c)
-@     local first = p.grouped and (j * p.gates + q.index) * t.columns or q.gate * p.width + j
-@     return format("w_%s + %d", t.name, c * stride + first * lanes)
+@     local first = p.grouped and (j * p.gates + q.index) * t.columns or (q.gate - t.first) * p.width + j
+@     return format("w_%s + %d", t.name, c * stride(t) + first * lanes)
 @ end
 @ -- The sums of a panel that a term adds to, as their weights of a column lie in memory: { sum, vector }.
 @ local function weights_of(panel, t)
@@ -111,7 +111,7 @@
 @ if main > tile.unroll then
     for (ptrdiff_t k = 0; k < @{main}; k += @{tile.unroll}) {
 @ columns("        ", "k + ", tile.unroll, tile.unroll == 1)
-        w_@{t.name} += @{tile.unroll * stride};
+        w_@{t.name} += @{tile.unroll * stride(t)};
     }
 @ rest = piece.count - main
 @ columns("    ", format("%d + ", main), rest)
@@ -119,7 +119,7 @@
 @ columns("    ", "", rest)
 @ end
 @ if rest > 0 and index < #t.pieces then
-    w_@{t.name} += @{rest * stride};
+    w_@{t.name} += @{rest * stride(t)};
 @ end
 @ end
 @ end
@@ -184,7 +184,7 @@
 @ local function unit(name, sums) return at_panel(name, number, p.width * (sums and p.grouped and p.gates or 1) * lanes) end
 @ local function rowed_unit(name, sums) rowed_at(unit(name, sums), name) end
 @ for _, t in ipairs(p.terms) do
-@     words[#words + 1] = at_panel("w_" .. t.name, number, t.columns * p.gates * p.width * lanes)
+@     words[#words + 1] = at_panel("w_" .. t.name, number, t.columns * t.gates * p.width * lanes)
 @     rowed(t.name)
 @ end
 @ for _, name in ipairs(p.starts) do
@@ -229,7 +229,7 @@
 @ end
 @ end
 
-/* @{p.role == "input" and "gates = start + W x for `rows` rows of x." or #p.terms == 1 and p.terms[1].name == "x" and "A dense layer on `rows` rows of x." or "The new state of all rows from the old one."}@{p.ranged and " Of panels begin .. end - 1." or ""}@{p.turns and "" or " */"}
+/* @{p.role == "input" and "gates = start + W x for `rows` rows of x." or #p.terms == 1 and p.terms[1].name == "x" and "A dense layer on `rows` rows of x." or p.reset and "The reset state of all rows, of which the candidate's product is." or "The new state of all rows from the old one."}@{p.ranged and " Of panels begin .. end - 1." or ""}@{p.turns and "" or " */"}
 @ if p.turns then
  * Odd steps go backwards: what was read last is still in the nearest cache. */
 @ end

@@ -29,6 +29,15 @@ typedef struct option {
     { .kind = RNNC_DENSE, .inputs = from, .outputs = to, .bias = 1, __VA_ARGS__ }
 
 static const option networks[] = {
+    /* reset_after = false: inputs in the step and before it, no bias, panels of several vectors and
+     * rows, columns left over. */
+    {"reset_before", 1, {RNN(RNNC_GRU, 3, 21, 2, .bias = 1, .reset_before = 1)}},
+    {"reset_before_wide", 1, {RNN(RNNC_GRU, 19, 70, 1, .bias = 1, .reset_before = 1)}},
+    {"reset_before_both",
+     3,
+     {RNN(RNNC_GRU, 9, 5, 2, .bidirectional = 1, .reset_before = 1),
+      HEAD(10, 8, .activation = RNNC_SIGMOID),
+      RNN(RNNC_GRU, 8, 8, 1, .bias = 1, .reverse = 1, .reset_before = 1)}},
     /* direction = "reverse": alone, where every stage runs a chunk before the next chunk; below and
      * above a forward layer, and with both directions, where stages follow each other. */
     {"reverse", 1, {RNN(RNNC_GRU, 3, 21, 2, .bias = 1, .reverse = 1)}},

@@ -88,7 +88,8 @@ local function describe_layer(layer)
             layer.last_step and ", last step only" or layer.last_state and ", last states only" or "")
     end
     local s = layer.sizes
-    return string.format("%s %d -> %d%s%s%s%s", layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H,
+    return string.format("%s %d -> %d%s%s%s%s%s", layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H,
+        layer.reset_before and ", reset before the product" or "",
         s.P ~= s.H and string.format(" projected to %d", s.P) or "",
         s.L > 1 and string.format(", %d layers", s.L) or "",
         s.D == 2 and ", both directions" or layer.reverse and ", backwards" or "",

@@ -165,7 +165,8 @@ int host_zip(lua_State *L) {
         zip_source_free(source);
     if (!*archive) {
         luaL_pushfail(L);
-        lua_pushfstring(L, "no zip archive that can be read: %s; it is damaged or cut off", zip_error_strerror(&error));
+        lua_pushfstring(L, "no zip archive that can be read: %s; it is damaged or cut off",
+                        zip_error_strerror(&error));
     }
     zip_error_fini(&error);
     if (!*archive)

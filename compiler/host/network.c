@@ -4,7 +4,8 @@ static int same_config(const rnnc_config *a, const rnnc_config *b) {
     return a->cell == b->cell && a->input_size == b->input_size &&
            a->hidden_size == b->hidden_size && a->num_layers == b->num_layers &&
            a->bias == b->bias && a->bidirectional == b->bidirectional &&
-           a->proj_size == b->proj_size && a->reverse == b->reverse;
+           a->proj_size == b->proj_size && a->reverse == b->reverse &&
+           a->reset_before == b->reset_before;
 }
 
 static int same_layer(const rnnc_layer *a, const rnnc_layer *b) {

@@ -118,6 +118,7 @@ function bounds.of(ir, target)
             for _, layer in ipairs(stage.layers) do
                 local use = { rows = rows, units = s.H, times = layer.kind == "first" and s.D or s.D * (s.L - 1),
                               steps = 1, waits = true }
+                if layer.reset then bounds.add(layer.reset, target, use) end
                 bounds.add(layer.step, target, use)
                 if layer.projection then
                     use.units = s.P

@@ -91,9 +91,12 @@ end
 --   terms     which products it adds up      start  where it begins: bias, apart, gates or zero
 --   offset    of the gate there, and in the gates that are stored
 -- and `inputs`, the gates whose input part the update reads from memory.
+-- With a reset, the role "reset" has the gates of which it is made, and "step" the others.
 local function sums_of(stack, role, hoisted, row)
-    local list, inputs, apart = {}, {}, {}
+    local list, inputs, apart, before, after = {}, {}, {}, {}, {}
     for i, gate in ipairs(stack.apart) do apart[gate] = i - 1 end
+    for _, gate in ipairs(stack.reset and stack.reset.gates or {}) do before[gate] = true end
+    for _, gate in ipairs(stack.reset and stack.reset.of or {}) do after[gate] = true end
     local function add(gate, part, terms, start, offset)
         local name = stack.gates[gate + 1] .. (part == "gate" and "" or part == "input" and "_x" or "_h")
         list[#list + 1] = { index = #list, name = name, gate = gate, part = part, terms = terms, offset = offset,
@@ -103,6 +106,10 @@ local function sums_of(stack, role, hoisted, row)
         local gate = i - 1
         if role == "input" then
             add(gate, "gate", { x = true, h = false }, "bias", gate * row)
+        elseif stack.reset and (before[name] or false) ~= (role == "reset") then
+            -- A sum of the other one.
+        elseif after[name] then
+            add(gate, "gate", { x = not hoisted, h = false, reset = true }, hoisted and "gates" or "bias", gate * row)
         elseif not apart[name] then
             add(gate, "gate", { x = not hoisted, h = true }, hoisted and "gates" or "bias", gate * row)
         else
@@ -144,12 +151,15 @@ local function product(stack, role, hoisted, row, fields)
     fields.role, fields.gates, fields.gate_names = role, #stack.gates, stack.gates
     fields.sums, fields.inputs = sums_of(stack, role, hoisted, row)
     for _, term in ipairs(fields.terms) do
-        term.columns = 0
+        term.columns, term.first, term.gates = 0, term.first or 0, term.gates or #stack.gates
         for _, piece in ipairs(term.pieces) do term.columns = term.columns + piece.count end
     end
     fields.starts = starts_of(fields.sums, fields.inputs)
     fields.update, fields.states, fields.own, fields.carried, fields.tiny = {}, {}, {}, {}, {}
-    if role == "step" then
+    if role == "reset" then
+        fields.role, fields.update, fields.states, fields.own = "step", stack.reset.update, { "h" }, { "h" }
+        fields.tiny, fields.reset = stack.reset.tiny, true
+    elseif role == "step" then
         fields.update, fields.states, fields.tiny = stack.update, stack.states, stack.tiny or {}
         if reads_state(stack.update, "h") then fields.own[1] = "h" end
         for i = 2, #stack.states do fields.carried[i - 1] = stack.states[i] end
@@ -158,6 +168,21 @@ local function product(stack, role, hoisted, row, fields)
 end
 
 local function kinds(s) return s.L > 1 and { "first", "upper" } or { "first" } end
+
+-- The terms with the state of a step's sums, or of those of the reset that comes before it; `first` and `gates` say
+-- which gates' weights are there.
+local function state_terms(stack, role)
+    local s, reset = stack.sizes, stack.reset
+    local function term(name, first, gates, columns)
+        return { name = name, first = first, gates = gates, pieces = { { offset = 0, count = columns } } }
+    end
+    if not reset then return { term("h", 0, s.G, s.P) } end
+    local before, last = #reset.gates, #reset.of
+    if role == "reset" then return { term("h", 0, before, s.P) } end
+    local list = { term("reset", s.G - last, last, s.H) }
+    if before + last < s.G then table.insert(list, 1, term("h", before, s.G - before - last, s.P)) end
+    return list
+end
 
 -- Row tiles of a step: exact where the number of rows is known.
 local function rows_of(ir, most)
@@ -237,7 +262,6 @@ local function units_stack(ir, target, stage, list, suffix, input)
         local columns = kind == "first" and s.I or s.D * s.P
         local pieces = kind == "first" and input.pieces or stage.output.pieces
         local layer = { kind = kind, parts = stage.chains[kind], hoisted = stack.hoisted[kind] }
-        local terms = { { name = "h", pieces = { { offset = 0, count = s.P } } } }
         if layer.hoisted then
             local tile = choice.inputs[kind]
             layer.input = add_units(list, target, product(stack, "input", true, row, {
@@ -246,18 +270,22 @@ local function units_stack(ir, target, stage, list, suffix, input)
                 rows = unrolled(tiles.any(tile.rows), tile.split, tile.vectors * s.G), exact = false, ranged = ranged,
                 terms = { { name = "x", pieces = pieces } },
             }), "input_" .. columns .. suffix)
-        else
-            table.insert(terms, 1, { name = "x", pieces = pieces })
         end
-        local step = product(stack, "step", layer.hoisted, row, {
-            split = split, width = choice.step.vectors, grouped = choice.grouped,
-            rows = unrolled(rows, split, choice.step.vectors * s.G), exact = exact, ranged = ranged,
-            terms = terms,
-        })
-        step.panels = panels(s.H, target.lanes, step.width, #step.sums, choice.grouped)
-        step.turns = step.panels[1].count > 1
-        local name = (layer.hoisted and "step_" or "step_" .. columns .. "_") .. s.H .. suffix
-        layer.step = add_units(list, target, step, name)
+        local function add_step(role)
+            local terms = state_terms(stack, role)
+            if not layer.hoisted then table.insert(terms, 1, { name = "x", pieces = pieces }) end
+            local step = product(stack, role, layer.hoisted, row, {
+                split = split, width = choice.step.vectors, grouped = choice.grouped,
+                rows = unrolled(rows, split, choice.step.vectors * s.G), exact = exact, ranged = ranged,
+                terms = terms,
+            })
+            step.panels = panels(s.H, target.lanes, step.width, #step.sums, choice.grouped)
+            step.turns = step.panels[1].count > 1
+            local name = role .. "_" .. (layer.hoisted and "" or columns .. "_") .. s.H .. suffix
+            return add_units(list, target, step, name)
+        end
+        layer.reset = stack.reset and add_step "reset"
+        layer.step = add_step "step"
         layer.projection = projection(ir, target, stack, choice, list, suffix)
         if ranged then
             layer.share = grains(s.H, target.lanes, choice.step.vectors, layer.hoisted and choice.inputs[kind].vectors)
@@ -277,13 +305,16 @@ local function batch_stack(ir, target, stage, list, suffix, input)
     for _, kind in ipairs(kinds(s)) do
         local columns = kind == "first" and s.I or s.D * s.P
         local from = kind == "first" and input or stage.output
-        local step = list.add(product(stack, "step", false, row, {
-            height = width, vectors = choice.vectors, block = ir.block, beside = ir.beside,
-            ahead = ahead(ir, target), rows = tiles.exact(tiles.ceil(s.H, ir.beside), choice.rows),
-            terms = { { name = "x", pieces = joined(from.pieces) },
-                      { name = "h", pieces = { { offset = 0, count = s.P } } } },
-        }), "step_" .. columns .. "_" .. s.H .. suffix)
-        layers[#layers + 1] = { kind = kind, parts = stage.chains[kind], step = step, columns = columns,
+        local function add_step(role)
+            local terms = state_terms(stack, role)
+            table.insert(terms, 1, { name = "x", pieces = joined(from.pieces) })
+            return list.add(product(stack, role, false, row, {
+                height = width, vectors = choice.vectors, block = ir.block, beside = ir.beside,
+                ahead = ahead(ir, target), rows = tiles.exact(tiles.ceil(s.H, ir.beside), choice.rows), terms = terms,
+            }), role .. "_" .. columns .. "_" .. s.H .. suffix)
+        end
+        layers[#layers + 1] = { kind = kind, parts = stage.chains[kind], columns = columns,
+                                reset = stack.reset and add_step "reset", step = add_step "step",
                                 input_row = from.row, hoisted = false,
                                 projection = projection(ir, target, stack, choice, list, suffix) }
     end

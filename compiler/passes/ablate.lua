@@ -53,7 +53,7 @@ function ablate.run(ir, what)
     for _, stack in ipairs(ir.stacks) do
         for _, scan in ipairs(stack.scans) do
             for _, op in ipairs(scan.body) do
-                if op.op == "update" then
+                if op.trees then
                     op.trees = takes[what](op.trees)
                     if what == "update" then op.tiny = {} end
                 end

@@ -1,7 +1,7 @@
 -- fuse: the bias becomes the start of the sum, and the update becomes the epilogue of the sum's last
 -- product, so that gate values live in registers only. Each body becomes one `step`:
 --   { op = "step", bias = { input, state } or nil, terms = { { of, weight, columns }, ... }, epilogue, tiny,
---     projection = weight or nil }
+--     reset = { update, tiny } or nil, projection = weight or nil }
 local fuse = {}
 
 fuse.doc = "bias and nonlinearity into the products of a step"
@@ -14,6 +14,8 @@ local function fused(body)
         elseif op.op == "bias" then
             step.bias = step.bias or {}
             step.bias[op.of] = op.tensor
+        elseif op.op == "reset" then
+            step.reset = { update = op.trees, tiny = op.tiny }
         elseif op.op == "project" then
             step.projection = op.weight
         else
@@ -27,7 +29,9 @@ end
 function fuse.run(ir)
     for _, stack in ipairs(ir.stacks) do
         for _, scan in ipairs(stack.scans) do scan.body = { fused(scan.body) } end
-        stack.update, stack.tiny = stack.scans[1].body[1].epilogue, stack.scans[1].body[1].tiny
+        local step = stack.scans[1].body[1]
+        stack.update, stack.tiny = step.epilogue, step.tiny
+        if step.reset then stack.reset.update, stack.reset.tiny = step.reset.update, step.reset.tiny end
     end
     return ir
 end

@@ -48,7 +48,12 @@ local function chain_parts(ir, stack, choice, target, kind, columns)
     local parts = { input = space.part(s.G, s.H, columns, input_width) }
     -- Biases lie gate by gate, each as long as a row of units.
     parts.bias = stack.bias and space.part(s.G, s.H, 1, row)
-    parts.state = space.part(s.G, s.H, s.P, state_width)
+    local before, last = 0, 0
+    if stack.reset then before, last = #stack.reset.gates, #stack.reset.of end
+    -- Those that the reset takes, those of the state, those of the reset.
+    parts.before = before > 0 and space.part(before, s.H, s.P, state_width)
+    parts.state = space.part(s.G - before - last, s.H, s.P, state_width)
+    parts.reset = last > 0 and space.part(last, s.H, s.H, state_width)
     parts.apart = stack.bias and #stack.apart > 0 and space.part(#stack.apart, s.H, 1, row)
     if s.P ~= s.H then parts.projection = space.part(1, s.P, s.H, dense_width(ir, choice.projection, target)) end
     parts.count = space.count
@@ -95,7 +100,16 @@ local function place_stack(ir, stack, stage, target, at, add)
         add_repeated(pack_step(input.weight, nil, chain + parts.input.offset, s.H, input.columns,
             parts.input.width, 0, s.G))
         if parts.bias then pack_biases(add_repeated, stack, body.bias, parts, chain) end
-        add_repeated(pack_step(state.weight, nil, chain + parts.state.offset, s.H, s.P, parts.state.width, 0, s.G))
+        local gate = 0
+        local function add_state(part, gates)
+            if gates == 0 then return end
+            add_repeated(pack_step(state.weight, nil, chain + part.offset, s.H, s.P, part.width, gate, gates))
+            gate = gate + gates
+        end
+        local before, last = stack.reset and #stack.reset.gates or 0, stack.reset and #stack.reset.of or 0
+        add_state(parts.before, before)
+        add_state(parts.state, s.G - before - last)
+        add_state(parts.reset, last)
         if body.projection then
             add_repeated(pack_step(body.projection, nil, chain + parts.projection.offset, s.P, s.H,
                 parts.projection.width, 0, 1))
@@ -133,8 +147,8 @@ local function padded(ir, target, n)
     return tiles.ceil(n, group) * group
 end
 
--- The states of a chain and, with a projection, what it reads: { name, offset, width, stride }, and the
--- floats of all.
+-- The states of a chain and what a projection or the product behind a reset reads: { name, offset, width, stride },
+-- and the floats of all.
 local function state_parts(ir, stack, target)
     local s, list, count = stack.sizes, {}, 0
     local function add(name, width)
@@ -144,6 +158,7 @@ local function state_parts(ir, stack, target)
     end
     for i, name in ipairs(stack.states) do add(name, i == 1 and s.P or s.H) end
     if s.P ~= s.H then add("unprojected", s.H) end
+    if stack.reset then add("reset", s.H) end
     return list, count
 end
 

@@ -15,7 +15,8 @@
 --              last_state: its last step is that of each direction of the stack before it
 --   time       "forward" or "backward": all of them can take the steps in that order, one after the other; "whole":
 --              some need what the one before them made of all steps
---   stacks     recurrent layers of one size: gates, apart, states (see cells.lua), reverse: they go backwards; sizes
+--   stacks     recurrent layers of one size: gates, apart, states, reset (see cells.lua), reverse (they go
+--              backwards), sizes
 --                { I, H, P, L, D, G } (inputs, units, outputs of a direction, layers, directions, gates)
 --                and scans; P differs from H where the output is projected
 --   scans      of a stack, one per layer and direction, in the order in which they depend on each other:
@@ -24,6 +25,8 @@
 -- The ops of a body, for one time step t:
 --   { op = "product", of = "input" | "state", weight, columns }    gates += W v
 --   { op = "bias", of = "input" | "state", tensor }                gates += b
+--   { op = "reset", trees, tiny }                                  what the product with the state takes instead of
+--                                                                  it for the gates `reset.of` of the stack
 --   { op = "update", trees, tiny }                                 new states from the gates, 0 where tiny
 --   { op = "project", weight }                                     output = W output, P values from H
 -- A gate that the cell keeps apart has two sums, one for each `of`; the others add both up.
@@ -45,6 +48,9 @@ local function scan_of(cell, layer, direction, sizes, bias, reverse, add)
         body[3] = { op = "bias", of = "input", tensor = add("bias_ih" .. suffix, gates, 0) }
         body[4] = { op = "bias", of = "state", tensor = add("bias_hh" .. suffix, gates, 0) }
     end
+    if cell.reset then
+        body[#body + 1] = { op = "reset", trees = { { "h", cell.reset.value } }, tiny = { h = { "new", "h" } } }
+    end
     body[#body + 1] = { op = "update", trees = cell.update, tiny = cell.tiny }
     if sizes.P ~= sizes.H then
         body[#body + 1] = { op = "project", weight = add("weight_hr" .. suffix, sizes.P, sizes.H) }
@@ -60,7 +66,7 @@ local function stack_of(item, spec, add)
                     D = item.bidirectional and 2 or 1, G = #cell.gates }
     local stack = {
         cell = cell.constant, gates = cell.gates, apart = cell.apart, states = cell.states,
-        sizes = sizes,
+        reset = cell.reset, sizes = sizes,
         reverse = item.direction == "reverse", bias = item.bias, dropout = item.dropout,
         steps = spec.seq_len, batch = spec.batch, scans = {},
     }

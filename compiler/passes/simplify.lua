@@ -100,7 +100,7 @@ function simplify.run(ir)
     for _, stack in ipairs(ir.stacks) do
         for _, scan in ipairs(stack.scans) do
             for _, op in ipairs(scan.body) do
-                if op.op == "update" then op.trees = of_update(op.trees, ir.activation, stack.cell) end
+                if op.trees then op.trees = of_update(op.trees, ir.activation, stack.cell) end
             end
         end
     end

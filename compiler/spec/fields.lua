@@ -197,6 +197,20 @@ local rows = {
         },
     },
     {
+        name = "reset_after", type = "boolean", default = true,
+        also = { "linear_before_reset", "reset_before" },
+        check = function(value, fields)
+            if not value and fields.cell and fields.cell ~= "gru" then
+                return 'only a cell "gru" has a reset gate; leave reset_after out'
+            end
+        end,
+        doc = {
+            "gru: false: the reset gate is applied to the state before its product, not to the product",
+            "true is PyTorch's way; false is that of the paper, of ONNX with linear_before_reset = 0 and of",
+            "Keras with reset_after = False. The candidate waits for the reset, so a step takes longer.",
+        },
+    },
+    {
         name = "proj_size", type = "integer", least = 0, most = 65535, default = 0,
         also = { "projection", "projection_size", "proj" },
         check = function(value, fields)
@@ -348,13 +362,13 @@ end
 -- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers.
 return {
     rnn = form "name cell input_size hidden_size num_layers nonlinearity bias batch_first dropout bidirectional \
-        direction proj_size weights prefix map batch seq_len target threads lengths chunk streaming deterministic \
-        residual activation",
+        direction reset_after proj_size weights prefix map batch seq_len target threads lengths chunk streaming \
+        deterministic residual activation",
     model = form "name layers weights prefix map batch_first batch seq_len target threads lengths chunk streaming \
         deterministic residual activation",
     layer = {
-        rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional \
-            direction proj_size layer.prefix",
+        rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional direction \
+            reset_after proj_size layer.prefix",
         embedding = form "num_embeddings dim layer.prefix",
         dense = form "layer.input_size units dense.activation dense.bias last_step last_state layer.prefix",
     },

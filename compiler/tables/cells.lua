@@ -14,11 +14,13 @@
 --              sums are known before their functions are, so nobody waits for the comparison. A gate that
 --              is not among them is named by `or_nan`, so that its NaN is not lost. Without this field:
 --              each new state by itself.
+-- reset        { gates, of, value }: the recurrent product of the gates `of` takes not h but `value`, which is made of
+--              `gates` and the state. Among all gates these come first, and those of `of` last
 -- constant     the name of the cell in rnnc.h
 -- variants     rows by the spec's `nonlinearity`, instead of the fields above
 --
 -- Formulas: torch.nn.RNN, LSTM (Gers, Schmidhuber, Cummins 2000), GRU (Cho et al. 2014, with the reset
--- gate after the product, as cuDNN and PyTorch have it).
+-- gate after the product, as cuDNN and PyTorch have it, or, as the paper has it, before).
 local cells = {}
 
 -- States below this become 0: those that decay would end in subnormal numbers (below 2^-126), with which a step takes
@@ -52,12 +54,21 @@ cells.lstm = {
 
 local gru_n = { "tanh", { "add", { "input", "n" }, { "mul", { "sigmoid", gate "r" }, { "recurrent", "n" } } } }
 
+local function mixed(n) return { "add", n, { "mul", { "sigmoid", gate "z" }, { "sub", { "state", "h" }, n } } } end
+
 cells.gru = {
     constant = "RNNC_GRU", gates = { "r", "z", "n" }, apart = { "n" }, states = { "h" },
-    update = { { "h", { "add", gru_n, { "mul", { "sigmoid", gate "z" }, { "sub", { "state", "h" }, gru_n } } } } },
+    update = { { "h", mixed(gru_n) } },
     tiny = { h = { "or_nan",
                    { "or_nan", { "either", { "state", "h" }, { "either", { "input", "n" }, { "recurrent", "n" } } },
                      gate "r" }, gate "z" } },
+}
+
+-- GRU with reset_after = false: n = tanh(W_in x + b_in + W_hn (r h) + b_hn).
+cells.gru.reset_before = {
+    constant = "RNNC_GRU", gates = { "r", "z", "n" }, apart = {}, states = { "h" },
+    reset = { gates = { "r" }, of = { "n" }, value = { "mul", { "sigmoid", gate "r" }, { "state", "h" } } },
+    update = { { "h", mixed { "tanh", gate "n" } } },
 }
 
 local function tiny_by_itself(states)
@@ -70,6 +81,7 @@ end
 function cells.of(spec)
     local cell = assert(cells[spec.cell], "no such cell")
     local row = cell.variants and assert(cell.variants[spec.nonlinearity], "no such nonlinearity") or cell
+    if spec.reset_after == false then row = assert(row.reset_before, "a cell without a reset") end
     row.tiny = row.tiny or tiny_by_itself(row.states)
     return row
 end

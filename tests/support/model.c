@@ -321,6 +321,8 @@ static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
             fputs(", nonlinearity = \"relu\"", out);
         fprintf(out, ", bias = %s, bidirectional = %s", c->bias ? "true" : "false",
                 c->bidirectional ? "true" : "false");
+        if (c->reset_before)
+            fputs(", reset_after = false", out);
         if (c->reverse)
             fputs(", direction = \"reverse\"", out);
     }

@@ -46,7 +46,18 @@ static void advance(const recurrent *r, const double *x, double *h, double *c) {
             units[j] = logistic(X(3) + R(3)) * tanh(c[j]);
         } else {
             const double z = logistic(X(1) + R(1));
-            units[j] = z * h[j] + (1 - z) * tanh(X(2) + logistic(X(0) + R(0)) * R(2));
+            double of_state = logistic(X(0) + R(0)) * R(2);
+            if (r->config->reset_before) {
+                double *const kept = calloc(H, sizeof *kept);
+                expect(kept);
+                const size_t unit = j;
+                for (j = 0; j < H; j++)
+                    kept[j] = h[j] * logistic(X(0) + R(0));
+                j = unit;
+                of_state = dot(r->tensors[1], b_hh, 2 * H + j, kept, H);
+                free(kept);
+            }
+            units[j] = z * h[j] + (1 - z) * tanh(X(2) + of_state);
         }
     }
 #undef X

@@ -41,11 +41,22 @@ static double from_state(const cell_weights *w, size_t g, size_t j, const double
     return row_product(w->hh, row, w->hidden, h) + (w->bhh ? (double)w->bhh[row] : 0.0);
 }
 
+/* n of a gru whose reset gate is applied to the state before the product. */
+static double candidate_of_reset(const cell_weights *w, size_t j, const double *in,
+                                 const double *h) {
+    const size_t row = 2 * w->hidden + j;
+    double sum = from_input(w, 2, j, in) + (w->bhh ? (double)w->bhh[row] : 0.0);
+    for (size_t k = 0; k < w->hidden; k++)
+        sum += (double)w->hh[row * w->hidden + k] * h[k] *
+               logistic(from_input(w, 0, k, in) + from_state(w, 0, k, h));
+    return tanh(sum);
+}
+
 /* One unit's new state from the old state h of all units (H); c is the unit's cell state. */
-static double next_unit(rnnc_cell cell, const cell_weights *w, size_t j, const double *in,
-                        const double *h, double *c) {
+static double next_unit(const rnnc_config *config, const cell_weights *w, size_t j,
+                        const double *in, const double *h, double *c) {
     double gate[4];
-    switch (cell) {
+    switch (config->cell) {
     case RNNC_RNN_TANH:
         return tanh(from_input(w, 0, j, in) + from_state(w, 0, j, h));
     case RNNC_RNN_RELU: {
@@ -62,7 +73,9 @@ static double next_unit(rnnc_cell cell, const cell_weights *w, size_t j, const d
     }
     for (size_t g = 0; g < 2; g++)
         gate[g] = logistic(from_input(w, g, j, in) + from_state(w, g, j, h));
-    const double candidate = tanh(from_input(w, 2, j, in) + gate[0] * from_state(w, 2, j, h));
+    const double candidate = config->reset_before
+                                 ? candidate_of_reset(w, j, in, h)
+                                 : tanh(from_input(w, 2, j, in) + gate[0] * from_state(w, 2, j, h));
     return (1.0 - gate[1]) * candidate + gate[1] * h[j];
 }
 
@@ -109,7 +122,7 @@ void oracle_stack(const rnnc_config *config, const float *const weight[], size_t
                     const double *const input = below + t * in.step + b * in.row;
                     double *const result = above + t * out.step + b * out.row + direction * hidden;
                     for (size_t j = 0; j < hidden; j++)
-                        now[j] = next_unit(config->cell, &w, j, input, old, &c[j]);
+                        now[j] = next_unit(config, &w, j, input, old, &c[j]);
                     memcpy(old, now, hidden * sizeof *old);
                     memcpy(result, now, hidden * sizeof *now);
                 }

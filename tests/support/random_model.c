@@ -18,6 +18,7 @@ static rnnc_layer random_recurrent(rng *r, size_t inputs) {
                           .num_layers = 1 + rng_below(r, 3),
                           .bias = rng_below(r, 4) > 0,
                           .bidirectional = rng_below(r, 3) == 0};
+    config.reset_before = config.cell == RNNC_GRU && rng_below(r, 2);
     config.reverse = !config.bidirectional && rng_below(r, 4) == 0;
     if (config.cell == RNNC_LSTM && config.hidden_size > 1 && rng_below(r, 2))
         config.proj_size = 1 + rng_below(r, config.hidden_size - 1);
@@ -189,9 +190,10 @@ void random_model_describe(const random_model *m, int number, char text[512]) {
         const rnnc_layer *const l = &m->layer[i];
         const rnnc_config *const c = &l->recurrent;
         if (l->kind == RNNC_RECURRENT)
-            n += snprintf(text + n, 512 - (size_t)n, " cell %d %zu-%zu P %zu L %zu D %d%s,",
+            n += snprintf(text + n, 512 - (size_t)n, " cell %d %zu-%zu P %zu L %zu D %d%s%s,",
                           (int)c->cell, c->input_size, c->hidden_size, c->proj_size, c->num_layers,
-                          1 + c->bidirectional, c->reverse ? " reverse" : "");
+                          1 + c->bidirectional, c->reverse ? " reverse" : "",
+                          c->reset_before ? " reset_before" : "");
         else
             n += snprintf(text + n, 512 - (size_t)n, " kind %d %zu-%zu act %d last %d,",
                           (int)l->kind, l->inputs, l->outputs, (int)l->activation, l->last_step);

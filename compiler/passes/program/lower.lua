@@ -23,10 +23,11 @@ end
 -- { "index", t } < lengths[b]: is the step one of the sequence's own?
 local function is_live() return { "less", { "index", { 0, { "t", 1 } } }, read("lengths", "b") } end
 
--- The cell's update with reads in place of its leaves: a map over b and j for each new state.
-local function update_of(chain, from)
+-- A function that gives a tree of the cell's row with reads in place of its leaves. made: the states of which the new
+-- value is there.
+local function filler(chain, from, made)
     local cell, H = chain.cell, chain.H
-    local number, separate, made = {}, {}, {}
+    local number, separate = {}, {}
     for g, name in ipairs(cell.gates) do number[name] = g - 1 end
     for _, name in ipairs(cell.apart) do separate[name] = true end
     local function sum(part, gate)
@@ -52,7 +53,13 @@ local function update_of(chain, from)
         if leaves[tree[1]] then return leaves[tree[1]](tree[2]) end
         return expressions.rebuilt(tree, filled)
     end
-    local list = {}
+    return filled
+end
+
+-- The cell's update: a map over b and j for each new state.
+local function update_of(chain, from)
+    local cell, H, list, made = chain.cell, chain.H, {}, {}
+    local filled = filler(chain, from, made)
     for _, pair in ipairs(cell.update) do
         local state, value = pair[1], filled(pair[2])
         if chain.lengths then value = { "select", is_live(), value, chain.at(state, chain.before, "j") } end
@@ -63,15 +70,16 @@ local function update_of(chain, from)
     return list
 end
 
--- W v (+ bias) of a step into `out`.
-local function product(out, weight, bias, of, columns, rows, B, from)
-    local target, over = access(out, "t", "b", "i"), { { "b", B }, { "i", rows } }
+-- W v (+ bias) of a step into `out`: `rows` rows of W from `first` (default: 0) on.
+local function product(out, weight, bias, of, columns, rows, B, from, first)
+    local row = (first or 0) == 0 and "i" or first .. " + i"
+    local target, over = access(out, "t", "b", row), { { "b", B }, { "i", rows } }
     local list = {}
     if bias then
-        list[1] = statement { op = "map", from = from, over = over, sets = { { target, read(bias, "i") } } }
+        list[1] = statement { op = "map", from = from, over = over, sets = { { target, read(bias, row) } } }
     end
     list[#list + 1] = statement { op = "product", from = from, over = over, sum = { { "k", columns } }, out = target,
-                                  a = access(weight, "i", "k"), b = of, accumulate = bias and true or nil }
+                                  a = access(weight, row, "k"), b = of, accumulate = bias and true or nil }
     return list
 end
 
@@ -109,9 +117,16 @@ local function scan(program, item, stack, layer, direction, input, width, output
             sets = { { access(state .. id, first_at, "b", "j"), read(stack.initial[state], row, "b", "j") } } } })
     end
     local body = product("from_x" .. id, name "weight_ih", bias_ih, input("k"), width, rows, B, from)
-    append(body, product("from_h" .. id, name "weight_hh", bias_hh, access(cell.states[1] .. id, chain.before, "b",
-        "k"), P,
-        rows, B, from))
+    local before = access(cell.states[1] .. id, chain.before, "b", "k")
+    local after = cell.reset and #cell.reset.of * H or 0
+    append(body, product("from_h" .. id, name "weight_hh", bias_hh, before, P, rows - after, B, from))
+    if cell.reset then
+        put(program, "reset" .. id, "workspace", { T, B, H })
+        append(body, { statement { op = "map", from = from, over = { { "b", B }, { "j", H } },
+            sets = { { access("reset" .. id, "t", "b", "j"), filler(chain, from, {})(cell.reset.value) } } } })
+        append(body, product("from_h" .. id, name "weight_hh", bias_hh, access("reset" .. id, "t", "b", "k"), H, after,
+            B, from, rows - after))
+    end
     if P ~= H then put(program, "full" .. id, "workspace", { T, B, H }) end
     append(body, update_of(chain, from))
     local h = cell.states[1] .. id
