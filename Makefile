@@ -197,11 +197,23 @@ runtime_libraries = $$(pkg-config --libs jansson) -lm -ldl -lpthread
 
 # ---- compiler: a C host with the scripts and templates inside ----
 
+# libhdf5 is optional: without it `rnnc import` says of Keras' files what to install. It is loaded where it is
+# needed. Looked for when it is asked for: setup may install it.
+hdf5 = $(shell pkg-config --exists hdf5-serial && \
+	readelf -d $$(pkg-config --libs-only-L hdf5-serial | sed 's/ *-L//;s/ .*//')/libhdf5.so | \
+	sed -n 's/.*soname: \[\(.*\)\]/\1/p')
 host_packages = $(LUA_PACKAGE) libzip
 
 $(BUILD)/compiler/%.o: compiler/%.c | $(BUILD)/setup-build
 	@mkdir -p $(@D)
-	$(compile) $$(pkg-config --cflags $(host_packages))
+	$(compile) $$(pkg-config --cflags $(host_packages) $(if $(hdf5),hdf5-serial)) $(if $(hdf5),-DRNNC_HDF5='"$(hdf5)"')
+
+# Compiled again when the library comes or goes.
+$(BUILD)/compiler/host/host_hdf5.o: $(BUILD)/with-$(or $(hdf5),no-hdf5)
+$(BUILD)/with-%:
+	@mkdir -p $(@D)
+	@rm -f $(BUILD)/with-*
+	@touch $@
 
 $(BUILD)/embedded.c: $(scripts) | $(BUILD)/setup-build
 	@mkdir -p $(@D)

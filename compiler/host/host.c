@@ -43,6 +43,7 @@ static const luaL_Reg functions[] = {
     {"json", host_json},
     {"json_read", host_json_read},
     {"zip", host_zip},
+    {"hdf5", host_hdf5},
     {NULL, NULL},
 };
 

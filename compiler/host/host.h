@@ -51,5 +51,6 @@ int host_progress(lua_State *L);
 int host_json(lua_State *L);
 int host_json_read(lua_State *L);
 int host_zip(lua_State *L);
+int host_hdf5(lua_State *L);
 
 #endif

@@ -18,6 +18,7 @@ local readers = {
     require "import.rtneural",
     require "import.state_dict_json",
     require "import.safetensors",
+    require "import.keras",
     require "import.pytorch",
 }
 

@@ -1,0 +1,215 @@
+-- keras_layers: what becomes of each layer of a Keras model, a row a class.
+local activations = require "tables.activations"
+local fields = require "spec.fields"
+local json = require "import.json"
+local keras_weights = require "import.keras_weights"
+
+-- Keras' names of functions, where rnnc's is another.
+local functions <const> = { linear = "none", swish = "silu", leakyrelu = "leaky_relu", logsoftmax = "log_softmax" }
+
+local cells <const> = {
+    SimpleRNN = { "rnn" }, LSTM = { "lstm" }, GRU = { "gru" },
+    CuDNNLSTM = { "lstm", cudnn = true }, CuDNNGRU = { "gru", cudnn = true },
+}
+
+-- Classes that do nothing once a network is trained.
+local idle <const> = {}
+for name in ("Dropout SpatialDropout1D GaussianDropout GaussianNoise AlphaDropout ActivityRegularization")
+    :gmatch("%S+") do
+    idle[name] = true
+end
+
+-- The name of a function in a config, which is a text or { class_name, config }, and what else it says; null: linear.
+local function function_of(value)
+    local config = {}
+    if json.is_object(value) then
+        config = json.is_object(value.config) and value.config or {}
+        value = value.class_name == "function" and value.config or value.class_name
+    end
+    if not value then return "linear", config end
+    local name = type(value) == "string" and value:lower() or "?"
+    return functions[name] or name, config
+end
+
+-- Has the spec language a field of that name in an rnn or dense layer?
+local function has_field(form, name)
+    for _, row in ipairs(fields.layer[form]) do
+        if row.name == name then return true end
+    end
+    return false
+end
+
+local function known(name)
+    for _, row in ipairs(activations) do
+        if row.name == name then return true end
+    end
+    return false
+end
+
+-- Sets the function of a dense layer. state: of the model, see keras.lua.
+local function activate(made, value, state, check)
+    local name, config = function_of(value)
+    if name == "linear" then name = "none" end
+    check(known(name), "rnnc has no function %q", name)
+    made.activation = name ~= "none" and name or nil
+    local alpha = config.negative_slope or config.alpha
+    if name == "hard_sigmoid" and state.version < 3 then alpha = 0.2 end
+    if name == "leaky_relu" and not alpha then alpha = state.version < 3 and 0.3 or 0.2 end
+    if type(alpha) == "number" then made.alpha = alpha end
+end
+
+local function whole(config, name, check)
+    local value = config[name]
+    check(math.type(value) == "integer" and value > 0, "%s is no number above 0", name)
+    return value
+end
+
+-- The functions of a cell: rnnc's, or those that its fields can say.
+local function check_functions(made, config, cell, check)
+    local own = function_of(config.activation or "tanh")
+    if cell == "rnn" then
+        check(own == "tanh" or own == "relu", "activation = %q; rnnc's rnn has tanh or relu", own)
+        made.nonlinearity = own == "relu" and "relu" or nil
+        return
+    end
+    local gates = function_of(config.recurrent_activation or "sigmoid")
+    check(own == "tanh", "activation = %q; rnnc's %s has tanh there", own, cell)
+    check(gates == "sigmoid", "recurrent_activation = %q; rnnc's %s has sigmoid there", gates, cell)
+end
+
+-- A cell of the config, in one direction or two; halves: { name of the half in the file, suffix in PyTorch }, ...
+local function recurrent(class, config, halves, state, check)
+    local cell = cells[class]
+    local layer = {
+        cell = cell[1], cudnn = cell.cudnn, input = state.width, units = whole(config, "units", check),
+        use_bias = cell.cudnn or config.use_bias ~= false,
+        -- Of a CuDNN layer it is always so; what does not say is older than the choice.
+        reset_after = cell.cudnn or config.reset_after == true,
+    }
+    check(not config.time_major, "time_major = True; rnnc reads what has the batch first, or last")
+    local made = { cell = layer.cell, hidden_size = layer.units, bias = layer.use_bias, prefix = state.prefix }
+    check_functions(made, config, layer.cell, check)
+    if layer.cell == "gru" and not layer.reset_after then
+        check(has_field("rnn", "reset_after"), "a GRU with the reset gate before the product (reset_after = False), "
+            .. "which rnnc has not")
+        made.reset_after = false
+    end
+    if (config.go_backwards == true) ~= state.reversed then
+        check(has_field("rnn", "direction"), "go_backwards = True; rnnc's layers go forwards, or both ways")
+        made.direction = "reverse"
+    end
+    local list = {}
+    for _, half in ipairs(halves) do
+        local found, others = keras_weights.of(state.file, state.group, "recurrent", half[1])
+        check(#others == 0, "there are two arrays where one is expected: %s", others[1] or "")
+        table.move(keras_weights.recurrent(found, layer, state.prefix, half[2], check), 1, layer.use_bias and 4 or 2,
+            #list + 1, list)
+    end
+    state.reversed = state.reversed ~= (config.go_backwards == true)
+    state.width, state.from_start = layer.units, made.direction == "reverse"
+    if not config.return_sequences then state.ended = true end
+    if config.stateful then state.stateful = true end
+    return { form = "rnn", fields = made }, list, layer.cell == "gru" and "rnn, transposed, gates z r h as r z n"
+        or layer.cudnn and "rnn, CuDNN's layout taken apart" or "rnn, transposed"
+end
+
+local types = {}
+
+for class in pairs(cells) do
+    types[class] = function(config, state, check)
+        return recurrent(class, config, { { nil, "" } }, state, check)
+    end
+end
+
+function types.Bidirectional(config, state, check)
+    local inner, back = config.layer, config.backward_layer
+    check(json.is_object(inner) and cells[inner.class_name] and json.is_object(inner.config),
+        "rnnc reads Bidirectional around LSTM, GRU and SimpleRNN")
+    check(not state.reversed and not inner.config.go_backwards, "Bidirectional of a sequence that is reversed")
+    for _, name in ipairs { "units", "use_bias", "reset_after", "return_sequences" } do
+        check(not json.is_object(back) or json.is_object(back.config) and back.config[name] == inner.config[name],
+            "its two directions differ in %s", name)
+    end
+    local layer, list, became = recurrent(inner.class_name, inner.config,
+        { { "forward", "" }, { "backward", "_reverse" } }, state, check)
+    layer.fields.bidirectional = true
+    local merge = config.merge_mode
+    if merge == "concat" or merge == nil then
+        state.width = 2 * state.width
+    else
+        check(has_field("rnn", "merge") and (merge == "sum" or merge == "mul" or merge == "ave"),
+            "merge_mode = %q; rnnc has concat", tostring(merge))
+        layer.fields.merge = merge
+    end
+    state.from_start = true
+    return layer, list, became
+end
+
+function types.Dense(config, state, check)
+    local units, use_bias = whole(config, "units", check), config.use_bias ~= false
+    local found, others = keras_weights.of(state.file, state.group, "dense")
+    check(#others == 0, "there are two arrays where one is expected: %s", others[1] or "")
+    local made = { units = units, bias = use_bias, prefix = state.prefix }
+    activate(made, config.activation, state, check)
+    local list = keras_weights.dense(found, state.width, units, use_bias, state.prefix, check)
+    if state.ended then
+        made[state.from_start and "last_state" or "last_step"] = true
+        state.ended, state.reversed = false, false
+    end
+    state.width = units
+    return { form = "dense", fields = made }, list, "dense, transposed"
+end
+
+function types.TimeDistributed(config, state, check)
+    local inner = config.layer
+    check(json.is_object(inner) and inner.class_name == "Dense" and json.is_object(inner.config),
+        "rnnc reads TimeDistributed around Dense")
+    check(not state.ended, "it stands behind a layer that gives the last step only")
+    return types.Dense(inner.config, state, check)
+end
+
+function types.Embedding(config, state, check)
+    local count, dim = whole(config, "input_dim", check), whole(config, "output_dim", check)
+    local found = keras_weights.of(state.file, state.group, "embedding")
+    check(found.embeddings, "there are no embeddings of it in the file%s", found.missing)
+    check(#found.embeddings.shape == 2 and found.embeddings.shape[1] == count and found.embeddings.shape[2] == dim,
+        "its embeddings are of another shape than (%d, %d)", count, dim)
+    state.width, state.masked = dim, config.mask_zero == true
+    return { form = "embedding", fields = { num_embeddings = count, dim = dim, prefix = state.prefix } },
+        { { name = state.prefix .. "weight", shape = found.embeddings.shape, data = found.embeddings.data } },
+        "embedding"
+end
+
+-- A function by itself goes into the dense layer before it.
+local function fold(value, state, check)
+    local before = state.last
+    check(before and before.form == "dense" and not before.fields.activation,
+        "rnnc has functions behind dense layers only")
+    activate(before.fields, value, state, check)
+    return nil, {}, "of the layer before"
+end
+
+function types.Activation(config, state, check) return fold(config.activation, state, check) end
+
+for class, name in pairs { ReLU = "relu", Softmax = "softmax", ELU = "elu", LeakyReLU = "leaky_relu" } do
+    types[class] = function(config, state, check)
+        check(class ~= "ReLU" or not (config.max_value or config.threshold and config.threshold ~= 0),
+            "a ReLU with max_value or threshold, which rnnc has not")
+        return fold({ class_name = name, config = config }, state, check)
+    end
+end
+
+-- keras_layers(class, config, state, check) -> the layer { form, fields }, its tensors and what became of it; no layer
+-- where it goes into the one before, or does nothing. state: { file (hdf5.lua), group (of the layer in it), prefix,
+-- width (values in a step of its input), last (the layer before), version (of Keras), ended (the one before gives its
+-- last step only), reversed (steps come in the other order), from_start (a last state is that of the first step) },
+-- which it brings up to date.
+return function(class, config, state, check)
+    if idle[class] then return nil, {}, "left out: once trained it does nothing" end
+    if class == "Masking" then
+        state.masked = true
+        return nil, {}, "left out: see below"
+    end
+    check(types[class], "rnnc has no such layer")
+    return types[class](config, state, check)
+end

@@ -1,0 +1,231 @@
+"""Makes the files of this folder: models as Keras saves them, with random weights, and what they compute, x, or
+tokens, and y, by Keras' formulas in double precision (numpy), without Keras and without rnnc.
+
+    python3 make.py        needs python3-h5py
+"""
+import io
+import json
+import struct
+import zipfile
+
+import h5py
+import numpy as np
+
+random = np.random.default_rng(3)
+
+
+def draw(*shape):
+    return random.normal(0, 0.6, shape).astype("f4")
+
+
+# ---- formulas; kernels as Keras has them: (inputs, gates * units) ----
+
+def sigmoid(v):
+    return 1 / (1 + np.exp(-v))
+
+
+def softmax(v):
+    e = np.exp(v - v.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def lstm(x, weights):
+    kernel, own, bias = (np.asarray(w, "f8") for w in weights)
+    h = c = np.zeros(own.shape[0])
+    out = []
+    for step in x:
+        i, f, g, o = np.split(step @ kernel + h @ own + bias, 4)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        out.append(h)
+    return np.array(out)
+
+
+def gru(x, weights, reset_after=True):
+    kernel, own, bias = (np.asarray(w, "f8") for w in weights)
+    units, out = own.shape[0], []
+    h = np.zeros(units)
+    for step in x:
+        if reset_after:
+            zx, rx, nx = np.split(step @ kernel + bias[0], 3)
+            zh, rh, nh = np.split(h @ own + bias[1], 3)
+            z, r = sigmoid(zx + zh), sigmoid(rx + rh)
+            n = np.tanh(nx + r * nh)
+        else:
+            zx, rx, nx = np.split(step @ kernel + bias, 3)
+            z, r = sigmoid(zx + h @ own[:, :units]), sigmoid(rx + h @ own[:, units:2 * units])
+            n = np.tanh(nx + (r * h) @ own[:, 2 * units:])
+        h = z * h + (1 - z) * n
+        out.append(h)
+    return np.array(out)
+
+
+def simple(x, weights, function):
+    kernel, own = (np.asarray(w, "f8") for w in weights)
+    h, out = np.zeros(own.shape[0]), []
+    for step in x:
+        h = function(step @ kernel + h @ own)
+        out.append(h)
+    return np.array(out)
+
+
+def dense(x, weights):
+    return x @ np.asarray(weights[0], "f8") + (np.asarray(weights[1], "f8") if len(weights) > 1 else 0)
+
+
+# What Keras makes of CuDNN's weights when it loads them into an LSTM or a GRU.
+def from_cudnn(weights, gates):
+    kernel, own, bias = weights
+    parts = [k.T.reshape(k.shape, order="F") for k in np.hsplit(kernel, gates)]
+    return [np.hstack(parts), np.hstack([k.T for k in np.hsplit(own, gates)]), bias]
+
+
+# ---- files ----
+
+def layer(name_of_class, name, **config):
+    return {"class_name": name_of_class, "config": dict(config, name=name)}
+
+
+def cell(name_of_class, name, units, sequences, **more):
+    config = dict(units=units, return_sequences=sequences, activation="tanh", recurrent_activation="sigmoid",
+                  use_bias=True, go_backwards=False, stateful=False)
+    return layer(name_of_class, name, **dict(config, **more))
+
+
+def write_h5(path, layers, weights):
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential",
+                                                 "config": {"name": "net", "layers": layers}})
+        file.attrs["keras_version"] = "2.15.0"
+        for name, tensors in weights.items():
+            for own, values in tensors:
+                file["model_weights/%s/%s/%s:0" % (name, name, own)] = values
+
+
+def write_keras(path, config, weights):
+    held = io.BytesIO()
+    with h5py.File(held, "w") as file:
+        for name, values in weights.items():
+            file["layers/" + name] = values
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in (("metadata.json", json.dumps({"keras_version": "3.4.1"})),
+                           ("config.json", json.dumps(config)), ("model.weights.h5", held.getvalue())):
+            archive.writestr(zipfile.ZipInfo(name), text)
+
+
+def write_case(path, **arrays):
+    header, data = {}, b""
+    for name, values in arrays.items():
+        values = np.ascontiguousarray(values, "i4" if name == "tokens" else "f4")
+        header[name] = {"dtype": "I32" if name == "tokens" else "F32", "shape": list(values.shape),
+                        "data_offsets": [len(data), len(data) + values.nbytes]}
+        data += values.tobytes()
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def named(own, weights):
+    return list(zip(["%skernel" % own, "%srecurrent_kernel" % own, "%sbias" % own], weights))
+
+
+def bidirectional():
+    there, back = [draw(3, 16), draw(4, 16), draw(16)], [draw(3, 16), draw(4, 16), draw(16)]
+    second, head = [draw(8, 15), draw(5, 15), draw(2, 15)], [draw(5, 2), draw(2)]
+    write_h5("bidirectional.h5", [
+        layer("InputLayer", "x", batch_input_shape=[None, None, 3]),
+        layer("Bidirectional", "both", merge_mode="concat", layer=cell("LSTM", "lstm", 4, True)),
+        layer("Dropout", "drop", rate=0.5),
+        cell("GRU", "gru", 5, False, reset_after=True),
+        layer("Dense", "head", units=2, activation="softmax", use_bias=True)],
+        {"both": named("forward_lstm/lstm_cell/", there) + named("backward_lstm/lstm_cell/", back),
+         "gru": named("gru_cell/", second), "head": [("kernel", head[0]), ("bias", head[1])]})
+    x = draw(9, 3)
+    h = np.hstack([lstm(x, there), lstm(x[::-1], back)[::-1]])
+    write_case("bidirectional.safetensors", x=x, y=softmax(dense(gru(h, second)[-1:], head)))
+
+
+def tensor(name):
+    return {"class_name": "__keras_tensor__", "config": {"shape": [None, None, 4], "keras_history": [name, 0, 0]}}
+
+
+def reads(name, entry):
+    return dict(entry, inbound_nodes=[{"args": [tensor(name)], "kwargs": {"mask": None}}])
+
+
+# A functional model; layers of one class are numbered in the archive, whatever they are called.
+def text():
+    table, first, second = draw(11, 4), [draw(4, 6), draw(6, 6)], [draw(6, 3), draw(3, 3)]
+    inner, head = [draw(3, 5), draw(5)], [draw(5, 2)]
+    layers = [
+        layer("InputLayer", "tokens", batch_shape=[None, None]),
+        reads("tokens", layer("Embedding", "table", input_dim=11, output_dim=4, mask_zero=False)),
+        reads("table", cell("SimpleRNN", "b", 6, True, activation="relu", use_bias=False)),
+        reads("b", cell("SimpleRNN", "a", 3, True, use_bias=False)),
+        reads("a", layer("TimeDistributed", "inner", layer=layer("Dense", "own", units=5, activation="linear",
+                                                                 use_bias=True))),
+        reads("inner", layer("Activation", "function", activation="tanh")),
+        reads("function", layer("Dense", "head", units=2, activation="sigmoid", use_bias=False))]
+    for entry in layers:
+        entry["module"], entry["name"] = "keras.layers", entry["config"]["name"]
+    layers[0]["inbound_nodes"] = []
+    write_keras("text.keras",
+                {"module": "keras.src.models.functional", "class_name": "Functional",
+                 "config": {"name": "text", "layers": layers, "input_layers": [["tokens", 0, 0]],
+                            "output_layers": [["head", 0, 0]]}},
+                {"embedding/vars/0": table, "simple_rnn/cell/vars/0": first[0], "simple_rnn/cell/vars/1": first[1],
+                 "simple_rnn_1/cell/vars/0": second[0], "simple_rnn_1/cell/vars/1": second[1],
+                 "time_distributed/layer/vars/0": inner[0], "time_distributed/layer/vars/1": inner[1],
+                 "dense/vars/0": head[0]})
+    tokens = random.integers(0, 11, 12)
+    h = simple(np.asarray(table, "f8")[tokens], first, lambda v: np.maximum(v, 0))
+    h = np.tanh(dense(simple(h, second, np.tanh), inner))
+    write_case("text.safetensors", tokens=tokens, y=sigmoid(dense(h, head)))
+
+
+def cudnn():
+    first, second, head = [draw(3, 16), draw(4, 16), draw(32)], [draw(4, 15), draw(5, 15), draw(30)], [draw(5, 2)]
+    write_h5("cudnn.h5", [
+        layer("CuDNNLSTM", "lstm", units=4, return_sequences=True, batch_input_shape=[None, 7, 3]),
+        layer("CuDNNGRU", "gru", units=5, return_sequences=True),
+        layer("Dense", "head", units=2, activation="relu", use_bias=False)],
+        {"lstm": named("", first), "gru": named("", second), "head": [("kernel", head[0])]})
+    kernel, own, bias = from_cudnn(first, 4)
+    x = draw(7, 3)
+    h = lstm(x, [kernel, own, bias[:16].astype("f8") + bias[16:]])
+    kernel, own, bias = from_cudnn(second, 3)
+    h = gru(h, [kernel, own, bias.reshape(2, 15)])
+    write_case("cudnn.safetensors", x=x, y=np.maximum(dense(h, head), 0))
+
+
+# Steps that are read from the end, and layers that read what such a one gives.
+def backwards():
+    first, second, head = [draw(2, 12), draw(4, 12), draw(12)], [draw(4, 20), draw(5, 20), draw(20)], [draw(5, 3)]
+    write_h5("backwards.h5", [
+        cell("GRU", "gru", 4, True, reset_after=False, go_backwards=True, batch_input_shape=[None, None, 2]),
+        cell("LSTM", "lstm", 5, False),
+        layer("Dense", "head", units=3, activation="linear", use_bias=False)],
+        {"gru": named("", first), "lstm": named("", second), "head": [("kernel", head[0])]})
+    x = draw(8, 2)
+    h = lstm(gru(x[::-1], first, False), second)
+    write_case("backwards.safetensors", x=x, y=dense(h[-1:], head))
+
+
+# Weights that are not in the file itself, or not as they are.
+def elsewhere():
+    head = [layer("Dense", "head", units=2, activation="linear", use_bias=False, batch_input_shape=[None, None, 5])]
+    for name in ("linked", "squeezed"):
+        write_h5(name + ".h5", head, {})
+        with h5py.File(name + ".h5", "a") as file:
+            if name == "linked":
+                file["model_weights/head/kernel:0"] = h5py.ExternalLink("bidirectional.h5",
+                                                                        "model_weights/head/head/kernel:0")
+            else:
+                file.create_dataset("model_weights/head/kernel:0", data=draw(5, 2), compression="gzip")
+
+
+bidirectional()
+text()
+cudnn()
+backwards()
+elsewhere()

@@ -1,0 +1,237 @@
+/* `rnnc import` of Keras' models in tests/import/keras: what make.py computed there without rnnc;
+ * and files that are damaged, or of layers that rnnc has not. */
+#define _XOPEN_SOURCE 700
+#include "support/cli.h"
+#include "support/generate.h"
+#include "support/rng.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FOLDER "tests/import/keras/"
+
+/* rnnc may have been built without libhdf5; import says so then, and what to do. */
+static void need_hdf5(void) {
+    outcome o = run(NULL, "check", FOLDER "cudnn.h5", NULL, NULL, NULL);
+    const bool without = strstr(o.err, "was built without libhdf5") != NULL;
+    if (without) {
+        cr_expect_eq(o.code, 1);
+        cr_expect(strstr(o.err, "install libhdf5-dev and build rnnc again\n"), "%s", o.err);
+    }
+    outcome_free(&o);
+    if (without)
+        cr_skip_test("rnnc was built without libhdf5");
+}
+
+static void expect_recorded(const char *file, const char *recorded) {
+    char path[PATH_SIZE], option[PATH_SIZE];
+    need_hdf5();
+    path_join(path, FOLDER, file);
+    snprintf(option, sizeof option, "--case=" FOLDER "%s", recorded);
+    outcome o = run(NULL, "verify", path, option, NULL, NULL);
+    cr_expect(o.code == 0 && strstr(o.out, "\nagainst the recorded outputs\n"), "%s:\n%s%s", file,
+              o.out, o.err);
+    outcome_free(&o);
+}
+
+Test(import_keras, both_directions_and_reset_after, .timeout = 120) {
+    expect_recorded("bidirectional.h5", "bidirectional.safetensors");
+}
+
+Test(import_keras, archives_of_keras_3, .timeout = 120) {
+    expect_recorded("text.keras", "text.safetensors");
+}
+
+Test(import_keras, layout_of_cudnn, .timeout = 120) {
+    expect_recorded("cudnn.h5", "cudnn.safetensors");
+}
+
+Test(import_keras, tells_what_became_of_it, .timeout = 60) {
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    need_hdf5();
+    workdir_make(dir);
+    cr_assert(realpath(FOLDER "bidirectional.h5", path) != NULL);
+    outcome o = run(dir, "import", path, NULL, NULL, NULL);
+    cr_expect_eq(o.code, 0, "%s", o.err);
+    const char *const report = strstr(o.out, ": a Keras model\n");
+    cr_assert(report, "%s", o.out);
+    cr_expect_str_eq(report,
+                     ": a Keras model\n"
+                     "  Bidirectional both  became rnn, transposed, both.*\n"
+                     "  Dropout drop        became left out: once trained it does nothing\n"
+                     "  GRU gru             became rnn, transposed, gates z r h as r z n, gru.*\n"
+                     "  Dense head          became dense, transposed, head.*\n"
+                     "to verify it: rnnc verify model.lua\n");
+    outcome_free(&o);
+    path_join(path, dir, "model.lua");
+    char *const text = file_read(path, NULL);
+    cr_assert(text != NULL);
+    cr_expect(
+        strstr(text,
+               "        rnn { cell = \"lstm\", input_size = 3, hidden_size = 4, bidirectional "
+               "= true, prefix = \"both.\" },\n"
+               "        rnn { cell = \"gru\", hidden_size = 5, prefix = \"gru.\" },\n"
+               "        dense { units = 2, activation = \"softmax\", last_step = true, prefix "
+               "= \"head.\" },\n"),
+        "%s", text);
+    free(text);
+    workdir_remove(dir);
+}
+
+/* ---- files that are not what they should be ---- */
+
+/* What import says of these bytes: "" if it reads them. One line in any case, and no other exit. */
+static void import_bytes(const char *dir, const char *bytes, size_t size, char line[512]) {
+    char path[PATH_SIZE];
+    path_join(path, dir, "net.h5");
+    cr_assert(file_write(path, bytes, size));
+    outcome o = run(dir, "import", "net.h5", "-o", "out", NULL);
+    line[0] = '\0';
+    if (o.code != 0) {
+        const char *const end = strchr(o.err, '\n');
+        cr_expect_eq(o.code, 1, "exit code %d: %s", o.code, o.err);
+        cr_expect(end && end[1] == '\0', "not one line: %s", o.err);
+        cr_expect(strncmp(o.err, "net.h5: error: ", 15) == 0, "%s", o.err);
+        snprintf(line, 512, "%s", o.err + 15);
+        expect_file(dir, "out", false);
+    } else {
+        path_join(path, dir, "out");
+        workdir_remove(path);
+    }
+    outcome_free(&o);
+}
+
+/* The first `from` in the bytes, which is there, becomes `to`, which is as long. */
+static void replace(char *bytes, size_t size, const char *from, const char *to) {
+    const size_t length = strlen(from);
+    cr_assert_eq(length, strlen(to), "%s", from);
+    for (size_t at = 0; at + length <= size; at++)
+        if (memcmp(bytes + at, from, length) == 0) {
+            memcpy(bytes + at, to, length);
+            return;
+        }
+    cr_assert_fail("%s is not there", from);
+}
+
+static const struct {
+    const char *from, *to, *line;
+} changes[] = {
+    {"\"Dropout\"", "\"Conv1DX\"", "layer \"drop\" (Conv1DX): rnnc has no such layer\n"},
+    {"\"Sequential\"", "\"Subclassed\"",
+     "the config is of \"Subclassed\"; rnnc reads Sequential and Functional models\n"},
+    {"\"softmax\"", "\"softmix\"", "layer \"head\" (Dense): rnnc has no function \"softmix\"\n"},
+    {"\"reset_after\": true", "\"reset_after\": 7   ",
+     "layer \"gru\" (GRU): a GRU with the reset gate before the product (reset_after = False), "
+     "which "
+     "rnnc has not\n"},
+    {"\"units\": 4", "\"units\": 5",
+     "layer \"both\" (Bidirectional): its kernel is (3, 16), and (3, 20) is expected\n"},
+    {"\"units\": 2", "\"units\": x",
+     "the attribute model_config is no JSON that can be read, line 1: "},
+    {"\"units\": 4", "\"units\":-4",
+     "layer \"both\" (Bidirectional): units is no number above 0\n"},
+    {"\"recurrent_activation\": \"sigmoid\"", "\"recurrent_activation\": \"sigmiod\"",
+     "layer \"both\" (Bidirectional): recurrent_activation = \"sigmiod\"; rnnc's lstm has sigmoid "
+     "there\n"},
+    {"\"use_bias\": true", "\"use_bias\":false",
+     "layer \"both\" (Bidirectional): use_bias is false, and the file has a bias of it\n"},
+    {"\"merge_mode\": \"concat\"", "\"merge_mode\": \"concut\"",
+     "layer \"both\" (Bidirectional): merge_mode = \"concut\"; rnnc has concat\n"},
+    {"\"name\": \"head\"", "\"name\": \"haed\"",
+     "layer \"haed\" (Dense): there is no kernel of it in the file\n"},
+    {"[null, null, 3]", "[null, null, 4]",
+     "layer \"both\" (Bidirectional): its kernel is (3, 16), and (4, 16) is expected\n"},
+    {"[null, null, 3]", "[null, null,-3]",
+     "layer \"both\" (Bidirectional): its kernel is (3, 16), and (-3, 16) is expected\n"},
+    {"[null, null, 3]", "[null, 3]      ",
+     "layer \"both\" (Bidirectional): the model does not tell how many values are in a step\n"},
+    {"\"class_name\": \"GRU\"", "\"class_mane\": \"GRU\"",
+     "config.layers[3] has no class_name or no config\n"},
+    {"\"go_backwards\": false", "\"time_major\":   true ",
+     "layer \"both\" (Bidirectional): time_major = True; rnnc reads what has the batch first, or "
+     "last\n"},
+    {"model_config", "model_canfig",
+     "is an HDF5 file without the attribute model_config: weights alone do not tell what a network "
+     "of "
+     "Keras computes; save the whole model, model.save(\"model.keras\")\n"},
+    {"keras_version", "keras_vorsien", ""},
+};
+
+Test(import_keras, what_rnnc_has_not, .timeout = 120) {
+    char dir[PATH_SIZE], line[512];
+    size_t size;
+    need_hdf5();
+    char *const bytes = file_read(FOLDER "bidirectional.h5", &size), *const copy = malloc(size);
+    cr_assert(bytes && copy);
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        memcpy(copy, bytes, size);
+        replace(copy, size, changes[i].from, changes[i].to);
+        import_bytes(dir, copy, size, line);
+        const bool whole = changes[i].line[0] == '\0' || strchr(changes[i].line, '\n');
+        cr_expect(whole ? strcmp(line, changes[i].line) == 0
+                        : strncmp(line, changes[i].line, strlen(changes[i].line)) == 0,
+                  "%s:\n  %s  %s\n", changes[i].to, line, changes[i].line);
+    }
+    free(bytes);
+    free(copy);
+    workdir_remove(dir);
+}
+
+/* A link is not followed, although the file that it names is there, and no filter is run. */
+Test(import_keras, weights_that_are_elsewhere, .timeout = 60) {
+    static const struct {
+        const char *file, *line;
+    } files[] = {{"linked.h5", "model_weights/head/kernel:0: it is a link to another place"},
+                 {"squeezed.h5", "model_weights/head/kernel:0: it is compressed; h5repack -f NONE "
+                                 "writes it as it is"}};
+    char dir[PATH_SIZE], path[PATH_SIZE], line[512], expected[512];
+    size_t size;
+    need_hdf5();
+    workdir_make(dir);
+    char *bytes = file_read(FOLDER "bidirectional.h5", &size);
+    path_join(path, dir, "bidirectional.h5");
+    cr_assert(bytes && file_write(path, bytes, size));
+    free(bytes);
+    for (size_t i = 0; i < 2; i++) {
+        path_join(path, FOLDER, files[i].file);
+        bytes = file_read(path, &size);
+        cr_assert(bytes != NULL);
+        import_bytes(dir, bytes, size, line);
+        snprintf(expected, sizeof expected,
+                 "layer \"head\" (Dense): there is no kernel of it in the file (%s)\n",
+                 files[i].line);
+        cr_expect_str_eq(line, expected);
+        free(bytes);
+    }
+    workdir_remove(dir);
+}
+
+/* Cut, and with bytes that are others, at many places: a network, or one line. */
+Test(import_keras, damaged_files, .timeout = 300) {
+    char dir[PATH_SIZE], line[512];
+    size_t size, sound = 0;
+    need_hdf5();
+    char *const bytes = file_read(FOLDER "bidirectional.h5", &size), *const copy = malloc(size);
+    cr_assert(bytes && copy);
+    workdir_make(dir);
+    const size_t step = getenv("RNNC_TEST_FAST") ? 977 : 211;
+    for (size_t cut = 9; cut < size; cut += step) {
+        import_bytes(dir, bytes, cut, line);
+        cr_expect_str_eq(line, "is a damaged HDF5 file, which libhdf5 cannot read\n", "%zu", cut);
+    }
+    rng r = {7};
+    for (size_t at = 8; at < size; at += step / 2) {
+        memcpy(copy, bytes, size);
+        for (size_t i = 0; i < 8; i++)
+            copy[8 + rng_below(&r, size - 8)] ^= (char)(1 + rng_below(&r, 255));
+        import_bytes(dir, copy, size, line);
+        sound += line[0] == '\0';
+    }
+    cr_expect(sound > 0, "all are refused, whatever is changed");
+    free(bytes);
+    free(copy);
+    workdir_remove(dir);
+}
