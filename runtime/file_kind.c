@@ -7,8 +7,9 @@
     "load it in Python and write its state_dict: "                                                 \
     "safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")"
 #define FROM_KERAS                                                                                 \
-    "write the weights in Python as a .safetensors file with PyTorch's names; kernels have to be " \
-    "transposed and the gates put into PyTorch's order"
+    "rnnc import makes a spec and weights of it: kernels are transposed, gates put into "          \
+    "PyTorch's "                                                                                   \
+    "order"
 #define FROM_NUMPY "load it in Python and write safetensors.numpy.save_file(dict(arrays), ...)"
 #define ANOTHER_MEMBER "unpack it and give the .safetensors file in it"
 
@@ -34,6 +35,10 @@ static const struct {
      "a GGUF file; its tensors are another network's, or quantised: give the .safetensors file "
      "that "
      "it was made from"},
+    {0, 16, "rnnoise-nu model", NULL,
+     "a model of RNNoise: layers that read several others, which rnnc has not; its GRUs by "
+     "themselves "
+     "have reset_after = false, integers of 1/256 and gates z r h, which PyTorch has as r z n"},
     {4, 4, "TFL3", NULL, "a TensorFlow Lite model; give the weights that it was made from"},
     {0, 2, "\x1f\x8b", NULL, "a gzip archive; " ANOTHER_MEMBER},
     {0, 6,
@@ -85,6 +90,13 @@ static const char *text_kind(const unsigned char *data, size_t size) {
         return "an XML file, perhaps a server's error; download the file itself";
     if (at < size && data[at] == '{' && holds(data, size, "\"weight_map\""))
         return "the index of a model in several files; give the file that has the tensors";
+    if (at < size && data[at] == '{' && holds(data, size, "\"filename\"") &&
+        holds(data, size, "\"shape\""))
+        return "the index of a model whose arrays are files of raw floats (deeplearn.js, ml5); "
+               "write "
+               "them in Python as a .safetensors file with PyTorch's names: kernels transposed, "
+               "gates "
+               "i j f o of BasicLSTMCell as i f g o, and forget_bias added to the bias of f";
     const size_t next = at < size ? at + 1 + text_begin(data + at + 1, size - at - 1) : size;
     /* A text that begins with { and a name without quotes may be Lua. */
     if (next < size && ((data[at] == '{' && data[next] == '"') || data[at] == '['))
@@ -97,6 +109,13 @@ static const char *text_kind(const unsigned char *data, size_t size) {
 static int is_onnx(const unsigned char *data, size_t size) {
     return size > 4 && data[0] == 0x08 && data[1] >= 3 && data[1] < 32 && data[2] == 0x12 &&
            data[3] < 64;
+}
+
+/* A GraphDef of TensorFlow 1: field 1, a node, whose field 1 is its name and field 2 its operation
+ * (graph.proto, node_def.proto). */
+static int is_graph(const unsigned char *data, size_t size) {
+    return size > 8 && data[0] == 0x0a && data[1] < 128 && data[2] == 0x0a && data[3] < 128 &&
+           4U + data[3] < size && data[4] >= ' ' && data[4U + data[3]] == 0x12;
 }
 
 const char *rnnc_file_kind(const void *bytes, size_t size) {
@@ -120,5 +139,10 @@ const char *rnnc_file_kind(const void *bytes, size_t size) {
     if (is_onnx(data, most))
         return "an ONNX model; give the weights that it was exported from: ONNX keeps matrices of "
                "recurrent layers with gates in another order";
+    if (is_graph(data, most))
+        return "a frozen graph of TensorFlow 1; write its constants in TensorFlow as a "
+               ".safetensors "
+               "file with PyTorch's names: kernels transposed, gates i j f o of BasicLSTMCell as "
+               "i f g o, and forget_bias added to the bias of f";
     return text_kind(data, most);
 }

@@ -48,6 +48,12 @@ Test(import_keras, layout_of_cudnn, .timeout = 120) {
     expect_recorded("cudnn.h5", "cudnn.safetensors");
 }
 
+/* A GRU that goes backwards and resets before the product, then an LSTM that reads its last step
+ * first, and gives its last state. */
+Test(import_keras, backwards_and_reset_before, .timeout = 120) {
+    expect_recorded("backwards.h5", "backwards.safetensors");
+}
+
 Test(import_keras, tells_what_became_of_it, .timeout = 60) {
     char dir[PATH_SIZE], path[PATH_SIZE];
     need_hdf5();
@@ -123,9 +129,7 @@ static const struct {
      "the config is of \"Subclassed\"; rnnc reads Sequential and Functional models\n"},
     {"\"softmax\"", "\"softmix\"", "layer \"head\" (Dense): rnnc has no function \"softmix\"\n"},
     {"\"reset_after\": true", "\"reset_after\": 7   ",
-     "layer \"gru\" (GRU): a GRU with the reset gate before the product (reset_after = False), "
-     "which "
-     "rnnc has not\n"},
+     "layer \"gru\" (GRU): its bias is (2, 15), and (15) is expected\n"},
     {"\"units\": 4", "\"units\": 5",
      "layer \"both\" (Bidirectional): its kernel is (3, 16), and (3, 20) is expected\n"},
     {"\"units\": 2", "\"units\": x",

@@ -39,6 +39,11 @@ static const struct {
      "1.13",
      "an ONNX model", "exported from"},
     {400, 4, 4, "TFL3", "TensorFlow Lite", "give the weights"},
+    {400, 0, 29, "rnnoise-nu model file version", "RNNoise", "reset_after = false"},
+    {400, 0, 16, "\x0a\x31\x0a\x08wav_data\x12\x0bPl", "graph of TensorFlow", "i f g o"},
+    /* A name that ends behind the file. */
+    {9, 0, 9, "\x0a\x31\x0a\x08wav_d", "", ""},
+    {60, 0, 39, "{\"e\": {\"filename\": \"e\", \"shape\": [1]}}", "ml5", "i f g o"},
     {400, 0, 3, "\x1f\x8b\x08", "a gzip archive", "unpack"},
     {SIZE, 257, 5, "ustar", "a tar archive", "unpack"},
     {23, 0, 23, "version https://git-lfs", "Git LFS", "git lfs pull"},
@@ -113,13 +118,12 @@ Test(runtime_file_kind, a_file_that_is_no_spec) {
     /* Larger than a spec may be. */
     char *const large = calloc(1, 100000);
     cr_assert_not_null(large);
-    memcpy(large, "\x89HDF\r\n\x1a\n", 8);
+    memcpy(large, "\x93NUMPY", 6);
     cr_assert(file_write(path, large, 100000));
     free(large);
-    expect(
-        dir, 1, "",
-        "page.lua: error: a spec is a few lines of Lua, and this looks like an HDF5 file, as Keras "
-        "writes (.h5)\n",
-        "check", "page.lua", NULL, NULL);
+    expect(dir, 1, "",
+           "page.lua: error: a spec is a few lines of Lua, and this looks like an array of NumPy "
+           "(.npy)\n",
+           "check", "page.lua", NULL, NULL);
     workdir_remove(dir);
 }

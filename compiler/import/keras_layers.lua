@@ -89,15 +89,8 @@ local function recurrent(class, config, halves, state, check)
     check(not config.time_major, "time_major = True; rnnc reads what has the batch first, or last")
     local made = { cell = layer.cell, hidden_size = layer.units, bias = layer.use_bias, prefix = state.prefix }
     check_functions(made, config, layer.cell, check)
-    if layer.cell == "gru" and not layer.reset_after then
-        check(has_field("rnn", "reset_after"), "a GRU with the reset gate before the product (reset_after = False), "
-            .. "which rnnc has not")
-        made.reset_after = false
-    end
-    if (config.go_backwards == true) ~= state.reversed then
-        check(has_field("rnn", "direction"), "go_backwards = True; rnnc's layers go forwards, or both ways")
-        made.direction = "reverse"
-    end
+    if layer.cell == "gru" and not layer.reset_after then made.reset_after = false end
+    if (config.go_backwards == true) ~= state.reversed then made.direction = "reverse" end
     local list = {}
     for _, half in ipairs(halves) do
         local found, others = keras_weights.of(state.file, state.group, "recurrent", half[1])
