@@ -28,7 +28,7 @@ MAKEFLAGS += --no-builtin-rules
 # ---- what there is ----
 
 runtime_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*.c))
-compiler_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/host/*.c)) $(BUILD)/embedded.o
+compiler_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/host/*.c)) $(BUILD)/embedded.o $(BUILD)/onnx/onnx.pb-c.o
 support_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 test_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/test_*.c)) $(support_objects)
 fuzzers := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -98,7 +98,7 @@ lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clan
 	done
 	@printf '%s\n' $(filter-out examples/% tests/exhaustive/% tests/bench/peers/libxsmm.c,$(filter %.c,$(c_files))) | xargs -P 2 -n 4 sh -c \
 	    'clang-tidy --quiet "$$@" -- -std=c11 -D_POSIX_C_SOURCE=200809L -Iruntime -Itests/support \
-	    -Icompiler/host -DTEST_DATA=\"tests\" $(shell pkg-config --cflags $(LUA_PACKAGE)) 2>/dev/null' clang-tidy
+	    -Icompiler/host -I$(BUILD)/lint/gcc/onnx -DTEST_DATA=\"tests\" $(shell pkg-config --cflags $(LUA_PACKAGE)) 2>/dev/null' clang-tidy
 	@shellcheck -x $$(grep -rlE '^#!.*sh$$' .ci tests examples)
 	@luacheck --quiet --std lua54 $(filter %.lua,$(scripts)) tests
 	@luacheck --quiet --std lua54 --read-globals rnn model embedding dense -- examples
@@ -202,11 +202,11 @@ runtime_libraries = $$(pkg-config --libs jansson) -lm -ldl -lpthread
 hdf5 = $(shell pkg-config --exists hdf5-serial && \
 	readelf -d $$(pkg-config --libs-only-L hdf5-serial | sed 's/ *-L//;s/ .*//')/libhdf5.so | \
 	sed -n 's/.*soname: \[\(.*\)\]/\1/p')
-host_packages = $(LUA_PACKAGE) libzip
+host_packages = $(LUA_PACKAGE) libzip libprotobuf-c
 
 $(BUILD)/compiler/%.o: compiler/%.c | $(BUILD)/setup-build
 	@mkdir -p $(@D)
-	$(compile) $$(pkg-config --cflags $(host_packages) $(if $(hdf5),hdf5-serial)) $(if $(hdf5),-DRNNC_HDF5='"$(hdf5)"')
+	$(compile) -I$(BUILD)/onnx $$(pkg-config --cflags $(host_packages) $(if $(hdf5),hdf5-serial)) $(if $(hdf5),-DRNNC_HDF5='"$(hdf5)"')
 
 # Compiled again when the library comes or goes.
 $(BUILD)/compiler/host/host_hdf5.o: $(BUILD)/with-$(or $(hdf5),no-hdf5)
@@ -214,6 +214,17 @@ $(BUILD)/with-%:
 	@mkdir -p $(@D)
 	@rm -f $(BUILD)/with-*
 	@touch $@
+
+# The schema stands where the C compiler finds the headers that it comes with.
+$(BUILD)/onnx/onnx.pb-c.c: | $(BUILD)/setup-build
+	@mkdir -p $(@D)
+	@proto=$$(echo '#include <onnx/onnx.proto>' | $(CC) -E -M - | grep -o '[^ ]*/onnx/onnx\.proto') && \
+	    protoc-c --proto_path="$${proto%/*}" --c_out=$(@D) onnx.proto
+
+$(BUILD)/onnx/onnx.pb-c.o: $(BUILD)/onnx/onnx.pb-c.c
+	$(compile) $$(pkg-config --cflags libprotobuf-c)
+
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/host/host_onnx*.c)): | $(BUILD)/onnx/onnx.pb-c.c
 
 $(BUILD)/embedded.c: $(scripts) | $(BUILD)/setup-build
 	@mkdir -p $(@D)

@@ -104,11 +104,12 @@ static const char *text_kind(const unsigned char *data, size_t size) {
     return NULL;
 }
 
-/* ONNX is a protobuf of ModelProto: field 1, the version of the format, then as a rule field 2,
+/* ONNX is a protobuf of ModelProto: field 1, the version of the format, then another one, as a rule
  * the producer's name (onnx.proto). */
 static int is_onnx(const unsigned char *data, size_t size) {
-    return size > 4 && data[0] == 0x08 && data[1] >= 3 && data[1] < 32 && data[2] == 0x12 &&
-           data[3] < 64;
+    /* The next field's number and type: a text, a graph, a set of operators, or a version. */
+    return size > 4 && data[0] == 0x08 && data[1] >= 1 && data[1] < 32 && data[2] &&
+           strchr("\x12\x1a\x22\x28\x32\x3a\x42\x72", data[2]);
 }
 
 /* A GraphDef of TensorFlow 1: field 1, a node, whose field 1 is its name and field 2 its operation
@@ -137,8 +138,7 @@ const char *rnnc_file_kind(const void *bytes, size_t size) {
         return kinds[i].means;
     }
     if (is_onnx(data, most))
-        return "an ONNX model; give the weights that it was exported from: ONNX keeps matrices of "
-               "recurrent layers with gates in another order";
+        return "an ONNX model; `rnnc import` makes a spec and weights of it";
     if (is_graph(data, most))
         return "a frozen graph of TensorFlow 1; write its constants in TensorFlow as a "
                ".safetensors "

@@ -1,36 +1,11 @@
 /* Files that lie: each ends in one line that says what is wrong, and nothing is written. */
 #define _XOPEN_SOURCE 700
-#include "support/cli.h"
+#include "support/hostile.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The line that `rnnc import` ends in for a file of these bytes, without the file's name; "" if it
- * reads it. One line, whatever is wrong, and no file behind. */
-static void import_bytes(const char *dir, const char *name, const void *bytes, size_t size,
-                         char line[512]) {
-    char path[PATH_SIZE];
-    path_join(path, dir, name);
-    cr_assert(file_write(path, bytes, size));
-    outcome o = run(dir, "import", name, "-o", "out", NULL);
-    line[0] = '\0';
-    if (o.code != 0) {
-        cr_expect_eq(o.code, 1, "%s: exit code %d: %s", name, o.code, o.err);
-        const char *const end = strchr(o.err, '\n');
-        cr_expect(end && end[1] == '\0', "%s: not one line: %s", name, o.err);
-        const size_t n = strlen(name);
-        cr_expect(strncmp(o.err, name, n) == 0 && strncmp(o.err + n, ": error: ", 9) == 0, "%s",
-                  o.err);
-        snprintf(line, 512, "%s", o.err + (strlen(o.err) > n + 9 ? n + 9 : 0));
-        expect_file(dir, "out", false);
-    } else {
-        path_join(path, dir, "out");
-        workdir_remove(path);
-    }
-    outcome_free(&o);
-}
 
 /* ---- JSON ---- */
 
@@ -105,24 +80,6 @@ Test(import_hostile, json_that_is_wrong, .timeout = 120) {
         cr_expect(strncmp(line, json_cases[i].line, strlen(json_cases[i].line)) == 0,
                   "%s\n  gives %s  not %s", json_cases[i].text, line, json_cases[i].line);
     }
-    workdir_remove(dir);
-}
-
-/* Cut off at about a hundred places. */
-static void expect_truncated(const char *file, const char *name) {
-    char dir[PATH_SIZE], line[512];
-    size_t size;
-    char *const bytes = file_read(file, &size);
-    cr_assert(bytes != NULL);
-    workdir_make(dir);
-    for (size_t i = 0; i < 100; i++) {
-        const size_t cut = i < 40 ? i * (size > 400 ? 10 : 1) : size * i / 100;
-        import_bytes(dir, name, bytes, cut < size ? cut : size - 1, line);
-        cr_expect(line[0] != '\0', "%s: %zu of %zu bytes are read as a network", file, cut, size);
-    }
-    import_bytes(dir, name, bytes, size, line);
-    cr_expect_str_eq(line, "", "the whole of %s", file);
-    free(bytes);
     workdir_remove(dir);
 }
 

@@ -37,7 +37,7 @@ static const struct {
     {400, 0, 17,
      "\x08\x07\x12\x07pytorch\x1a\x05"
      "1.13",
-     "an ONNX model", "exported from"},
+     "an ONNX model", "rnnc import"},
     {400, 4, 4, "TFL3", "TensorFlow Lite", "give the weights"},
     {400, 0, 29, "rnnoise-nu model file version", "RNNoise", "reset_after = false"},
     {400, 0, 16, "\x0a\x31\x0a\x08wav_data\x12\x0bPl", "graph of TensorFlow", "i f g o"},

@@ -182,8 +182,8 @@ const command commands[] = {
      "order, and tells what it found, what became of it and what the file leaves open. Files that\n"
      "are there already stay. Formats: the JSON of RTNeural and AIDA-X, a PyTorch state_dict in "
      "JSON\n"
-     "(CoreAudioML, Proteus, NeuralPi) or safetensors, .pt and .pth, Keras' .keras and .h5. `rnnc\n"
-     "compile FILE`, check, plan, verify and bench read such a file directly.",
+     "(CoreAudioML, Proteus, NeuralPi) or safetensors, .pt and .pth, Keras' .keras and .h5, ONNX\n"
+     "models. `rnnc compile FILE`, check, plan, verify and bench read such a file directly.",
      import_options, COUNT(import_options), "commands.import"},
     {"help", "[COMMAND | spec]", 0, 1, "explain a command, or the fields of a spec",
      "Without an argument: the list of commands.", help_options, COUNT(help_options),

@@ -42,6 +42,8 @@ static const luaL_Reg functions[] = {
     {"progress", host_progress},
     {"json", host_json},
     {"json_read", host_json_read},
+    {"onnx", host_onnx},
+    {"onnx_tensor", host_onnx_tensor},
     {"zip", host_zip},
     {"hdf5", host_hdf5},
     {NULL, NULL},

@@ -20,6 +20,7 @@ local readers = {
     require "import.safetensors",
     require "import.keras",
     require "import.pytorch",
+    require "import.onnx",
 }
 
 -- readers.of(file) -> the reader of a file, or nil.

@@ -1,0 +1,181 @@
+-- dense: operators that make dense layers and embeddings: Gemm, MatMul, Add, functions, Gather by tokens.
+--
+-- A layer is made anew when something is added to it, so that who reads the one before gets what the graph says.
+local arithmetic = require "import.onnx.arithmetic"
+local constants = require "import.onnx.constants"
+local dimensions = require "import.onnx.dimensions"
+local features = require "import.onnx.features"
+local shapes = require "import.onnx.shapes"
+local signals = require "import.onnx.signals"
+local tensors = require "import.tensors"
+
+local operators = {}
+
+-- How a layer that reads such a signal runs.
+local once_of <const> = { last = "last_step", h = "last_state" }
+
+local function copy_of(layer, changes)
+    local copy = {}
+    for key, value in pairs(layer) do copy[key] = value end
+    copy.fields = {}
+    for key, value in pairs(layer.fields) do copy.fields[key] = value end
+    for key, value in pairs(changes) do copy[key] = value end
+    return copy
+end
+
+-- The signal of a dense layer of a matrix (outputs, inputs) behind `x`.
+local function dense(node, x, matrix, bias)
+    local axis = #x.axes
+    node:check(axis > 0, "reads a single number")
+    local source, width = features.read(node, x, axis)
+    local units = matrix.shape[1]
+    node:check(matrix.data and matrix.shape[2] == width and units > 0, "its matrix is %s, and it reads %d values",
+        tensors.shape_text { matrix.shape[2], units }, width)
+    local layer = {
+        form = "dense", label = node.label, source = source, input = width, outputs = units,
+        weights = { { name = "weight", tensor = matrix }, bias and { name = "bias", tensor = bias } or nil },
+        fields = { units = units, bias = bias ~= nil },
+    }
+    if once_of[source.what] then layer.fields[once_of[source.what]] = true end
+    local axes = { table.unpack(source.axes) }
+    axes[axis] = { { size = units, values = true, name = "values" } }
+    return {
+        what = source.what == "steps" and "steps" or "once", layer = layer, width = units, axes = axes,
+    }
+end
+
+-- A constant as a vector of `units`, of which each axis but the last has size 1; nil: it is none.
+local function vector(constant, units)
+    if not constant.data then return nil end
+    local count = constants.count(constant)
+    if count == 1 then return { shape = { units }, data = constant.data:rep(units) } end
+    local fits = count == units and constant.shape[#constant.shape] == units
+    return fits and { shape = { units }, data = constant.data } or nil
+end
+
+function operators.Gemm(node)
+    local a, b = node.values[1], node:constant(2, "B")
+    node:check(a and a.what and #a.axes == 2 and node:attribute("transA", "i", 0) == 0, "its A is no row a sequence")
+    node:check(node:attribute("alpha", "f", 1) == 1, "has an alpha, which rnnc has not")
+    node:check(#b.shape == 2, "its B is no matrix")
+    if node:attribute("transB", "i", 0) == 0 then
+        node:spend(constants.count(b))
+        b = constants.transpose(b, { 2, 1 })
+    end
+    local bias
+    if node.values[3] then
+        node:check(node:attribute("beta", "f", 1) == 1, "has a beta, which rnnc has not")
+        bias = node:check(vector(node:constant(3, "C"), b.shape[1]), "its C is no vector of %d", b.shape[1])
+    end
+    return dense(node, a, { shape = b.shape, data = b.data }, bias)
+end
+
+function operators.MatMul(node)
+    local a, b = node.values[1], node:constant(2, "matrix")
+    node:check(a and a.what, "multiplies numbers of the file, or by what the network is given, which rnnc has not")
+    node:check(#b.shape == 2, "its second input is no matrix")
+    node:spend(constants.count(b))
+    local matrix = constants.transpose(b, { 2, 1 })
+    return dense(node, a, { shape = matrix.shape, data = matrix.data })
+end
+
+-- The other of two inputs where one is a constant, and the constant.
+local function with_constant(node)
+    local a, b = node.values[1], node.values[2]
+    node:check(a and b, "has one input")
+    if a.what and not b.what then return a, b end
+    if b.what and not a.what then return b, a end
+    return nil
+end
+
+-- y of the last layer and x, side by side step by step.
+local function sum_with_x(node)
+    local y, x = node.values[1], node.values[2]
+    if not y.layer then y, x = x, y end
+    node:check(y.layer and not x.layer and y.what == "steps" and #x.axes == #y.axes,
+        "adds two results, which rnnc has not; it adds x to y")
+    local axis = #x.axes
+    local from, width = features.read(node, x, axis)
+    for i, atoms in ipairs(y.axes) do
+        local same = dimensions.equal(dimensions.of(atoms), dimensions.of(from.axes[i]))
+        node:check(same, "adds tensors of different shapes")
+    end
+    local _, own = features.read(node, y, axis)
+    node:check(own == width, "adds tensors of different shapes")
+    return signals.with(y, { residual = true })
+end
+
+-- Behind a product without a bias it is its bias.
+function operators.Add(node)
+    local a, b = node.values[1], node.values[2]
+    node:check(a and b, "has one input")
+    if not a.what and not b.what then return arithmetic.Add(node) end
+    local signal, constant = with_constant(node)
+    if not signal then return sum_with_x(node) end
+    local layer = signal.layer
+    if constant.data and constants.is_zero(constant) and #constant.shape <= #signal.axes
+        and constants.count(constant) == 1 then
+        return signal
+    end
+    node:check(layer and layer.form == "dense" and not layer.fields.bias and not layer.fields.activation
+        and not signal.residual, "adds numbers to what is no product; rnnc has biases of layers only")
+    local bias = vector(constant, layer.outputs)
+    node:check(bias and #constant.shape <= #signal.axes
+        and features.read(node, signal, #signal.axes), "adds numbers that are no vector of %d", layer.outputs)
+    local made = copy_of(layer, { weights = { layer.weights[1], { name = "bias", tensor = bias } } })
+    made.fields.bias = true
+    return signals.with(signal, { layer = made })
+end
+
+-- A function of what a layer gives.
+local function activate(node, name)
+    local signal = node.values[1]
+    node:check(signal and signal.what, "is of numbers of the file, which rnnc does not compute")
+    local layer = signal.layer
+    node:check(layer and layer.form == "dense" and not layer.fields.activation and not signal.residual,
+        "is a function behind what is no dense layer, which rnnc has not")
+    local made = copy_of(layer, {})
+    made.fields.activation = name
+    return signals.with(signal, { layer = made })
+end
+
+for op, name in pairs { Relu = "relu", Tanh = "tanh", Sigmoid = "sigmoid" } do
+    operators[op] = function(node) return activate(node, name) end
+end
+
+-- Softmax over the values; before opset 13 over all axes from `axis` on.
+for op, name in pairs { Softmax = "softmax", LogSoftmax = "log_softmax" } do
+    operators[op] = function(node)
+        local signal = node.values[1]
+        local rank = signal and signal.what and #signal.axes or 0
+        local axis = node:axis(node:attribute("axis", "i", node.opset < 13 and 1 or -1), rank)
+        node:check(axis == rank, "is over axis %d, and rnnc has it over the last one", axis - 1)
+        features.read(node, signal, axis)
+        return activate(node, name)
+    end
+end
+
+-- Rows of a matrix by tokens are an embedding; other Gathers move.
+function operators.Gather(node)
+    local table_value, indices = node.values[1], node.values[2]
+    if not (indices and indices.what) then return shapes.Gather(node) end
+    local matrix = node:constant(1, "table")
+    node:check(node:attribute("axis", "i", 0) == 0 and #matrix.shape == 2 and matrix.data,
+        "takes entries by what the network is given, of what is no table of rows")
+    local input = indices.input
+    node:check(indices.what == "input" and not indices.part and (input.role or "x") == "x",
+        "takes rows by what is no input of the graph")
+    node:check(table_value, "has no table")
+    input.role, input.tokens = "x", true
+    local count, width = matrix.shape[1], matrix.shape[2]
+    local layer = {
+        form = "embedding", label = node.label, source = signals.with(indices, { what = "steps" }), input = count,
+        outputs = width, weights = { { name = "weight", tensor = { shape = matrix.shape, data = matrix.data } } },
+        fields = { num_embeddings = count, dim = width },
+    }
+    local axes = { table.unpack(indices.axes) }
+    axes[#axes + 1] = { { size = width, values = true, name = "values" } }
+    return { what = "steps", layer = layer, width = width, axes = axes }
+end
+
+return operators
