@@ -93,10 +93,11 @@ static float *prepare_recurrent(const rnnc_config *config, const float *const **
     return prepared;
 }
 
-static float *prepare_dense(const rnnc_layer *layer, const float *const **tensors,
-                            float *prepared) {
+/* table: that of the embedding, for a layer that shares it. */
+static float *prepare_dense(const rnnc_layer *layer, const float *table,
+                            const float *const **tensors, float *prepared) {
     float *const bias = prepared + layer->inputs * layer->outputs;
-    transpose(layer->outputs, layer->inputs, *(*tensors)++, prepared);
+    transpose(layer->outputs, layer->inputs, layer->tied ? table : *(*tensors)++, prepared);
     if (layer->bias)
         memcpy(bias, *(*tensors)++, layer->outputs * sizeof *bias);
     else
@@ -113,12 +114,13 @@ rnnc_status rnnc_generic_prepare(const rnnc_network *network, const float *const
         return RNNC_ERR_OVERFLOW;
     if (!tensors || !prepared)
         return RNNC_ERR_ARGUMENT;
+    const float *const table = tensors[0];
     for (size_t i = 0; i < network->layer_count; i++) {
         const rnnc_layer *const layer = &network->layer[i];
         if (layer->kind == RNNC_RECURRENT) {
             prepared = prepare_recurrent(&layer->recurrent, &tensors, prepared);
         } else if (layer->kind == RNNC_DENSE) {
-            prepared = prepare_dense(layer, &tensors, prepared);
+            prepared = prepare_dense(layer, table, &tensors, prepared);
         } else {
             const size_t count = layer->inputs * layer->outputs;
             memcpy(prepared, *tensors++, count * sizeof *prepared);

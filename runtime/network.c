@@ -35,8 +35,7 @@ size_t rnnc_layer_reverse(const rnnc_layer *layer) {
 size_t rnnc_layer_weight_count(const rnnc_layer *layer) {
     return layer->kind == RNNC_RECURRENT   ? rnnc_config_weight_count(&layer->recurrent)
            : layer->kind == RNNC_EMBEDDING ? 1
-           : layer->bias                   ? 2
-                                           : 1;
+                                           : (size_t)(!layer->tied + layer->bias);
 }
 
 /* An embedding or a dense layer: sizes and flags in range. */
@@ -52,11 +51,11 @@ static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_erro
                          "the activation of layer %zu is %d: give one of rnnc_activation", number,
                          (int)layer->activation);
     if (layer->kind == RNNC_DENSE &&
-        ((layer->bias & ~1) != 0 || (layer->last_step & ~1) != 0 || (layer->last_state & ~1) != 0))
+        ((layer->bias | layer->last_step | layer->last_state | layer->tied) & ~1) != 0)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
-                         "bias, last_step and last_state of layer %zu are %d, %d and %d: give 0 or "
-                         "1",
-                         number, layer->bias, layer->last_step, layer->last_state);
+                         "bias, last_step, last_state and tied of layer %zu are %d, %d, %d and %d: "
+                         "give 0 or 1",
+                         number, layer->bias, layer->last_step, layer->last_state, layer->tied);
     if (!rnnc_add(layer->inputs, 1, &values) || !rnnc_mul(values, layer->outputs, &values) ||
         !rnnc_mul(values, sizeof(double), &bytes))
         return rnnc_fail(error, RNNC_ERR_OVERFLOW,
@@ -65,8 +64,8 @@ static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_erro
     return RNNC_OK;
 }
 
-/* A layer by itself, and where it stands: `width` values come from the layer before it, 0 for the
- * first; `once` if a layer before it runs once. */
+/* A layer by itself, and where it stands in the network's list: `width` values come from the layer
+ * before it, 0 for the first; `once` if a layer before it runs once. */
 static rnnc_status check_layer(const rnnc_layer *layer, size_t number, size_t width, int once,
                                rnnc_error *error) {
     if ((int)layer->kind < RNNC_RECURRENT || (int)layer->kind > RNNC_DENSE)
@@ -82,6 +81,14 @@ static rnnc_status check_layer(const rnnc_layer *layer, size_t number, size_t wi
                          "layer %zu has last_state, which has to stand behind a recurrent layer, "
                          "without last_step",
                          number);
+    const rnnc_layer *const first = layer - number;
+    if (layer->kind == RNNC_DENSE && layer->tied &&
+        (first->kind != RNNC_EMBEDDING || first->inputs != layer->outputs ||
+         first->outputs != layer->inputs))
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "layer %zu is tied, for which the first layer has to be an embedding of "
+                         "%zu rows and %zu columns",
+                         number, layer->outputs, layer->inputs);
     if (layer->kind != RNNC_DENSE && once)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "layer %zu is recurrent and stands behind last_step: only dense layers "

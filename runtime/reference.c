@@ -154,10 +154,10 @@ static void activate(rnnc_activation activation, double *row, size_t n) {
                                               : row[i];
 }
 
-/* before: the layer whose output is read. */
+/* before: the layer whose output is read; table: that of the embedding, if it is shared. */
 static void run_dense(sequence *s, const rnnc_layer *before, const rnnc_layer *layer,
-                      const float *const **tensors) {
-    const float *const weight = *(*tensors)++;
+                      const float *table, const float *const **tensors) {
+    const float *const weight = layer->tied ? table : *(*tensors)++;
     const float *const bias = layer->bias ? *(*tensors)++ : NULL;
     const double *from = s->in;
     if (rnnc_layer_once(layer) && s->steps > 0) {
@@ -200,13 +200,14 @@ static void read_input(sequence *s, const rnnc_network *network, const rnnc_call
 
 static void run_sequence(sequence *s, const rnnc_network *network, const rnnc_network_sizes *sizes,
                          const float *const *tensors, const rnnc_call *call, double *y) {
+    const float *const table = tensors[0];
     read_input(s, network, call, &tensors);
     for (size_t i = 0; i < network->layer_count; i++) {
         const rnnc_layer *const layer = &network->layer[i];
         if (layer->kind == RNNC_RECURRENT)
             run_recurrent(s, &layer->recurrent, &tensors);
         else if (layer->kind == RNNC_DENSE)
-            run_dense(s, layer - 1, layer, &tensors);
+            run_dense(s, layer - 1, layer, table, &tensors);
     }
     if (sizes->last_step) {
         for (size_t i = 0; i < sizes->output; i++)

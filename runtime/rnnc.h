@@ -23,7 +23,7 @@ extern "C" {
 #define RNNC_VERSION "0.1.0"
 
 /* Raised whenever the layout of rnnc_model or the meaning of a field changes. */
-#define RNNC_ABI 6u
+#define RNNC_ABI 7u
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -84,7 +84,8 @@ typedef struct rnnc_weight {
  *              dense too. With last_state, behind a RECURRENT layer, it does the same on the last
  *              state of each direction: torch.cat(h_n[-2], h_n[-1]) of a bidirectional one, whose
  *              reverse half has seen one step only at the last step. That of a direction that goes
- *              backwards is what it put out for the first step. */
+ *              backwards is what it put out for the first step. With tied W is the table of the
+ *              EMBEDDING that is the first layer, and the layer has no weight of its own. */
 typedef enum rnnc_layer_kind { RNNC_RECURRENT = 0, RNNC_EMBEDDING, RNNC_DENSE } rnnc_layer_kind;
 
 /* Softmax and log_softmax are over the outputs of a step. */
@@ -102,7 +103,7 @@ typedef struct rnnc_layer {
     rnnc_config recurrent;  /* RECURRENT only */
     size_t inputs, outputs; /* EMBEDDING (rows and width of its table) and DENSE only */
     rnnc_activation activation;
-    int bias, last_step, last_state; /* DENSE only; at most one of the last two */
+    int bias, last_step, last_state, tied; /* DENSE only; not both last_step and last_state */
 } rnnc_layer;
 
 /* A whole model: its layers, each of which reads what the one before it puts out. One recurrent
@@ -118,7 +119,7 @@ typedef struct rnnc_network {
 
 /* What calls of a network have to know. Its weights are, layer by layer, those of
  * rnnc_config_weight, an embedding's weight (inputs, outputs), or a dense layer's weight (outputs,
- * inputs) and, with bias, bias (outputs). */
+ * inputs) unless it is tied and, with bias, bias (outputs). */
 typedef struct rnnc_network_sizes {
     size_t input, output; /* values of x and of y for a step; of an embedding 1, the token */
     size_t h, c;          /* floats of h0 and of c0 for one sequence; 0: there is none */

@@ -212,21 +212,7 @@
 @ end
 @ local function embedding(indent, stage)
 @ local to = stage.last and "top" or buffer(stage.first_output) .. at_t(stage)
-@{indent}for (ptrdiff_t s = 0; @{first_part}s < (ptrdiff_t)steps; ++s) {
-@ if not units then
-@{indent}    if (rows < @{v.block}) memset(@{to} + s * @{step_of(stage)}, 0, @{step_of(stage)} * sizeof(float));
-@ end
-@{indent}    for (ptrdiff_t b = 0; b < rows; ++b) {
-@{indent}        const float *const entry = weights + @{stage.base} + (ptrdiff_t)tokens[((ptrdiff_t)t + s) * x_t + @{sequence} * x_b] * @{stage.width};
-@ if units then
-@{indent}        memcpy(@{to} + s * @{step_of(stage)} + b * @{stage.output.row}, entry, @{stage.width} * sizeof(float));
-@ else
-@{indent}        float *const column = @{to} + s * @{step_of(stage)} + b@{v.beside > 1 and format(" * %d", v.beside) or ""};
-@ local place = v.beside > 1 and format("i / %d * %d + i %% %d", v.beside, v.beside * v.block, v.beside) or format("i * %d", v.block)
-@{indent}        for (ptrdiff_t i = 0; i < @{stage.width}; ++i) column[@{place}] = entry[i];
-@ end
-@{indent}    }
-@{indent}}
+@ indented(#indent, "run_embedding.c", { v = v, stage = stage, to = to, to_s = step_of(stage), sequence = sequence, first_part = first_part })
 @ meet(indent, by_panel)
 @ end
 @ -- A dense layer on the steps of a chunk from `from`, or once on the ends of the sequences.

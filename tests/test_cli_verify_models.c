@@ -58,6 +58,17 @@ Test(verify_models, passes_what_is_right, .timeout = 300) {
          "    bidirectional = true, prefix = \"g.\" },\n"
          "  dense { units = 3, last_state = true, prefix = \"b.\" } }",
          "       6     17  yes   yes  "},
+        /* Both kernels look tokens up in the panels of the dense layer. */
+        {"batch = 37, layers = {\n"
+         "  embedding { num_embeddings = 29, dim = 5, prefix = \"e.\" },\n"
+         "  rnn { cell = \"gru\", hidden_size = 5, prefix = \"g.\" },\n"
+         "  dense { units = 29, tied = true, bias = false } }",
+         "     37  yes  "},
+        {"seq_len = 9, layers = {\n"
+         "  embedding { num_embeddings = 29, dim = 5, prefix = \"e.\" },\n"
+         "  rnn { cell = \"lstm\", hidden_size = 7, proj_size = 5, prefix = \"g.\" },\n"
+         "  dense { units = 29, tied = true, activation = \"log_softmax\" } }",
+         "       9      1  yes  "},
         {"batch = 3, residual = 1, layers = {\n"
          "  rnn { input_size = 2, hidden_size = 5, prefix = \"r.\" }, dense { units = 1 } }",
          " h0"},

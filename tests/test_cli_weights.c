@@ -10,10 +10,12 @@
 #include <string.h>
 
 /* `text` as model.lua, and w.safetensors with the tensors of `list`: "name rows cols ..." (cols 0:
- * a vector), all zeros. */
+ * a vector), all zeros, or with a + before the name all ones. */
 static void make(const char *dir, const char *text, const char *list) {
     enum { MOST = 100 };
-    static float zeros[4096];
+    static float zeros[4096], ones[4096];
+    for (size_t i = 0; i < 4096; i++)
+        ones[i] = 1;
     static char names[MOST][64];
     const char *name[MOST];
     rnnc_tensor tensors[MOST];
@@ -23,10 +25,11 @@ static void make(const char *dir, const char *text, const char *list) {
     for (; count < MOST && sscanf(list, "%63s %u %u%n", names[count], &rows, &cols, &used) == 3;
          count++, list += used) {
         const size_t shape[] = {rows, cols};
-        name[count] = names[count];
-        cr_assert_eq(
-            rnnc_tensor_make(&tensors[count], RNNC_F32, cols ? 2 : 1, shape, zeros, sizeof zeros),
-            RNNC_OK);
+        const bool one = names[count][0] == '+';
+        name[count] = names[count] + one;
+        cr_assert_eq(rnnc_tensor_make(&tensors[count], RNNC_F32, cols ? 2 : 1, shape,
+                                      one ? ones : zeros, sizeof zeros),
+                     RNNC_OK);
     }
     char path[PATH_SIZE];
     rnnc_error error;
@@ -166,6 +169,53 @@ Test(cli_weights, not_used_is_short) {
                   "other.08, other.09, other.10, other.11 and 18 others\n");
 }
 
+/* Bytes of packed weights as `rnnc plan` has them. */
+static unsigned packed_bytes(const char *text) {
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    make(dir, text, "");
+    outcome planned = run(dir, "plan", "model.lua", "--target=portable", NULL, NULL);
+    const char *const said = strstr(planned.out, "packed weights ");
+    unsigned bytes = 0;
+    cr_assert(said && sscanf(said, "packed weights %u", &bytes) == 1, "%s", planned.err);
+    outcome_free(&planned);
+    workdir_remove(dir);
+    return bytes;
+}
+
+#define LANGUAGE_MODEL(MORE, HEAD)                                                                 \
+    "return model { " MORE " layers = {\n"                                                         \
+    "  embedding { num_embeddings = 9, dim = 4, prefix = \"e.\" },\n"                              \
+    "  rnn { hidden_size = 4, bias = false },\n  dense { units = 9" HEAD ", prefix = \"o.\" } } }"
+#define IN_FILE "weights = \"w.safetensors\","
+#define STACK " weight_ih_l0 4 4 weight_hh_l0 4 4 o.bias 9 0 "
+
+Test(cli_weights, shared_table) {
+    const char *const tied = LANGUAGE_MODEL(IN_FILE, ", tied = true");
+    expect_said(tied, STACK "e.weight 9 4", 0, "");
+    expect_said(tied, STACK "+e.weight 9 4 +o.weight 9 4", 0, "");
+    expect_said(tied, STACK "+e.weight 9 4 o.weight 9 4", 1,
+                W "error: o.weight (9, 4) is another table than e.weight, which tied = true takes "
+                  "for it; leave tied out\n");
+    expect_said(tied, STACK "e.weight 9 4 o.weight 4 9", 1,
+                W "error: o.weight (4, 9) is another table than e.weight, which tied = true takes "
+                  "for it; leave tied out\n");
+    expect_said(tied, STACK "o.weight 9 4", 1,
+                "model.lua:2: note: layer 1: the file has the table as o.weight: map = { { "
+                "\"^o%.weight$\", \"e.weight\" } }\n" W
+                "error: e.weight is missing, expected (9, 4)\n" W
+                "error: did you mean e.weight where the file has o.weight?\n");
+    expect_said(
+        LANGUAGE_MODEL(IN_FILE " map = { { \"^o%.weight$\", \"e.weight\" } },", ", tied = true"),
+        STACK "o.weight 9 4", 0, "");
+    expect_said(LANGUAGE_MODEL(IN_FILE, ""), STACK "e.weight 9 4", 1,
+                "model.lua:4: note: layer 3: if it shares the embedding's table, of which a file "
+                "has one only: tied = true\n" W "error: o.weight is missing, expected (9, 4)\n");
+    const unsigned once = packed_bytes(LANGUAGE_MODEL("", ", tied = true"));
+    const unsigned twice = packed_bytes(LANGUAGE_MODEL("", ""));
+    cr_expect(twice - once >= 36 * sizeof(float), "%u and %u bytes", once, twice);
+}
+
 /* What `rnnc init -w` says of the tensors of `list`, and that what it writes fits them and has
  * `line`. */
 static void expect_init(const char *list, const char *says, const char *line) {
@@ -220,6 +270,15 @@ Test(cli_weights, init_reads_whole_models) {
         "        dense { input_size = 3, units = 5, prefix = \"a.\" },\n"
         "        rnn { cell = \"gru\", hidden_size = 4, bias = false, prefix = \"b.\" },\n"
         "        dense { units = 9, prefix = \"c.\" },\n");
+    /* A bias alone is of a layer that shares the table. */
+    expect_init("emb.weight 9 4 weight_ih_l0 4 4 weight_hh_l0 4 4 out.bias 9 0", LOOK,
+                "        embedding { num_embeddings = 9, dim = 4, prefix = \"emb.\" },\n"
+                "        rnn { hidden_size = 4, bias = false },\n"
+                "        dense { units = 9, tied = true, prefix = \"out.\" },\n");
+    expect_init("emb.weight 8 4 weight_ih_l0 4 4 weight_hh_l0 4 4 out.bias 9 0",
+                W "note: its layers do not follow each other; the spec has weight_ih_l0 and its "
+                  "like alone\n" LOOK_RNN,
+                "    hidden_size = 4, --");
     /* Nothing follows: the recurrent layer alone. */
     expect_init("weight_ih_l0 4 3 weight_hh_l0 4 4 out.weight 2 7 out.bias 2 0",
                 W "note: its layers do not follow each other; the spec has weight_ih_l0 and its "

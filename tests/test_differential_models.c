@@ -88,13 +88,16 @@ static size_t outputs_of(const rnnc_layer *l) {
                : l->outputs;
 }
 
-/* An embedding or not; one to three stacks, some with a dense layer before or between; a dense
- * layer or two behind, or none. */
+/* An embedding or not, which a last layer may share; one to three stacks, some with a dense layer
+ * before or between; a dense layer or two behind, or none. */
 static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
     size_t n = 0, width = random_units(r);
-    if (rng_below(r, 3) == 0)
+    bool tied = false;
+    if (rng_below(r, 3) == 0) {
         layer[n++] =
             (rnnc_layer){.kind = RNNC_EMBEDDING, .inputs = 2 + rng_below(r, 90), .outputs = width};
+        tied = rng_below(r, 2);
+    }
     /* Stacks that go backwards: all, some, none. */
     const size_t stacks = 1 + rng_below(r, 3), ways = rng_below(r, 6);
     for (size_t i = 0; i < stacks; i++) {
@@ -103,12 +106,19 @@ static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
             width = outputs_of(&layer[n++]);
         }
         layer[n] = random_stack(r, width, ways == 0 || (ways == 1 && rng_below(r, 2)));
+        if (tied && i + 1 == stacks) {
+            layer[n].recurrent.hidden_size = layer[0].outputs;
+            layer[n].recurrent.bidirectional = 0;
+        }
         width = outputs_of(&layer[n++]);
     }
-    const size_t behind = n + 2 > MODEL_LAYERS ? 1 : rng_below(r, 3);
+    const size_t behind = tied || n + 2 > MODEL_LAYERS ? 1 : rng_below(r, 3);
     const bool last_step = rng_below(r, 3) == 0, last_state = rng_below(r, 2);
     for (size_t i = 0; i < behind; i++) {
         layer[n] = random_dense(r, width, i + 1 == behind);
+        layer[n].tied = tied;
+        if (tied)
+            layer[n].outputs = layer[0].inputs;
         layer[n].last_step = i == 0 && last_step && !last_state;
         layer[n].last_state = i == 0 && last_step && last_state;
         width = outputs_of(&layer[n++]);

@@ -150,7 +150,7 @@ static void expect_fault(rnnc_layer a, rnnc_layer b, size_t residual, rnnc_statu
 
 static rnnc_layer changed_head(size_t inputs, size_t outputs, int activation, int bias, int last) {
     return (rnnc_layer){RNNC_DENSE, {0},  inputs, outputs, (rnnc_activation)activation,
-                        bias,       last, 0};
+                        bias,       last, 0,      0};
 }
 
 Test(runtime_models, faults) {
@@ -168,8 +168,8 @@ Test(runtime_models, faults) {
     expect_fault(gru, changed_head(0, 3, 0, 0, 0), 0, bad, "layer 1 has 0 inputs");
     expect_fault(gru, changed_head(4, 0, 0, 0, 0), 0, bad, "and 0 outputs");
     expect_fault(gru, changed_head(4, 3, 6, 0, 0), 0, bad, "activation of layer 1 is 6");
-    expect_fault(gru, changed_head(4, 3, 0, 2, 0), 0, bad, "are 2, 0 and 0");
-    expect_fault(gru, changed_head(4, 3, 0, 0, -1), 0, bad, "are 0, -1 and 0");
+    expect_fault(gru, changed_head(4, 3, 0, 2, 0), 0, bad, "are 2, 0, 0 and 0");
+    expect_fault(gru, changed_head(4, 3, 0, 0, -1), 0, bad, "are 0, -1, 0 and 0");
     expect_fault(gru, changed_head(4, SIZE_MAX / 30, 0, 0, 0), 0, RNNC_ERR_OVERFLOW, "layer 1");
     other = changed_head(4, 3, 0, 0, 1);
     other.last_state = 1;
@@ -178,7 +178,17 @@ Test(runtime_models, faults) {
     expect_fault(changed_head(4, 4, 0, 0, 0), other, 0, bad, "layer 1 has last_state, which");
     expect_fault(other, gru, 0, bad, "layer 0 has last_state, which");
     other.last_state = 2;
-    expect_fault(gru, other, 0, bad, "are 0, 0 and 2");
+    expect_fault(gru, other, 0, bad, "are 0, 0, 2 and 0");
+    other = changed_head(3, 9, 0, 0, 0);
+    other.tied = 1;
+    const rnnc_layer dense = changed_head(9, 3, 0, 0, 0);
+    expect_fault(dense, other, 0, bad, "layer 1 is tied, for which the first layer has to be");
+    expect_fault(other, dense, 0, bad, "layer 0 is tied, for which the first layer has to be");
+    other.tied = 2;
+    expect_fault(table, other, 0, bad, "are 0, 0, 0 and 2");
+    other.tied = 1;
+    other.outputs = 8;
+    expect_fault(table, other, 0, bad, "an embedding of 8 rows and 3 columns");
     other = gru;
     other.kind = (rnnc_layer_kind)3;
     expect_fault(gru, other, 0, bad, "kind of layer 1 is 3");

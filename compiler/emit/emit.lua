@@ -85,7 +85,8 @@ local function describe_layer(layer)
     if layer.kind == "dense" then
         return string.format("dense %d -> %d%s%s", layer.inputs, layer.outputs,
             layer.activation == "none" and "" or ", " .. layer.activation,
-            layer.last_step and ", last step only" or layer.last_state and ", last states only" or "")
+            (layer.tied and ", by the embedding's table" or "")
+                .. (layer.last_step and ", last step only" or layer.last_state and ", last states only" or ""))
     end
     local s = layer.sizes
     return string.format("%s %d -> %d%s%s%s%s%s", layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H,

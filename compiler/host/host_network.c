@@ -68,6 +68,7 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
     if (layer.kind == RNNC_DENSE) {
         layer.activation = (rnnc_activation)choice_field(L, index, "activation", activations);
         layer.bias = network_flag_field(L, index, "bias");
+        layer.tied = network_flag_field(L, index, "tied");
         layer.last_step = network_flag_field(L, index, "last_step");
         layer.last_state = network_flag_field(L, index, "last_state");
     }

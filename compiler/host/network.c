@@ -15,8 +15,8 @@ static int same_layer(const rnnc_layer *a, const rnnc_layer *b) {
         return same_config(&a->recurrent, &b->recurrent);
     return a->inputs == b->inputs && a->outputs == b->outputs &&
            (a->kind == RNNC_EMBEDDING ||
-            (a->activation == b->activation && a->bias == b->bias && a->last_step == b->last_step &&
-             a->last_state == b->last_state));
+            (a->activation == b->activation && a->bias == b->bias && a->tied == b->tied &&
+             a->last_step == b->last_step && a->last_state == b->last_state));
 }
 
 int network_same(const rnnc_network *a, const rnnc_network *b) {

@@ -37,9 +37,13 @@ local function recurrent(prefix, shapes, path)
     }
 end
 
--- What a matrix `weight` under `prefix` may be: a dense layer or, without a bias, an embedding.
+-- What a matrix `weight` under `prefix` may be: a dense layer or, without a bias, an embedding. A bias alone is of
+-- a dense layer that shares a table of as many rows, an embedding's.
 local function others(prefix, shapes)
     local shape, bias = shapes[prefix .. "weight"], shapes[prefix .. "bias"]
+    if not shape then
+        return { { form = "dense", output = bias[1], fields = { units = bias[1], tied = true, prefix = prefix } } }
+    end
     local list = { {
         form = "dense", input = shape[2], output = shape[1],
         fields = { units = shape[1], bias = bias ~= nil, prefix = prefix },
@@ -51,6 +55,13 @@ local function others(prefix, shapes)
         }
     end
     return list
+end
+
+-- May the layer stand behind `before`, nil: in front, in a model that begins with `first`?
+local function follows(layer, before, first)
+    if not layer.fields.tied then return not before or layer.input == before.output end
+    return before and first.form == "embedding" and first.output == before.output
+        and first.fields.num_embeddings == layer.fields.units
 end
 
 -- The first order in which every layer reads what the one before gives, and how many orders there are (2: or more).
@@ -65,8 +76,7 @@ local function chain(groups)
         end
         for i, group in ipairs(groups) do
             for _, layer in ipairs(used[i] and {} or group) do
-                local follows = not before or layer.input == before.output
-                if follows and count < 2 then
+                if follows(layer, before, order[1]) and count < 2 then
                     used[i], order[#order + 1] = true, layer
                     extend(layer)
                     used[i], order[#order] = false, nil
@@ -83,8 +93,7 @@ local function in_order(groups)
     local layers = {}
     for i, group in ipairs(groups) do
         for _, layer in ipairs(group) do
-            local before = layers[i - 1]
-            if not layers[i] and (not before or layer.input == before.output) then layers[i] = layer end
+            if not layers[i] and follows(layer, layers[i - 1], layers[1]) then layers[i] = layer end
         end
         if not layers[i] then return nil end
     end
@@ -101,7 +110,11 @@ local function groups_of(list, shapes, path)
             recurrent_count = recurrent_count + 1
         else
             prefix = tensor.name:match("^(.*)weight$")
+            local alone = tensor.name:match("^(.*)bias$")
             if prefix and #tensor.shape == 2 then groups[#groups + 1] = others(prefix, shapes) end
+            if alone and #tensor.shape == 1 and not shapes[alone .. "weight"] then
+                groups[#groups + 1] = others(alone, shapes)
+            end
         end
     end
     return groups, recurrent_count

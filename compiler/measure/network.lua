@@ -16,7 +16,7 @@ local of_layer = {
     embedding = function(item) return { kind = "embedding", inputs = item.num_embeddings, outputs = item.dim } end,
     dense = function(item)
         return { kind = "dense", inputs = item.input_size, outputs = item.units, activation = item.activation,
-                 bias = item.bias, last_step = item.last_step or false,
+                 bias = item.bias, tied = item.tied or false, last_step = item.last_step or false,
                  last_state = item.last_state or false }
     end,
 }

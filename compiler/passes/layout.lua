@@ -133,9 +133,13 @@ local function place_dense(ir, stage, target, at, add)
     stage.count = space.count
 end
 
--- The table stays row-major.
-local function place_embedding(_, stage, _, at, add)
+-- The table stays row-major, unless a dense layer shares it: then there is only the one of that layer, in panels.
+local function place_embedding(ir, stage, _, at, add)
     local values = stage.rows * stage.width
+    stage.count, stage.panel = 0, 1
+    for _, other in ipairs(ir.stages) do
+        if other.tied then return end
+    end
     add(pack_step(stage.weight, nil, at, values, 1, values, 0, 1))
     stage.count = aligned(values)
 end
@@ -235,6 +239,9 @@ function layout.run(ir, target, base)
             place[stage.kind](ir, stage, target, at, add)
         end
         at = at + stage.count
+    end
+    for _, stage in ipairs(ir.stages) do
+        if stage.tied then first.base, first.panel = stage.base + stage.parts.input.offset, stage.parts.input.width end
     end
     ir.layout = { base = base, count = at - base, pack = pack, workspace = workspace(ir), chunk = ir.chunk,
                   input_width = ir.input_width }

@@ -10,8 +10,10 @@
 --   stages     what a time step goes through, in order:
 --                { kind = "embedding", rows, width, weight }
 --                { kind = "stack", stack = index into `stacks` }
---                { kind = "dense", inputs, units, activation, weight, bias, last_step, last_state, once, update }
+--                { kind = "dense", inputs, units, activation, weight, bias, last_step, last_state, once, update,
+--                  tied }
 --              once: it runs on the last step only, as the stage with last_step before it says;
+--              tied: its weight is the first stage's;
 --              last_state: its last step is that of each direction of the stack before it
 --   time       "forward" or "backward": all of them can take the steps in that order, one after the other; "whole":
 --              some need what the one before them made of all steps
@@ -97,11 +99,12 @@ local lowering = {
         return { kind = "embedding", rows = item.num_embeddings, width = item.dim,
                  weight = add("weight", item.num_embeddings, item.dim) }
     end,
-    dense = function(_, item, _, add)
+    dense = function(ir, item, _, add)
         return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,
                  update = dense_update(item.activation),
                  last_step = item.last_step or item.last_state, last_state = item.last_state,
-                 weight = add("weight", item.units, item.input_size),
+                 tied = item.tied,
+                 weight = item.tied and ir.stages[1].weight or add("weight", item.units, item.input_size),
                  bias = item.bias and add("bias", item.units, 0) or nil }
     end,
 }

@@ -82,7 +82,7 @@ local function stages_of(ir, suffix)
             out.last_step, out.last_state, out.once = stage.last_step, stage.last_state, stage.once
             outputs = outputs + 1
         else
-            out.width = stage.width
+            out.width, out.panel = stage.width, stage.panel
             outputs = outputs + 1
         end
         list[i] = out
@@ -147,7 +147,7 @@ local function layers_of(ir)
             layer.inputs, layer.outputs, layer.activation = stage.inputs, stage.units, stage.activation
             layer.activation_constant = activations.of(stage.activation).constant
             layer.bias, layer.once = stage.bias ~= nil, stage.once
-            layer.last_state = stage.last_state
+            layer.last_state, layer.tied = stage.last_state, stage.tied
             layer.last_step = stage.last_step and not stage.last_state
             width = stage.units
         else

@@ -121,7 +121,8 @@ local function layer_line(layer)
     end
     if layer.kind == "dense" then
         return string.format("dense %d -> %d, %s%s", layer.inputs, layer.outputs, layer.activation,
-            layer.last_step and ", last step only" or layer.last_state and ", last states only" or "")
+            (layer.tied and ", by the embedding's table" or "")
+                .. (layer.last_step and ", last step only" or layer.last_state and ", last states only" or ""))
     end
     local s = layer.sizes
     return string.format("%s, input %d, hidden %d%s, %d layer(s), %d direction(s)%s%s%s",

@@ -119,6 +119,15 @@ local rows = {
         doc = { "false: the layer has no bias" },
     },
     {
+        name = "tied", type = "boolean", default = false,
+        also = { "tie", "tie_weights", "tied_weights", "tie_word_embeddings", "shared", "share_weights" },
+        doc = {
+            "true: the weight is the table of the embedding that is the first layer",
+            "The file has no tensor of its own for it, only a bias. units is num_embeddings then, and the layer",
+            "before gives dim values.",
+        },
+    },
+    {
         name = "last_step", type = "boolean", default = false,
         also = { "last", "last_only", "pool" },
         doc = {
@@ -370,6 +379,6 @@ return {
         rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional direction \
             reset_after proj_size layer.prefix",
         embedding = form "num_embeddings dim layer.prefix",
-        dense = form "layer.input_size units dense.activation dense.bias last_step last_state layer.prefix",
+        dense = form "layer.input_size units dense.activation dense.bias tied last_step last_state layer.prefix",
     },
 }

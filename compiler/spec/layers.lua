@@ -85,6 +85,22 @@ local function check_order(list, i, line_of, error_at)
     end
 end
 
+-- A layer with the embedding's table for a weight: is there one, and of its shape?
+local function check_tied(list, i, line_of, error_at)
+    local layer, first = list[i], list[1]
+    if not layer.tied then return end
+    local function tied_error(format, ...) error_at(line_of.tied, "tied = true: " .. string.format(format, ...)) end
+    if first.layer ~= "embedding" then
+        tied_error "the first layer is no embedding, whose table it could share; leave tied out"
+    elseif layer.units and first.num_embeddings and layer.units ~= first.num_embeddings then
+        tied_error("the embedding's table has %d rows, one for each token; write units = %d", first.num_embeddings,
+            first.num_embeddings)
+    elseif layer.input_size and first.dim and layer.input_size ~= first.dim then
+        tied_error("the embedding's table has %d columns, and the layer before gives %d values; let it give as many "
+            .. "(proj_size can), or leave tied out", first.dim, layer.input_size)
+    end
+end
+
 -- layers.read(list, calls, place, context, report) -> the layers: { layer = "rnn" | "embedding" | "dense",
 -- their fields, input_size filled in }. `list` is what readers.layers gave, `calls` what scan found.
 function layers.read(list, calls, place, context, report)
@@ -98,6 +114,7 @@ function layers.read(list, calls, place, context, report)
         local function error_at(line, message) report.error(line, string.format("layer %d: %s", i, message)) end
         join(layer, result[i - 1], lines[i], error_at)
         check_order(result, i, lines[i], error_at)
+        check_tied(result, i, lines[i], error_at)
     end
     return result, lines
 end

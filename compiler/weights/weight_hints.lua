@@ -6,7 +6,7 @@ local hints = {}
 -- hints.count(item) -> how many tensors a layer has.
 function hints.count(item)
     if item.layer == "embedding" then return 1 end
-    if item.layer == "dense" then return item.bias and 2 or 1 end
+    if item.layer == "dense" then return (item.tied and 0 or 1) + (item.bias and 1 or 0) end
     local kinds = (item.bias and 4 or 2) + ((item.proj_size or 0) > 0 and 1 or 0)
     return item.num_layers * (item.bidirectional and 2 or 1) * kinds
 end
@@ -124,14 +124,34 @@ local function prefix_in(spec, list, first)
     return found
 end
 
+-- A file has a shared table under one of its two names, which may be that of the layer that is tied.
+local function table_in(spec, list)
+    for _, item in ipairs(spec.layers) do
+        local name = spec.prefix .. (item.prefix or "") .. "weight"
+        for _, tensor in ipairs(item.tied and list or {}) do
+            if tensor.name == name then
+                return string.format("the file has the table as %s: map = { { \"^%s$\", %q } }", name,
+                    name:gsub("%p", "%%%0"), spec.prefix .. (spec.layers[1].prefix or "") .. "weight")
+            end
+        end
+    end
+end
+
 local function of_layer(spec, list, entries, extra)
     local first = entries[1]
     local item = first and first.item or extra[1].item
+    local shared = item.layer == "embedding" and table_in(spec, list)
+    if shared then return { shared } end
     if first and first.own == (is_recurrent(item) and "weight_ih_l0" or "weight") then
         local prefix = prefix_in(spec, list, first)
         if prefix then return { 'the file has weights under prefix = "' .. prefix .. '"' } end
     end
     if is_recurrent(item) then return of_recurrent(item, entries, extra) end
+    local table_of = spec.layers and spec.layers[1]
+    if any(entries, "^weight$") and item.layer == "dense" and table_of.layer == "embedding"
+        and table_of.num_embeddings == item.units and table_of.dim == item.input_size then
+        return { "if it shares the embedding's table, of which a file has one only: tied = true" }
+    end
     if any(entries, "^bias$") and not any(entries, "^weight$") then return { "bias = false would do without bias" } end
     if any(extra, "^bias$") then return { "the file has a bias: bias = true" } end
     return {}

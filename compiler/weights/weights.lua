@@ -132,6 +132,32 @@ local function check_unneeded(spec, expected, list, report)
     return extra, others
 end
 
+-- A layer that shares the embedding's table may have that in the file once more. As a table of its own it would be
+-- another network. Reports it if so; drops its name from `others` if not.
+local function check_shared(spec, file, expected, tensors, others, report)
+    for _, item in ipairs(spec.layers or {}) do
+        local copy = item.tied and tensors[spec.prefix .. (item.prefix or "") .. "weight"]
+        if copy and copy.file_name ~= expected[1].file_name then
+            local shape = shape_text(copy.shape)
+            local function hash(file_name)
+                local first = expected[1]
+                local loaded, message = host.weights(file, { { name = first.name, rows = first.rows, cols = first.cols,
+                                                               file_name = file_name } })
+                return loaded and host.weights_hash(loaded) or fail.at(spec.weights_path, message)
+            end
+            local same = shape == shape_text(shape_of(expected[1])) and READABLE[copy.dtype]
+                and hash(copy.file_name) == hash(expected[1].file_name)
+            if not same then
+                report(string.format("%s %s is another table than %s, which tied = true takes for it; leave tied out",
+                    copy.shown, shape, expected[1].file_name))
+            end
+            for i, name in ipairs(others) do
+                if name == copy.file_name then table.remove(others, i) break end
+            end
+        end
+    end
+end
+
 -- The errors with the remedies in front: what to change is in the spec's line of the layer, or in the file.
 local function with_hints(errors, spec, list, missing, extra)
     local lines = {}
@@ -165,6 +191,7 @@ function weights.check(spec)
         local near = nearest(weight.name, others)
         if near then report("did you mean " .. weight.name .. " where the file has " .. near .. "?") end
     end
+    if #lines == 0 then check_shared(spec, file, expected, tensors, others, report) end
     if #lines > 0 then fail.with(with_hints(lines, spec, list, missing, extra)) end
     table.sort(others)
     local notes = {}

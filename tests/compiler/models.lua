@@ -69,6 +69,8 @@ local models = {
         { residual = 2, batch_first = true }) },
     { "tokens", model { { layer = "embedding", num_embeddings = 6, dim = 3 }, rnn { cell = "gru", bias = false },
                         dense { units = 5, activation = "log_softmax" } } },
+    { "shared table", model { { layer = "embedding", num_embeddings = 6, dim = 4 }, rnn { cell = "gru" },
+        dense { units = 6, tied = true, activation = "tanh" } } },
     { "classifier", model({ rnn { input_size = 2, bidirectional = true }, dense { units = 3, activation = "tanh",
         last_step = true }, dense { units = 4, activation = "softmax", bias = false } }, { batch_first = true }) },
     { "last states", model { rnn { input_size = 2, bidirectional = true, proj_size = 3, num_layers = 2 },

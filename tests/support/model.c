@@ -66,11 +66,12 @@ static size_t weight_floats(const rnnc_weight *w) { return w->rows * (w->cols ? 
 static size_t tensors_of(const rnnc_layer *l) {
     if (l->kind == RNNC_RECURRENT)
         return l->recurrent.num_layers * directions(l) * (l->recurrent.bias ? 4 : 2);
-    return l->kind == RNNC_DENSE && l->bias ? 2 : 1;
+    return l->kind == RNNC_DENSE ? (size_t)(!l->tied + l->bias) : 1;
 }
 
 /* Tensor `index` of layer number `i`. */
 static rnnc_weight tensor_of(const rnnc_layer *l, size_t i, size_t index) {
+    index += l->kind == RNNC_DENSE && l->tied; /* which begins with its bias */
     rnnc_weight w = {.rows = l->outputs, .cols = l->inputs};
     char name[100];
     snprintf(name, sizeof name, "%s", index ? "bias" : "weight");
@@ -243,8 +244,8 @@ static double *run_layer(model *one, const rnnc_layer *l, const float *const *va
                      lstm ? one->cn + c : NULL);
     }
     for (size_t t = 0; l->kind == RNNC_DENSE && t < steps; t++)
-        oracle_dense(l, values[0], l->bias ? values[1] : NULL, in + t * l->inputs,
-                     out + t * outputs);
+        oracle_dense(l, l->tied ? one->values[0] : values[0], l->bias ? values[!l->tied] : NULL,
+                     in + t * l->inputs, out + t * outputs);
     for (size_t t = 0; l->kind == RNNC_EMBEDDING && t < steps; t++)
         for (size_t i = 0; i < outputs; i++)
             out[t * outputs + i] = (double)values[0][(size_t)one->tokens[t] * outputs + i];
@@ -314,6 +315,8 @@ static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
                 activations[l->activation], l->bias ? "true" : "false");
         if (l->last_step || l->last_state)
             fprintf(out, ", %s = true", l->last_step ? "last_step" : "last_state");
+        if (l->tied)
+            fputs(", tied = true", out);
     } else {
         fprintf(out, "rnn { cell = \"%s\", hidden_size = %zu, num_layers = %zu", cells[c->cell],
                 c->hidden_size, c->num_layers);

@@ -157,6 +157,7 @@ static void solve_one(const rnnc_network *network, const rnnc_network_sizes *siz
                                       : (double)call->x[row * width + k];
         }
     place at = {0, 0};
+    const float *const table = tensors[0];
     if (first->kind == RNNC_EMBEDDING) {
         tensors++;
         i = 1;
@@ -180,11 +181,12 @@ static void solve_one(const rnnc_network *network, const rnnc_network_sizes *siz
         expect(out);
         for (size_t t = 0; t < T; t++) {
             for (size_t o = 0; o < O; o++)
-                out[t * O + o] = dot(tensors[0], layer->bias ? tensors[1] : NULL, o,
-                                     rows + (skipped + t) * I, I);
+                out[t * O + o] =
+                    dot(layer->tied ? table : tensors[0],
+                        layer->bias ? tensors[!layer->tied] : NULL, o, rows + (skipped + t) * I, I);
             apply(layer->activation, out + t * O, O);
         }
-        tensors += layer->bias ? 2 : 1;
+        tensors += !layer->tied + layer->bias;
         free(rows);
         rows = out;
     }

@@ -45,17 +45,26 @@ static void choose_layers(random_model *m, rng *r) {
     const size_t stacks = 1 + rng_below(r, 3), dense = rng_below(r, 3);
     for (size_t i = 0; i < stacks; i++, n++) {
         m->layer[n] = random_recurrent(r, width);
+        if (embeds && i + 1 == stacks && rng_below(r, 2)) { /* a dense layer can share the table */
+            m->layer[n].recurrent.hidden_size = m->layer[0].outputs;
+            m->layer[n].recurrent.bidirectional = 0;
+            m->layer[n].recurrent.proj_size = 0;
+        }
         width = outputs_of(&m->layer[n]);
     }
     int once = 0;
     for (size_t i = 0; i < dense && n < RANDOM_MODEL_LAYERS; i++, n++) {
-        const size_t outputs = rng_below(r, 2) && !embeds ? input : 1 + rng_below(r, 19);
+        const bool tied = embeds && width == m->layer[0].outputs && rng_below(r, 2);
+        const size_t outputs = tied                         ? m->layer[0].inputs
+                               : rng_below(r, 2) && !embeds ? input
+                                                            : 1 + rng_below(r, 19);
         const int last_step = once || rng_below(r, 4) == 0;
         m->layer[n] = (rnnc_layer){.kind = RNNC_DENSE,
                                    .inputs = width,
                                    .outputs = outputs,
                                    .activation = (rnnc_activation)rng_below(r, 6),
                                    .bias = rng_below(r, 3) > 0,
+                                   .tied = tied,
                                    .last_step = last_step && rng_below(r, 3) > 0};
         if (!once && i == 0 && !m->layer[n].last_step)
             m->layer[n].last_state = rng_below(r, 3) == 0;
@@ -85,7 +94,8 @@ static size_t count_tensors(const random_model *m, size_t floats[RANDOM_MODEL_TE
         const rnnc_layer *const layer = &m->layer[i];
         const rnnc_config *const c = &layer->recurrent;
         if (layer->kind != RNNC_RECURRENT) {
-            floats[n++] = layer->inputs * layer->outputs;
+            if (!layer->tied)
+                floats[n++] = layer->inputs * layer->outputs;
             if (layer->kind == RNNC_DENSE && layer->bias)
                 floats[n++] = layer->outputs;
             continue;

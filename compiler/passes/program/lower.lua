@@ -178,6 +178,7 @@ end
 
 function layers.embedding(program, item, input)
     local table_name = put(program, (item.prefix or "") .. "weight", "weight", { item.num_embeddings, item.dim })
+    program.table = table_name
     local out = put(program, "embedded", "workspace", { program.T, program.B, item.dim })
     append(program.body, { statement { op = "map", from = "embedding",
         over = { { "t", program.T }, { "b", program.B }, { "j", item.dim } },
@@ -230,7 +231,8 @@ function layers.dense(program, item, input, width)
         if time then return access(name, "t", "b", index) end
         return access(name, "b", index)
     end
-    local weight = put(program, (item.prefix or "") .. "weight", "weight", { item.units, width })
+    local weight = item.tied and program.table
+        or put(program, (item.prefix or "") .. "weight", "weight", { item.units, width })
     local bias = item.bias and put(program, (item.prefix or "") .. "bias", "weight", { item.units })
     local sums = put(program, "sums" .. id, "workspace", dims)
     if bias then
