@@ -206,7 +206,12 @@ static rnnc_layer stack(rnnc_cell cell, size_t inputs, size_t layers, int both_w
 }
 
 static rnnc_layer head(size_t inputs, int last_step) {
-    return (rnnc_layer){RNNC_DENSE, {0}, inputs, 3, RNNC_SIGMOID, 1, last_step, 0, 0};
+    return (rnnc_layer){.kind = RNNC_DENSE,
+                        .inputs = inputs,
+                        .outputs = 3,
+                        .activation = RNNC_SIGMOID,
+                        .bias = 1,
+                        .last_step = last_step};
 }
 
 Test(generated_empty, one_direction, .timeout = 240) {
@@ -232,7 +237,12 @@ Test(generated_empty, last_step_of_both_directions, .timeout = 240) {
 
 Test(generated_empty, last_states_of_both_directions, .timeout = 240) {
     const rnnc_layer layers[] = {stack(RNNC_GRU, 5, 2, 1),
-                                 {RNNC_DENSE, {0}, 12, 3, RNNC_TANH, 1, 0, 1, 0}};
+                                 {.kind = RNNC_DENSE,
+                                  .inputs = 12,
+                                  .outputs = 3,
+                                  .activation = RNNC_TANH,
+                                  .bias = 1,
+                                  .last_state = 1}};
     check_model(layers, 2, false, true);
 }
 

@@ -171,7 +171,11 @@ static rnnc_layer stack(rnnc_cell cell, size_t inputs, size_t hidden, size_t lay
 }
 
 static rnnc_layer head(size_t inputs, size_t outputs, rnnc_activation activation) {
-    return (rnnc_layer){RNNC_DENSE, {0}, inputs, outputs, activation, 1, 0, 0, 0};
+    return (rnnc_layer){.kind = RNNC_DENSE,
+                        .inputs = inputs,
+                        .outputs = outputs,
+                        .activation = activation,
+                        .bias = 1};
 }
 
 /* Batches of 1 and of 37 take different kernels, and 37 several blocks. */

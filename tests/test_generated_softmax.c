@@ -48,7 +48,7 @@ static void compare(const float *x, const float *y, size_t rows, size_t n, bool 
 static model make_model(rnnc_activation activation, size_t n, size_t T, size_t batch) {
     const rnnc_layer layers[] = {
         {.kind = RNNC_RECURRENT, .recurrent = {RNNC_RNN_RELU, n, 2 * n, 1, 0, 0, 0, 0}},
-        {RNNC_DENSE, {0}, 2 * n, n, activation, 0, 0, 0}};
+        {.kind = RNNC_DENSE, .inputs = 2 * n, .outputs = n, .activation = activation}};
     rng random = {.state = n};
     model m = model_make(layers, 2, false, 0, T, batch, false, &random);
     memset(m.values[0], 0, 2 * n * n * sizeof(float));

@@ -111,8 +111,9 @@ Test(generated_workspace, limits_of_steps, .timeout = 120) {
 
 /* x that is larger than y. */
 Test(generated_workspace, limits_of_x, .timeout = 120) {
-    const rnnc_layer layers[] = {lstm(150, 3, 1, 0, 0),
-                                 {RNNC_DENSE, {0}, 3, 1, RNNC_IDENTITY, 1, 1, 0}};
+    const rnnc_layer layers[] = {
+        lstm(150, 3, 1, 0, 0),
+        {.kind = RNNC_DENSE, .inputs = 3, .outputs = 1, .bias = 1, .last_step = 1}};
     check_sizes(layers, 2, "name = \"net\", batch = \"any\", target = \"portable\",");
 }
 

@@ -105,7 +105,11 @@ Test(runtime_models, random, .timeout = 300) {
 Test(runtime_models, nan_in_heads) {
     for (int activation = RNNC_IDENTITY; activation <= RNNC_LOG_SOFTMAX; activation++) {
         const rnnc_layer layers[] = {{.recurrent = {RNNC_RNN_TANH, 1, 4, 1, 1, 0, 0, 0}},
-                                     {RNNC_DENSE, {0}, 4, 3, (rnnc_activation)activation, 1, 0, 0}};
+                                     {.kind = RNNC_DENSE,
+                                      .inputs = 4,
+                                      .outputs = 3,
+                                      .activation = (rnnc_activation)activation,
+                                      .bias = 1}};
         const rnnc_network network = {2, layers, 0, 0};
         float weight[16], x[] = {0.5f, NAN}, y[6];
         for (size_t i = 0; i < 16; i++)
@@ -149,8 +153,12 @@ static void expect_fault(rnnc_layer a, rnnc_layer b, size_t residual, rnnc_statu
 }
 
 static rnnc_layer changed_head(size_t inputs, size_t outputs, int activation, int bias, int last) {
-    return (rnnc_layer){RNNC_DENSE, {0},  inputs, outputs, (rnnc_activation)activation,
-                        bias,       last, 0,      0};
+    return (rnnc_layer){.kind = RNNC_DENSE,
+                        .inputs = inputs,
+                        .outputs = outputs,
+                        .activation = (rnnc_activation)activation,
+                        .bias = bias,
+                        .last_step = last};
 }
 
 Test(runtime_models, faults) {
