@@ -157,7 +157,13 @@ static void check_chunks(const rnnc_layer *layer, size_t count, size_t B, const 
 
 Test(generated_workspace, chunk_in_the_spec, .timeout = 240) {
     const rnnc_layer one = lstm(3, 10, 2, 0, 0), both = lstm(20, 7, 2, 1, 0);
-    const rnnc_layer head[] = {lstm(3, 9, 1, 0, 4), {RNNC_DENSE, {0}, 4, 5, RNNC_SOFTMAX, 1, 1, 0}};
+    const rnnc_layer head[] = {lstm(3, 9, 1, 0, 4),
+                               {.kind = RNNC_DENSE,
+                                .inputs = 4,
+                                .outputs = 5,
+                                .activation = RNNC_SOFTMAX,
+                                .bias = 1,
+                                .last_step = 1}};
     check_chunks(&one, 1, 3, "batch = \"any\", target = \"portable\",");
     check_chunks(&both, 1, 19, "batch = 19, lengths = true, target = \"portable\",");
     check_chunks(head, 2, 2, "threads = 2, batch = 2, target = \"portable\",");
