@@ -42,8 +42,8 @@ $(test_objects): WARNINGS += -Wno-missing-field-initializers
 
 # ---- targets ----
 
-.PHONY: build demo test test-fast exhaustive bench fuzz mutants lint format coverage sanitize install uninstall setup \
-	clean help run-fuzzers run-threads
+.PHONY: build demo test test-fast exhaustive bench compare fuzz mutants lint format coverage sanitize install \
+	uninstall setup clean help run-fuzzers run-threads
 
 build: $(BUILD)/rnnc $(BUILD)/librnnc.a $(BUILD)/librnnc.so ## the compiler and the runtime (the default)
 
@@ -73,6 +73,9 @@ bench: $(BUILD)/setup-bench build ## the speed of the networks of tests/bench/gr
 	    BUILD=$(BUILD) CC='$(CC)' LUA=$(LUA) tests/bench/run $$part || exit 1; \
 	done
 
+compare: $(BUILD)/setup-test build $(BUILD)/compare/specs ## networks of this tree beside those of BASE=COMMIT
+	@BUILD=$(BUILD) CC='$(CC)' tests/compare/run $(BASE)
+
 FUZZ_SECONDS = 60
 fuzz: $(BUILD)/setup-fuzz ## each fuzzer of tests/fuzz for FUZZ_SECONDS (60)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang \
@@ -90,13 +93,13 @@ run-fuzzers: $(fuzzers)
 mutants: $(BUILD)/setup-test ## plants bugs, each of which the suite must catch
 	@CC='$(CC)' tests/mutants/run
 
-# libxsmm.c needs the header of a library that nothing here depends on.
+# libxsmm.c needs the header of a library that nothing here depends on, compare/network.c that of a network.
 lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clang-tidy, shellcheck, luacheck, layout
 	@for cc in gcc clang; do \
 	    $(MAKE) --no-print-directory -s BUILD=$(BUILD)/lint/$$cc CC=$$cc WERROR=-Werror build \
 	        $(BUILD)/lint/$$cc/tests/rnnc-tests || exit 1; \
 	done
-	@printf '%s\n' $(filter-out examples/% tests/exhaustive/% tests/bench/peers/libxsmm.c,$(filter %.c,$(c_files))) | xargs -P 2 -n 4 sh -c \
+	@printf '%s\n' $(filter-out examples/% tests/exhaustive/% tests/bench/peers/libxsmm.c tests/compare/network.c,$(filter %.c,$(c_files))) | xargs -P 2 -n 4 sh -c \
 	    'clang-tidy --quiet "$$@" -- -std=c11 -D_POSIX_C_SOURCE=200809L -Iruntime -Itests/support \
 	    -Icompiler/host -I$(BUILD)/lint/gcc/onnx -DTEST_DATA=\"tests\" $(shell pkg-config --cflags $(LUA_PACKAGE)) 2>/dev/null' clang-tidy
 	@shellcheck -x $$(grep -rlE '^#!.*sh$$' .ci tests examples)
@@ -243,6 +246,10 @@ $(BUILD)/tests/%.o: tests/%.c | $(BUILD)/setup-test
 	$(compile) -Itests/support -DTEST_DATA='"tests"' $$(pkg-config --cflags criterion)
 
 $(BUILD)/tests/rnnc-tests: $(test_objects) $(BUILD)/librnnc.a
+	$(link) $^ $$(pkg-config --libs criterion) $(runtime_libraries)
+
+$(BUILD)/compare/specs: $(BUILD)/tests/compare/specs.o $(support_objects) $(BUILD)/librnnc.a
+	@mkdir -p $(@D)
 	$(link) $^ $$(pkg-config --libs criterion) $(runtime_libraries)
 
 $(BUILD)/tests/threads: $(BUILD)/tests/test_threads.o $(support_objects) $(BUILD)/librnnc.a

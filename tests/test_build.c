@@ -34,6 +34,8 @@ Test(build, flags_that_take_nan_away_are_left_out) { run_script("packaging/fast_
 
 Test(mutants, every_planted_bug_finds_its_place) { run_script("mutants/places"); }
 
+Test(compare, sees_what_differs) { run_script("compare/verdicts"); }
+
 Test(examples, print_what_is_expected) { run_script("packaging/examples"); }
 
 Test(readme, sixty_seconds_do_what_they_say) { run_script("readme/start"); }
