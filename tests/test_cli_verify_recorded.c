@@ -196,6 +196,9 @@ Test(verify_recorded, rounding_grows, .timeout = 300) {
     expect_verdict(&result, "PASS\n", "; rounding alone does 2.0e+00\n");
     cr_expect(strstr(result.out, "or 16 times what rounding alone does to the output"));
     outcome_free(&result);
+    result = run(dir, "bench", "net.lua", "--seconds=0.01", NULL, NULL);
+    cr_expect(result.code == 0 && !strstr(result.out, "wrong"), "%s%s", result.out, result.err);
+    outcome_free(&result);
     result = verify_chaos(dir, 60, 1e-4F, false);
     expect_verdict(&result, "FAIL\n", "<- too large; rounding alone does 2.0e+00\n");
     outcome_free(&result);

@@ -95,6 +95,20 @@ rnnc_status conditioning_of(const rnnc_network *network, const network_weights *
     return status;
 }
 
+void conditioning_onwards(double *spread, size_t steps, size_t batch, size_t row, int batch_first) {
+    for (size_t b = 0; b < batch; b++) {
+        double largest = 0;
+        for (size_t step = 0; step < steps; step++) {
+            double *const values =
+                spread + (batch_first ? b * steps + step : step * batch + b) * row;
+            for (size_t i = 0; i < row; i++)
+                largest = fmax(largest, values[i]);
+            for (size_t i = 0; i < row; i++)
+                values[i] = largest;
+        }
+    }
+}
+
 double conditioning_excess(size_t n, size_t row, const float *got, const double *reference,
                            const double *spread, double least, double factor) {
     double excess = 0;

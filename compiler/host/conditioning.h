@@ -16,6 +16,11 @@ rnnc_status conditioning_of(const rnnc_network *network, const network_weights *
                             double *const right[CONDITIONING_OUTPUTS],
                             double *const spread[CONDITIONING_OUTPUTS]);
 
+/* Makes each step's spread of y, (steps, batch, row) or with batch_first (batch, steps, row), that
+ * of all its values, and at least that of the step before: where rounding has once led astray,
+ * nothing that comes later tells more. */
+void conditioning_onwards(double *spread, size_t steps, size_t batch, size_t row, int batch_first);
+
 /* The largest error of n values over what it may be: `least`, or `factor` times the largest spread
  * of its row of `row` values, if that is more. At most 1 is right; infinite where a value is NaN
  * and the reference is not. spread may be NULL. */

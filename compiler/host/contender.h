@@ -14,6 +14,7 @@ typedef struct problem {
     float *x;
     int32_t *tokens;     /* instead of x, x_count of them, or NULL */
     double *y, *hn, *cn; /* from rnnc_reference_forward */
+    double *spread[3]; /* how far rounding moves these, once it is asked for; see conditioning.h */
 } problem;
 
 /* Generated code if `library` (a path with a '/') is there, else the generic network on `blas`

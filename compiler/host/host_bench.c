@@ -1,5 +1,6 @@
 /* host.problem, host.contender, host.start, host.cores, host.pin */
 #define _XOPEN_SOURCE 700
+#include "conditioning.h"
 #include "contender.h"
 #include "dialogue.h"
 #include "difference.h"
@@ -35,6 +36,8 @@ static int free_problem(lua_State *L) {
     free(p->y);
     free(p->hn);
     free(p->cn);
+    for (int k = 0; k < CONDITIONING_OUTPUTS; k++)
+        free(p->spread[k]);
     p->x = NULL;
     p->tokens = NULL;
     p->y = p->hn = p->cn = NULL;
@@ -75,30 +78,77 @@ static int write_problem(lua_State *L) {
     return 1;
 }
 
-/* problem:error(path) -> the largest absolute error of the outputs in a file: y, hn and, if they
- * are there, cn. Divided by the largest output where that is more than 1. Infinite for NaN, and if
- * the file is too short.  [problem, path -> error] */
+/* Finds p->spread, once. The weights are the problem's first user value. */
+static void find_spread(lua_State *L, problem *p) {
+    const size_t counts[] = {p->y_count, p->h_count, p->c_count};
+    double *const right[] = {p->y, p->h_count ? p->hn : NULL, p->c_count ? p->cn : NULL};
+    const rnnc_call call = {
+        .seq_len = p->seq_len, .batch = p->batch, .x = p->x, .tokens = p->tokens};
+    rnnc_network_sizes sizes;
+    if (p->spread[0])
+        return;
+    rnnc_status status = rnnc_network_measure(p->network, &sizes, NULL);
+    for (int k = 0; k < CONDITIONING_OUTPUTS; k++) {
+        p->spread[k] = malloc((counts[k] + 1) * sizeof *p->spread[k]);
+        if (!p->spread[k])
+            status = RNNC_ERR_MEMORY;
+    }
+    lua_getiuservalue(L, 1, 1);
+    if (status == RNNC_OK)
+        status = conditioning_of(p->network, network_check_weights(L, -1), &call, counts, right,
+                                 p->spread);
+    lua_pop(L, 1);
+    if (status != RNNC_OK)
+        luaL_error(L, "%s", rnnc_status_message(status));
+    conditioning_onwards(p->spread[0], p->y_count / (p->batch * sizes.output), p->batch,
+                         sizes.output, p->network->batch_first);
+}
+
+/* The largest error of k of y, hn and cn over what it may be. */
+static double excess_of(lua_State *L, problem *p, int k, size_t count, const float *got,
+                        const double *wanted, double least, double spreads) {
+    rnnc_network_sizes sizes;
+    find_spread(L, p);
+    if (rnnc_network_measure(p->network, &sizes, NULL) != RNNC_OK)
+        return INFINITY;
+    return conditioning_excess(count, k == 0 ? sizes.output : count, got, wanted, p->spread[k],
+                               least, spreads);
+}
+
+/* problem:error(path, tolerance, spreads) -> the largest absolute error of the outputs in a file:
+ * y, hn and, if they are there, cn, divided by the largest output where that is more than 1; and
+ * whether it is at most `tolerance`, or `spreads` times what rounding alone does to the output.
+ * Infinite for NaN, and if the file is too short.  [problem, path, tolerance, spreads -> error,
+ * passes] */
 static int problem_error(lua_State *L) {
-    const problem *const p = check_problem(L);
+    problem *const p = luaL_checkudata(L, 1, PROBLEM_TYPE);
+    const double tolerance = luaL_checknumber(L, 3), spreads = luaL_checknumber(L, 4);
     FILE *const file = fopen(luaL_checkstring(L, 2), "rb");
     const size_t counts[] = {p->y_count, p->h_count, p->c_count};
     const double *const wanted[] = {p->y, p->hn, p->cn};
     double error = file ? 0 : INFINITY;
+    int passes = file != NULL;
     for (int k = 0; file && k < 3 && counts[k]; k++) {
         float *const got = malloc(counts[k] * sizeof *got);
         const size_t count = got ? fread(got, sizeof *got, counts[k], file) : 0;
         const difference d =
             count == counts[k] ? difference_of(count, got, wanted[k]) : (difference){0};
-        if (count == counts[k])
+        const double least = tolerance * fmax(1, d.largest);
+        if (count == counts[k]) {
             error = fmax(error, d.absolute / fmax(1, d.largest));
-        else if (count > 0 || k == 0)
+            passes = passes && (d.absolute <= least ||
+                                excess_of(L, p, k, count, got, wanted[k], least, spreads) <= 1);
+        } else if (count > 0 || k == 0) {
             error = INFINITY;
+            passes = 0;
+        }
         free(got);
     }
     if (file)
         fclose(file);
     lua_pushnumber(L, error);
-    return 1;
+    lua_pushboolean(L, passes);
+    return 2;
 }
 
 static const luaL_Reg problem_methods[] = {

@@ -33,9 +33,6 @@ int host_hdf5(lua_State *L) {
 /* Bounds of what is read: groups in groups, objects in all, characters of a path. */
 enum { DEPTH_MAX = 12, OBJECTS_MAX = 20000, PATH_MAX_HERE = 512, RANK_MAX = 8 };
 
-/* Its exit status where the library is missing. */
-enum { NOT_LOADED = 3 };
-
 /* Of the process: seconds, and memory beside eight times the file. */
 enum { SECONDS = 1, SECONDS_PER_GB = 20 };
 #define MEMORY ((rlim_t)256 << 20)
@@ -87,6 +84,8 @@ static struct {
 
 /* 0 if it cannot be had. */
 static int load(void) {
+    if (h5.float32)
+        return 1;
     void *const library = dlopen(RNNC_HDF5, RTLD_NOW | RTLD_LOCAL);
     if (!library)
         return 0;
@@ -98,9 +97,11 @@ static int load(void) {
     complete = complete && found;
     FUNCTIONS(FIND)
     h5.file_access = dlsym(library, "H5P_CLS_FILE_ACCESS_ID_g");
+    /* Identifiers have values from then on. */
+    if (!complete || !h5.file_access || h5.H5open() < 0)
+        return 0;
     h5.float32 = dlsym(library, "H5T_IEEE_F32LE_g");
-    /* Its identifiers have values from then on. */
-    return complete && h5.file_access && h5.float32 && h5.H5open() >= 0;
+    return h5.float32 != NULL;
 }
 
 /* ---- the process that reads ---- */
@@ -296,8 +297,6 @@ static void child(const char *bytes, size_t size, int out) {
     limit(RLIMIT_CPU, SECONDS + (rlim_t)(size >> 30) * SECONDS_PER_GB);
     if (BOUNDED)
         limit(RLIMIT_AS, MEMORY + 8 * (rlim_t)size);
-    if (!load())
-        _exit(NOT_LOADED);
     reading r = {.out = out, .left = size};
     h5.H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     h5.H5PLset_loading_state(0); /* no code that a file asks for */
@@ -340,6 +339,11 @@ int host_hdf5(lua_State *L) {
     size_t size;
     const char *const bytes = luaL_checklstring(L, 1, &size);
     int ends[2];
+    if (!load()) {
+        luaL_pushfail(L);
+        lua_pushliteral(L, "is an HDF5 file, and " RNNC_HDF5 " cannot be loaded; install libhdf5");
+        return 2;
+    }
     if (pipe(ends) != 0)
         return luaL_error(L, "no pipe can be made: %s", strerror(errno));
     const pid_t pid = fork();
@@ -365,10 +369,7 @@ int host_hdf5(lua_State *L) {
     if (heard && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 1;
     luaL_pushfail(L);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_LOADED)
-        lua_pushliteral(L, "is an HDF5 file, and " RNNC_HDF5 " cannot be loaded; install libhdf5");
-    else
-        lua_pushliteral(L, "is a damaged HDF5 file, which libhdf5 cannot read");
+    lua_pushliteral(L, "is a damaged HDF5 file, which libhdf5 cannot read");
     return 2;
 }
 

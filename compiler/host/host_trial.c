@@ -106,23 +106,6 @@ static double largest_of(size_t n, const double *values) {
     return largest;
 }
 
-/* Makes each step's spread of y that of all its values, and at least that of the step before: where
- * rounding has once led astray, nothing that comes later tells more. */
-static void spread_onwards(scratch *s) {
-    const trial *const t = &s->trial;
-    const size_t row = s->row[Y], steps = s->count[Y] / (t->batch * row);
-    for (size_t b = 0; b < t->batch; b++) {
-        double largest = 0;
-        for (size_t step = 0; step < steps; step++) {
-            const size_t at = t->network->batch_first ? b * steps + step : step * t->batch + b;
-            const double own = largest_of(row, s->spread[Y] + at * row);
-            largest = own > largest ? own : largest;
-            for (size_t i = 0; i < row; i++)
-                s->spread[Y][at * row + i] = largest;
-        }
-    }
-}
-
 static rnnc_status find_spread(scratch *s) {
     if (s->has_spread)
         return RNNC_OK;
@@ -130,7 +113,8 @@ static rnnc_status find_spread(scratch *s) {
     const rnnc_status status =
         conditioning_of(s->trial.network, s->weights, &call, s->count, s->right, s->spread);
     if (status == RNNC_OK)
-        spread_onwards(s);
+        conditioning_onwards(s->spread[Y], s->count[Y] / (call.batch * s->row[Y]), call.batch,
+                             s->row[Y], s->trial.network->batch_first);
     s->has_spread = status == RNNC_OK;
     return status;
 }
