@@ -44,6 +44,10 @@ Test(import_keras, archives_of_keras_3, .timeout = 120) {
     expect_recorded("text.keras", "text.safetensors");
 }
 
+Test(import_keras, archives_of_keras_2_from_windows, .timeout = 120) {
+    expect_recorded("windows.keras", "windows.safetensors");
+}
+
 Test(import_keras, layout_of_cudnn, .timeout = 120) {
     expect_recorded("cudnn.h5", "cudnn.safetensors");
 }
@@ -125,6 +129,8 @@ static const struct {
     const char *from, *to, *line;
 } changes[] = {
     {"\"Dropout\"", "\"Conv1DX\"", "layer \"drop\" (Conv1DX): rnnc has no such layer\n"},
+    {"\"Dropout\"", "\"Lambda\" ",
+     "layer \"drop\" (Lambda): rnnc has no such layer: code of Python, which is not run\n"},
     {"\"Sequential\"", "\"Subclassed\"",
      "the config is of \"Subclassed\"; rnnc reads Sequential and Functional models\n"},
     {"\"softmax\"", "\"softmix\"", "layer \"head\" (Dense): rnnc has no function \"softmix\"\n"},

@@ -21,7 +21,8 @@ function hdf5.read(bytes)
         return value
     end
     while true do
-        local kind, path = take "c1", take "<s8"
+        -- Keras 2.13 wrote backslashes on Windows.
+        local kind, path = take "c1", take "<s8":gsub("\\", "/")
         if kind == "Z" then break end
         if kind == "A" then
             local name = take "<s8"

@@ -104,9 +104,9 @@ local function read(file)
     local model, weights, version, by_class = open(file)
     local record = { layers = {}, fields = {}, tensors = {}, became = {}, unused = {}, doubts = {}, open = {} }
     local all, layers = keras_config.layers(model, path)
-    local keys = by_class and keras_weights.keys(all)
-    local key_of = {}
-    for i, layer in ipairs(all) do key_of[layer] = keys and "layers/" .. keys[i] end
+    local groups = by_class and keras_weights.groups(weights, all)
+    local group_of = {}
+    for i, layer in ipairs(all) do group_of[layer] = groups and groups[i] end
     local state = { file = weights, version = version, reversed = false, ended = false }
     for _, layer in ipairs(layers) do
         local config, class = layer.config, layer.class_name
@@ -118,7 +118,7 @@ local function read(file)
         end
         if not record.layers[1] then input_of(config, state) end
         if class ~= "InputLayer" then
-            state.prefix, state.group = name .. ".", key_of[layer] or "model_weights/" .. name
+            state.prefix, state.group = name .. ".", group_of[layer] or "model_weights/" .. name
             check(state.width or class == "Embedding" or #record.layers > 0,
                 "the model does not tell how many values are in a step")
             local width = state.width

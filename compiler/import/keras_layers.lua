@@ -106,6 +106,17 @@ local function recurrent(class, config, halves, state, check)
         or layer.cudnn and "rnn, CuDNN's layout taken apart" or "rnn, transposed"
 end
 
+-- Classes that are asked for and not there, and why.
+local missing <const> = {
+    MDN = "dense layers side by side (means, elu(x) + 1 of deviations, logits); rnnc has layers that follow each other",
+    Lambda = "code of Python, which is not run",
+    RNN = "cells by themselves; build the model of LSTM, GRU or SimpleRNN",
+    RepeatVector = "the last state as each step of a second network; rnnc has layers that follow each other",
+    Sequential = "a model within a model; build one of the layers of both",
+    Functional = "a model within a model; build one of the layers of both",
+    BatchNormalization = "a normalisation by running means; multiply it into the layer before it",
+}
+
 local types = {}
 
 for class in pairs(cells) do
@@ -203,6 +214,6 @@ return function(class, config, state, check)
         state.masked = true
         return nil, {}, "left out: see below"
     end
-    check(types[class], "rnnc has no such layer")
+    check(types[class], "rnnc has no such layer%s", missing[class] and ": " .. missing[class] or "")
     return types[class](config, state, check)
 end

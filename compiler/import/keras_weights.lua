@@ -18,16 +18,42 @@ local function snake_case(name)
     return (name:gsub("%W", ""):gsub("(.)(%u%l+)", "%1_%2"):gsub("(%l)(%u)", "%1_%2"):lower())
 end
 
--- keras_weights.keys(layers) -> for each layer of a model, { class_name }, the name of its group in an archive, where
--- the second of a class is NAME_1.
-function keras_weights.keys(layers)
-    local seen, keys = {}, {}
-    for i, layer in ipairs(layers) do
-        local name = snake_case(layer.class_name)
-        keys[i] = seen[name] and name .. "_" .. seen[name] or name
-        seen[name] = (seen[name] or 0) + 1
+-- Where an archive has the groups of layers; Keras 2.12 and 2.13 the second one.
+local places <const> = { "layers/", "_layer_checkpoint_dependencies/" }
+
+-- The groups of an archive by class, { lstm = { 0, 2 }, ... }, in which there are tensors: the numbers behind the
+-- names, of which the first has none and 2.13 uses each second one; and their place.
+local function groups_of(file)
+    for _, place in ipairs(places) do
+        local groups, seen = {}, {}
+        for _, tensor in ipairs(file.tensors) do
+            local name = tensor.path:sub(1, #place) == place and tensor.path:match("^[^/]*", #place + 1)
+            if name and not seen[name] then
+                seen[name] = true
+                local class, number = name:match("^(.-)_(%d+)$")
+                class = class or name
+                groups[class] = groups[class] or {}
+                table.insert(groups[class], math.tointeger(tonumber(number or 0)) or 0)
+            end
+        end
+        if next(groups) then return groups, place end
     end
-    return keys
+    return {}, places[1]
+end
+
+-- keras_weights.groups(file, layers) -> for each layer of a model, { class_name }, the group of its weights in an
+-- archive: the first of a class has the first group of that name.
+function keras_weights.groups(file, layers)
+    local groups, place = groups_of(file)
+    for _, numbers in pairs(groups) do table.sort(numbers) end
+    local seen, list = {}, {}
+    for i, layer in ipairs(layers) do
+        local class = snake_case(layer.class_name)
+        seen[class] = (seen[class] or 0) + 1
+        local number = groups[class] and groups[class][seen[class]] or seen[class] - 1
+        list[i] = place .. class .. (number > 0 and "_" .. number or "")
+    end
+    return list
 end
 
 -- keras_weights.of(file, group, kind, half) -> the tensors under a group of the file (see hdf5.lua) by what they are:

@@ -563,7 +563,7 @@ mutants.list = {
       file = "compiler/import/keras_layers.lua", find = "(config.go_backwards == true) ~= state.reversed then",
       replace = "config.go_backwards == true then", tests = { "import_keras/backwards*" } },
     { what = "layers of one class have the weights of the first", file = "compiler/import/keras_weights.lua",
-      find = 'seen[name] and name .. "_" .. seen[name] or name', replace = "name",
+      find = "groups[class][seen[class]] or", replace = "groups[class][1] or",
       tests = { "import_keras/archives*" } },
     { what = "recurrent kernels of CuDNN are transposed", file = "compiler/import/keras_weights.lua",
       find = "of_cudnn(own, order, units) }", replace = "tensors.transposed(own) }",

@@ -102,13 +102,13 @@ def write_h5(path, layers, weights):
                 file["model_weights/%s/%s/%s:0" % (name, name, own)] = values
 
 
-def write_keras(path, config, weights):
+def write_keras(path, config, weights, version="3.4.1", group="layers/%s"):
     held = io.BytesIO()
     with h5py.File(held, "w") as file:
         for name, values in weights.items():
-            file["layers/" + name] = values
+            file[group % name] = values
     with zipfile.ZipFile(path, "w") as archive:
-        for name, text in (("metadata.json", json.dumps({"keras_version": "3.4.1"})),
+        for name, text in (("metadata.json", json.dumps({"keras_version": version})),
                            ("config.json", json.dumps(config)), ("model.weights.h5", held.getvalue())):
             archive.writestr(zipfile.ZipInfo(name), text)
 
@@ -211,6 +211,21 @@ def backwards():
     write_case("backwards.safetensors", x=x, y=dense(h[-1:], head))
 
 
+# As Keras 2.13 names groups on Windows, where every layer counts twice.
+def windows():
+    first, second, head = [draw(2, 12), draw(3, 12), draw(12)], [draw(3, 16), draw(4, 16), draw(16)], [draw(4, 2)]
+    layers = [cell("LSTM", "a", 3, True, batch_input_shape=[None, None, 2]), cell("LSTM", "b", 4, True),
+              layer("Dense", "head", units=2, activation="linear", use_bias=False)]
+    weights = {"dense\\vars/0": head[0]}
+    for group, tensors in (("lstm", first), ("lstm_2", second)):
+        for i, values in enumerate(tensors):
+            weights["%s\\cell\\vars/%d" % (group, i)] = values
+    write_keras("windows.keras", {"class_name": "Sequential", "config": {"name": "net", "layers": layers}}, weights,
+                "2.13.1", "_layer_checkpoint_dependencies\\%s")
+    x = draw(6, 2)
+    write_case("windows.safetensors", x=x, y=dense(lstm(lstm(x, first), second), head))
+
+
 # Weights that are not in the file itself, or not as they are.
 def elsewhere():
     head = [layer("Dense", "head", units=2, activation="linear", use_bias=False, batch_input_shape=[None, None, 5])]
@@ -229,3 +244,4 @@ text()
 cudnn()
 backwards()
 elsewhere()
+windows()
