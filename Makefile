@@ -111,7 +111,8 @@ format: $(BUILD)/setup-format ## lays out the C files with clang-format
 	clang-format -i $(c_files)
 
 coverage: $(BUILD)/setup-coverage ## runs the suite and prints the covered lines of each C file
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CFLAGS='-O0 -g' SANITIZE=--coverage test
+	@GCOV_ERROR_FILE=$(abspath $(BUILD))/gcov.log \
+	    $(MAKE) --no-print-directory BUILD=$(BUILD)/coverage CFLAGS='-O0 -g' SANITIZE=--coverage test
 	@gcovr --root . --filter compiler/ --filter runtime/ $(BUILD)/coverage
 
 sanitize: ## the suite under ASan and UBSan, and two threads under TSan

@@ -276,6 +276,8 @@ Test(cli, a_failed_write_leaves_the_old_files) {
     snprintf(command, sizeof command, "ulimit -f 1; exec %s compile amp.lua -o . ; exit $?",
              rnnc_path());
     const char *const argv[] = {"sh", "-c", command, NULL};
+    if (counts_are_taken())
+        cr_skip_test("counts would be larger than the limit");
     outcome result = process_run(argv, dir, NULL, 60);
     cr_expect_eq(result.code, 1, "exit code %d: %s", result.code, result.err);
     cr_expect(strstr(result.err, ": cannot be written: File too large\n"), "%s", result.err);

@@ -45,8 +45,12 @@ static int compile_killed(const char *at, bool named) {
     char preload[PATH_SIZE + 20];
     snprintf(preload, sizeof preload, "LD_PRELOAD=%s/kill.so", dir);
     const char *const argv[] = {rnnc_path(), "compile", "-o", "out", "amp.lua", NULL};
-    const char *const env[] = {preload, at, "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0",
-                               named ? "KILL_NAMED=1" : NULL, NULL};
+    const char *const env[] = {NO_COUNTS,
+                               preload,
+                               at,
+                               "ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0",
+                               named ? "KILL_NAMED=1" : NULL,
+                               NULL};
     outcome result = process_run(argv, dir, env, 60);
     const int code = result.code;
     cr_assert(code == 0 || code == 128 + 9, "%d %s", code, result.err);

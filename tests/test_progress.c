@@ -13,7 +13,7 @@
  * wall's clock, gets PATIENCE times as much (process.h). */
 enum { USUAL_SECONDS = 300, QUIET_SECONDS = 60 };
 
-static size_t suites, suites_begun, tests, tests_begun;
+static size_t suites, suites_begun, tests_begun;
 static time_t begin, last_line;
 
 /* The tests of a suite that this run has. */
@@ -40,7 +40,6 @@ ReportHook(PRE_ALL)(struct criterion_test_set *all) {
     begin = last_line = time(NULL);
     FOREACH_SET(struct criterion_suite_set * suite, all->suites) {
         suites += tests_of(suite) > 0;
-        tests += tests_of(suite);
         be_patient(suite);
     }
 }
@@ -61,8 +60,8 @@ ReportHook(PRE_TEST)(struct criterion_test *t) {
     if (now - last_line < QUIET_SECONDS)
         return;
     last_line = now;
-    fprintf(stderr, "    %s::%s, test %zu of %zu, after %ld min\n", t->category, t->name,
-            tests_begun, tests, (long)(now - begin) / 60);
+    fprintf(stderr, "    %s::%s, test number %zu, after %ld min\n", t->category, t->name,
+            tests_begun, (long)(now - begin) / 60);
 }
 
 ReportHook(POST_ALL)(struct criterion_global_stats *all) {

@@ -11,7 +11,7 @@ typedef struct piece {
 } piece;
 
 #define PIECE(text)                                                                                \
-    { text, sizeof text - 1 }
+    { text, sizeof(text) - 1 }
 #define STORAGE(type)                                                                              \
     "(X\7\0\0\0storagectorch\n" type "Storage\nX\1\0\0\0"                                          \
     "0X\3\0\0\0cpuK\x10tQ"

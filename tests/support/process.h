@@ -25,6 +25,11 @@ void outcome_free(outcome *o);
 /* Processor time, in seconds, of all programs that this process started and that have ended. */
 double children_seconds(void);
 
+/* With `make coverage` programs write counts at their end, into files that all share: not those
+ * that are killed, with this in their environment; and a limit for files would end them there. */
+#define NO_COUNTS "GCOV_PREFIX=/dev/null"
+bool counts_are_taken(void);
+
 /* Whether the process whose number stands in a file has ended, or does within 20 seconds; false
  * too if there is no such file. */
 bool process_gone(const char *path);
