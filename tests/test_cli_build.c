@@ -27,10 +27,11 @@ static void setup(void) {
                "return rnn { name = \"amp\", input_size = 3, hidden_size = define.hidden or 5,\n"
                "  target = \"portable\",\n"
                "  weights = define.weights or \"the weights#1.safetensors\" }\n");
-    write_file("n.lua",
-               "local text = define.text\n"
-               "return rnn { name = \"amp\", input_size = 3, hidden_size = define.hidden or 5,\n"
-               "  bias = define.bias ~= false, target = \"portable\" }\n");
+    write_file("n.lua", "local text = define.text\n"
+                        "local less = define.less or -1\n"
+                        "return rnn { name = \"amp\", input_size = less < 0 and 3 or 4,\n"
+                        "  hidden_size = define.hidden or 5,\n"
+                        "  bias = define.bias ~= false, target = \"portable\" }\n");
     outcome made = rnnc("init", "--weights-only=m.lua");
     cr_assert_eq(made.code, 0, "%s", made.err);
     outcome_free(&made);
@@ -69,7 +70,7 @@ Test(cli_build, values_reach_the_spec, .timeout = 60) {
     cr_expect(strstr(text, "#define AMP_HIDDEN_SIZE 9\n"), "%s", text);
     cr_expect(strstr(text, "rnnc compile n.lua --define=hidden=7 --define=hidden=9\n"), "%s", text);
     free(text);
-    expect_outcome(0, NULL, "", rnnc("compile", "n.lua", "-D", "bias=false"));
+    expect_outcome(0, NULL, "", rnnc("compile", "n.lua", "-D", "bias=false", "-Dless=-.5"));
     path_join(path, dir, "amp.c");
     text = file_read(path, NULL);
     cr_expect(!strstr(text, "bias_ih"), "bias = \"false\" is no text");

@@ -59,6 +59,8 @@ static const struct {
     {"{\"rec.weight_ih_l0\": [[1], [2]]}", "rec.weight_ih_l0 and rec.weight_hh_l0 are not of a "
                                            "cell that rnnc has: both have to be there, "
                                            "as matrices\n"},
+    {"{\"weight_ih_l0\": [[1], [2]], \"weight_ih_l0\": [[3], [4]]}",
+     "is no JSON that can be read, line 1: duplicate object key near '\"weight_ih_l0\"'\n"},
     {"{\"weight_ih_l0\": [[1], [2]], \"weight_ih\": [[1], [2]]}",
      "two tensors would be called weight_ih_l0\n"},
     {SIMPLE("\"model\": \"GatedConvNet\""),

@@ -43,6 +43,8 @@ static const form_case forms[] = {
     {"quantised", 0x1p-7, "weight_ih_l0, quantised "},
     {"weight_norm", 0x1p-23, "  weight_ih_l0 "},
     {"parametrized", 0x1p-23, "  weight_ih_l0 "},
+    {"weight_norm_columns", 0x1p-23, "  weight_ih_l0 "},
+    {"protocol4", 0, "  *  became rnn "},
 };
 
 enum { FORMS = sizeof forms / sizeof *forms };
@@ -130,6 +132,58 @@ Test(import_pytorch, compiles_at_once, .timeout = 60) {
     workdir_remove(dir);
 }
 
+/* ---- TorchScript ---- */
+
+static void expect_values(rnnc_safetensors *file, const char *name, size_t count,
+                          const float *values) {
+    rnnc_tensor tensor;
+    size_t found;
+    cr_assert_eq(rnnc_safetensors_find(file, name, &tensor), RNNC_OK, "no %s", name);
+    cr_assert(rnnc_tensor_count(&tensor, &found) == RNNC_OK && found == count, "%s", name);
+    for (size_t i = 0; i < count; i++)
+        cr_expect_eq(((const float *)tensor.data)[i], values[i], "%s[%zu]", name, i);
+}
+
+/* What modules say of themselves, in the class of their name and no other; functions behind linear
+ * layers, with a dropout between; scales of x and y, by a variable and by name; and what is left
+ * out: a norm, and a sine in forward, but not the cosine in another function. */
+Test(import_pytorch, torchscript, .timeout = 60) {
+    static const char *const lines[] = {
+        "  rnn.*         became rnn 2 -> 3\n", "  head.2. Tanh  became activation of head.0.*\n",
+        "  x_scale (2)   became a scale of x: multiplied into rnn.weight_ih_l0\n",
+        "  y_scale ()    became a scale of y: multiplied into head.3.weight\n",
+        "  not told:   what norm (LayerNorm) does: it is left out\n"
+        "              what forward makes by sin: it is left out; give it with dense { activation, "
+        "last_step } or residual\n"};
+    static const char *const fields[] = {
+        "rnn { input_size = 2, hidden_size = 3, nonlinearity = \"relu\", prefix = \"rnn.\" },\n",
+        "dense { units = 2, activation = \"tanh\", prefix = \"head.0.\" },\n",
+        "dense { units = 1, prefix = \"head.3.\" },\n", "batch_first = true,\n"};
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    path_join(path, dir, "net.pt");
+    make_files("script", path, NULL);
+    outcome o = run(dir, "import", "net.pt", NULL, NULL, NULL);
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        cr_expect(strstr(o.out, lines[i]), "%s\n  is not in\n%s", lines[i], o.out);
+    outcome_free(&o);
+    path_join(path, dir, "model.lua");
+    char *const text = file_read(path, NULL);
+    cr_assert(text);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        cr_expect(strstr(text, fields[i]), "%s\n  is not in\n%s", fields[i], text);
+    free(text);
+    path_join(path, dir, "model.safetensors");
+    rnnc_safetensors *const file = open_file(path);
+    expect_values(file, "rnn.weight_ih_l0", 6, (const float[]){2, 20, 6, 40, 10, 60});
+    expect_values(file, "head.0.weight", 6, (const float[]){0.5f, -0.5f, 1, 1.5f, 2, 0.125f});
+    expect_values(file, "head.3.weight", 2, (const float[]){8, -4});
+    expect_values(file, "head.3.bias", 1, (const float[]){1});
+    rnnc_safetensors_close(file);
+    workdir_remove(dir);
+}
+
 /* ---- files that are wrong ---- */
 
 #define NO_LAYER "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0); "
@@ -206,6 +260,7 @@ static const struct {
     {"no_storage", "there is no net/data/0 in the archive\n"},
     {"big_endian", "its numbers are big-endian; save it on a little-endian machine\n"},
     {"complex", "weight_ih_l0: is of a ComplexFloatStorage, which rnnc does not read\n"},
+    {"weight_norm_axes", "weight_ih_l0_g (2, 2) and weight_ih_l0_v (2, 2) do not fit together\n"},
     {"weight_norm_shapes", "weight_ih_l0_g (3, 1) and weight_ih_l0_v (2, 2) do not fit together\n"},
     {"spectral_norm",
      "fc.parametrizations.weight.original is a factor of a weight in a way that rnnc does not know "

@@ -1,6 +1,7 @@
 """Writes files as torch.save does, without PyTorch: a zip with a pickle whose tensors name their values.
 
 make_pt.py FORM FROM.safetensors TO.pt   the tensors of a safetensors file in one of the forms below
+make_pt.py script TO.pt                  a network as torch.jit.save writes it
 make_pt.py wrong DIRECTORY               files that are wrong, each DIRECTORY/NAME.pt
 
 The pickles are those of Python's own pickler, protocol 2: torch is a module made up here that has the classes and
@@ -61,8 +62,8 @@ class Call:
 
 
 class Pickler(pickle.Pickler):
-    def __init__(self, file, storages):
-        super().__init__(file, protocol=2)
+    def __init__(self, file, storages, protocol=2):
+        super().__init__(file, protocol=protocol)
         self.storages = storages
 
     def persistent_id(self, obj):
@@ -82,10 +83,10 @@ def archive(members):
     return out.getvalue()
 
 
-def saved(value, byteorder=b"little"):
-    """The bytes of torch.save(value)."""
+def saved(value, byteorder=b"little", protocol=2):
+    """The bytes of torch.save(value, pickle_protocol=protocol)."""
     out, storages = io.BytesIO(), []
-    Pickler(out, storages).dump(value)
+    Pickler(out, storages, protocol).dump(value)
     members = [("data.pkl", out.getvalue()), ("byteorder", byteorder)]
     return archive(members + [("data/" + s.key, s.data) for s in storages] + [("version", b"3\n")])
 
@@ -164,6 +165,19 @@ def weight_norm(weights, first, second):
     return made
 
 
+def weight_norm_of_columns(weights):
+    """Matrices as a length for each column, dim = 1, and columns of twice their length."""
+    made = collections.OrderedDict()
+    for name, values, shape in weights:
+        if len(shape) != 2:
+            made[name] = tensor(values, shape)
+            continue
+        lengths = [math.sqrt(sum(v * v for v in values[j::shape[1]])) for j in range(shape[1])]
+        made[name + "_g"] = tensor(lengths, (1, shape[1]))
+        made[name + "_v"] = tensor([2 * v for v in values], shape)
+    return made
+
+
 def quantised(weights):
     """Values that are multiples of 2^-6 as int8: matrices for each row, vectors in one."""
     made = collections.OrderedDict()
@@ -199,8 +213,57 @@ forms = {
     "bfloat16": lambda w: plain(w, "BFloat16Storage"), "compiled": lambda w: plain(w, prefix="_orig_mod."),
     "strided": lambda w: {n: column_major(v, s) for n, v, s in w},
     "weight_norm": lambda w: weight_norm(w, "%s_g", "%s_v"),
+    "weight_norm_columns": weight_norm_of_columns,
     "parametrized": lambda w: weight_norm(w, "parametrizations.%s.original0", "parametrizations.%s.original1"),
 }
+
+# ---- TorchScript ----
+
+module("__torch__")
+MODULES = "__torch__.torch.nn.modules."
+
+
+def scripted(class_name, **attributes):
+    """A module whose class is a name and whose attributes stand in that order."""
+    name, kind = class_name.rsplit(".", 1)
+    if name not in sys.modules:
+        module(name, **{kind: type(kind, (), {})})
+    made = getattr(sys.modules[name], kind)()
+    made.__dict__.update(attributes)
+    return made
+
+
+def constants(kind, **values):
+    return "class %s(Module):\n  __parameters__ = []\n" % kind + "".join(
+        "  %s : Final[%s] = %s\n" % (name, "str" if '"' in value else "float", value) for name, value in values.items())
+
+
+def script():
+    """y = scale tanh(head(rnn_relu(x))), batch_first, with a dropout before tanh and a norm that stands beside."""
+    def linear(weight, shape):
+        return scripted(MODULES + "linear.Linear", training=False, weight=tensor(weight, shape),
+                        bias=tensor([0.25] * shape[0], shape[:1]))
+    head = scripted(MODULES + "container.Sequential", **{
+        "0": linear([0.5, -0.5, 1.0, 1.5, 2.0, 0.125], (2, 3)), "1": scripted(MODULES + "dropout.Dropout", p=0.5),
+        "2": scripted(MODULES + "activation.Tanh", training=False), "3": linear([2.0, -1.0], (1, 2))})
+    rnn = scripted(MODULES + "rnn.RNN", weight_ih_l0=tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], (3, 2)),
+                   weight_hh_l0=tensor([0.5] * 9, (3, 3)), bias_ih_l0=tensor([0.0] * 3, (3,)),
+                   bias_hh_l0=tensor([1.0] * 3, (3,)))
+    net = scripted("__torch__.net.Net", x_scale=tensor([2.0, 10.0], (2,)), y_scale=tensor([4.0], ()), rnn=rnn, head=head,
+                   norm=scripted(MODULES + "normalization.LayerNorm", eps=1e-5))
+    out, storages = io.BytesIO(), []
+    Pickler(out, storages).dump(net)
+    forward = ("class Net(Module):\n  __parameters__ = []\n  def forward(self: __torch__.net.Net,\n    x: Tensor) -> Tensor:\n"
+               "    s = self.x_scale\n    x0 = torch.mul(s, x)\n    x1, h, = (self.rnn).forward(x0, None, )\n"
+               "    x2 = torch.sin((self.head).forward(x1, ))\n    return torch.mul(x2, self.y_scale)\n"
+               "  def other(self: __torch__.net.Net) -> Tensor:\n    return torch.cos(self.x_scale)\n")
+    return archive(
+        [("data.pkl", out.getvalue()), ("code/__torch__/net.py", forward),
+         ("code/__torch__/torch/nn/modules/rnn.py",
+          constants("LSTM", mode='"LSTM"', batch_first="False")
+          + constants("RNN", mode='"RNN_RELU"', batch_first="True"))]
+        + [("data/" + s.key, s.data) for s in storages])
+
 
 # ---- files that are wrong ----
 
@@ -344,6 +407,9 @@ wrong = {
     "no_storage": lambda: pickled(only_pickle()),
     "big_endian": lambda: saved(plain(SMALL), byteorder=b"big"),
     "complex": complex_weights,
+    "weight_norm_axes": lambda: saved({
+        "weight_ih_l0_g": tensor([1.0] * 4, (2, 2)), "weight_ih_l0_v": tensor([1.0] * 4, (2, 2)),
+        "weight_hh_l0": tensor([1.0] * 4, (2, 2))}),
     "weight_norm_shapes": lambda: saved({
         "weight_ih_l0_g": tensor([1.0] * 3, (3, 1)), "weight_ih_l0_v": tensor([1.0] * 4, (2, 2)),
         "weight_hh_l0": tensor([1.0] * 4, (2, 2))}),
@@ -370,9 +436,14 @@ def main():
             with open(f"{sys.argv[2]}/cut_{i}.pt", "wb") as out:
                 out.write(pickled(good[:len(good) * i // 40]))
         return
+    if sys.argv[1] == "script":
+        with open(sys.argv[2], "wb") as out:
+            out.write(script())
+        return
     weights = [(n, v, s) for n, v, s in read_safetensors(sys.argv[2]) if n.startswith(("weight", "bias"))]
     with open(sys.argv[3], "wb") as out:
-        out.write(saved(forms[sys.argv[1]](weights)))
+        form = sys.argv[1]
+        out.write(saved(plain(weights), protocol=4) if form == "protocol4" else saved(forms[form](weights)))
 
 
 main()
