@@ -106,6 +106,10 @@ Test(tune, a_file_that_does_not_fit_is_refused, .timeout = 120) {
         {"layer 1 rows 1 vectors 1 split 1\n", "net.tune:3: error: not a line of such a file"},
         {"target portable kernel units\nlayer 1 rows 0 vectors 1 split 1\n",
          "net.tune:4: error: a tile of nothing"},
+        {"target portable kernel units\nlayer 1 rows 1 vectors 0 split 1\n",
+         "net.tune:4: error: a tile of nothing"},
+        {"target portable kernel units\nlayer 1 rows 1 vectors 1 split 0\n",
+         "net.tune:4: error: a tile of nothing"},
     };
     char dir[PATH_SIZE], line[512];
     set_up(dir);

@@ -6,6 +6,7 @@
 #include "support/generate.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,13 +23,13 @@ static void write_text(const char *name, const char *text) {
 }
 
 /* Copies a recorded case to case.safetensors, without the tensor `left_out` (NULL: with all) and
- * with `lengths` in its metadata (NULL: none). */
-static void copy_case(const char *from, const char *left_out, const char *lengths) {
+ * with `value` under `key` in its metadata (NULL: nothing). */
+static void copy_with(const char *from, const char *left_out, const char *key, const char *value) {
     enum { MOST = 64 };
     rnnc_safetensors *file;
     rnnc_error error = {.message = ""};
     rnnc_tensor tensors[MOST];
-    const char *names[MOST], *const key = "lengths";
+    const char *names[MOST];
     cr_assert_eq(rnnc_safetensors_open(from, &file, &error), RNNC_OK, "%s", error.message);
     size_t count = 0;
     const rnnc_entry *entry;
@@ -40,10 +41,14 @@ static void copy_case(const char *from, const char *left_out, const char *length
         tensors[count++] = entry->tensor;
     }
     path_join(path, dir, "case.safetensors");
-    cr_assert_eq(rnnc_safetensors_write(path, count, names, tensors, lengths ? 1 : 0, &key,
-                                        &lengths, &error),
-                 RNNC_OK, "%s", error.message);
+    cr_assert_eq(
+        rnnc_safetensors_write(path, count, names, tensors, value ? 1 : 0, &key, &value, &error),
+        RNNC_OK, "%s", error.message);
     rnnc_safetensors_close(file);
+}
+
+static void copy_case(const char *from, const char *left_out, const char *lengths) {
+    copy_with(from, left_out, "lengths", lengths);
 }
 
 static void expect_refused(const char *says) {
@@ -76,6 +81,24 @@ Test(verify_cases, both_states_or_none) {
     result = run(dir, "verify", "net.lua", "--case=case.safetensors", NULL, NULL);
     cr_expect_eq(result.code, 0, "%s%s", result.out, result.err);
     outcome_free(&result);
+}
+
+/* What a case says of the network that made it is compared with the spec. */
+Test(verify_cases, of_another_network) {
+    static const char *const said[][3] = {
+        {"cell", "gru", "lstm"}, {"I", "7", "6"},    {"H", "80", "8"},         {"L", "1", "2"},
+        {"D", "1", "2"},         {"bias", "0", "1"}, {"batch_first", "0", "1"}};
+    write_text("net.lua",
+               "return rnn { cell = \"lstm\", input_size = 6, hidden_size = 8, num_layers "
+               "= 2,\n  bidirectional = true, batch_first = true, batch = \"any\", "
+               "target = \"portable\" }\n");
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        char line[128];
+        snprintf(line, sizeof line, "the case has %s = %s, the spec %s\n", said[i][0], said[i][1],
+                 said[i][2]);
+        copy_with("tests/cases/lstm_6_8_2_2_1_1_7_3.safetensors", NULL, said[i][0], said[i][1]);
+        expect_refused(line);
+    }
 }
 
 Test(verify_cases, a_length_for_each_sequence) {

@@ -24,3 +24,4 @@ Test(compiler, gradients) { run("gradients"); }
 Test(compiler, models) { run("models"); }
 Test(compiler, results) { run("results"); }
 Test(compiler, charts) { run("charts"); }
+Test(compiler, limits) { run("limits"); }

@@ -304,7 +304,10 @@ Test(runtime_pack, blobs) {
     memmove(blob + 5, blob + 4, SIZE);
     packed = NULL;
     cr_expect_eq(rnnc_model_blob(&model, blob + 5, SIZE, &packed, &error), RNNC_ERR_ARGUMENT);
-    memmove(blob, blob + 5, SIZE);
+    memmove(blob + 6, blob + 5, SIZE);
+    packed = NULL;
+    cr_expect_eq(rnnc_model_blob(&model, blob + 6, SIZE, &packed, &error), RNNC_ERR_ARGUMENT);
+    memmove(blob, blob + 6, SIZE);
 #define REFUSED(size, status, text)                                                                \
     cr_expect_eq(rnnc_model_blob(&model, blob, size, &packed, &error), status);                    \
     cr_expect(strstr(error.message, text), "%s", error.message)
