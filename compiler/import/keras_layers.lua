@@ -5,7 +5,9 @@ local json = require "import.json"
 local keras_weights = require "import.keras_weights"
 
 -- Keras' names of functions, where rnnc's is another.
-local functions <const> = { linear = "none", swish = "silu", leakyrelu = "leaky_relu", logsoftmax = "log_softmax" }
+local functions <const> = {
+    linear = "none", swish = "silu", leakyrelu = "leaky_relu", logsoftmax = "log_softmax", hard_silu = "hard_swish",
+}
 
 local cells <const> = {
     SimpleRNN = { "rnn" }, LSTM = { "lstm" }, GRU = { "gru" },
@@ -46,16 +48,19 @@ local function known(name)
     return false
 end
 
--- Sets the function of a dense layer. state: of the model, see keras.lua.
-local function activate(made, value, state, check)
+-- Sets the function of a dense layer: a value of a config, or its name with a layer's own config. state: of the model,
+-- see below.
+local function activate(made, value, state, check, own)
     local name, config = function_of(value)
+    config = own or config
     if name == "linear" then name = "none" end
+    local alpha = config.negative_slope or config.alpha
+    if name == "relu" and alpha and alpha ~= 0 then name = "leaky_relu" end
     check(known(name), "rnnc has no function %q", name)
     made.activation = name ~= "none" and name or nil
-    local alpha = config.negative_slope or config.alpha
     if name == "hard_sigmoid" and state.version < 3 then alpha = 0.2 end
     if name == "leaky_relu" and not alpha then alpha = state.version < 3 and 0.3 or 0.2 end
-    if type(alpha) == "number" then made.alpha = alpha end
+    if type(alpha) == "number" and name ~= "relu" then made.alpha = alpha end
 end
 
 local function whole(config, name, check)
@@ -185,11 +190,11 @@ function types.Embedding(config, state, check)
 end
 
 -- A function by itself goes into the dense layer before it.
-local function fold(value, state, check)
+local function fold(value, state, check, config)
     local before = state.last
     check(before and before.form == "dense" and not before.fields.activation,
         "rnnc has functions behind dense layers only")
-    activate(before.fields, value, state, check)
+    activate(before.fields, value, state, check, config)
     return nil, {}, "of the layer before"
 end
 
@@ -199,7 +204,7 @@ for class, name in pairs { ReLU = "relu", Softmax = "softmax", ELU = "elu", Leak
     types[class] = function(config, state, check)
         check(class ~= "ReLU" or not (config.max_value or config.threshold and config.threshold ~= 0),
             "a ReLU with max_value or threshold, which rnnc has not")
-        return fold({ class_name = name, config = config }, state, check)
+        return fold(name, state, check, config)
     end
 end
 

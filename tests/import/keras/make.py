@@ -215,7 +215,8 @@ def backwards():
 def windows():
     first, second, head = [draw(2, 12), draw(3, 12), draw(12)], [draw(3, 16), draw(4, 16), draw(16)], [draw(4, 2)]
     layers = [cell("LSTM", "a", 3, True, batch_input_shape=[None, None, 2]), cell("LSTM", "b", 4, True),
-              layer("Dense", "head", units=2, activation="linear", use_bias=False)]
+              layer("Dense", "head", units=2, activation="linear", use_bias=False),
+              layer("ReLU", "function", max_value=None, negative_slope=0.0, threshold=0.0)]
     weights = {"dense\\vars/0": head[0]}
     for group, tensors in (("lstm", first), ("lstm_2", second)):
         for i, values in enumerate(tensors):
@@ -223,7 +224,7 @@ def windows():
     write_keras("windows.keras", {"class_name": "Sequential", "config": {"name": "net", "layers": layers}}, weights,
                 "2.13.1", "_layer_checkpoint_dependencies\\%s")
     x = draw(6, 2)
-    write_case("windows.safetensors", x=x, y=dense(lstm(lstm(x, first), second), head))
+    write_case("windows.safetensors", x=x, y=np.maximum(dense(lstm(lstm(x, first), second), head), 0))
 
 
 # Weights that are not in the file itself, or not as they are.
