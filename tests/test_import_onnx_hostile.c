@@ -37,8 +37,6 @@ static const struct {
     const char *nodes, *line;
 } node_cases[] = {
     {"LSTM;x W R B;y;;Conv;y M;z;;", "node 1 (Conv): rnnc has no such operator; it reads Add, "},
-    {"LSTM;x W R;- z;direction=reverse;",
-     "node 0 (LSTM): runs backwards only (direction = reverse), which rnnc has not\n"},
     {"LSTM;x W R;z;direction=up;", "node 0 (LSTM): has a direction \"up\"\n"},
     {"LSTM;x W R;z;layout=2;", "node 0 (LSTM): has a layout 2\n"},
     {"LSTM;x W R;z;layout=one;",
@@ -66,8 +64,6 @@ static const struct {
     {"LSTM;z W R;z;;", "node 0 (LSTM): its input \"z\" is made behind it\n"},
     {"LSTM;x W R;z;;LSTM;x W R;z;;", "node 1 (LSTM): there is a \"z\" already\n"},
     {"LSTM;x W R;W;;Identity;W;z;;", "node 0 (LSTM): there is a \"W\" already\n"},
-    {"GRU;x W3 W3;z;;", "node 0 (GRU): has the reset gate before the product "
-                        "(linear_before_reset = 0), which rnnc has not\n"},
     {"LSTM;x W2 R2;y;direction=bidirectional;Split;y last;a b;axis=1;Identity;a;z;;",
      "node 1 (Split): splits into a part of nothing\n"},
     {"LSTM;x W2 R2;y;direction=bidirectional;Split;y;a b;axis=1;Squeeze;a first;c;;LSTM;c W R;z;;",

@@ -39,12 +39,9 @@ end
 
 -- Attributes that ask for what rnnc has not.
 local function refuse_others(node, row, direction)
-    node:check(direction ~= "reverse", "runs backwards only (direction = reverse), which rnnc has not")
-    node:check(direction == "forward" or direction == "bidirectional", "has a direction %q", direction)
+    node:check(direction == "forward" or direction == "reverse" or direction == "bidirectional", "has a direction %q", direction)
     node:check(not node.attributes.clip, "has a clip, which rnnc has not")
     node:check(node:attribute("input_forget", "i", 0) == 0, "has input_forget, which rnnc has not")
-    node:check(row.cell ~= "gru" or node:attribute("linear_before_reset", "i", 0) ~= 0,
-        "has the reset gate before the product (linear_before_reset = 0), which rnnc has not")
     if row.cell == "lstm" and node.values[8] then
         node:check(constants.is_zero(node:constant(8, "P")), "has peepholes (P), which rnnc has not")
     end
@@ -145,6 +142,9 @@ local function recurrent(node)
     local list, bias = weights_of(node, row, sizes)
     local h0, c0 = initial(node, 6, "h", sizes, layout == 0 and 2 or 1), nil
     if row.cell == "lstm" then c0 = initial(node, 7, "c", sizes, layout == 0 and 2 or 1) end
+    -- The default of rnnc is left out.
+    local reset_after
+    if row.cell == "gru" and node:attribute("linear_before_reset", "i", 0) == 0 then reset_after = false end
     local layer = {
         form = "rnn", label = node.label, source = source, input = input, outputs = hidden * directions,
         directions = directions, weights = list, h0 = h0, c0 = c0,
@@ -152,6 +152,7 @@ local function recurrent(node)
         fields = {
             cell = row.cell, hidden_size = hidden, bias = bias, bidirectional = directions == 2,
             nonlinearity = functions_of(node, row, directions),
+            direction = direction == "reverse" and "reverse" or nil, reset_after = reset_after,
         },
         text = row.text,
     }
