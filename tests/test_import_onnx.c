@@ -43,8 +43,8 @@ static const recorded_case cases[] = {
      "output_0.pb", NULL, 0},
     {"onnx_node_gru_seq_length", "model.onnx", 2, 3, "input_0.pb", NULL, NULL, "output_0.pb", NULL,
      0},
-    {"onnx_node_gru_with_initial_bias", "model.onnx", 1, 3, "input_0.pb", NULL, NULL,
-     "output_0.pb", NULL, 0},
+    {"onnx_node_gru_with_initial_bias", "model.onnx", 1, 3, "input_0.pb", NULL, NULL, "output_0.pb",
+     NULL, 0},
 };
 
 enum { CASES = sizeof cases / sizeof *cases };

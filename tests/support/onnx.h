@@ -168,13 +168,13 @@ static inline void onnx_node(onnx_bytes *graph, const char *op, const char *inpu
 
 /* The model of a graph, which is freed; the caller frees what it is given. */
 static inline onnx_bytes onnx_model(onnx_bytes *graph, int opset) {
-    onnx_bytes model = {0}, set = {0};
-    onnx_number(&model, 1, 8);
-    onnx_message(&model, 7, graph);
+    onnx_bytes made = {0}, set = {0};
+    onnx_number(&made, 1, 8);
+    onnx_message(&made, 7, graph);
     onnx_text(&set, 1, "");
     onnx_number(&set, 2, opset);
-    onnx_message(&model, 8, &set);
-    return model;
+    onnx_message(&made, 8, &set);
+    return made;
 }
 
 #endif

@@ -39,7 +39,8 @@ end
 
 -- Attributes that ask for what rnnc has not.
 local function refuse_others(node, row, direction)
-    node:check(direction == "forward" or direction == "reverse" or direction == "bidirectional", "has a direction %q", direction)
+    node:check(direction == "forward" or direction == "reverse" or direction == "bidirectional",
+        "has a direction %q", direction)
     node:check(not node.attributes.clip, "has a clip, which rnnc has not")
     node:check(node:attribute("input_forget", "i", 0) == 0, "has input_forget, which rnnc has not")
     if row.cell == "lstm" and node.values[8] then
