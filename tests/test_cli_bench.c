@@ -342,6 +342,29 @@ Test(bench, wrong_code_is_not_timed, .timeout = 60) {
     expect_wrong_code("return RNNC_ERR_TARGET;", "the code was generated for");
 }
 
+/* A batch's last block costs what the sequences in it cost, in the kernel that runs no others: 33
+ * take about as long as 32, and not as long as 64. */
+Test(bench, plans_charge_the_rows_of_the_last_block, .timeout = 60) {
+    char dir[PATH_SIZE], text[160];
+    int cycles[2] = {0};
+    workdir_make(dir);
+    for (int i = 0; i < 2; i++) {
+        snprintf(text, sizeof text,
+                 "return rnn { cell = \"lstm\", input_size = 96, hidden_size = 200, batch = %d, "
+                 "target = \"avx512\" }\n",
+                 32 + i);
+        write_file(dir, "net.lua", text);
+        outcome result = run(dir, "plan", "net.lua", NULL, NULL, NULL);
+        const char *const at = result.code == 0 ? strstr(result.out, "  kernel units ") : NULL;
+        cr_assert(at && sscanf(at, "  kernel units %d", &cycles[i]) == 1, "%s%s", result.out,
+                  result.err);
+        outcome_free(&result);
+    }
+    cr_expect(cycles[1] > cycles[0] && cycles[1] < cycles[0] * 11 / 10, "%d and %d cycles",
+              cycles[0], cycles[1]);
+    workdir_remove(dir);
+}
+
 /* `rnnc plan` says what binds each kernel. The numbers: 40 units are 3 vectors of 16; a step of one
  * row has 3*40 multiply-adds at two a cycle, 3*40 loads of weights and 40 broadcasts, one panel, at
  * two a cycle, and a chain of 40 columns in 4 cycles each, in so many parts, before 64 cycles of

@@ -95,7 +95,8 @@ local function plan_with(net, target, deterministic, grouped)
         cycles = cycles + net.D * times * tile.cycles * rows / many
         if units.fuses(columns, net.steps) then serial = serial + tile.cycles * rows / many end
     end
-    local blocks = net.batch == "any" and 1 or tiles.ceil(net.batch, block)
+    -- The last block has the rows that are left, and takes their time only.
+    local blocks = net.batch == "any" and 1 or net.batch / block
     return { cycles = cycles * blocks, serial = serial, block = block, step = step, inputs = inputs, vectors = vectors,
              grouped = grouped }
 end
@@ -134,7 +135,8 @@ function units.dense(net, target, deterministic)
     end
     local tile = tiles.best(target, shapes, 1, splits(net.batch, deterministic, net.inputs), nil,
         crew_of(net.members or 1))
-    return { tile = tile, vectors = vectors, cycles = tile.cycles * rows / shapes[1].rows }
+    local times = net.batch == "any" and 1 or net.batch / shapes[1].rows
+    return { tile = tile, vectors = vectors, cycles = tile.cycles * times }
 end
 
 return units
