@@ -26,7 +26,17 @@
 @ local x_t, x_b = strides(I)
 @ local y_t, y_b = strides(O, p.last_step)
 @ local sequence = p.lengths and "order[b]" or "((ptrdiff_t)first + b)"
-@ local function step_of(stage) return format("%d", v.block * stage.output.row) end
+@ -- Of an unknown batch the workspace has room for `held` sequences, those of a block or all of the call.
+@ local growing = p.batch == "any"
+@ -- C text of floats of the workspace, n for a block or for each sequence that is held, and so many more.
+@ local function floats(n, more)
+@     if not growing or n == 0 then return tostring(n + (more or 0)) end
+@     return format("held * %d", n) .. ((more or 0) > 0 and format(" + %d", more) or "")
+@ end
+@ -- The same as a signed number of rows of so many floats.
+@ local function row_stride(row) return growing and format("(ptrdiff_t)held * %d", row) or tostring(v.block * row) end
+@ local function step_of(stage) return row_stride(stage.output.row) end
+@ local span = growing and "room * held" or "room"
 
 @ if by_stage then
 /* Runs the network for @{v.target}. Sequences go through in blocks of at most @{v.block}.
@@ -43,32 +53,17 @@
 {
     const ptrdiff_t x_t = @{x_t}, x_b = @{x_b};
     const ptrdiff_t @{p.last_step and "" or format("y_t = %s, ", y_t)}y_b = @{y_b};
-@ if space.gates + space.input > 0 or v.schedule.between > 0 or sliced or apart then
+@ local between = v.schedule.between
+@ if space.gates + space.input > 0 or between > 0 and space.top > 0 or between > 1 and not long or sliced or apart then
     const size_t room = seq_len < @{v.chunk} ? seq_len : @{v.chunk};
+@ end
+@ if growing then
+    const size_t held = batch < @{v.block} ? batch : @{v.block};
 @ end
 @ if sliced or parted then
 @ include("run_share.c", { v = v, p = p, sliced = sliced, parted = parted, by_chunk = by_chunk, meets = meets })
 @ end
-    float *const states = workspace;
-    float *space = workspace + @{space.fixed}@{apart and format(" + part * room * %d", space.per_chunk_step) or ""};
-@ if space.last > 0 then
-    float *const ends = workspace + @{space.states};
-@ end
-@ for _, part in ipairs { { "gates", space.gates }, { "input", space.input } } do
-@ if part[2] > 0 then
-    float *const @{part[1]} = space;
-    space += room * @{part[2]};
-@ end
-@ end
-    float *const top = space;
-@ if v.schedule.between > 0 then
-@ if long and apart then
-    space = workspace + @{space.fixed} + parts * room * @{space.per_chunk_step};
-@ else
-    space += room * @{space.top};
-@ end
-    float *const between[] = { space@{v.schedule.between > 1 and format(", space + %s * %d", long and "seq_len" or "room", space.between) or ""} };
-@ end
+@ include("run_space.c", { v = v, apart = apart, long = long, growing = growing, span = span, floats = floats })
 @ local final = sliced and "end" or "batch"
     for (size_t first = @{sliced and "begin" or "0"}; first < @{final}; first += @{v.block}) {
         const ptrdiff_t @{p.lengths and "all" or "rows"} = (ptrdiff_t)(@{final} - first < @{v.block} ? @{final} - first : @{v.block});
@@ -84,7 +79,7 @@
 @ if stage.kind == "stack" then
 @ local own = by_direction and stage.sizes.D == 2
 @ local head = own and format("size_t chain = part; chain < %d; chain += parts", stage.sizes.L * 2) or format("size_t chain = 0; %schain < %d; ++chain", alone(condition), stage.sizes.L * stage.sizes.D)
-@ include("run_states.c", { v = v, stage = stage, layer_of = p.layers[stage.number], arriving = arriving, head = head, all = all, sequence = sequence })
+@ include("run_states.c", { v = v, stage = stage, layer_of = p.layers[stage.number], arriving = arriving, head = head, floats = floats, all = all, sequence = sequence })
 @ end
 @ end
 @ end
@@ -133,7 +128,11 @@
 @{indent}if (parts > 1) team->post(team->context, part);
 @ end
 @ end
-@ local function at_t(stage) return long and format(" + t * %s", step_of(stage)) or "" end
+@ local function at_t(stage) return long and (growing and format(" + t * held * %d", stage.output.row) or format(" + t * %s", step_of(stage))) or "" end
+@ -- Where the last stage leaves its rows, and strides over steps and sequences.
+@ local direct = v.schedule.direct
+@ local top = direct and "y + (ptrdiff_t)t * y_t + (ptrdiff_t)first * y_b" or "top"
+@ local top_t, top_b = direct and "y_t" or step_of(last), direct and "y_b" or tostring(last.output.row)
 @ local function buffer(k) return format("between[%d]", k % v.schedule.between) end
 @ -- The first stage's input of a chunk.
 @ local function import(indent)
@@ -141,7 +140,7 @@
 @{indent}for (ptrdiff_t s = 0; @{first_part}s < (ptrdiff_t)steps; ++s)
 @ if units then
 @{indent}    for (ptrdiff_t b = 0; b < rows; ++b)
-@{indent}        memcpy(input + (s * @{v.block} + b) * @{I}, x + ((ptrdiff_t)t + s) * x_t + @{sequence} * x_b, @{I} * sizeof(float));
+@{indent}        memcpy(input + (s * @{growing and "(ptrdiff_t)held" or v.block} + b) * @{I}, x + ((ptrdiff_t)t + s) * x_t + @{sequence} * x_b, @{I} * sizeof(float));
 @ else
 @{indent}    transpose@{v.suffix}(x + ((ptrdiff_t)t + s) * x_t + (ptrdiff_t)first * x_b, x_b, input + s * @{v.input_row * v.block}, @{v.block}, rows, @{I});
 @ end
@@ -150,31 +149,34 @@
 @ end
 @ -- Where a stage reads: C text and strides over steps and rows.
 @ local function source(stage)
-@     if stage.input then return format("%s%s", buffer(stage.first_output - 1), at_t { output = stage.input }), tostring(v.block * stage.input.row), tostring(stage.input.row) end
-@     if imported then return "input", tostring(v.block * v.input_row), tostring(I) end
+@     if stage.input then return format("%s%s", buffer(stage.first_output - 1), at_t { output = stage.input }), row_stride(stage.input.row), tostring(stage.input.row) end
+@     if imported then return "input", row_stride(v.input_row), tostring(I) end
 @     return "x + (ptrdiff_t)t * x_t + (ptrdiff_t)first * x_b", "x_t", "x_b"
+@ end
+@ -- Where a chain has its states; chain: C text of its number, unsigned.
+@ local function states_of(stage, chain)
+@     return format("states + %s", floats(stage.state_offset)) .. (chain == "0" and "" or format(" + %s * %s", chain, floats(stage.state_count)))
 @ end
 @ local function stack(indent, stage, direction)
 @ local s = stage.sizes
 @ local column = stage.unit_stride * (units and 1 or v.block)
 @ local side = s.D == 2 and format(" + %s * %d", direction, column) or ""
-@ local function call(inner, layer, chain, weights, from, from_t, from_b, to)
+@ local function call(inner, layer, chain, weights, from, from_t, from_b, to, on_top)
 @ local words = { weights, from, units and from_t .. ", " .. from_b or nil }
 @ if layer.hoisted then words[#words + 1] = "gates" end
-@ words[#words + 1] = format("states + %d + %s * %d", stage.state_offset, chain, stage.state_count)
+@ words[#words + 1] = states_of(stage, chain)
 @ words[#words + 1] = to .. side
-@ words[#words + 1] = step_of(stage)
-@ if units then words[#words + 1] = tostring(stage.output.row) end
+@ words[#words + 1] = on_top and top_t or step_of(stage)
+@ if units then words[#words + 1] = on_top and top_b or tostring(stage.output.row) end
 @ words[#words + 1] = "(ptrdiff_t)steps"
 @ if units then words[#words + 1] = "rows" end
 @ words[#words + 1] = direction
 @{inner}@{layer.fn}(@{concat(words, ", ")}@{shared_words}@{waits(stage, 0)});
 @ post(inner)
 @ end
-@ local function target(k, top) return top and "top" or buffer(k) .. at_t(stage) end
-@ local first, upper = stage.layers[1], stage.layers[2]
+@ local first, on_top = stage.layers[1], stage.last and s.L == 1
 @ local from, from_t, from_b = source(stage)
-@ call(indent, first, s.D == 2 and direction or "0", format("weights + %d", stage.base) .. (s.D == 2 and format(" + %s * %d", direction, stage.chain_first) or ""), from, from_t, from_b, target(stage.first_output, stage.last and s.L == 1))
+@ call(indent, first, s.D == 2 and "(size_t)" .. direction or "0", format("weights + %d", stage.base) .. (s.D == 2 and format(" + %s * %d", direction, stage.chain_first) or ""), from, from_t, from_b, on_top and top or buffer(stage.first_output) .. at_t(stage), on_top)
 @ end
 @ -- One layer above the first; layer: a number or the C text of one.
 @ local function upper_layer(indent, stage, direction, layer)
@@ -193,17 +195,22 @@
 @     if number then return buffer(stage.first_output + number + shift) end
 @     return format("between[(%s + %d) %% %d]", layer, stage.first_output + shift + v.schedule.between, v.schedule.between)
 @ end
-@ local to = slot(0) .. at_t(stage)
-@ if stage.last then
-@     if number == s.L - 1 then to = "top" elseif not number then to = format("(%s == %d ? top : %s)", layer, s.L - 1, to) end
-@ end
 @ local row = tostring(stage.output.row)
+@ local to, to_t, to_b = slot(0) .. at_t(stage), step_of(stage), row
+@ -- The last layer's text, in place of the other ones'.
+@ local function last_layers(own, others)
+@     if number or own == others then return own end
+@     return format("(%s == %d ? %s : %s)", layer, s.L - 1, own, others)
+@ end
+@ if stage.last and (not number or number == s.L - 1) then
+@     to, to_t, to_b = last_layers(top, to), last_layers(top_t, to_t), last_layers(top_b, to_b)
+@ end
 @ local words = { weights, slot(-1) .. at_t(stage), units and step_of(stage) .. ", " .. row or nil }
 @ if upper.hoisted then words[#words + 1] = "gates" end
-@ words[#words + 1] = format("states + %d + %s * %d", stage.state_offset, chain, stage.state_count)
+@ words[#words + 1] = states_of(stage, chain)
 @ words[#words + 1] = to .. side
-@ words[#words + 1] = step_of(stage)
-@ if units then words[#words + 1] = row end
+@ words[#words + 1] = to_t
+@ if units then words[#words + 1] = to_b end
 @ words[#words + 1] = "(ptrdiff_t)steps"
 @ if units then words[#words + 1] = "rows" end
 @ words[#words + 1] = direction
@@ -217,8 +224,9 @@
 @ end
 @ -- A dense layer on the steps of a chunk from `from`, or once on the ends of the sequences.
 @ local function dense(indent, stage, from, from_t, from_b, once)
-@ local to = stage.last and "top" or buffer(stage.first_output) .. (once and "" or at_t(stage))
-@ indented(#indent, "run_dense.c", { v = v, p = p, stage = stage, from = from, from_t = from_t, from_b = from_b, to = to, once = once, rows = once and all or "rows", parted = by_panel })
+@ local to = stage.last and top or buffer(stage.first_output) .. (once and "" or at_t(stage))
+@ local to_t, to_b = stage.last and top_t or step_of(stage), stage.last and top_b or tostring(stage.output.row)
+@ indented(#indent, "run_dense.c", { v = v, p = p, stage = stage, from = from, from_t = from_t, from_b = from_b, to = to, to_t = to_t, to_b = to_b, once = once, rows = once and all or "rows", parted = by_panel })
 @ if not once then
 @ meet(indent, by_panel)
 @ end
@@ -279,7 +287,7 @@
 @ dense("            ", stage, from, from_t, from_b, false)
 @ end
 @ end
-@ if not p.last_step then
+@ if not p.last_step and not direct then
 @ finish("            ", last, way)
 @ end
 @ meet("            ", by_panel)
@@ -324,7 +332,7 @@
 @ else
 @ upper_layer(inner .. "    ", stage, direction, looped and "layer" or 1)
 @ end
-@ if stage.last and not stage.once and (layer == 1 or L == 1) then
+@ if stage.last and not stage.once and not direct and (layer == 1 or L == 1) then
 @ if looped then
 @{inner}    if (layer == @{L - 1}) {
 @ finish(inner .. "        ", stage, direction)

@@ -27,5 +27,5 @@ for (ptrdiff_t b = 0; @{first_part}b < rows; ++b)
         memcpy(ends + b * @{stage.input.row}, @{from} + (ptrdiff_t)(steps - 1) * @{from_t} + b * @{from_b}, @{stage.input.row} * sizeof(float));
 @ else
 if (@{first_part}t + steps == seq_len)
-    memcpy(ends, @{from} + (ptrdiff_t)(steps - 1) * @{from_t}, @{from_t} * sizeof(float));
+    memcpy(ends, @{from} + (ptrdiff_t)(steps - 1) * @{from_t}, @{(from_t:gsub("^%(ptrdiff_t%)", ""))} * sizeof(float));
 @ end

@@ -17,7 +17,12 @@
 @ end
 @ if sliced then
 @ local grain = p.batch == "any" and 1 or v.block
+@ if p.batch == "any" then
+    /* Each slice begins in a cache line of its own. */
+    workspace += slice * ((held * (@{space.fixed} + room * @{space.per_chunk_step}@{space.per_step > 0 and format(" + seq_len * %d", space.per_step) or ""}) + 15) / 16 * 16);
+@ else
     workspace += slice * (@{space.fixed} + room * @{space.per_chunk_step}@{space.per_step > 0 and format(" + seq_len * %d", space.per_step) or ""});
+@ end
     const size_t grains = @{grain > 1 and format("(batch + %d) / %d", grain - 1, grain) or "batch"}, more = grains % slices;
     const size_t begin = (grains / slices * slice + (slice < more ? slice : more))@{grain > 1 and format(" * %d", grain) or ""};
     const size_t share = (grains / slices + (slice < more ? 1 : 0))@{grain > 1 and format(" * %d", grain) or ""};

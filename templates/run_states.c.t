@@ -1,19 +1,19 @@
 @ -- The states of a block's chains of one stage: from h0 and c0 into the workspace, or from there to hn and cn.
 @ -- v: the variant; stage; layer_of: its row among the layers of the plan; arriving: which way; head: of the loop
-@ -- over chains; all, sequence: C text of the sequences of the block and of the place of one
+@ -- over chains; floats(n, more): C text of so many floats of the workspace; all, sequence: C text of the sequences of the block and of the place of one
 @ local units = v.kernel == "units"
         for (@{head}) {
 @ for i, name in ipairs(stage.states) do
 @ local part = stage.state_parts[i]
 @ local before = layer_of.before[name] > 0 and format("batch * %d + ", layer_of.before[name]) or ""
-            @{arriving and "" or "const "}float *const @{name} = states + @{stage.state_offset + part.offset} + chain * @{stage.state_count};
+            @{arriving and "" or "const "}float *const @{name} = states + @{floats(stage.state_offset, part.offset)} + chain * @{floats(stage.state_count)};
 @ if units and arriving then
-@ if part.stride > part.width then
+@ if part.padded > part.width then
             /* Lanes without a unit take part in the arithmetic of their vector. */
 @ end
             for (ptrdiff_t b = 0; b < @{all}; ++b) {
-@ if part.stride > part.width then
-                memset(@{name} + b * @{part.stride} + @{part.width}, 0, @{part.stride - part.width} * sizeof(float));
+@ if part.padded > part.width then
+                memset(@{name} + b * @{part.stride} + @{part.width}, 0, @{part.padded - part.width} * sizeof(float));
 @ end
                 if (@{name}0)
                     memcpy(@{name} + b * @{part.stride}, @{name}0 + @{before}(chain * batch + (size_t)@{sequence}) * @{part.width}, @{part.width} * sizeof(float));
@@ -25,7 +25,7 @@
                 memcpy(@{name}n + @{before}(chain * batch + (size_t)@{sequence}) * @{part.width}, @{name} + b * @{part.stride}, @{part.width} * sizeof(float));
 @ elseif arriving then
 @ -- Units that fill the last group are 0.
-            @{part.stride == part.width and format("if (!%s0 || rows < %d) ", name, v.block) or ""}memset(@{name}, 0, @{part.stride * v.block} * sizeof(float));
+            @{part.padded == part.width and format("if (!%s0 || rows < %d) ", name, v.block) or ""}memset(@{name}, 0, @{part.padded * v.block} * sizeof(float));
             if (@{name}0)
                 transpose@{v.suffix}(@{name}0 + @{before}(chain * batch + first) * @{part.width}, @{part.width}, @{name}, @{v.block}, rows, @{part.width});
 @ else

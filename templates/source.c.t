@@ -115,7 +115,15 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch)
     if (batch > most / @{math.max(widest, state)}) return 0;
     if (batch > 0 && seq_len > most / @{widest} / batch) return 0;
     const size_t room = seq_len < @{w.chunk} ? seq_len : @{w.chunk};
+@ if p.batch == "any" then
+    const size_t held = batch < @{w.block} ? batch : @{w.block};
 @ if w.per_step > 0 then
+    if (held > 0 && seq_len > (most - held * @{w.fixed + w.chunk * w.per_chunk_step} - @{w.more + 16}) / @{w.per_step} / held) return 0;
+    return (held * (@{w.fixed} + room * @{w.per_chunk_step} + seq_len * @{w.per_step})@{w.more > 0 and " + " .. w.more or ""}) * sizeof(float) + 64;
+@ else
+    return (held * (@{w.fixed} + room * @{w.per_chunk_step})@{w.more > 0 and " + " .. w.more or ""}) * sizeof(float) + 64;
+@ end
+@ elseif w.per_step > 0 then
     if (seq_len > (most - @{w.fixed + w.chunk * w.per_chunk_step + 16}) / @{w.per_step}) return 0;
     return (@{w.fixed} + room * @{w.per_chunk_step} + seq_len * @{w.per_step}) * sizeof(float) + 64;
 @ else

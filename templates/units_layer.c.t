@@ -12,7 +12,7 @@
 @ if l.hoisted then
  *   gates  (steps, rows, @{gates_stride}), filled here
 @ end
- *   state  (rows, @{stride}): the state before, replaced by the state after@{#step.carried > 0 and format("; then the same of %s", concat(step.carried, ", ")) or ""}
+ *   state  (rows, @{stride}): the state before, replaced by the state after@{#step.carried > 0 and format("; %s from %d on", step.carried[1], state[2].offset) or ""}
  *   seq    the output of sequence b after step t is written to seq[t*seq_t + b*seq_b ...]@{(in_turns or shared) and "" or " */"}
 @ if in_turns then
  * The state is there when member `other` has posted `count` times; before NULL: it is there. */

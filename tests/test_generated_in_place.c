@@ -205,6 +205,12 @@ Test(generated_in_place, residual_alone, .timeout = 400) {
 Test(generated_in_place, no_residual, .timeout = 400) {
     const rnnc_layer layer = stack(RNNC_RNN_TANH, 6, 6, 1, 0);
     check_targets(&layer, 1, false, 0);
+    /* Rows of whole vectors, which y gets at once: where x has been read before, and where not. */
+    const rnnc_layer whole = stack(RNNC_RNN_TANH, 24, 24, 1, 0);
+    check(&whole, 1, false, 0, 70, 3,
+          "name = \"net\", batch = \"any\", threads = 2, target = \"portable\",");
+    check(&whole, 1, false, 0, 1, 3,
+          "name = \"net\", seq_len = 1, batch = 3, threads = 2, target = \"portable\",");
 }
 
 Test(generated_in_place, backwards, .timeout = 400) {

@@ -58,8 +58,10 @@ static void check_size(const opened *o, size_t T, size_t B) {
         cr_assert_eq(size, 0, "%zu steps of %zu sequences: %zu bytes", T, B, size);
         return;
     }
-    /* What one step more takes, when the chunks are full. */
-    const size_t more = o->net->workspace_size(100001, 1) - o->net->workspace_size(100000, 1);
+    /* What one step more takes, when the chunks are full; of more sequences than a block holds it
+     * is no more. */
+    const size_t held = B < 1000 ? B : 1000;
+    const size_t more = o->net->workspace_size(100001, held) - o->net->workspace_size(100000, held);
     const wide least = (wide)more * T;
     if (least > (wide)PTRDIFF_MAX)
         cr_assert_eq(size, 0, "%zu steps of %zu sequences: %zu bytes", T, B, size);
@@ -153,6 +155,28 @@ static void check_chunks(const rnnc_layer *layer, size_t count, size_t B, const 
     for (size_t i = 0; i < CHUNKS; i++)
         results_free(&results[i]);
     model_free(&m);
+}
+
+/* A workspace for one sequence has no room for a block of them, and y is written to directly where
+ * its rows are whole vectors. */
+Test(generated_workspace, grows_with_the_call, .timeout = 120) {
+    const rnnc_layer narrow = {.kind = RNNC_RECURRENT, .recurrent = {RNNC_RNN_TANH, 4, 8, 1, 1}};
+    const rnnc_layer deep = {.kind = RNNC_RECURRENT, .recurrent = {RNNC_RNN_TANH, 20, 50, 2, 1}};
+    opened o = open_layers(&narrow, 1, "name = \"net\", batch = 2, target = \"portable\",");
+    /* The states, and what aligns them. */
+    cr_assert_eq(o.net->workspace_size(1000, 2), 2 * 8 * sizeof(float) + 64);
+    close_layers(&o);
+    o = open_layers(&deep, 1, "name = \"net\", batch = \"any\", target = \"portable\",");
+    size_t before = 64;
+    for (size_t b = 1; b <= 32; b++) {
+        const size_t size = o.net->workspace_size(1000, b);
+        cr_assert_eq(size, 64 + b * (o.net->workspace_size(1000, 1) - 64), "%zu sequences", b);
+        cr_assert(size > before);
+        before = size;
+    }
+    cr_assert(o.net->workspace_size(1000, 1) <= 98000);
+    cr_assert_eq(o.net->workspace_size(1000, 33), before);
+    close_layers(&o);
 }
 
 Test(generated_workspace, chunk_in_the_spec, .timeout = 240) {

@@ -151,19 +151,25 @@ local function padded(ir, target, n)
     return tiles.ceil(n, group) * group
 end
 
--- The states of a chain and what a projection or the product behind a reset reads: { name, offset, width, stride },
--- and the floats of all.
+-- Floats of a buffer with `row` floats, whole vectors, for each sequence of a block. Of an unknown batch there are
+-- as many as the call has, up to a block: floats of one of them.
+local function held(ir, row) return ir.batch == "any" and row or aligned(ir.block * row) end
+
+-- The states of a chain and what a projection or the product behind a reset reads: { name, offset, width, padded
+-- (whole vectors or groups of it), stride (floats between two sequences, or for the batch kernel between two units) }, and the
+-- floats of all. In the units kernel all of a sequence's lie side by side.
 local function state_parts(ir, stack, target)
     local s, list, count = stack.sizes, {}, 0
     local function add(name, width)
-        local stride = padded(ir, target, width)
-        list[#list + 1] = { name = name, offset = count, width = width, stride = stride }
-        count = count + aligned(stride * ir.block)
+        local part = { name = name, offset = count, width = width, padded = padded(ir, target, width) }
+        list[#list + 1] = part
+        count = count + (ir.kernel == "units" and part.padded or aligned(part.padded * ir.block))
     end
     for i, name in ipairs(stack.states) do add(name, i == 1 and s.P or s.H) end
     if s.P ~= s.H then add("unprojected", s.H) end
     if stack.reset then add("reset", s.H) end
-    return list, count
+    for _, part in ipairs(list) do part.stride = ir.kernel == "units" and count or part.padded end
+    return list, ir.kernel == "units" and held(ir, count) or count
 end
 
 -- What a stage hands on for one step: `row` floats for each row of the batch, in which the values are
@@ -188,8 +194,8 @@ local function copies(division)
 end
 
 -- The workspace in floats: `fixed`, more for each step of a chunk, more for each step of the sequence; and
--- the `copies` of these.
-local function workspace(ir)
+-- the `copies` of these. Of an unknown batch all are for each sequence of a block.
+local function workspace(ir, target)
     local space = { states = 0, gates = 0, input = 0, last = 0, top = 0, between = 0 }
     local stages = ir.stages
     for i, stage in ipairs(stages) do
@@ -199,15 +205,23 @@ local function workspace(ir)
             stage.state_offset = space.states
             space.states = space.states + s.L * s.D * stage.state_count
             if stack.hoisted.first or stack.hoisted.upper then
-                space.gates = math.max(space.gates, aligned(ir.block * stage.gates_stride))
+                space.gates = math.max(space.gates, held(ir, stage.gates_stride))
             end
-            if s.L > 1 then space.between = math.max(space.between, aligned(ir.block * stage.output.row)) end
+            if s.L > 1 then space.between = math.max(space.between, held(ir, stage.output.row)) end
         end
-        local count = aligned(ir.block * stage.output.row)
-        if stage.last_step then space.last = aligned(ir.block * stages[i - 1].output.row) end
-        if i == #stages then space.top = count else space.between = math.max(space.between, count) end
+        local count = held(ir, stage.output.row)
+        if stage.last_step then space.last = held(ir, stages[i - 1].output.row) end
+        if i < #stages then
+            space.between = math.max(space.between, count)
+        elseif not ir.schedule.direct then
+            space.top = count
+        end
     end
-    if ir.kernel == "batch" or ir.lengths then space.input = aligned(ir.block * ir.input_row) end
+    if ir.kernel == "batch" then
+        space.input = aligned(ir.block * ir.input_row)
+    elseif ir.lengths then
+        space.input = held(ir, padded(ir, target, ir.input_row))
+    end
     local long = ir.schedule.between * space.between
     space.fixed = space.states + space.last
     space.per_chunk_step = space.gates + space.input + space.top + (ir.schedule.slots == "chunk" and long or 0)
@@ -243,8 +257,8 @@ function layout.run(ir, target, base)
     for _, stage in ipairs(ir.stages) do
         if stage.tied then first.base, first.panel = stage.base + stage.parts.input.offset, stage.parts.input.width end
     end
-    ir.layout = { base = base, count = at - base, pack = pack, workspace = workspace(ir), chunk = ir.chunk,
-                  input_width = ir.input_width }
+    ir.layout = { base = base, count = at - base, pack = pack, workspace = workspace(ir, target), chunk = ir.chunk,
+                  block = ir.block, input_width = ir.input_width }
     return ir
 end
 

@@ -175,15 +175,21 @@ local function operations(ir)
     return macs
 end
 
--- The longest workspace over all targets, in floats; step: that of one thread for one time step.
-local function workspace_of(layouts)
-    local space = { fixed = 0, per_chunk_step = 0, per_step = 0, chunk = 1, step = 0 }
+-- The longest workspace over all targets, in floats; step: that of one thread for one time step; more: what slices
+-- that begin in a cache line of their own add. Of an unknown batch all but `more` are for each of the sequences that
+-- it holds, at most those of a `block`.
+local function workspace_of(layouts, unknown)
+    local space = { fixed = 0, per_chunk_step = 0, per_step = 0, chunk = 1, step = 0, block = 1, more = 0 }
     for _, layout in ipairs(layouts) do
         local own = layout.workspace
         for _, name in ipairs { "fixed", "per_chunk_step", "per_step" } do
             space[name] = math.max(space[name], own[name] * own.copies[name])
         end
         space.chunk = math.max(space.chunk, layout.chunk)
+        if unknown then
+            space.block = math.max(space.block, layout.block)
+            space.more = math.max(space.more, own.copies.fixed > 1 and 16 * own.copies.fixed or 0)
+        end
         space.step = math.max(space.step, own.fixed + own.per_chunk_step + own.per_step)
     end
     return space
@@ -216,9 +222,9 @@ function plan.assemble(ir, variants, layouts, options)
         if state_counts[name] > 0 then states[#states + 1] = name end
     end
     for _, stage in ipairs(ir.stages) do last_step = last_step or stage.once end
-    local space = workspace_of(layouts)
+    local space = workspace_of(layouts, ir.batch == "any")
     local fingerprint = products.hash(products.key(pack) .. packed_count)
-    local floats = space.per_step == 0 and space.fixed + space.chunk * space.per_chunk_step
+    local floats = space.per_step == 0 and space.block * (space.fixed + space.chunk * space.per_chunk_step) + space.more
     local result = {
         name = ir.name, upper = ir.name:upper(), layers = layers, states = states, state_counts = state_counts,
         tokens = tokens, vocabulary = tokens and ir.stages[1].rows or 0,

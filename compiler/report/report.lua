@@ -164,8 +164,8 @@ function report.plan(result)
     add("  a step of one sequence: %d multiply-adds, %d FLOPs", plan.macs_per_step, 2 * plan.macs_per_step)
     local space = plan.workspace
     add("  packed weights %s, workspace at most %s%s, generated C %s", bytes(plan.packed_count * 4),
-        bytes((space.fixed + space.chunk * space.per_chunk_step) * 4 + 64),
-        space.per_step > 0 and " and " .. bytes(space.per_step * 4) .. " a step" or "", bytes(size))
+        bytes((space.block * (space.fixed + space.chunk * space.per_chunk_step) + space.more) * 4 + 64),
+        space.per_step > 0 and " and " .. bytes(space.block * space.per_step * 4) .. " a step" or "", bytes(size))
     for _, v in ipairs(plan.variants) do variant_lines(add, plan, v) end
     return table.concat(lines, "\n")
 end
