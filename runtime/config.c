@@ -14,8 +14,18 @@ static size_t kinds_of(const rnnc_config *config) {
     return (config->bias ? 4u : 2u) + (config->proj_size ? 1u : 0u);
 }
 
-size_t rnnc_config_weight_count(const rnnc_config *config) {
+/* Tensors of the chains, layers and directions. */
+static size_t chain_weights(const rnnc_config *config) {
     return config->num_layers * (config->bidirectional ? 2 : 1) * kinds_of(config);
+}
+
+static size_t states_of(const rnnc_config *config) {
+    const rnnc_cell_row *const cell = rnnc_cell_find(config->cell);
+    return cell ? cell->states : 0;
+}
+
+size_t rnnc_config_weight_count(const rnnc_config *config) {
+    return chain_weights(config) + (config->initial_state ? states_of(config) : 0);
 }
 
 static size_t state_of(const rnnc_config *config) {
@@ -36,6 +46,9 @@ static size_t weight_floats(const rnnc_config *config) {
             return 0;
         if (!rnnc_add(cols, state, &cols) || !rnnc_add(cols, config->bias ? 2 : 0, &cols) ||
             !rnnc_mul(rows, cols, &values) || !rnnc_add(values, projection, &values) ||
+            (config->initial_state &&
+             (!rnnc_add(values, state, &values) ||
+              !rnnc_add(values, states_of(config) > 1 ? config->hidden_size : 0, &values))) ||
             !rnnc_mul(values, chains, &values) || !rnnc_add(total, values, &total))
             return 0;
     }
@@ -77,7 +90,8 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
                  {"batch_first", config->batch_first},
                  {"bidirectional", config->bidirectional},
                  {"reverse", config->reverse},
-                 {"reset_before", config->reset_before}};
+                 {"reset_before", config->reset_before},
+                 {"initial_state", config->initial_state}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].value != 0 && flags[i].value != 1)
             return rnnc_fail(error, RNNC_ERR_ARGUMENT, "%s is %d: give 0 or 1", flags[i].name,
@@ -93,7 +107,7 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
     if (status != RNNC_OK)
         return status;
     size_t count, bytes;
-    if (!rnnc_mul(config->num_layers, 10, &count) ||
+    if (!rnnc_mul(config->num_layers, 12, &count) ||
         !rnnc_mul(weight_floats(config), sizeof(double), &bytes) || bytes == 0)
         return rnnc_fail(error, RNNC_ERR_OVERFLOW,
                          "the weights of input_size %zu, hidden_size %zu, num_layers %zu do not "
@@ -116,6 +130,13 @@ rnnc_status rnnc_config_weight(const rnnc_config *config, size_t index, rnnc_wei
     const size_t kinds = kinds_of(config), directions = config->bidirectional ? 2 : 1;
     const size_t chain = index / kinds, layer = chain / directions, direction = chain % directions;
     const size_t H = config->hidden_size, S = state_of(config);
+    if (index >= chain_weights(config)) {
+        const int is_cell = index > chain_weights(config);
+        snprintf(weight->name, sizeof weight->name, "%s", is_cell ? "c0" : "h0");
+        weight->rows = config->num_layers * directions;
+        weight->cols = is_cell ? H : S;
+        return RNNC_OK;
+    }
     size_t kind = index % kinds;
     if (kind == BIAS_IH && !config->bias)
         kind = WEIGHT_HR;

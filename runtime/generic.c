@@ -5,7 +5,7 @@
 
 /* The workspace, in floats from its start. */
 typedef struct areas {
-    size_t gates, hidden, state, zeros, fresh; /* see generic_run; the largest of all layers */
+    size_t gates, hidden, state, first, fresh; /* see generic_run; the largest of all layers */
     size_t flow[2];                            /* what flows from layer to layer, in turn */
     size_t total;
 } areas;
@@ -51,7 +51,7 @@ static int divide_workspace(const rnnc_network *network, size_t T, size_t B, are
            take(&end, between > 0 ? rows : 0, n.width, &w->flow[0]) &&
            take(&end, between > 1 ? rows : 0, n.width, &w->flow[1]) &&
            take(&end, B, n.hidden, &w->hidden) && take(&end, B, n.units, &w->state) &&
-           take(&end, B, n.units, &w->zeros) && take(&end, B, n.units, &w->fresh) &&
+           take(&end, B, n.units, &w->first) && take(&end, B, n.units, &w->fresh) &&
            take(&end, 1, 0, &w->total) && end <= (SIZE_MAX - sizeof(float)) / sizeof(float);
 }
 
@@ -254,7 +254,7 @@ rnnc_status rnnc_generic_forward(const rnnc_network *network, const rnnc_blas *b
                 .gates = space + w.gates,
                 .hidden = space + w.hidden,
                 .state = space + w.state,
-                .zeros = space + w.zeros,
+                .first = space + w.first,
                 .fresh = space + w.fresh},
         .flow = {space + w.flow[0], space + w.flow[1]},
         .y = {call->y, sizes.output},

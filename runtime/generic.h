@@ -7,12 +7,13 @@
 
 /* A layer and direction ("chain") as prepared: the input's width K, H units, a state of S values, N
  * = G*H sums; W_ih^T (K, N), W_hh^T (S, N), bias (N), b_hh of the gates that are apart, which
- * cannot be added to b_ih (apart * H), and W_hr^T (H, S) if S is not H. */
+ * cannot be added to b_ih (apart * H), W_hr^T (H, S) if S is not H, and, if the weights have it,
+ * the state before the first step, h (S) and c (H). */
 typedef struct generic_chain {
     const rnnc_cell_row *cell;
     const rnnc_config *config;
     size_t K, H, S, N;
-    const float *w_ih, *w_hh, *bias, *bias_n, *w_hr;
+    const float *w_ih, *w_hh, *bias, *bias_n, *w_hr, *first_h, *first_c;
 } generic_chain;
 
 /* The chain of that layer of the config, which is valid, whose parts lie from `prepared` on.
@@ -30,7 +31,7 @@ typedef struct generic_run {
     float *gates;  /* (T*B, N): W_ih x of a chain */
     float *hidden; /* (B, N): W_hh h, if a gate is apart */
     float *state;  /* (B, H): c */
-    float *zeros;  /* (B, H): the first h */
+    float *first;  /* (B, S): the first h, of a call without h0 */
     float *fresh;  /* (B, H): h before its projection, or r h */
 } generic_run;
 

@@ -58,6 +58,14 @@ static void step(const generic_run *r, const generic_chain *c, const rnnc_step *
         step_any(c, s);
 }
 
+/* The same values for each of the rows, zeros for NULL. */
+static void fill_rows(float *to, size_t rows, size_t width, const float *values) {
+    for (size_t b = 0; values && b < rows; b++)
+        memcpy(to + b * width, values, width * sizeof *to);
+    if (!values)
+        memset(to, 0, rows * width * sizeof *to);
+}
+
 void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse, const float *in,
                        size_t ld_in, generic_flow out, const float *h0, const float *c0, float *hn,
                        float *cn) {
@@ -68,10 +76,10 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
     if (has_c && c0)
         memcpy(r->state, c0, B * H * sizeof *c0);
     else
-        memset(r->state, 0, B * H * sizeof *r->state);
+        fill_rows(r->state, B, H, c->first_c);
     if (!h0)
-        memset(r->zeros, 0, B * H * sizeof *r->zeros);
-    const float *h = h0 ? h0 : r->zeros;
+        fill_rows(r->first, B, S, c->first_h);
+    const float *h = h0 ? h0 : r->first;
     size_t ld_h = S;
     for (size_t n = 0; n < T && B > 0; n++) {
         const size_t t = reverse ? T - 1 - n : n;

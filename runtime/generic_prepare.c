@@ -9,6 +9,8 @@ size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *pre
     const size_t H = config->hidden_size, S = rnnc_config_state(config), N = cell->gates * H;
     const size_t K = layer == 0 ? config->input_size : (config->bidirectional ? 2 : 1) * S;
     const size_t bias = (K + S) * N, bias_n = bias + N, w_hr = bias_n + rnnc_cell_apart(cell) * H;
+    const size_t first_h = w_hr + config->proj_size * H;
+    const size_t states = config->initial_state ? cell->states : 0;
     if (c)
         *c = (generic_chain){.cell = cell,
                              .config = config,
@@ -20,8 +22,10 @@ size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *pre
                              .w_hh = prepared + K * N,
                              .bias = prepared + bias,
                              .bias_n = prepared + bias_n,
-                             .w_hr = config->proj_size ? prepared + w_hr : NULL};
-    return w_hr + config->proj_size * H;
+                             .w_hr = config->proj_size ? prepared + w_hr : NULL,
+                             .first_h = states > 0 ? prepared + first_h : NULL,
+                             .first_c = states > 1 ? prepared + first_h + S : NULL};
+    return first_h + (states > 0 ? S : 0) + (states > 1 ? H : 0);
 }
 
 /* The floats of a layer; 0 if they do not fit. The layer is valid. */
@@ -78,6 +82,8 @@ static void prepare_biases(const generic_chain *c, const float *b_ih, const floa
 static float *prepare_recurrent(const rnnc_config *config, const float *const **tensors,
                                 float *prepared) {
     const size_t directions = config->bidirectional ? 2 : 1;
+    const size_t states = config->initial_state ? rnnc_cell_find(config->cell)->states : 0;
+    const float *const *const first = *tensors + rnnc_config_weight_count(config) - states;
     for (size_t q = 0; q < rnnc_config_chains(config); q++) {
         generic_chain c;
         const size_t size = generic_lay_out(config, q / directions, prepared, &c);
@@ -87,9 +93,14 @@ static float *prepare_recurrent(const rnnc_config *config, const float *const **
         const float *const b_hh = config->bias ? *(*tensors)++ : NULL;
         prepare_biases(&c, b_ih, b_hh, prepared + (c.K + c.S) * c.N);
         if (c.w_hr)
-            transpose(c.S, c.H, *(*tensors)++, prepared + size - c.H * c.S);
+            transpose(c.S, c.H, *(*tensors)++, prepared + (c.w_hr - prepared));
+        if (c.first_h)
+            memcpy(prepared + (c.first_h - prepared), first[0] + q * c.S, c.S * sizeof **first);
+        if (c.first_c)
+            memcpy(prepared + (c.first_c - prepared), first[1] + q * c.H, c.H * sizeof **first);
         prepared += size;
     }
+    *tensors += states;
     return prepared;
 }
 

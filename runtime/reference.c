@@ -14,12 +14,13 @@ static double product(const float *w, const float *b, size_t row, size_t cols, c
     return sum;
 }
 
-/* One layer and direction; the biases and w_hr may be NULL. */
+/* One layer and direction; the biases, w_hr and the state before the first step, first_h (S) and
+ * first_c (H), may be NULL. */
 typedef struct chain {
     const rnnc_config *config;
     const rnnc_cell_row *cell;
     size_t I, H, S;
-    const float *w_ih, *w_hh, *b_ih, *b_hh, *w_hr;
+    const float *w_ih, *w_hh, *b_ih, *b_hh, *w_hr, *first_h, *first_c;
 } chain;
 
 /* Takes the chain's tensors off the front of the list. */
@@ -29,6 +30,8 @@ static chain take_chain(const rnnc_config *config, size_t inputs, const float *c
                inputs,
                config->hidden_size,
                rnnc_config_state(config),
+               NULL,
+               NULL,
                NULL,
                NULL,
                NULL,
@@ -88,9 +91,11 @@ static void advance(const float **states, size_t count) {
 static void run_chain(sequence *s, const chain *w, int reverse, size_t column, size_t width) {
     const int has_c = w->cell->states > 1;
     for (size_t k = 0; k < w->S; k++)
-        s->h[k] = s->h0 ? (double)s->h0[s->b * w->S + k] : 0;
+        s->h[k] = s->h0 ? (double)s->h0[s->b * w->S + k] : w->first_h ? (double)w->first_h[k] : 0;
     for (size_t j = 0; j < w->H; j++)
-        s->c[j] = has_c && s->c0 ? (double)s->c0[s->b * w->H + j] : 0;
+        s->c[j] = has_c && s->c0 ? (double)s->c0[s->b * w->H + j]
+                  : w->first_c   ? (double)w->first_c[j]
+                                 : 0;
     for (size_t n = 0; n < s->steps; n++) {
         const size_t t = reverse ? s->steps - 1 - n : n;
         step(w, s->in + t * w->I, s->h, s->c, s->fresh);
@@ -122,14 +127,20 @@ static void swap_buffers(sequence *s) {
 
 static void run_recurrent(sequence *s, const rnnc_config *config, const float *const **tensors) {
     const size_t directions = config->bidirectional ? 2 : 1, S = rnnc_config_state(config);
+    const size_t states = config->initial_state ? rnnc_cell_find(config->cell)->states : 0;
+    const float *const *const first = *tensors + rnnc_config_weight_count(config) - states;
     for (size_t layer = 0; layer < config->num_layers; layer++) {
         const size_t inputs = layer == 0 ? config->input_size : directions * S;
         for (size_t d = 0; d < directions; d++) {
-            const chain w = take_chain(config, inputs, tensors);
+            chain w = take_chain(config, inputs, tensors);
+            const size_t row = layer * directions + d;
+            w.first_h = states > 0 ? first[0] + row * S : NULL;
+            w.first_c = states > 1 ? first[1] + row * w.H : NULL;
             run_chain(s, &w, d == 1 || config->reverse, d * S, directions * S);
         }
         swap_buffers(s);
     }
+    *tensors += states;
 }
 
 static void softmax(double *row, size_t n, int is_log) {

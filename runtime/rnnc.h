@@ -68,6 +68,7 @@ typedef struct rnnc_config {
     int reverse; /* 1: the only direction goes from the last step to the first; see rnnc_call */
     int reset_before; /* 1, gru: n = tanh(W_in x + b_in + W_hn (r h) + b_hn), as in ONNX with
                          linear_before_reset = 0; 0: PyTorch's r (W_hn h + b_hn) */
+    int initial_state; /* 1: its weights have h0 and c0, for calls without them */
 } rnnc_config;
 
 /* One weight tensor by its name in a PyTorch state_dict: (rows, cols), or (rows) if cols is 0. */
@@ -139,19 +140,21 @@ rnnc_status rnnc_network_measure(const rnnc_network *network, rnnc_network_sizes
  *   tokens   (T, B), or (B, T) with batch_first, each 0 .. vocabulary - 1: instead of x if the
  *            first layer is an embedding
  *   y        (T, B, output), or (B, T, output) with batch_first; of a bidirectional layer first the
- *            forward half, then the reverse half. Of a layer with `reverse`, as of the reverse
- * half, step t is what it gave on reading step t of its input, as in ONNX; Keras' go_backwards has
- * the steps of y the other way round. (B, output) with last_step or last_state. h0, hn   (L*D, B,
- * S) whatever batch_first says, row layer*D + direction; of several recurrent layers one after the
- * other c0, cn   (L*D, B, H) in the same way, of those that are lstm (NULL if none is) h0 and c0
- * may be NULL: zero. hn and cn may be NULL: not wanted. hn may be h0, and cn c0. y may be x, in
- * place, if a step of both has as many values, except with last_step and in a network of nothing
- * but one bidirectional layer; NAME.h says of each network whether it may. Other overlaps of x or
- * tokens with y are RNNC_ERR_ARGUMENT; no other pair of buffers may overlap. Only y, hn, cn and the
- * workspace are written. With lengths, x is not read beyond a sequence's length, y is 0 there, hn
- * and cn are the states after its last step, and the reverse direction begins there. T, B and
- * lengths may be 0: a sequence without steps keeps its state (hn is h0, or zero), and with
- * last_step its y is 0. Buffers that hold no values may be NULL, but not the workspace. */
+ *            forward half, then the reverse half. (B, output) with last_step or last_state.
+ *   h0, hn   (L*D, B, S) whatever batch_first says, row layer*D + direction; of several recurrent
+ *            layers one after the other
+ *   c0, cn   (L*D, B, H) in the same way, of those that are lstm (NULL if none is)
+ * Of a layer with `reverse`, as of the reverse half, step t of y is what it gave on reading step t
+ * of its input, as in ONNX; Keras' go_backwards has the steps of y the other way round. h0 and c0
+ * may be NULL: zero, or what the weights of a layer with initial_state have. hn and cn may be NULL:
+ * not wanted. hn may be h0, and cn c0. y may be x, in place, if a step of both has as many values,
+ * except with last_step and in a network of nothing but one bidirectional layer; NAME.h says of
+ * each network whether it may. Other overlaps of x or tokens with y are RNNC_ERR_ARGUMENT; no other
+ * pair of buffers may overlap. Only y, hn, cn and the workspace are written. With lengths, x is not
+ * read beyond a sequence's length, y is 0 there, hn and cn are the states after its last step, and
+ * the reverse direction begins there. T, B and lengths may be 0: a sequence without steps keeps its
+ * state (hn is h0, or what counts without one), and with last_step its y is 0. Buffers that hold no
+ * values may be NULL, but not the workspace. */
 typedef struct rnnc_call {
     const float *weights; /* packed; ignored by a model that has its weights built in */
     size_t seq_len, batch;
@@ -378,14 +381,15 @@ rnnc_status rnnc_safetensors_write(const char *path, size_t count, const char *c
 /* Sizes and flags in range, and every count below representable. ARGUMENT, OVERFLOW. */
 rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error);
 
-size_t rnnc_config_gates(const rnnc_config *config);         /* rnn 1, gru 3, lstm 4 */
-size_t rnnc_config_weight_count(const rnnc_config *config);  /* L*D*(2, bias 4, proj_size 1 more) */
+size_t rnnc_config_gates(const rnnc_config *config); /* rnn 1, gru 3, lstm 4 */
+/* L*D*(2, bias 4, proj_size 1 more), and with initial_state 1, lstm 2 */
+size_t rnnc_config_weight_count(const rnnc_config *config);
 size_t rnnc_config_weight_floats(const rnnc_config *config); /* values in all of them */
 
 /* Name and shape of a weight, in the order of PyTorch's state_dict: for each layer, for each
  * direction: weight_ih (G*H, I or D*S), weight_hh (G*H, S), with bias bias_ih (G*H) and bias_hh
- * (G*H), and with proj_size weight_hr (proj_size, H). ARGUMENT: index >= rnnc_config_weight_count.
- */
+ * (G*H), and with proj_size weight_hr (proj_size, H); behind all of them with initial_state h0
+ * (L*D, S) and, of lstm, c0 (L*D, H). ARGUMENT: index >= rnnc_config_weight_count. */
 rnnc_status rnnc_config_weight(const rnnc_config *config, size_t index, rnnc_weight *weight);
 
 /* Does the file hold `count` weights of these names and shapes, such as a model's, under `prefix`

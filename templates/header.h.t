@@ -57,7 +57,7 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch);
 @ end
 @ for _, state in ipairs(p.states) do
  *   @{state}0         @{state_shape(state)}: the state at the start,
- *              row layer*directions + direction; NULL: zero
+ *              row layer*directions + direction; NULL: @{p.first and "what the weights have" or "zero"}
 @ end
  *   y          (@{y_shape}, @{p.output})
 @ for _, state in ipairs(p.states) do
@@ -101,11 +101,12 @@ typedef struct @{p.name}_state {
     unsigned char workspace[@{p.workspace.step * 4 + 64}];
 } @{p.name}_state;
 
-/* The state before the first step: zero. Nothing needs to be released; NULL is fine. */
-void @{p.name}_state_init(@{p.name}_state *state);
+@ local weights = p.first and not p.built_in and "const float *weights, " or ""
+/* The state before the first step: @{p.first and "what the weights have" or "zero"}. Nothing needs to be released; NULL is fine. */
+void @{p.name}_state_init(@{weights}@{p.name}_state *state);
 
 /* The same: forgets what was streamed. */
-void @{p.name}_state_reset(@{p.name}_state *state);
+void @{p.name}_state_reset(@{weights}@{p.name}_state *state);
 
 /* One time step, (@{p.batch}, @{p.input}) to (@{p.batch}, @{p.output}), from the state and into it. Any mixture of steps and of calls of
  * forward that carry the state on gives the same bits. Errors as of forward. */

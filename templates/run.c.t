@@ -79,7 +79,7 @@
 @ if stage.kind == "stack" then
 @ local own = by_direction and stage.sizes.D == 2
 @ local head = own and format("size_t chain = part; chain < %d; chain += parts", stage.sizes.L * 2) or format("size_t chain = 0; %schain < %d; ++chain", alone(condition), stage.sizes.L * stage.sizes.D)
-@ include("run_states.c", { v = v, stage = stage, layer_of = p.layers[stage.number], arriving = arriving, head = head, floats = floats, all = all, sequence = sequence })
+@ include("run_states.c", { v = v, stage = stage, layer_of = p.layers[stage.number], arriving = arriving, head = head, floats = floats, all = all, sequence = sequence, first = p.first })
 @ end
 @ end
 @ end

@@ -141,6 +141,21 @@ static int supported@{v.suffix}(void)
 @ end
 @ end
 
+@ for _, state in ipairs(p.first and p.states or {}) do
+/* The @{state} that the weights have for the start, for each sequence of the batch. */
+static void first_@{state}(const float *weights, size_t batch, float *@{state})
+{
+@ for _, layer in ipairs(p.layers) do
+@ if layer.kind == "stack" and layer.before[state] then
+@ local s, width = layer.sizes, layer.state_width[state]
+    for (size_t chain = 0; chain < @{s.L * s.D}; ++chain)
+        for (size_t b = 0; b < batch; ++b)
+            memcpy(@{state} + @{layer.before[state] > 0 and format("batch * %d + ", layer.before[state]) or ""}(chain * batch + b) * @{width}, weights + @{p.first[state] + layer.before[state]} + chain * @{width}, @{width} * sizeof(float));
+@ end
+@ end
+}
+
+@ end
 @ local input = p.tokens and "tokens" or "x"
 /* Runs on the best target that this CPU has@{p.threads > 1 and ", with the team if it is not NULL" or ""}. */
 static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *workspace"))}@{p.threads > 1 and ", const rnnc_team *team" or ""})
@@ -167,7 +182,11 @@ static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *worksp
         if (@{state}n && @{state}0)
             memmove(@{state}n, @{state}0, batch * @{p.state_counts[state]} * sizeof(float));
         else if (@{state}n)
+@ if p.first then
+            first_@{state}(weights, batch, @{state}n);
+@ else
             memset(@{state}n, 0, batch * @{p.state_counts[state]} * sizeof(float));
+@ end
 @ end
 @ if p.last_step then
         memset(y, 0, batch * @{p.output} * sizeof(float));
@@ -257,17 +276,25 @@ rnnc_status @{p.name}_@{name}(@{declared})
 @ local carried = {}
 @ for _, state in ipairs(p.states) do carried[#carried + 1] = "state->" .. state end
 
-void @{p.name}_state_init(@{p.name}_state *state)
+@ local by_weights = p.first and not p.built_in
+void @{p.name}_state_init(@{by_weights and "const float *weights, " or ""}@{p.name}_state *state)
 {
-    if (!state) return;
+@ if p.first and p.built_in then
+    const float *const weights = @{weights_expression};
+@ end
+    if (@{by_weights and "!weights || " or ""}!state) return;
 @ for _, state in ipairs(p.states) do
+@ if p.first then
+    first_@{state}(weights, @{p.batch}, state->@{state});
+@ else
     memset(state->@{state}, 0, sizeof state->@{state});
+@ end
 @ end
 }
 
-void @{p.name}_state_reset(@{p.name}_state *state)
+void @{p.name}_state_reset(@{by_weights and "const float *weights, " or ""}@{p.name}_state *state)
 {
-    @{p.name}_state_init(state);
+    @{p.name}_state_init(@{by_weights and "weights, " or ""}state);
 }
 
 rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.name}_state *state, @{p.tokens and "const int32_t *tokens" or "const float *x"}, float *y)
@@ -312,11 +339,11 @@ static const rnnc_pack_step pack_list[] = {
 
 @ local function config_text(layer)
 @ local s = layer.sizes
-@ return format("{ %s, %d, %d, %d, %d, %d, %d, %d, %d, %d }", layer.cell, s.I, s.H, s.L, layer.bias and 1 or 0, p.batch_first and 1 or 0, s.D == 2 and 1 or 0, layer.proj_size or 0, layer.reverse and 1 or 0, layer.reset_before and 1 or 0)
+@ return format("{ %s, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d }", layer.cell, s.I, s.H, s.L, layer.bias and 1 or 0, p.batch_first and 1 or 0, s.D == 2 and 1 or 0, layer.proj_size or 0, layer.reverse and 1 or 0, layer.reset_before and 1 or 0, layer.initial_state and 1 or 0)
 @ end
-@ local none = "{ RNNC_RNN_TANH, 0, 0, 0, 0, 0, 0, 0, 0, 0 }"
+@ local none = "{ RNNC_RNN_TANH, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }"
 /* kind, { cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, proj_size,
- * reverse, reset_before }, inputs, outputs, activation, bias, last_step, last_state, tied */
+ * reverse, reset_before, initial_state }, inputs, outputs, activation, bias, last_step, last_state, tied */
 static const rnnc_layer layer_list[] = {
 @ for _, layer in ipairs(p.layers) do
 @ if layer.kind == "stack" then

@@ -4,6 +4,7 @@
 --     -> (for each target: divide -> choose -> hoist -> schedule -> layout) -> plan -> emit
 --
 -- Each stage is a function from data to data; what it returns is kept for `rnnc plan --dump=STAGE`.
+local layout = require "passes.layout"
 local lower = require "passes.lower"
 local plan = require "passes.plan"
 local emit = require "emit.emit"
@@ -51,7 +52,8 @@ function pipeline.run(spec, options)
         ir = apply(name, ir)
         dumps[name] = ir
     end
-    local variants, layouts, base = {}, {}, 0
+    local first = layout.first(ir)
+    local variants, layouts, base = {}, {}, first.count
     for i, target in ipairs(in_order(spec.target)) do
         local own = copy(ir)
         own.wanted = options.choices and options.choices[target] or nil
@@ -63,7 +65,7 @@ function pipeline.run(spec, options)
         variants[i], layouts[i] = plan.variant(own, target), own.layout
         base = base + own.layout.count
     end
-    local the_plan = plan.assemble(ir, variants, layouts, options)
+    local the_plan = plan.assemble(ir, variants, layouts, first, options)
     dumps.plan = the_plan
     return {
         plan = the_plan, dumps = dumps, files = emit.files(the_plan),

@@ -60,7 +60,8 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
                           .bidirectional = network_flag_field(L, index, "bidirectional"),
                           .proj_size = network_size_field(L, index, "proj_size"),
                           .reverse = network_flag_field(L, index, "reverse"),
-                          .reset_before = network_flag_field(L, index, "reset_before")};
+                          .reset_before = network_flag_field(L, index, "reset_before"),
+                          .initial_state = network_flag_field(L, index, "initial_state")};
         return layer;
     }
     layer.inputs = network_size_field(L, index, "inputs");

@@ -1,8 +1,8 @@
--- layout: where everything lies. Packed weights: stage after stage; a chain (layer and direction of a
--- stack) holds the panels of its input product, its biases, the panels of its recurrent product, in the
--- order in which a step reads them. Workspace: states, then what is as long as a chunk (gate inputs, the
--- transposed input, sequences between stages), then what is as long as the sequence. Offsets count
--- floats; every part starts on a cache line.
+-- layout: where everything lies. Packed weights: first states, if there are any; then stage after stage; a chain (layer
+-- and direction of a stack) holds the panels of its input product, its biases, the panels of its recurrent product, in
+-- the order in which a step reads them. Workspace: states, then what is as long as a chunk (gate inputs, the transposed
+-- input, sequences between stages), then what is as long as the sequence. Offsets count floats; every part starts on a
+-- cache line.
 local tiles = require "kernels.tiles"
 
 local layout = {}
@@ -228,6 +228,30 @@ local function workspace(ir, target)
     space.per_step = ir.schedule.slots == "steps" and long or 0
     space.copies = copies(ir.division)
     return space
+end
+
+-- layout.first(ir) -> { count, pack, places }: the states that the weights have for calls without any, those of one
+-- sequence as they lie in h0 and c0, once for all targets; places: state -> offset. Stacks that have none start from
+-- zero, and so do networks without such weights, of which count is 0 and places false.
+function layout.first(ir)
+    local first = { count = 0, pack = {}, places = {} }
+    for _, state in ipairs { "h", "c" } do
+        local at = first.count
+        first.places[state] = at
+        for _, stack in ipairs(ir.stacks) do
+            for i, name in ipairs(stack.states) do
+                local s = stack.sizes
+                local values = name == state and s.L * s.D * (i == 1 and s.P or s.H) or 0
+                if values > 0 and stack.first[state] then
+                    first.pack[#first.pack + 1] = pack_step(stack.first[state], nil, at, values, 1, values, 0, 1)
+                end
+                at = at + values
+            end
+        end
+        first.count = aligned(at)
+    end
+    if #first.pack == 0 then first.count, first.places = 0, false end
+    return first
 end
 
 local place = { dense = place_dense, embedding = place_embedding }

@@ -20,7 +20,8 @@
 --   stacks     recurrent layers of one size: gates, apart, states, reset (see cells.lua), reverse (they go
 --              backwards), sizes
 --                { I, H, P, L, D, G } (inputs, units, outputs of a direction, layers, directions, gates)
---                and scans; P differs from H where the output is projected
+--                and scans; P differs from H where the output is projected; first: state -> the weight that
+--                calls without it start from
 --   scans      of a stack, one per layer and direction, in the order in which they depend on each other:
 --                { layer, direction, backward, row = of the chain in h0 and hn (c0 and cn), body }
 --
@@ -70,12 +71,15 @@ local function stack_of(item, spec, add)
         cell = cell.constant, gates = cell.gates, apart = cell.apart, states = cell.states,
         reset = cell.reset, sizes = sizes,
         reverse = item.direction == "reverse", bias = item.bias, dropout = item.dropout,
-        steps = spec.seq_len, batch = spec.batch, scans = {},
+        steps = spec.seq_len, batch = spec.batch, scans = {}, first = {},
     }
     for layer = 0, sizes.L - 1 do
         for direction = 0, sizes.D - 1 do
             stack.scans[#stack.scans + 1] = scan_of(cell, layer, direction, sizes, item.bias, stack.reverse, add)
         end
+    end
+    for i, state in ipairs(item.initial_state and cell.states or {}) do
+        stack.first[state] = add(state .. "0", sizes.L * sizes.D, i == 1 and sizes.P or sizes.H)
     end
     return stack
 end

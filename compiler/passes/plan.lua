@@ -138,6 +138,7 @@ local function layers_of(ir)
             layer.before, layer.state_width = {}, {}
             local s = stack.sizes
             layer.proj_size = s.P ~= s.H and s.P or 0
+            layer.initial_state = next(stack.first) ~= nil
             for k, state in ipairs(stack.states) do
                 layer.before[state], layer.state_width[state] = before[state] or 0, k == 1 and s.P or s.H
                 before[state] = (before[state] or 0) + s.L * s.D * layer.state_width[state]
@@ -209,9 +210,10 @@ local function in_place(result, ir)
     return true
 end
 
--- plan.assemble(ir, variants, layouts, options) -> plan. `ir` is the one that all targets share.
-function plan.assemble(ir, variants, layouts, options)
-    local pack, packed_count = {}, 0
+-- plan.assemble(ir, variants, layouts, first, options) -> plan. `ir` is the one that all targets share, `first` what
+-- layout.first gives.
+function plan.assemble(ir, variants, layouts, first, options)
+    local pack, packed_count = table.move(first.pack, 1, #first.pack, 1, {}), first.count
     for _, layout in ipairs(layouts) do
         for _, step in ipairs(layout.pack) do pack[#pack + 1] = step end
         packed_count = packed_count + layout.count
@@ -240,7 +242,7 @@ function plan.assemble(ir, variants, layouts, options)
         -- NAME.c and NAME_weights.c of two runs do not link, unless layout and values are the same.
         weights_symbol = string.format("%s_weights_of_the_same_run_%016x", ir.name,
             products.hash(string.format("%016x %016x", fingerprint, options.weights_hash or 0))),
-        variants = variants, pack = pack, packed_count = packed_count,
+        variants = variants, pack = pack, packed_count = packed_count, first = first.places,
         -- A blob of packed weights belongs to the code with this layout.
         fingerprint = fingerprint,
         workspace = space, workspace_bytes = floats and floats * 4 + 64, macs_per_step = operations(ir),

@@ -232,6 +232,13 @@ local rows = {
         doc = { "lstm: the values that h and y have after a projection; 0: none, they have hidden_size" },
     },
     {
+        name = "initial_state", type = "boolean", default = false, also = { "init_state", "learned_state" },
+        doc = {
+            "true: the weights have the state before the first step, which is taken where a call gives none",
+            "Tensors h0 (layers*directions, hidden_size or proj_size) and, for lstm, c0 (.., hidden_size).",
+        },
+    },
+    {
         name = "layers", type = "layers", also = { "stack", "network", "modules" },
         doc = {
             "the layers, first to last: { embedding {...}, rnn {...}, dense {...} }",
@@ -371,13 +378,13 @@ end
 -- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers.
 return {
     rnn = form "name cell input_size hidden_size num_layers nonlinearity bias batch_first dropout bidirectional \
-        direction reset_after proj_size weights prefix map batch seq_len target threads lengths chunk streaming \
-        deterministic residual activation",
+        direction reset_after proj_size initial_state weights prefix map batch seq_len target threads lengths chunk \
+        streaming deterministic residual activation",
     model = form "name layers weights prefix map batch_first batch seq_len target threads lengths chunk streaming \
         deterministic residual activation",
     layer = {
         rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional direction \
-            reset_after proj_size layer.prefix",
+            reset_after proj_size initial_state layer.prefix",
         embedding = form "num_embeddings dim layer.prefix",
         dense = form "layer.input_size units dense.activation dense.bias tied last_step last_state layer.prefix",
     },

@@ -9,6 +9,7 @@ function hints.count(item)
     if item.layer == "dense" then return (item.tied and 0 or 1) + (item.bias and 1 or 0) end
     local kinds = (item.bias and 4 or 2) + ((item.proj_size or 0) > 0 and 1 or 0)
     return item.num_layers * (item.bidirectional and 2 or 1) * kinds
+        + (item.initial_state and #cells.of(item).states or 0)
 end
 
 local function gates_of(item) return #cells.of(item).gates end

@@ -104,6 +104,9 @@ static double *run_stack(const rnnc_config *config, const float *const **tensors
                          double *hn, double *cn) {
     const size_t D = config->bidirectional ? 2 : 1, H = config->hidden_size, B = call->batch;
     const size_t S = config->proj_size ? config->proj_size : H;
+    const size_t chain = (config->bias ? 4u : 2u) + (config->proj_size ? 1u : 0u);
+    /* h0 and c0 of the weights stand behind those of all chains. */
+    const float *const *const first = *tensors + config->num_layers * D * chain;
     size_t width = config->input_size;
     for (size_t layer = 0; layer < config->num_layers; layer++, width = D * S) {
         double *const out = calloc(T * D * S, sizeof *out);
@@ -111,12 +114,16 @@ static double *run_stack(const rnnc_config *config, const float *const **tensors
         expect(out && h && c);
         for (size_t d = 0; d < D; d++) {
             const recurrent r = {config, width, S, *tensors};
-            *tensors += (config->bias ? 4 : 2) + (config->proj_size ? 1 : 0);
-            const size_t h_at = at->h + b * S, c_at = at->c + b * H;
+            *tensors += chain;
+            const size_t h_at = at->h + b * S, c_at = at->c + b * H, row = layer * D + d;
             for (size_t k = 0; k < S; k++)
-                h[k] = call->h0 ? (double)call->h0[h_at + k] : 0;
-            for (size_t k = 0; k < H; k++)
-                c[k] = config->cell == RNNC_LSTM && call->c0 ? (double)call->c0[c_at + k] : 0;
+                h[k] = call->h0                ? (double)call->h0[h_at + k]
+                       : config->initial_state ? (double)first[0][row * S + k]
+                                               : 0;
+            for (size_t k = 0; config->cell == RNNC_LSTM && k < H; k++)
+                c[k] = call->c0                ? (double)call->c0[c_at + k]
+                       : config->initial_state ? (double)first[1][row * H + k]
+                                               : 0;
             for (size_t n = 0; n < T; n++) {
                 const size_t t = d == 0 && !config->reverse ? n : T - 1 - n;
                 advance(&r, rows + t * width, h, c);
@@ -134,6 +141,8 @@ static double *run_stack(const rnnc_config *config, const float *const **tensors
         free(c);
         rows = out;
     }
+    if (config->initial_state)
+        *tensors += config->cell == RNNC_LSTM ? 2 : 1;
     return rows;
 }
 

@@ -22,6 +22,7 @@ static rnnc_layer random_recurrent(rng *r, size_t inputs) {
     config.reverse = !config.bidirectional && rng_below(r, 4) == 0;
     if (config.cell == RNNC_LSTM && config.hidden_size > 1 && rng_below(r, 2))
         config.proj_size = 1 + rng_below(r, config.hidden_size - 1);
+    config.initial_state = rng_below(r, 3) == 0;
     return (rnnc_layer){.kind = RNNC_RECURRENT, .recurrent = config};
 }
 
@@ -113,6 +114,10 @@ static size_t count_tensors(const random_model *m, size_t floats[RANDOM_MODEL_TE
             if (c->proj_size)
                 floats[n++] = S * c->hidden_size;
         }
+        if (c->initial_state)
+            floats[n++] = c->num_layers * D * S;
+        if (c->initial_state && c->cell == RNNC_LSTM)
+            floats[n++] = c->num_layers * D * c->hidden_size;
     }
     return n;
 }

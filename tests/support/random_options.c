@@ -39,11 +39,11 @@ void random_options(rng *r, const char *fields, char *text, size_t room) {
                      "seq_len = %s, threads = %d, target = %s, activation = \"%s\", lengths = %s, "
                      "batch_first = %s, deterministic = %s, layers = { %s"
                      "rnn { cell = \"%s\"%s, hidden_size = %d, num_layers = %d%s, "
-                     "bidirectional = %s, bias = %s, prefix = \"a.\" }",
+                     "bidirectional = %s, bias = %s, initial_state = %s, prefix = \"a.\" }",
                      fields, batch, PICK(r, steps), 1 + (int)rng_below(r, 4), PICK(r, targets),
                      rng_below(r, 2) ? "fast" : "exact", flag(r), flag(r), flag(r), first, cell,
                      embeds ? "" : ", input_size = 3", width, 1 + (int)rng_below(r, 3), projection,
-                     both ? "true" : "false", flag(r));
+                     both ? "true" : "false", flag(r), flag(r));
     const bool two = head > 0 && rng_below(r, 2);
     if (two) /* the first takes the states */
         n += snprintf(text + n, room - (size_t)n,

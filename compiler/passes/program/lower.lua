@@ -161,6 +161,7 @@ function layers.rnn(program, item, input, width)
     if program.lengths and stack.P ~= stack.H then
         error("a projection with lengths has no program yet", 0)
     end
+    if item.initial_state then error("an initial state of the weights has no program yet", 0) end
     for i, state in ipairs(cell.states) do
         local dims = { item.num_layers * stack.D, program.B, i == 1 and stack.P or stack.H }
         stack.initial[state] = put(program, state .. "0" .. number, "argument", dims)
