@@ -1,6 +1,7 @@
 /* generic_layers.c: the layers of a generic network. The inputs of all steps of a chain go through
  * one product; each step is one product with the state and one pass over the gates, which writes
  * the new state straight into the output, where the next step reads it. */
+#include "activations.h"
 #include "generic.h"
 
 #include <math.h>
@@ -130,26 +131,27 @@ static void softmax(float *row, size_t n, int is_log) {
         row[i] = is_log ? row[i] - less : expf(row[i] - most) / sum;
 }
 
-static void activate(const rnnc_kernels *kernels, rnnc_activation activation, float *row,
-                     size_t n) {
-    switch (activation) {
+static void activate(const rnnc_kernels *kernels, const rnnc_layer *layer, float *row) {
+    const size_t n = layer->outputs;
+    switch (layer->activation) {
     case RNNC_IDENTITY:
-        break;
+        return;
     case RNNC_TANH:
         kernels->tanh(n, row, row);
-        break;
-    case RNNC_RELU:
-        for (size_t i = 0; i < n; i++)
-            row[i] = row[i] < 0 ? 0 : row[i]; /* NaN stays NaN */
-        break;
+        return;
     case RNNC_SIGMOID:
         kernels->sigmoid(n, row, row);
-        break;
+        return;
     case RNNC_SOFTMAX:
     case RNNC_LOG_SOFTMAX:
-        softmax(row, n, activation == RNNC_LOG_SOFTMAX);
+        softmax(row, n, layer->activation == RNNC_LOG_SOFTMAX);
+        return;
+    default:
         break;
     }
+    float (*const of)(float, float) = rnnc_activation_find(layer->activation)->of_float;
+    for (size_t i = 0; i < n; i++)
+        row[i] = of(row[i], layer->alpha);
 }
 
 void generic_run_dense(const generic_run *r, const rnnc_layer *layer, const float *prepared,
@@ -166,6 +168,6 @@ void generic_run_dense(const generic_run *r, const rnnc_layer *layer, const floa
         float *const row = out.data + i * out.ld;
         for (size_t j = 0; j < N; j++)
             row[j] += bias[j];
-        activate(r->kernels, layer->activation, row, N);
+        activate(r->kernels, layer, row);
     }
 }

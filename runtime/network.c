@@ -1,6 +1,8 @@
 /* network.c: is a list of layers a network that can be run, and what its calls have to know. */
 #include "network.h"
 
+#include <math.h>
+
 size_t rnnc_config_state(const rnnc_config *config) {
     return config->proj_size ? config->proj_size : config->hidden_size;
 }
@@ -45,11 +47,13 @@ static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_erro
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "layer %zu has %zu inputs and %zu outputs: give 1 or more", number,
                          layer->inputs, layer->outputs);
-    if (layer->kind == RNNC_DENSE &&
-        ((int)layer->activation < RNNC_IDENTITY || (int)layer->activation > RNNC_LOG_SOFTMAX))
+    if (layer->kind == RNNC_DENSE && !rnnc_activation_name(layer->activation))
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "the activation of layer %zu is %d: give one of rnnc_activation", number,
                          (int)layer->activation);
+    if (layer->kind == RNNC_DENSE && !isfinite(layer->alpha))
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT, "the alpha of layer %zu is %g: give a number",
+                         number, (double)layer->alpha);
     if (layer->kind == RNNC_DENSE &&
         ((layer->bias | layer->last_step | layer->last_state | layer->tied) & ~1) != 0)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,

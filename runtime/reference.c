@@ -1,5 +1,6 @@
 /* reference.c: networks in double, to judge all others by. Nothing here is fast or shared: every
  * sequence runs by itself, one layer after the other, and every product is summed in order. */
+#include "activations.h"
 #include "network.h"
 
 #include <math.h>
@@ -153,16 +154,14 @@ static void softmax(double *row, size_t n, int is_log) {
         row[i] = is_log ? row[i] - most - log(sum) : exp(row[i] - most) / sum;
 }
 
-static void activate(rnnc_activation activation, double *row, size_t n) {
-    if (activation == RNNC_SOFTMAX || activation == RNNC_LOG_SOFTMAX) {
-        softmax(row, n, activation == RNNC_LOG_SOFTMAX);
+static void activate(const rnnc_layer *layer, double *row) {
+    const rnnc_activation_row *const activation = rnnc_activation_find(layer->activation);
+    if (layer->activation == RNNC_SOFTMAX || layer->activation == RNNC_LOG_SOFTMAX) {
+        softmax(row, layer->outputs, layer->activation == RNNC_LOG_SOFTMAX);
         return;
     }
-    for (size_t i = 0; i < n; i++)
-        row[i] = activation == RNNC_TANH      ? tanh(row[i])
-                 : activation == RNNC_RELU    ? (row[i] < 0 ? 0 : row[i]) /* NaN stays NaN */
-                 : activation == RNNC_SIGMOID ? 1 / (1 + exp(-row[i]))
-                                              : row[i];
+    for (size_t i = 0; i < layer->outputs; i++)
+        row[i] = activation->of(row[i], (double)layer->alpha);
 }
 
 /* before: the layer whose output is read; table: that of the embedding, if it is shared. */
@@ -183,7 +182,7 @@ static void run_dense(sequence *s, const rnnc_layer *before, const rnnc_layer *l
         double *const row = s->out + t * layer->outputs;
         for (size_t i = 0; i < layer->outputs; i++)
             row[i] = product(weight, bias, i, layer->inputs, from + t * layer->inputs);
-        activate(layer->activation, row, layer->outputs);
+        activate(layer, row);
     }
     swap_buffers(s);
 }

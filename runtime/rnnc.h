@@ -23,7 +23,7 @@ extern "C" {
 #define RNNC_VERSION "0.1.0"
 
 /* Raised whenever the layout of rnnc_model or the meaning of a field changes. */
-#define RNNC_ABI 7u
+#define RNNC_ABI 8u
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -89,15 +89,39 @@ typedef struct rnnc_weight {
  *              EMBEDDING that is the first layer, and the layer has no weight of its own. */
 typedef enum rnnc_layer_kind { RNNC_RECURRENT = 0, RNNC_EMBEDDING, RNNC_DENSE } rnnc_layer_kind;
 
-/* Softmax and log_softmax are over the outputs of a step. */
+/* By PyTorch's formulas and, where nothing else is said, its constants. Softmax and log_softmax are
+ * over the outputs of a step; the others are of each value v:
+ *   ELU           v, or alpha (exp(v) - 1) below 0        LEAKY_RELU  v, or alpha v below 0
+ *   SOFTPLUS      log(1 + exp(v))                         SELU        PyTorch's multiple of an ELU
+ *   GELU          v Phi(v), the normal distribution's     SILU        v sigmoid(v), also swish
+ *   GELU_TANH     its approximation by tanh               MISH        v tanh(softplus(v))
+ *   HARD_SIGMOID  alpha v + 1/2 between 0 and 1           HARD_TANH   v between -1 and 1
+ *   SOFTSIGN      v / (1 + |v|)                           RELU6       v between 0 and 6
+ *   HARD_SWISH    v HARD_SIGMOID(v) with an alpha of 1/6 */
 typedef enum rnnc_activation {
     RNNC_IDENTITY = 0,
     RNNC_TANH,
     RNNC_RELU,
     RNNC_SIGMOID,
     RNNC_SOFTMAX,
-    RNNC_LOG_SOFTMAX
+    RNNC_LOG_SOFTMAX,
+    RNNC_ELU,
+    RNNC_LEAKY_RELU,
+    RNNC_SOFTPLUS,
+    RNNC_GELU,
+    RNNC_GELU_TANH,
+    RNNC_SILU,
+    RNNC_HARD_SIGMOID,
+    RNNC_HARD_TANH,
+    RNNC_SOFTSIGN,
+    RNNC_SELU,
+    RNNC_RELU6,
+    RNNC_HARD_SWISH,
+    RNNC_MISH
 } rnnc_activation;
+
+/* "none", "tanh", "leaky_relu", as in a spec; NULL if there is no such activation. */
+const char *rnnc_activation_name(rnnc_activation activation);
 
 typedef struct rnnc_layer {
     rnnc_layer_kind kind;
@@ -105,6 +129,7 @@ typedef struct rnnc_layer {
     size_t inputs, outputs; /* EMBEDDING (rows and width of its table) and DENSE only */
     rnnc_activation activation;
     int bias, last_step, last_state, tied; /* DENSE only; not both last_step and last_state */
+    float alpha; /* DENSE only: of ELU, LEAKY_RELU, HARD_SIGMOID; finite */
 } rnnc_layer;
 
 /* A whole model: its layers, each of which reads what the one before it puts out. One recurrent

@@ -2,6 +2,7 @@
 @ -- v: the variant
 @ local functions, vec, inline = v.functions, v.vec, v.inline
 @ include("exact.c", v)
+@ include("functions.c", v)
 @ if v.helpers.fast then
 @ include("fast.c", v)
 @ end

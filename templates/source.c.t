@@ -343,15 +343,15 @@ static const rnnc_pack_step pack_list[] = {
 @ end
 @ local none = "{ RNNC_RNN_TANH, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }"
 /* kind, { cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, proj_size,
- * reverse, reset_before, initial_state }, inputs, outputs, activation, bias, last_step, last_state, tied */
+ * reverse, reset_before, initial_state }, inputs, outputs, activation, bias, last_step, last_state, tied, alpha */
 static const rnnc_layer layer_list[] = {
 @ for _, layer in ipairs(p.layers) do
 @ if layer.kind == "stack" then
-    { RNNC_RECURRENT, @{config_text(layer)}, 0, 0, RNNC_IDENTITY, 0, 0, 0, 0 },
+    { RNNC_RECURRENT, @{config_text(layer)}, 0, 0, RNNC_IDENTITY, 0, 0, 0, 0, 0.0f },
 @ elseif layer.kind == "embedding" then
-    { RNNC_EMBEDDING, @{none}, @{layer.inputs}, @{layer.outputs}, RNNC_IDENTITY, 0, 0, 0, 0 },
+    { RNNC_EMBEDDING, @{none}, @{layer.inputs}, @{layer.outputs}, RNNC_IDENTITY, 0, 0, 0, 0, 0.0f },
 @ else
-    { RNNC_DENSE, @{none}, @{layer.inputs}, @{layer.outputs}, @{layer.activation_constant}, @{layer.bias and 1 or 0}, @{layer.last_step and 1 or 0}, @{layer.last_state and 1 or 0}, @{layer.tied and 1 or 0} },
+    { RNNC_DENSE, @{none}, @{layer.inputs}, @{layer.outputs}, @{layer.activation_constant}, @{layer.bias and 1 or 0}, @{layer.last_step and 1 or 0}, @{layer.last_state and 1 or 0}, @{layer.tied and 1 or 0}, @{float(layer.alpha)} },
 @ end
 @ end
 };

@@ -315,7 +315,7 @@ Test(verify, sees_another_network, .timeout = 60) {
 /* Whatever it is in which the network is another one. */
 Test(verify, sees_each_difference, .timeout = 120) {
 #define RECURRENT "{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 1, 4}}"
-#define HEAD "{RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_TANH, 1, 0, 1}"
+#define HEAD "{RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 1, 0, 0.5f}"
     static const struct {
         const char *layers, *flags;
         int same;
@@ -332,12 +332,20 @@ Test(verify, sees_each_difference, .timeout = 120) {
         {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 0, 0, 1, 4}}, " HEAD, "1, 0", 0},
         {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 0, 4}}, " HEAD, "1, 0", 0},
         {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 1, 0}}, " HEAD, "1, 0", 0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 7, 3, RNNC_TANH, 1, 0, 1}", "1, 0", 0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 2, RNNC_TANH, 1, 0, 1}", "1, 0", 0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_RELU, 1, 0, 1}", "1, 0", 0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_TANH, 0, 0, 1}", "1, 0", 0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_TANH, 1, 1, 0}", "1, 0", 0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_TANH, 1, 0, 0}", "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 7, 3, RNNC_ELU, 1, 0, 1, 0, 0.5f}", "1, 0",
+         0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 2, RNNC_ELU, 1, 0, 1, 0, 0.5f}", "1, 0",
+         0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_LEAKY_RELU, 1, 0, 1, 0, 0.5f}",
+         "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 0, 0, 1, 0, 0.5f}", "1, 0",
+         0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 1, 0, 0, 0.5f}", "1, 0",
+         0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 0, 0, 0.5f}", "1, 0",
+         0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 1, 0, 0.25f}", "1, 0",
+         0},
         {RECURRENT ", {RNNC_EMBEDDING, {.hidden_size = 0}, 8, 3, RNNC_TANH, 1, 0, 1}", "1, 0", 0},
     };
     char dir[PATH_SIZE];
@@ -346,7 +354,8 @@ Test(verify, sees_each_difference, .timeout = 120) {
                "return model { batch_first = true, layers = {\n"
                "  rnn { cell = \"lstm\", input_size = 3, hidden_size = 5, num_layers = 2,\n"
                "    bidirectional = true, proj_size = 4, prefix = \"a.\" },\n"
-               "  dense { units = 3, activation = \"tanh\", last_state = true, prefix = \"b.\" } "
+               "  dense { units = 3, activation = \"elu\", alpha = 0.5, last_state = true, prefix "
+               "= \"b.\" } "
                "} }\n");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         write_network(dir, rows[i].layers, rows[i].flags, "return RNNC_ERR_FILE;");

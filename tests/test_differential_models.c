@@ -2,6 +2,7 @@
  * stream promises: pieces, single steps, and each sequence of a batch alone.
  *
  * RNNC_SEED, RNNC_TEST_FAST and RNNC_MODEL=n are as RNNC_SPEC in test_differential.c. */
+#include "support/activation.h"
 #include "support/check.h"
 #include "support/driver.h"
 #include "support/model_run.h"
@@ -75,11 +76,12 @@ static rnnc_layer random_stack(rng *r, size_t inputs, bool backwards) {
 }
 
 static rnnc_layer random_dense(rng *r, size_t inputs, bool last) {
-    return (rnnc_layer){.kind = RNNC_DENSE,
+    rnnc_layer layer = {.kind = RNNC_DENSE,
                         .inputs = inputs,
                         .outputs = random_units(r),
-                        .activation = (rnnc_activation)rng_below(r, last ? 6 : 4),
                         .bias = rng_below(r, 4) != 0};
+    activation_choose(&layer, last, r);
+    return layer;
 }
 
 static size_t outputs_of(const rnnc_layer *l) {

@@ -103,12 +103,13 @@ Test(runtime_models, random, .timeout = 300) {
 
 /* A NaN of the state is a NaN of all outputs of a head, whatever its activation. */
 Test(runtime_models, nan_in_heads) {
-    for (int activation = RNNC_IDENTITY; activation <= RNNC_LOG_SOFTMAX; activation++) {
+    for (int activation = RNNC_IDENTITY; activation <= RNNC_MISH; activation++) {
         const rnnc_layer layers[] = {{.recurrent = {RNNC_RNN_TANH, 1, 4, 1, 1, 0, 0, 0}},
                                      {.kind = RNNC_DENSE,
                                       .inputs = 4,
                                       .outputs = 3,
                                       .activation = (rnnc_activation)activation,
+                                      .alpha = 0.25f,
                                       .bias = 1}};
         const rnnc_network network = {2, layers, 0, 0};
         float weight[16], x[] = {0.5f, NAN}, y[6];
@@ -175,10 +176,16 @@ Test(runtime_models, faults) {
     expect_fault(gru, changed_head(4, 3, 0, 0, 1), 1, bad, "go out for a sequence");
     expect_fault(gru, changed_head(0, 3, 0, 0, 0), 0, bad, "layer 1 has 0 inputs");
     expect_fault(gru, changed_head(4, 0, 0, 0, 0), 0, bad, "and 0 outputs");
-    expect_fault(gru, changed_head(4, 3, 6, 0, 0), 0, bad, "activation of layer 1 is 6");
+    expect_fault(gru, changed_head(4, 3, 19, 0, 0), 0, bad, "activation of layer 1 is 19");
     expect_fault(gru, changed_head(4, 3, 0, 2, 0), 0, bad, "are 2, 0, 0 and 0");
     expect_fault(gru, changed_head(4, 3, 0, 0, -1), 0, bad, "are 0, -1, 0 and 0");
     expect_fault(gru, changed_head(4, SIZE_MAX / 30, 0, 0, 0), 0, RNNC_ERR_OVERFLOW, "layer 1");
+    expect_fault(gru, changed_head(4, 3, -1, 0, 0), 0, bad, "activation of layer 1 is -1");
+    other = changed_head(4, 3, RNNC_ELU, 0, 0);
+    other.alpha = NAN;
+    expect_fault(gru, other, 0, bad, "the alpha of layer 1 is nan");
+    other.alpha = INFINITY;
+    expect_fault(gru, other, 0, bad, "the alpha of layer 1 is inf");
     other = changed_head(4, 3, 0, 0, 1);
     other.last_state = 1;
     expect_fault(gru, other, 0, bad, "layer 1 has last_state, which");

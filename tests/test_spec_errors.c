@@ -146,8 +146,8 @@ Test(spec_errors, every_field_is_explained) {
         "initial_state", "weights", "prefix", "map", "batch", "seq_len", "target", "threads",
         "lengths", "chunk", "streaming", "deterministic", "residual", "activation",
         /* of a model, and of its layers */
-        "layers", "input_size", "prefix", "num_embeddings", "dim", "units", "activation", "bias",
-        "last_step", "last_state", "tied"};
+        "layers", "input_size", "prefix", "num_embeddings", "dim", "units", "activation", "alpha",
+        "bias", "last_step", "last_state", "tied"};
     const char *const argv[] = {rnnc_path(), "help", "spec", NULL};
     outcome result = process_run(argv, NULL, NULL, 20);
     cr_expect_eq(result.code, 0);

@@ -1,5 +1,6 @@
 -- emit: from the plan to the text of the generated files. It decides nothing: it names things in C and
 -- hands the plan to the templates.
+local activations = require "tables.activations"
 local host = require "host"
 local products = require "kernels.products"
 local template = require "emit.template"
@@ -27,6 +28,9 @@ local function update_of(variant, product)
             new = fresh,
         }
         local function text(tree)
+            if type(tree) == "number" then
+                return string.format("%s_splat(%s)", variant.vec, host.float(tree))
+            end
             if leaves[tree[1]] then return leaves[tree[1]](tree[2]) end
             local arguments = {}
             for i = 2, #tree do arguments[i - 1] = text(tree[i]) end
@@ -84,7 +88,7 @@ local function describe_layer(layer)
     if layer.kind == "embedding" then return string.format("embedding %d x %d", layer.inputs, layer.outputs) end
     if layer.kind == "dense" then
         return string.format("dense %d -> %d%s%s", layer.inputs, layer.outputs,
-            layer.activation == "none" and "" or ", " .. layer.activation,
+            layer.activation == "none" and "" or ", " .. activations.text(layer.activation, layer.alpha),
             (layer.tied and ", by the embedding's table" or "")
                 .. (layer.last_step and ", last step only" or layer.last_state and ", last states only" or ""))
     end

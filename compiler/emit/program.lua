@@ -159,11 +159,12 @@ end
 -- What functions with `named` are of becomes a local too.
 local function with_names(tree, locals, prefix)
     local out = expressions.rebuilt(tree, function(part) return with_names(part, locals, prefix) end)
-    if type(out) == "table" and functions.rows[out[1]] and functions.rows[out[1]].named
-        and not (type(out[2]) == "number" or out[2][1] == "local" or out[2][1] == "read") then
+    local named = type(out) == "table" and functions.rows[out[1]] and functions.rows[out[1]].named
+    local part = named and out[named + 1]
+    if part and not (type(part) == "number" or part[1] == "local" or part[1] == "read") then
         local name = prefix .. "x" .. #locals + 1
-        locals[#locals + 1] = { name, out[2] }
-        return { out[1], { "local", name } }
+        locals[#locals + 1] = { name, part }
+        out[named + 1] = { "local", name }
     end
     return out
 end

@@ -41,11 +41,28 @@ static rnnc_cell cell_field(lua_State *L, int index) {
     return (rnnc_cell)luaL_error(L, "the runtime has no cell '%s'", wanted);
 }
 
+static rnnc_activation activation_field(lua_State *L, int index) {
+    lua_getfield(L, index, "activation");
+    const char *const wanted = luaL_checkstring(L, -1);
+    const char *name;
+    for (int number = 0; (name = rnnc_activation_name((rnnc_activation)number)) != NULL; number++)
+        if (strcmp(name, wanted) == 0) {
+            lua_pop(L, 1);
+            return (rnnc_activation)number;
+        }
+    return (rnnc_activation)luaL_error(L, "the runtime has no activation '%s'", wanted);
+}
+
+static float number_field(lua_State *L, int index, const char *name) {
+    lua_getfield(L, index, name);
+    const float value = (float)luaL_checknumber(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
 /* The layer of the table on top of the stack. */
 static rnnc_layer read_layer(lua_State *L, int batch_first) {
     static const char *const kinds[] = {"recurrent", "embedding", "dense", NULL};
-    static const char *const activations[] = {"none",    "tanh",        "relu", "sigmoid",
-                                              "softmax", "log_softmax", NULL};
     const int index = lua_gettop(L);
     luaL_checktype(L, index, LUA_TTABLE);
     rnnc_layer layer = {.kind = (rnnc_layer_kind)choice_field(L, index, "kind", kinds)};
@@ -67,7 +84,8 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
     layer.inputs = network_size_field(L, index, "inputs");
     layer.outputs = network_size_field(L, index, "outputs");
     if (layer.kind == RNNC_DENSE) {
-        layer.activation = (rnnc_activation)choice_field(L, index, "activation", activations);
+        layer.activation = activation_field(L, index);
+        layer.alpha = number_field(L, index, "alpha");
         layer.bias = network_flag_field(L, index, "bias");
         layer.tied = network_flag_field(L, index, "tied");
         layer.last_step = network_flag_field(L, index, "last_step");

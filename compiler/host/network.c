@@ -16,7 +16,8 @@ static int same_layer(const rnnc_layer *a, const rnnc_layer *b) {
     return a->inputs == b->inputs && a->outputs == b->outputs &&
            (a->kind == RNNC_EMBEDDING ||
             (a->activation == b->activation && a->bias == b->bias && a->tied == b->tied &&
-             a->last_step == b->last_step && a->last_state == b->last_state));
+             a->last_step == b->last_step && a->last_state == b->last_state &&
+             !(a->alpha < b->alpha || a->alpha > b->alpha)));
 }
 
 int network_same(const rnnc_network *a, const rnnc_network *b) {

@@ -17,6 +17,7 @@
 -- up: in a real program some overlap, so that a little more than 100 per cent is possible.
 local cells = require "tables.cells"
 local expressions = require "ir.expressions"
+local known = require "tables.functions"
 
 local limits = {}
 
@@ -102,7 +103,9 @@ end
 function parts_of.dense(layer, machine, steps, batch, add)
     local rows = (layer.once and 1 or steps) * batch
     add("input", product_time(machine, rows, layer.outputs, layer.inputs))
-    if layer.activation ~= "none" and layer.activation ~= "relu" then
+    local row = known.rows[layer.activation]
+    -- A few instructions are nothing beside the product.
+    if layer.activation ~= "none" and not (row and row.cost[2] < 5) then
         add("activation", function_time(machine, rows * layer.outputs))
     end
 end

@@ -17,6 +17,7 @@ local of_layer = {
     embedding = function(item) return { kind = "embedding", inputs = item.num_embeddings, outputs = item.dim } end,
     dense = function(item)
         return { kind = "dense", inputs = item.input_size, outputs = item.units, activation = item.activation,
+                 alpha = item.alpha or 0.0,
                  bias = item.bias, tied = item.tied or false, last_step = item.last_step or false,
                  last_state = item.last_state or false }
     end,

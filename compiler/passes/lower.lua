@@ -10,7 +10,7 @@
 --   stages     what a time step goes through, in order:
 --                { kind = "embedding", rows, width, weight }
 --                { kind = "stack", stack = index into `stacks` }
---                { kind = "dense", inputs, units, activation, weight, bias, last_step, last_state, once, update,
+--                { kind = "dense", inputs, units, activation, alpha, weight, bias, last_step, last_state, once, update,
 --                  tied }
 --              once: it runs on the last step only, as the stage with last_step before it says;
 --              tied: its weight is the first stage's;
@@ -86,11 +86,14 @@ end
 
 -- The update of a dense layer from its sum. Activations of whole rows follow later. Errors: an activation or a
 -- function that is in no table.
-local function dense_update(name)
+local function dense_update(name, alpha)
     local sum = { "gate", "h" }
     if activations.of(name).of ~= "value" then return { { "h", sum } } end
-    if functions.of(name).arity ~= 1 then error("activation " .. name .. " is of more than one value", 0) end
-    return { { "h", { name, sum } } }
+    local tree = { name, sum, alpha }
+    if functions.of(name).arity ~= #tree - 1 then
+        error(string.format("activation %s is of %d values, not %d", name, functions.of(name).arity, #tree - 1), 0)
+    end
+    return { { "h", tree } }
 end
 
 -- What becomes of one layer of the spec: { stage }, and for recurrent ones an entry of ir.stacks.
@@ -105,7 +108,7 @@ local lowering = {
     end,
     dense = function(ir, item, _, add)
         return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,
-                 update = dense_update(item.activation),
+                 alpha = item.alpha, update = dense_update(item.activation, item.alpha),
                  last_step = item.last_step or item.last_state, last_state = item.last_state,
                  tied = item.tied,
                  weight = item.tied and ir.stages[1].weight or add("weight", item.units, item.input_size),

@@ -147,6 +147,7 @@ local function layers_of(ir)
         elseif stage.kind == "dense" then
             layer.inputs, layer.outputs, layer.activation = stage.inputs, stage.units, stage.activation
             layer.activation_constant = activations.of(stage.activation).constant
+            layer.alpha = stage.alpha or 0.0
             layer.bias, layer.once = stage.bias ~= nil, stage.once
             layer.last_state, layer.tied = stage.last_state, stage.tied
             layer.last_step = stage.last_step and not stage.last_state

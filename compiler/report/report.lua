@@ -1,4 +1,5 @@
 -- report: the plan for a person, and any stage's data as text.
+local activations = require "tables.activations"
 local bounds = require "kernels.bounds"
 
 local report = {}
@@ -120,7 +121,8 @@ local function layer_line(layer)
         return string.format("embedding of %d tokens in %d values", layer.inputs, layer.outputs)
     end
     if layer.kind == "dense" then
-        return string.format("dense %d -> %d, %s%s", layer.inputs, layer.outputs, layer.activation,
+        return string.format("dense %d -> %d, %s%s", layer.inputs, layer.outputs,
+            activations.text(layer.activation, layer.alpha),
             (layer.tied and ", by the embedding's table" or "")
                 .. (layer.last_step and ", last step only" or layer.last_state and ", last states only" or ""))
     end

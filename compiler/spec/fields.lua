@@ -46,11 +46,13 @@ local function has_nonlinearity(fields)
 end
 
 -- Functions that other tools have and rnnc has not, or calls otherwise.
-local other_functions = {
-    linear = 'write "none"', identity = 'write "none"', logsoftmax = 'write "log_softmax"',
-}
-for name in ("gelu elu prelu selu celu silu swish mish leaky_relu leakyrelu relu6 hardtanh hard_sigmoid hardsigmoid "
-    .. "hardswish softplus softsign glu"):gmatch("%S+") do
+local other_functions = {}
+for other, name in pairs { linear = "none", identity = "none", logsoftmax = "log_softmax", swish = "silu",
+                           leakyrelu = "leaky_relu", hardtanh = "hard_tanh", hardsigmoid = "hard_sigmoid",
+                           hardswish = "hard_swish", hard_silu = "hard_swish" } do
+    other_functions[other] = string.format('write "%s"', name)
+end
+for name in ("celu glu softmin softshrink hardshrink tanhshrink logsigmoid exponential"):gmatch("%S+") do
     other_functions[name] = "rnnc has no " .. name .. '; as the last function of all the program can apply it to y'
 end
 
@@ -112,7 +114,26 @@ local rows = {
         id = "dense.activation", name = "activation", type = "choice", default = "none",
         choices = activations.names,
         also = { "nonlinearity", "act", "function" }, instead = other_functions,
-        doc = { "what follows the product", "softmax and log_softmax: over the outputs, in the last layer only." },
+        doc = {
+            "what follows the product",
+            "softmax and log_softmax: over the outputs, in the last layer only. By PyTorch's formulas: gelu",
+            "is the exact one, gelu_tanh its approximation; silu is also called swish.",
+        },
+    },
+    {
+        name = "alpha", type = "number", least = -1000, most = 1000, optional = true,
+        also = { "negative_slope", "slope", "a" },
+        default = function(fields) return activations.alpha(fields.activation) end,
+        check = function(_, fields)
+            if fields.activation and not activations.alpha(fields.activation) then
+                return string.format('activation = "%s" has no alpha; leave it out', fields.activation)
+            end
+        end,
+        doc = {
+            "the number in elu, leaky_relu and hard_sigmoid",
+            "elu: -alpha is the limit far below 0, default 1. leaky_relu: the slope below 0, default 0.01.",
+            "hard_sigmoid: the slope, default 1/6 as in PyTorch and Keras 3; 0.2 in Keras 2 and ONNX.",
+        },
     },
     {
         id = "dense.bias", name = "bias", type = "boolean", default = true, also = { "use_bias" },
@@ -386,6 +407,6 @@ return {
         rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional direction \
             reset_after proj_size initial_state layer.prefix",
         embedding = form "num_embeddings dim layer.prefix",
-        dense = form "layer.input_size units dense.activation dense.bias tied last_step last_state layer.prefix",
+        dense = form "layer.input_size units dense.activation alpha dense.bias tied last_step last_state layer.prefix",
     },
 }

@@ -2,6 +2,7 @@
 --
 -- name       in a spec
 -- constant   in rnnc.h
+-- alpha      of a function with a second argument, the `alpha` of a spec: its default
 -- of         "none": nothing is done; "value": the function of this name (functions.lua) of each value;
 --            "row": of all outputs of a step together
 local activations = {
@@ -11,6 +12,19 @@ local activations = {
     { name = "sigmoid", constant = "RNNC_SIGMOID", of = "value" },
     { name = "softmax", constant = "RNNC_SOFTMAX", of = "row" },
     { name = "log_softmax", constant = "RNNC_LOG_SOFTMAX", of = "row" },
+    { name = "elu", constant = "RNNC_ELU", of = "value", alpha = 1.0 },
+    { name = "leaky_relu", constant = "RNNC_LEAKY_RELU", of = "value", alpha = 0.01 },
+    { name = "softplus", constant = "RNNC_SOFTPLUS", of = "value" },
+    { name = "gelu", constant = "RNNC_GELU", of = "value" },
+    { name = "gelu_tanh", constant = "RNNC_GELU_TANH", of = "value" },
+    { name = "silu", constant = "RNNC_SILU", of = "value" },
+    { name = "hard_sigmoid", constant = "RNNC_HARD_SIGMOID", of = "value", alpha = 1 / 6 },
+    { name = "hard_tanh", constant = "RNNC_HARD_TANH", of = "value" },
+    { name = "softsign", constant = "RNNC_SOFTSIGN", of = "value" },
+    { name = "selu", constant = "RNNC_SELU", of = "value" },
+    { name = "relu6", constant = "RNNC_RELU6", of = "value" },
+    { name = "hard_swish", constant = "RNNC_HARD_SWISH", of = "value" },
+    { name = "mish", constant = "RNNC_MISH", of = "value" },
 }
 
 -- activations.names() -> all names, in order.
@@ -18,6 +32,18 @@ function activations.names()
     local list = {}
     for i, row in ipairs(activations) do list[i] = row.name end
     return list
+end
+
+-- activations.alpha(name) -> the alpha of that one without another; nil: it has none, or there is no such activation.
+function activations.alpha(name)
+    for _, row in ipairs(activations) do
+        if row.name == name then return row.alpha end
+    end
+end
+
+-- activations.text(name, alpha) -> what a person reads: "tanh", "elu of 1".
+function activations.text(name, alpha)
+    return activations.alpha(name) and string.format("%s of %.6g", name, alpha) or name
 end
 
 -- activations.of(name) -> its row. Errors: no such activation.

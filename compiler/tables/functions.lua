@@ -12,7 +12,7 @@
 -- c            plain C of it: {1} ... are the arguments, {f} is f in float and nothing in double
 -- level        how tightly that C binds: 1 comparison and ?:, 2 sum, 3 product, 4 a call or a name
 -- tight        by argument, how tightly it has to bind (a call's: not at all)
--- named        the argument is written more than once and has to be a name
+-- named        that argument is written more than once and has to be a name
 -- test         of a function that is 1 or 0: the condition alone; `if_test` of select: with such a condition
 --
 -- Of those that templates have on whole vectors, as TYPE_NAME(...):
@@ -20,6 +20,7 @@
 --              of exact.c.t ("exp", "expm1") or fast.c.t ("fast")
 -- ulps         the largest error of that in units of the last place, where no argument is beyond the range that a
 --              helper ends at; test_generated_accuracy.c measures it
+-- absolute     besides, of a value that may be small beside what it is made of: that times |x|, at least 1, at most 8
 -- bound        instead of ulps: the field of a target's `fast` (targets.lua) that says how far off it is, times what
 --              it is multiplied by
 --
@@ -29,6 +30,19 @@ local functions = {}
 local function arg(n) return { "arg", n } end
 
 local own <const> = { "value" }
+local magnitude <const> = { "at_least", arg(1), { "neg", arg(1) } }
+
+-- exp(a) - 1 and log(1 + a) of a >= 0 without a loss of digits, by what Lua has (W. Kahan).
+local function expm1(a)
+    local e = math.exp(a)
+    if e == 1 then return a end
+    return e - 1 == -1 and -1.0 or (e - 1) * a / math.log(e)
+end
+
+local function log1p(a)
+    local u = 1 + a
+    return u == 1 and a or math.log(u) * a / (u - 1)
+end
 
 local function vector(...) return { needs = { ... }, helpers = {} } end
 
@@ -75,7 +89,14 @@ functions.rows = {
                c = "{1} > 0.0{f} ? {2} : {3}", if_test = "{1} ? {2} : {3}", level = 1, tight = { 2, 2, 2 } },
     relu = { arity = 1, value = function(a) if a < 0 then return 0.0 end return a end, range = { 0, math.huge },
              derivative = { { "less", 0, arg(1) } }, cost = { 0, 1 }, c = "{1} < 0.0{f} ? 0.0{f} : {1}", level = 1,
-             named = true, vector = vector "at_least", ulps = 0 },
+             named = 1, vector = vector "at_least", ulps = 0 },
+    -- The larger, the smaller of a limit and x; NaN if x is NaN.
+    at_least = { arity = 2, value = function(limit, x) if x < limit then return limit end return x end, cost = { 0, 1 },
+                 derivative = { { "less", arg(2), arg(1) }, { "less", arg(1), arg(2) } }, c = "{2} < {1} ? {1} : {2}",
+                 level = 1, tight = { 2, 2 }, named = 2, vector = vector "at_least", ulps = 0 },
+    at_most = { arity = 2, value = function(limit, x) if x > limit then return limit end return x end, cost = { 0, 1 },
+                derivative = { { "less", arg(1), arg(2) }, { "less", arg(2), arg(1) } }, c = "{2} > {1} ? {1} : {2}",
+                level = 1, tight = { 2, 2 }, named = 2, vector = vector "at_most", ulps = 0 },
     tanh = { arity = 1, range = { -1, 1 }, cost = { 1, 18 }, c = "tanh{f}({1})", level = 4,
              vector = of_exponentials "expm1", ulps = 4,
              derivative = { { "sub", 1, { "mul", own, own } } },
@@ -93,6 +114,65 @@ functions.rows = {
     sigmoid = { arity = 1, value = function(a) return 1 / (1 + math.exp(-a)) end, range = { 0, 1 }, cost = { 1, 17 },
                 derivative = { { "mul", own, { "sub", 1, own } } }, c = "1.0{f} / (1.0{f} + exp{f}(-{1}))", level = 3,
                 tight = { 4 }, vector = of_exponentials "exp", ulps = 4 },
+    -- Functions of PyTorch by its formulas.
+    elu = { arity = 2, cost = { 0, 21 }, value = function(a, alpha) return a > 0 and a or alpha * expm1(a) end,
+            derivative = { { "select", arg(1), 1, { "mul", arg(2), { "exp", { "at_most", 0, arg(1) } } } },
+                           { "select", arg(1), 0, { "sub", { "exp", { "at_most", 0, arg(1) } }, 1 } } },
+            c = "{1} > 0.0{f} ? {1} : {2} * expm1{f}({1})", level = 1, tight = { 2, 3 }, named = 1,
+            vector = of_exponentials "expm1", ulps = 4 },
+    -- G. Klambauer et al. 2017
+    selu = { arity = 1, cost = { 0, 22 }, vector = of_exponentials "expm1", ulps = 5,
+             means = { "mul", 1.0507009873554805, { "elu", arg(1), 1.6732632423543772 } } },
+    leaky_relu = { arity = 2, cost = { 0, 3 }, vector = vector("at_least", "at_most"), ulps = 1,
+                   means = { "select", arg(1), arg(1), { "mul", arg(2), arg(1) } } },
+    softplus = { arity = 1, range = { 0, math.huge }, cost = { 1, 28 }, derivative = { { "sigmoid", arg(1) } },
+                 value = function(a) return a > 0 and a + log1p(math.exp(-a)) or log1p(math.exp(a)) end,
+                 c = "fmax{f}({1}, 0.0{f}) + log1p{f}(exp{f}(-fabs{f}({1})))", level = 2, named = 1,
+                 vector = of_exponentials "exp", ulps = 4 },
+    -- 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x: the series, and beyond 2 the continued fraction
+    -- (Abramowitz and Stegun 7.1.5, 7.1.14)
+    erf = { arity = 1, range = { -1, 1 }, cost = { 1, 40 }, c = "erf{f}({1})", level = 4,
+            derivative = { { "mul", 2 / math.sqrt(math.pi), { "exp", { "neg", { "mul", arg(1), arg(1) } } } } },
+            value = function(a)
+                local x = math.abs(a)
+                if x ~= x then return a end
+                if x > 6 then return a < 0 and -1.0 or 1.0 end
+                local sum, term = x, x
+                if x < 2 then
+                    for n = 1, 40 do
+                        term = -term * x * x / n
+                        sum = sum + term / (2 * n + 1)
+                    end
+                    sum = sum * 2 / math.sqrt(math.pi)
+                else
+                    local below = 0
+                    for k = 120, 1, -1 do below = k / 2 / (x + below) end
+                    sum = 1 - math.exp(-x * x) / math.sqrt(math.pi) / (x + below)
+                end
+                return a < 0 and -sum or sum
+            end },
+    -- D. Hendrycks, K. Gimpel 2016
+    gelu = { arity = 1, cost = { 1, 27 }, vector = of_exponentials "exp", ulps = 4, absolute = 1e-7,
+             means = { "mul", { "mul", 0.5, arg(1) }, { "add", 1, { "erf", { "mul", math.sqrt(0.5), arg(1) } } } } },
+    gelu_tanh = { arity = 1, cost = { 1, 21 }, vector = of_exponentials "exp", ulps = 4, absolute = 1e-7,
+                  means = { "mul", arg(1), { "sigmoid", { "mul", 2 * math.sqrt(2 / math.pi),
+                      { "add", arg(1), { "mul", 0.044715, { "mul", arg(1), { "mul", arg(1), arg(1) } } } } } } } },
+    silu = { arity = 1, means = { "mul", { "sigmoid", arg(1) }, arg(1) }, cost = { 1, 17 },
+             vector = of_exponentials "exp", ulps = 4 },
+    hard_sigmoid = { arity = 2, cost = { 0, 3 }, vector = vector("at_least", "at_most"), ulps = 1, absolute = 6e-8,
+                     means = { "at_most", 1, { "relu", { "add", { "mul", arg(2), arg(1) }, 0.5 } } } },
+    hard_tanh = { arity = 1, cost = { 0, 2 }, vector = vector("at_least", "at_most"), ulps = 0,
+                  means = { "at_most", 1, { "at_least", -1, arg(1) } } },
+    softsign = { arity = 1, range = { -1, 1 }, cost = { 1, 3 }, value = function(a) return a / (1 + math.abs(a)) end,
+                 derivative = { { "div", 1, { "mul", { "add", 1, magnitude }, { "add", 1, magnitude } } } },
+                 c = "{1} / (1.0{f} + fabs{f}({1}))", level = 3, named = 1,
+                 vector = vector("add", "sub", "div", "at_least"), ulps = 2 },
+    relu6 = { arity = 1, cost = { 0, 2 }, means = { "at_most", 6, { "relu", arg(1) } },
+              vector = vector("at_least", "at_most"), ulps = 0 },
+    hard_swish = { arity = 1, cost = { 0, 4 }, means = { "mul", { "hard_sigmoid", arg(1), 1 / 6 }, arg(1) },
+                   vector = vector("mul", "at_least", "at_most"), ulps = 3, absolute = 6e-8 },
+    mish = { arity = 1, cost = { 1, 21 }, means = { "mul", arg(1), { "tanh", { "softplus", arg(1) } } },
+             vector = of_exponentials "exp", ulps = 5 },
     -- What passes make of sums, products and the functions above, to divide less or to be sooner ready.
     gated = { arity = 2, means = gated, cost = { 1, 17 }, vector = of_exponentials "exp", ulps = 4 },
     gated_tanh = { arity = 2, means = { "mul", { "sigmoid", arg(1) }, { "tanh", arg(2) } }, cost = { 1, 37 },

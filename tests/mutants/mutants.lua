@@ -29,6 +29,7 @@ local bench = { "bench/*" }
 local team = { "generated_threads/*" }
 local flags = { "generated_flags/portable_*" }
 local options = { "generated_options/*" }
+local curves = { "generated_activations/within_bounds" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
@@ -222,8 +223,40 @@ mutants.list = {
       find = "fill_rows(r->state, B, H, c->first_c)", replace = "fill_rows(r->state, B, H, NULL)",
       tests = { "initial_state/*", "runtime_models/*" } },
     { what = "the reference starts all chains from the first one's state", file = "runtime/reference.c",
-      find = "first[0] + row * S", replace = "first[0] + 0 * row * S", 
+      find = "first[0] + row * S", replace = "first[0] + 0 * row * S",
       tests = { "runtime_models/*", "initial_state/*" } },
+    -- ---- activations of dense layers ----
+    { what = "elu knows no alpha", file = "templates/functions.c.t",
+      find = [[call("fma", "alpha", "below",]], replace = [[call("fma", splat "1.0", "below",]], tests = curves },
+    { what = "gelu is nearly exact", file = "templates/functions.c.t",
+      find = [["-6.55580553e-05"]], replace = [["-6.6e-05"]], tests = curves },
+    { what = "softplus is nearly exact", file = "templates/functions.c.t",
+      find = [[splat "0.27999176"]], replace = [[splat "0.28"]], tests = curves },
+    { what = "mish ends too early", file = "templates/functions.c.t",
+      find = [[call("at_most", splat "20.0", "x")]], replace = [[call("at_most", splat "8.0", "x")]], tests = curves },
+    { what = "hard_sigmoid has no upper end", file = "templates/functions.c.t",
+      find = [[return @{call("at_most", splat "1.0", call("at_least", splat "0.0", "line"))};]],
+      replace = [[return @{call("at_least", splat "0.0", "line")};]], tests = curves },
+    { what = "leaky_relu is steep where it is flat", file = "templates/functions.c.t",
+      find = [[call("fma", "slope", call("at_most", splat "0.0", "x"), call("at_least", splat "0.0", "x"))]],
+      replace = [[call("fma", "slope", call("at_least", splat "0.0", "x"), call("at_most", splat "0.0", "x"))]],
+      tests = curves },
+    { what = "hard_sigmoid has the slope of Keras 2", file = "compiler/tables/activations.lua",
+      find = "alpha = 1 / 6", replace = "alpha = 0.2", tests = { "generated_activations/defaults" } },
+    { what = "alpha is lost on the way to the descriptor", file = "compiler/passes/plan.lua",
+      find = "layer.alpha = stage.alpha or 0.0", replace = "layer.alpha = 0.0",
+      tests = { "generated_activations/defaults" } },
+    { what = "networks differ in alpha and are the same", file = "compiler/host/network.c",
+      find = "!(a->alpha < b->alpha || a->alpha > b->alpha)", replace = "1",
+      tests = { "verify/sees_each_difference" } },
+    { what = "the reference knows no alpha", file = "runtime/reference.c",
+      find = "(double)layer->alpha", replace = "1.0", tests = { "runtime_models/*" } },
+    { what = "the generic runtime's gelu is the one by tanh", file = "runtime/activation_rows.h",
+      find = "ACTIVATION(RNNC_GELU, gelu, v / 2 * erfc(v * -HALF_ROOT))",
+      replace = "ACTIVATION(RNNC_GELU, gelu, v / (1 + exp(v * (1 + v * v * CUBIC) * -TWO_ROOTS)))",
+      tests = { "runtime_models/*" } },
+    { what = "an alpha that is no number is taken", file = "runtime/network.c",
+      find = "!isfinite(layer->alpha)", replace = "0", tests = { "runtime_models/faults" } },
     -- ---- weights as C ----
     { what = "the weights' symbol knows nothing of their values", file = "compiler/passes/plan.lua",
       find = "fingerprint, options.weights_hash or 0", replace = "fingerprint, 0",
@@ -669,7 +702,7 @@ mutants.list = {
     { what = "c has as many values as the projection", file = "compiler/passes/layout.lua",
       find = "add(name, i == 1 and s.P or s.H)", replace = "add(name, s.P)", tests = whole },
     { what = "a dense layer has the activation of none", file = "compiler/passes/lower.lua",
-      find = "return { { \"h\", { name, sum } } }", replace = "return { { \"h\", sum } }", tests = whole },
+      find = "return { { \"h\", tree } }", replace = "return { { \"h\", sum } }", tests = whole },
     { what = "a dense layer has no bias", file = "compiler/kernels/products.lua",
       find = 'states = { "h" }, bias = what.bias, update', replace = 'states = { "h" }, bias = false, update',
       tests = whole },

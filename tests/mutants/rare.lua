@@ -29,8 +29,8 @@ return {
       tests = { "runtime_team/teams_end_in_any_order" } },
     { what = "members of a team handle signals", file = "runtime/team.c",
       find = "sigfillset(&all);", replace = "sigemptyset(&all);", tests = { "runtime_team/signals_are_the_callers" } },
-    { what = "a generic relu makes 0 of NaN", file = "runtime/generic_layers.c",
-      find = "row[i] = row[i] < 0 ? 0 : row[i];", replace = "row[i] = row[i] > 0 ? row[i] : 0;",
+    { what = "a generic relu makes 0 of NaN", file = "runtime/activation_rows.h",
+      find = "relu, v < 0 ? 0 : v)", replace = "relu, v > 0 ? v : 0)",
       tests = { "runtime_models/nan_in_heads" } },
     -- ---- generated code ----
     { what = "steps times what lies between layers overflows", file = "templates/source.c.t",

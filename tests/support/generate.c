@@ -294,19 +294,24 @@ const rnnc_model *library_model(void *library, const char *name, rnnc_error *err
     return model;
 }
 
-double promised_ulps(const char *function) {
+/* functions.of(NAME).FIELD, 0 where it is not there. */
+static double promised(const char *function, const char *field) {
     char script[256];
     const char *const lua = getenv("LUA");
     snprintf(script, sizeof script,
-             "package.path = 'compiler/?.lua' print(require 'tables.functions'.of '%s'.ulps)",
-             function);
+             "package.path = 'compiler/?.lua' print(require 'tables.functions'.of '%s'.%s or 0)",
+             function, field);
     const char *const argv[] = {lua ? lua : "lua5.4", "-e", script, NULL};
     outcome o = process_run(argv, NULL, NULL, 60);
-    const double ulps = o.code == 0 ? atof(o.out) : 0;
-    if (!(ulps > 0)) {
-        fprintf(stderr, "no bound of %s: %s%s\n", function, o.out, o.err);
+    if (o.code != 0) {
+        fprintf(stderr, "no %s of %s: %s%s\n", field, function, o.out, o.err);
         abort();
     }
+    const double value = atof(o.out);
     outcome_free(&o);
-    return ulps;
+    return value;
 }
+
+double promised_ulps(const char *function) { return promised(function, "ulps"); }
+
+double promised_absolute(const char *function) { return promised(function, "absolute"); }

@@ -64,7 +64,9 @@ const rnnc_model *library_model(void *library, const char *name, rnnc_error *err
 bool target_runs(const char *target);
 
 /* What compiler/tables/functions.lua promises of a function: its largest error in units of the last
- * place; aborts if it has none. */
+ * place, and besides, times |x| between 1 and 8. 0 where it says nothing; aborts if there is no
+ * such function. */
 double promised_ulps(const char *function);
+double promised_absolute(const char *function);
 
 #endif

@@ -1,5 +1,6 @@
 #define _XOPEN_SOURCE 700
 #include "model.h"
+#include "activation.h"
 #include "oracle.h"
 #include "problem.h"
 
@@ -304,15 +305,15 @@ void model_solve(model *m) {
 
 static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
     static const char *const cells[] = {"rnn", "rnn", "lstm", "gru"};
-    static const char *const activations[] = {"none",    "tanh",    "relu",
-                                              "sigmoid", "softmax", "log_softmax"};
     const rnnc_config *const c = &l->recurrent;
     fputs("    ", out);
     if (l->kind == RNNC_EMBEDDING) {
         fprintf(out, "embedding { num_embeddings = %zu, dim = %zu", l->inputs, l->outputs);
     } else if (l->kind == RNNC_DENSE) {
         fprintf(out, "dense { units = %zu, activation = \"%s\", bias = %s", l->outputs,
-                activations[l->activation], l->bias ? "true" : "false");
+                rnnc_activation_name(l->activation), l->bias ? "true" : "false");
+        if (activation_has_alpha(l->activation))
+            fprintf(out, ", alpha = %.9g", (double)l->alpha);
         if (l->last_step || l->last_state)
             fprintf(out, ", %s = true", l->last_step ? "last_step" : "last_state");
         if (l->tied)

@@ -1,4 +1,5 @@
 #include "model_oracle.h"
+#include "activation.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -67,30 +68,15 @@ static void advance(const recurrent *r, const double *x, double *h, double *c) {
     free(units);
 }
 
-static void apply(rnnc_activation activation, double *v, size_t n) {
+static void apply(const rnnc_layer *layer, double *v) {
     double sum = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < layer->outputs; i++)
         sum += exp(v[i]);
-    for (size_t i = 0; i < n; i++)
-        switch (activation) {
-        case RNNC_IDENTITY:
-            break;
-        case RNNC_TANH:
-            v[i] = tanh(v[i]);
-            break;
-        case RNNC_RELU:
-            v[i] = fmax(v[i], 0);
-            break;
-        case RNNC_SIGMOID:
-            v[i] = logistic(v[i]);
-            break;
-        case RNNC_SOFTMAX:
-            v[i] = exp(v[i]) / sum;
-            break;
-        case RNNC_LOG_SOFTMAX:
-            v[i] -= log(sum);
-            break;
-        }
+    for (size_t i = 0; i < layer->outputs; i++)
+        v[i] = layer->activation == RNNC_SOFTMAX ? exp(v[i]) / sum
+               : layer->activation == RNNC_LOG_SOFTMAX
+                   ? v[i] - log(sum)
+                   : activation_of(layer->activation, (double)layer->alpha, v[i]);
 }
 
 /* Where the states of a sequence lie in h0 and hn, c0 and cn, as the layers go by. */
@@ -193,7 +179,7 @@ static void solve_one(const rnnc_network *network, const rnnc_network_sizes *siz
                 out[t * O + o] =
                     dot(layer->tied ? table : tensors[0],
                         layer->bias ? tensors[!layer->tied] : NULL, o, rows + (skipped + t) * I, I);
-            apply(layer->activation, out + t * O, O);
+            apply(layer, out + t * O);
         }
         tensors += !layer->tied + layer->bias;
         free(rows);

@@ -218,8 +218,9 @@ static bool same_layer(const rnnc_layer *a, const rnnc_layer *b) {
     if (a->inputs != b->inputs || a->outputs != b->outputs)
         return false;
     return a->kind == RNNC_EMBEDDING ||
-           (a->activation == b->activation && a->bias == b->bias && a->last_step == b->last_step &&
-            a->last_state == b->last_state && a->tied == b->tied);
+           (a->activation == b->activation && memcmp(&a->alpha, &b->alpha, sizeof a->alpha) == 0 &&
+            a->bias == b->bias && a->last_step == b->last_step && a->last_state == b->last_state &&
+            a->tied == b->tied);
 }
 
 bool model_described(const rnnc_model *net, const model *m, rnnc_error *err) {

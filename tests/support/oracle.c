@@ -1,4 +1,5 @@
 #include "oracle.h"
+#include "activation.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -167,24 +168,11 @@ void oracle_dense(const rnnc_layer *layer, const float *weight, const float *bia
     for (size_t i = 0; i < outputs; i++)
         sum += exp(y[i] - most);
     for (size_t i = 0; i < outputs; i++) {
-        switch (layer->activation) {
-        case RNNC_IDENTITY:
-            break;
-        case RNNC_TANH:
-            y[i] = tanh(y[i]);
-            break;
-        case RNNC_RELU:
-            y[i] = y[i] <= 0.0 ? 0.0 : y[i];
-            break;
-        case RNNC_SIGMOID:
-            y[i] = logistic(y[i]);
-            break;
-        case RNNC_SOFTMAX:
+        if (layer->activation == RNNC_SOFTMAX)
             y[i] = exp(y[i] - most) / sum;
-            break;
-        case RNNC_LOG_SOFTMAX:
+        else if (layer->activation == RNNC_LOG_SOFTMAX)
             y[i] -= most + log(sum);
-            break;
-        }
+        else
+            y[i] = activation_of(layer->activation, (double)layer->alpha, y[i]);
     }
 }

@@ -1,4 +1,5 @@
 #include "random_model.h"
+#include "activation.h"
 #include "model_oracle.h"
 
 #include <math.h>
@@ -63,10 +64,10 @@ static void choose_layers(random_model *m, rng *r) {
         m->layer[n] = (rnnc_layer){.kind = RNNC_DENSE,
                                    .inputs = width,
                                    .outputs = outputs,
-                                   .activation = (rnnc_activation)rng_below(r, 6),
                                    .bias = rng_below(r, 3) > 0,
                                    .tied = tied,
                                    .last_step = last_step && rng_below(r, 3) > 0};
+        activation_choose(&m->layer[n], true, r);
         if (!once && i == 0 && !m->layer[n].last_step)
             m->layer[n].last_state = rng_below(r, 3) == 0;
         once |= m->layer[n].last_step || m->layer[n].last_state;

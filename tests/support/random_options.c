@@ -1,4 +1,5 @@
 #include "random_options.h"
+#include "activation.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,6 +9,12 @@
 
 static const char *flag(rng *r) { return rng_below(r, 2) ? "true" : "false"; }
 
+static const char *some_activation(bool rows, rng *r) {
+    rnnc_layer layer;
+    activation_choose(&layer, rows, r);
+    return rnnc_activation_name(layer.activation);
+}
+
 void random_options(rng *r, const char *fields, char *text, size_t room) {
     static const char *const cells[] = {"lstm", "gru", "rnn"};
     static const char *const batches[] = {"1", "\"any\"", "5", "16", "40"};
@@ -15,8 +22,6 @@ void random_options(rng *r, const char *fields, char *text, size_t room) {
     static const char *const targets[] = {"\"portable\"", "\"avx2\"", "\"avx512\"",
                                           "{\"portable\", \"avx2\"}",
                                           "{\"portable\", \"avx2\", \"avx512\"}"};
-    static const char *const activations[] = {"none",    "tanh",    "relu",
-                                              "sigmoid", "softmax", "log_softmax"};
     static const int units[] = {1, 4, 6, 16, 48, 64};
     const bool embeds = rng_below(r, 3) == 0;
     const bool both = rng_below(r, 2);
@@ -48,11 +53,11 @@ void random_options(rng *r, const char *fields, char *text, size_t room) {
     if (two) /* the first takes the states */
         n += snprintf(text + n, room - (size_t)n,
                       ", dense { units = 7, activation = \"%s\"%s, prefix = \"d.\" }",
-                      activations[rng_below(r, 4)], head == 3 ? ", last_state = true" : "");
+                      some_activation(false, r), head == 3 ? ", last_state = true" : "");
     if (head > 0)
         n += snprintf(text + n, room - (size_t)n,
                       ", dense { units = 3, activation = \"%s\", bias = %s%s, prefix = \"b.\" }",
-                      PICK(r, activations), flag(r),
+                      some_activation(true, r), flag(r),
                       head == 2           ? ", last_step = true"
                       : head == 3 && !two ? ", last_state = true"
                                           : "");

@@ -44,8 +44,8 @@ activations.of_rows = {
     end,
 }
 
--- activations.apply(layer) -> the buffer with the result. layer: program, put, name, sums (a buffer), at (access to a
--- buffer of its shape), over, dims, units, id, from. Errors: no such activation.
+-- activations.apply(layer) -> the buffer with the result. layer: program, put, name, alpha (or nil), sums (a buffer),
+-- at (access to a buffer of its shape), over, dims, units, id, from. Errors: no such activation.
 function activations.apply(layer)
     local name = layer.name
     local known, row = pcall(rows.of, name)
@@ -56,7 +56,7 @@ function activations.apply(layer)
         local make = activations.of_rows[name] or error(layer.from .. ": no program of " .. name, 0)
         value = make(layer)
     else
-        value = { name, { "read", layer.at(layer.sums, "i") } }
+        value = { name, { "read", layer.at(layer.sums, "i") }, layer.alpha }
     end
     local out = layer.put(layer.program, "active" .. layer.id, "workspace", layer.dims)
     append(layer.program.body, { op = "map", from = layer.from, over = layer.over,

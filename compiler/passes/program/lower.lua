@@ -242,8 +242,9 @@ function layers.dense(program, item, input, width)
     end
     append(program.body, { statement { op = "product", from = from, over = over, sum = { { "k", width } },
         out = at(sums, "i"), a = access(weight, "i", "k"), b = source, accumulate = bias and true or nil } })
-    local out = activations.apply { program = program, put = put, name = item.activation, sums = sums, at = at,
-                                    over = over, dims = dims, units = item.units, id = id, from = from }
+    local out = activations.apply { program = program, put = put, name = item.activation, alpha = item.alpha,
+                                    sums = sums, at = at, over = over, dims = dims, units = item.units, id = id,
+                                    from = from }
     return function(index) return at(out, index) end, item.units
 end
 

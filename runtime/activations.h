@@ -1,0 +1,18 @@
+/* activations.h: the functions of single values that a dense layer may have behind its product. A
+ * new one is a row of activation_rows.h and a name at the end of rnnc_activation. */
+#ifndef RNNC_ACTIVATIONS_H
+#define RNNC_ACTIVATIONS_H
+
+#include "internal.h"
+
+/* The functions of an activation that is in range: of a value and the layer's alpha. */
+typedef struct rnnc_activation_row {
+    const char *name;
+    double (*of)(double v, double alpha);
+    float (*of_float)(float v, float alpha);
+} rnnc_activation_row;
+
+/* The row of an activation; NULL if there is no such one. */
+RNNC_HIDDEN const rnnc_activation_row *rnnc_activation_find(rnnc_activation activation);
+
+#endif
