@@ -32,6 +32,8 @@ static const import_case cases[] = {
     {"rtneural_lstm_torch/lstm_torch.json", "lstm_torch",
      "rtneural_lstm_torch/lstm_torch_x_python.csv", "rtneural_lstm_torch/lstm_torch_y_python.csv",
      1, 1e-6},
+    {"nam_example_lstm/lstm.nam", "lstm", "nam_example_lstm/vectors.safetensors",
+     "nam_example_lstm/vectors.safetensors", 1, 1e-6},
     {"neuralseed_gru8/gru8_ts9_pytorch.json", "gru8_ts9_pytorch",
      "neuralseed_gru8/vectors.safetensors", "neuralseed_gru8/vectors.safetensors", 1, 2e-6},
     {"anydrive_lstm_actuator/anydrive_v3_lstm.pt", "anydrive_v3_lstm",

@@ -16,9 +16,34 @@
     "{\"model_data\": {" data "}, \"state_dict\": {\"r.weight_ih_l0\": [[1]], "                    \
     "\"r.weight_hh_l0\": [[1]], \"lin.weight\": [[2]], \"lin.bias\": [3]}}"
 
+/* An LSTM of 1 -> 1: 8 + 4 + 2 + 2 weights. */
+#define NAM(config, weights)                                                                       \
+    "{\"architecture\": \"LSTM\", \"config\": {" config "}, \"weights\": " weights "}"
+#define NAM_SIZES "\"input_size\": 1, \"hidden_size\": 1, \"num_layers\": 1"
+
 static const struct {
     const char *text, *line;
 } json_cases[] = {
+    {"{\"architecture\": \"WaveNet\", \"weights\": [1]}",
+     "architecture is \"WaveNet\"; of .nam files rnnc reads LSTM, for the others have no recurrent "
+     "layer\n"},
+    {"{\"architecture\": \"LSTM\", \"config\": 7, \"weights\": [1]}", "has no config\n"},
+    {NAM("\"input_size\": 0, \"hidden_size\": 1, \"num_layers\": 1", "[1]"),
+     "config.input_size is no whole number from 1 to 65536\n"},
+    {NAM("\"input_size\": 1, \"hidden_size\": 1.5, \"num_layers\": 1", "[1]"),
+     "config.hidden_size is no whole number from 1 to 65536\n"},
+    {NAM("\"input_size\": 1, \"hidden_size\": 65537, \"num_layers\": 1", "[1]"),
+     "config.hidden_size is no whole number from 1 to 65536\n"},
+    {NAM("\"input_size\": 1, \"hidden_size\": 1", "[1]"),
+     "config.num_layers is no whole number from 1 to 65536\n"},
+    {NAM(NAM_SIZES, "[]"), "weights is no list of numbers\n"},
+    {NAM(NAM_SIZES, "[[1]]"), "weights is no list of numbers\n"},
+    {NAM(NAM_SIZES, "[1, \"2\"]"), "weights is no list of numbers\n"},
+    {NAM(NAM_SIZES, "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]"),
+     "weights has 15 numbers; an LSTM of 1 -> 1 in 1 layers, with first states and a head of one "
+     "output, has 16\n"},
+    {NAM("\"input_size\": 65536, \"hidden_size\": 65536, \"num_layers\": 65536", "[1, 2]"),
+     "weights has 2 numbers; an LSTM of 65536 -> 65536 in 65536 layers, "},
     {"{\"in_shape\": [null, 1], \"layers\": [", "is no JSON that can be read, line 1: "},
     {"{\"in_shape\": [null, \"1\"], \"layers\": []}",
      "in_shape does not end in the number of inputs\n"},
@@ -91,6 +116,10 @@ Test(import_hostile, json_cut_off, .timeout = 120) {
 
 Test(import_hostile, state_dict_json_cut_off, .timeout = 120) {
     expect_truncated("tests/import/neuralseed_gru8/gru8_ts9_pytorch.json", "a.json");
+}
+
+Test(import_hostile, nam_cut_off, .timeout = 120) {
+    expect_truncated("tests/import/nam_example_lstm/lstm.nam", "a.nam");
 }
 
 Test(import_hostile, safetensors_cut_off, .timeout = 120) {

@@ -180,8 +180,8 @@ const command commands[] = {
     {"import", "FILE", 1, 1, "make a spec and weights of a network as it was downloaded",
      "Writes DIR/model.lua and DIR/model.safetensors, with the weights in PyTorch's names and\n"
      "order, and tells what it found, what became of it and what the file leaves open. Files that\n"
-     "are there already stay. Formats: the JSON of RTNeural and AIDA-X, a PyTorch state_dict in "
-     "JSON\n"
+     "are there already stay. Formats: the JSON of RTNeural and AIDA-X, .nam, a PyTorch state_dict "
+     "in JSON\n"
      "(CoreAudioML, Proteus, NeuralPi) or safetensors, .pt and .pth, Keras' .keras and .h5, ONNX\n"
      "models. `rnnc compile FILE`, check, plan, verify and bench read such a file directly.",
      import_options, COUNT(import_options), "commands.import"},

@@ -16,6 +16,7 @@
 --   open     what is for the program to choose
 local readers = {
     require "import.rtneural",
+    require "import.nam",
     require "import.state_dict_json",
     require "import.safetensors",
     require "import.keras",

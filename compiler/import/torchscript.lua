@@ -123,7 +123,9 @@ local function place_functions(modules, record, source, path)
                     module.name:sub(1, -2), kind)
             else
                 for name, value in pairs(fields) do layer.fields[name] = value end
-                record.became[#record.became + 1] = { module.name .. " " .. kind, "activation of " .. last.name .. "*" }
+                record.became[#record.became + 1] = {
+                    module.name:sub(1, -2) .. " " .. kind, "activation of " .. last.name .. "*",
+                }
             end
         elseif kind and not silent[kind] then
             record.doubts[#record.doubts + 1] = string.format("what %s (%s) does: it is left out",

@@ -205,6 +205,13 @@ mutants.list = {
       tests = { "import_pytorch/forms_of_tensors" } },
     { what = "a scale in TorchScript's forward is forgotten", file = "compiler/import/torch_forward.lua",
       find = "if tensor and other == x then", replace = "if false then", tests = { "import/as_recorded" } },
+    { what = "a .nam file's columns are h, then x", file = "compiler/import/nam.lua",
+      find = "columns(width, units)", replace = "columns(0, units)", tests = { "import/as_recorded" } },
+    { what = "a .nam file may have weights too many", file = "compiler/import/nam.lua",
+      find = "list.shape[1] ~= wanted", replace = "list.shape[1] < wanted", tests = { "import_hostile/*" } },
+    { what = "functions in a Sequential are left out", file = "compiler/import/torchscript.lua",
+      find = "layer.fields[name] = value end", replace = "layer.fields[name] = nil and value end",
+      tests = { "import_pytorch/torchscript" } },
     -- ---- initial states ----
     { what = "first states of a batch are all those of layer 0", file = "templates/run_states.c.t",
       find = '"weights + %d + chain * %d"', replace = '"weights + %d + 0 * chain * %d"',
