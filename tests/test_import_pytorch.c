@@ -149,9 +149,9 @@ static void expect_values(rnnc_safetensors *file, const char *name, size_t count
  * out: a norm, and a sine in forward, but not the cosine in another function. */
 Test(import_pytorch, torchscript, .timeout = 60) {
     static const char *const lines[] = {
-        "  rnn.*         became rnn 2 -> 3\n", "  head.2. Tanh  became activation of head.0.*\n",
-        "  x_scale (2)   became a scale of x: multiplied into rnn.weight_ih_l0\n",
-        "  y_scale ()    became a scale of y: multiplied into head.3.weight\n",
+        "  rnn.*        became rnn 2 -> 3\n", "  head.2 Tanh  became activation of head.0.*\n",
+        "  x_scale (2)  became a scale of x: multiplied into rnn.weight_ih_l0\n",
+        "  y_scale ()   became a scale of y: multiplied into head.3.weight\n",
         "  not told:   what norm (LayerNorm) does: it is left out\n"
         "              what forward makes by sin: it is left out; give it with dense { activation, "
         "last_step } or residual\n"};

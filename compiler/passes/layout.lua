@@ -156,8 +156,8 @@ end
 local function held(ir, row) return ir.batch == "any" and row or aligned(ir.block * row) end
 
 -- The states of a chain and what a projection or the product behind a reset reads: { name, offset, width, padded
--- (whole vectors or groups of it), stride (floats between two sequences, or for the batch kernel between two units) }, and the
--- floats of all. In the units kernel all of a sequence's lie side by side.
+-- (whole vectors or groups of it), stride (floats between two sequences, or for the batch kernel between two units) },
+-- and the floats of all. In the units kernel all of a sequence's lie side by side.
 local function state_parts(ir, stack, target)
     local s, list, count = stack.sizes, {}, 0
     local function add(name, width)

@@ -717,7 +717,8 @@ mutants.list = {
       find = 'at == 0 and "part" or "(part + 1)"', replace = 'at == 0 and "part" or "part"',
       tests = { "generated_heads/team" } },
     { what = "a dense layer reads all sequences of a block that is not full", file = "templates/run_dense.c.t",
-      find = [[if not full then conditions[1] = p.batch == "any" and "rows == (ptrdiff_t)held" or "rows == " .. block end]],
+      find = [[if not full then conditions[1] = p.batch == "any" and "rows == (ptrdiff_t)held" or ]]
+        .. [["rows == " .. block end]],
       replace = "",
       tests = { "generated_heads/any_batch" } },
     { what = "batch: a dense layer writes all steps to one", file = "templates/batch_product.c.t",
