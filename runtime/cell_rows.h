@@ -10,6 +10,7 @@
  *                RECURRENT(g)  W_hh h + b_hh of gate g, if it is apart
  *                GATE(g)       their sum, if it is not
  *                h, c          the old states
+ *                PEEPHOLE(k, v)  v times the unit's value of weight_ci, _cf or _co, 0 without them
  *                RESET_BEFORE  RECURRENT(2) of a gru is W_hn (r h) + b_hn
  *              in the type `real`, which is double and float in turn
  *
@@ -21,8 +22,8 @@ CELL(RNNC_RNN_TANH, rnn_tanh, 1, 0, 1, { h = TANH(GATE(0)); })
 CELL(RNNC_RNN_RELU, rnn_relu, 1, 0, 1, { h = RELU(GATE(0)); })
 
 CELL(RNNC_LSTM, lstm, 4, 0, 2, {
-    c = SIGMOID(GATE(1)) * c + SIGMOID(GATE(0)) * TANH(GATE(2));
-    h = SIGMOID(GATE(3)) * TANH(c);
+    c = SIGMOID(GATE(1) + PEEPHOLE(1, c)) * c + SIGMOID(GATE(0) + PEEPHOLE(0, c)) * TANH(GATE(2));
+    h = SIGMOID(GATE(3) + PEEPHOLE(2, c)) * TANH(c);
 })
 
 CELL(RNNC_GRU, gru, 3, 1u << 2, 1, {

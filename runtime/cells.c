@@ -6,14 +6,15 @@
 #define INPUT(g) input[g]
 #define RECURRENT(g) recurrent[g]
 #define RESET_BEFORE config->reset_before
+#define PEEPHOLE(k, v) (config->peepholes ? (real)unit[k] * (v) : 0)
 #define GATE(g) (input[g] + recurrent[g])
 #define RELU(v) ((v) < 0 ? 0 : (v)) /* NaN stays NaN */
 
 #define UPDATE(name, ...)                                                                          \
     static void name(const rnnc_config *config, const real *input, const real *recurrent,          \
-                     real *h_out, real *c_out) {                                                   \
+                     const float *unit, real *h_out, real *c_out) {                                \
         real h = *h_out, c = *c_out;                                                               \
-        (void)config;                                                                              \
+        (void)config, (void)unit;                                                                  \
         __VA_ARGS__                                                                                \
         *h_out = h;                                                                                \
         *c_out = c;                                                                                \

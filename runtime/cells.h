@@ -13,11 +13,12 @@ typedef struct rnnc_cell_row {
     unsigned apart; /* bit g: gate g's two sums, with x and with h, are needed each on its own */
     size_t states;  /* 1: h; 2: h and c */
 
-    /* The new states of one unit, from the sums of each gate with x and with h, biases included. */
+    /* The new states of one unit, from the sums of each gate with x and with h, biases included;
+     * unit: its values of weight_ci, weight_cf and weight_co, if there are peepholes. */
     void (*update)(const rnnc_config *config, const double *input, const double *recurrent,
-                   double *h, double *c);
+                   const float *unit, double *h, double *c);
     void (*update_float)(const rnnc_config *config, const float *input, const float *recurrent,
-                         float *h, float *c);
+                         const float *unit, float *h, float *c);
 } rnnc_cell_row;
 
 /* The row of a cell; NULL if there is no such cell. */

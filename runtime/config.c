@@ -11,7 +11,7 @@ size_t rnnc_config_gates(const rnnc_config *config) {
 
 /* Tensors of one layer and direction. */
 static size_t kinds_of(const rnnc_config *config) {
-    return (config->bias ? 4u : 2u) + (config->proj_size ? 1u : 0u);
+    return (config->bias ? 4u : 2u) + (config->peepholes ? 3u : 0u) + (config->proj_size ? 1u : 0u);
 }
 
 /* Tensors of the chains, layers and directions. */
@@ -45,7 +45,8 @@ static size_t weight_floats(const rnnc_config *config) {
         if (upper && !rnnc_mul(directions, state, &cols))
             return 0;
         if (!rnnc_add(cols, state, &cols) || !rnnc_add(cols, config->bias ? 2 : 0, &cols) ||
-            !rnnc_mul(rows, cols, &values) || !rnnc_add(values, projection, &values) ||
+            !rnnc_add(cols, config->peepholes ? 1 : 0, &cols) || !rnnc_mul(rows, cols, &values) ||
+            !rnnc_add(values, projection, &values) ||
             (config->initial_state &&
              (!rnnc_add(values, state, &values) ||
               !rnnc_add(values, states_of(config) > 1 ? config->hidden_size : 0, &values))) ||
@@ -91,6 +92,7 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
                  {"bidirectional", config->bidirectional},
                  {"reverse", config->reverse},
                  {"reset_before", config->reset_before},
+                 {"peepholes", config->peepholes},
                  {"initial_state", config->initial_state}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].value != 0 && flags[i].value != 1)
@@ -99,6 +101,9 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
     if (config->reset_before && config->cell != RNNC_GRU)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "reset_before is 1: only a cell gru has a reset gate, give 0");
+    if (config->peepholes && config->cell != RNNC_LSTM)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "peepholes is 1: only a cell lstm has them, give 0");
     if (config->reverse && config->bidirectional)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "reverse and bidirectional are 1: a bidirectional layer has a reverse "
@@ -107,7 +112,7 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
     if (status != RNNC_OK)
         return status;
     size_t count, bytes;
-    if (!rnnc_mul(config->num_layers, 12, &count) ||
+    if (!rnnc_mul(config->num_layers, 18, &count) ||
         !rnnc_mul(weight_floats(config), sizeof(double), &bytes) || bytes == 0)
         return rnnc_fail(error, RNNC_ERR_OVERFLOW,
                          "the weights of input_size %zu, hidden_size %zu, num_layers %zu do not "
@@ -121,9 +126,9 @@ size_t rnnc_config_weight_floats(const rnnc_config *config) {
 }
 
 rnnc_status rnnc_config_weight(const rnnc_config *config, size_t index, rnnc_weight *weight) {
-    enum { WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH, WEIGHT_HR };
-    static const char *const names[] = {"weight_ih", "weight_hh", "bias_ih", "bias_hh",
-                                        "weight_hr"};
+    enum { WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH, WEIGHT_CI, WEIGHT_CF, WEIGHT_CO, WEIGHT_HR };
+    static const char *const names[] = {"weight_ih", "weight_hh", "bias_ih",   "bias_hh",
+                                        "weight_ci", "weight_cf", "weight_co", "weight_hr"};
     if (!weight || rnnc_config_check(config, NULL) != RNNC_OK ||
         index >= rnnc_config_weight_count(config))
         return RNNC_ERR_ARGUMENT;
@@ -138,15 +143,18 @@ rnnc_status rnnc_config_weight(const rnnc_config *config, size_t index, rnnc_wei
         return RNNC_OK;
     }
     size_t kind = index % kinds;
-    if (kind == BIAS_IH && !config->bias)
-        kind = WEIGHT_HR;
+    if (kind >= BIAS_IH && !config->bias)
+        kind += WEIGHT_CI - BIAS_IH;
+    if (kind >= WEIGHT_CI && !config->peepholes)
+        kind += WEIGHT_HR - WEIGHT_CI;
+    const int of_units = kind >= WEIGHT_CI && kind <= WEIGHT_CO;
     snprintf(weight->name, sizeof weight->name, "%s_l%zu%s", names[kind], layer,
              direction ? "_reverse" : "");
-    weight->rows = kind == WEIGHT_HR ? S : rnnc_config_gates(config) * H;
-    weight->cols = kind == BIAS_IH || kind == BIAS_HH ? 0
-                   : kind == WEIGHT_HR                ? H
-                   : kind == WEIGHT_HH                ? S
-                   : layer                            ? directions * S
-                                                      : config->input_size;
+    weight->rows = kind == WEIGHT_HR ? S : of_units ? H : rnnc_config_gates(config) * H;
+    weight->cols = kind == BIAS_IH || kind == BIAS_HH || of_units ? 0
+                   : kind == WEIGHT_HR                            ? H
+                   : kind == WEIGHT_HH                            ? S
+                   : layer                                        ? directions * S
+                                                                  : config->input_size;
     return RNNC_OK;
 }

@@ -32,8 +32,10 @@ static void step_any(const generic_chain *chain, const rnnc_step *s) {
                     bias_n += s->H;
                 }
             }
-            float h = s->h_prev[row * s->ld_h_prev + j];
-            cell->update_float(chain->config, input, recurrent, &h,
+            /* What is projected has fewer values than units, and no unit of an lstm reads it. */
+            float h = chain->w_hr ? 0 : s->h_prev[row * s->ld_h_prev + j];
+            cell->update_float(chain->config, input, recurrent,
+                               chain->peepholes ? chain->peepholes + 3 * j : NULL, &h,
                                cell->states > 1 ? &s->c[row * s->H + j] : &c);
             s->h[row * s->ld_h + j] = h;
         }
@@ -53,7 +55,8 @@ static void multiply_reset(const generic_run *r, const generic_chain *c, const r
 
 static void step(const generic_run *r, const generic_chain *c, const rnnc_step *s) {
     const size_t number = (size_t)c->config->cell;
-    if (number < sizeof r->kernels->step / sizeof r->kernels->step[0] && !c->config->reset_before)
+    if (number < sizeof r->kernels->step / sizeof r->kernels->step[0] && !c->config->reset_before &&
+        !c->peepholes)
         r->kernels->step[number](s);
     else
         step_any(c, s);

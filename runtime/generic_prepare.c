@@ -8,7 +8,9 @@ size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *pre
     const rnnc_cell_row *const cell = rnnc_cell_find(config->cell);
     const size_t H = config->hidden_size, S = rnnc_config_state(config), N = cell->gates * H;
     const size_t K = layer == 0 ? config->input_size : (config->bidirectional ? 2 : 1) * S;
-    const size_t bias = (K + S) * N, bias_n = bias + N, w_hr = bias_n + rnnc_cell_apart(cell) * H;
+    const size_t bias = (K + S) * N, bias_n = bias + N;
+    const size_t peepholes = bias_n + rnnc_cell_apart(cell) * H;
+    const size_t w_hr = peepholes + (config->peepholes ? 3 * H : 0);
     const size_t first_h = w_hr + config->proj_size * H;
     const size_t states = config->initial_state ? cell->states : 0;
     if (c)
@@ -22,6 +24,7 @@ size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *pre
                              .w_hh = prepared + K * N,
                              .bias = prepared + bias,
                              .bias_n = prepared + bias_n,
+                             .peepholes = config->peepholes ? prepared + peepholes : NULL,
                              .w_hr = config->proj_size ? prepared + w_hr : NULL,
                              .first_h = states > 0 ? prepared + first_h : NULL,
                              .first_c = states > 1 ? prepared + first_h + S : NULL};
@@ -92,6 +95,11 @@ static float *prepare_recurrent(const rnnc_config *config, const float *const **
         const float *const b_ih = config->bias ? *(*tensors)++ : NULL;
         const float *const b_hh = config->bias ? *(*tensors)++ : NULL;
         prepare_biases(&c, b_ih, b_hh, prepared + (c.K + c.S) * c.N);
+        for (size_t k = 0; c.peepholes && k < 3; k++) {
+            const float *const of_units = *(*tensors)++;
+            for (size_t j = 0; j < c.H; j++)
+                prepared[(size_t)(c.peepholes - prepared) + 3 * j + k] = of_units[j];
+        }
         if (c.w_hr)
             transpose(c.S, c.H, *(*tensors)++, prepared + (c.w_hr - prepared));
         if (c.first_h)

@@ -21,29 +21,24 @@ typedef struct chain {
     const rnnc_config *config;
     const rnnc_cell_row *cell;
     size_t I, H, S;
-    const float *w_ih, *w_hh, *b_ih, *b_hh, *w_hr, *first_h, *first_c;
+    const float *w_ih, *w_hh, *b_ih, *b_hh, *peephole[3], *w_hr, *first_h, *first_c;
 } chain;
 
 /* Takes the chain's tensors off the front of the list. */
 static chain take_chain(const rnnc_config *config, size_t inputs, const float *const **tensors) {
-    chain c = {config,
-               rnnc_cell_find(config->cell),
-               inputs,
-               config->hidden_size,
-               rnnc_config_state(config),
-               NULL,
-               NULL,
-               NULL,
-               NULL,
-               NULL,
-               NULL,
-               NULL};
+    chain c = {.config = config,
+               .cell = rnnc_cell_find(config->cell),
+               .I = inputs,
+               .H = config->hidden_size,
+               .S = rnnc_config_state(config)};
     c.w_ih = *(*tensors)++;
     c.w_hh = *(*tensors)++;
     if (config->bias) {
         c.b_ih = *(*tensors)++;
         c.b_hh = *(*tensors)++;
     }
+    for (size_t k = 0; config->peepholes && k < 3; k++)
+        c.peephole[k] = *(*tensors)++;
     if (config->proj_size)
         c.w_hr = *(*tensors)++;
     return c;
@@ -58,12 +53,15 @@ static void step(const chain *w, const double *x, double *h, double *c, double *
                                        product(w->w_hh, w->b_hh, j, w->S, h)));
     for (size_t j = 0; j < w->H; j++) {
         double input[RNNC_GATES_MAX], recurrent[RNNC_GATES_MAX];
+        float unit[3] = {0};
+        for (size_t k = 0; w->config->peepholes && k < 3; k++)
+            unit[k] = w->peephole[k][j];
         for (size_t g = 0; g < w->cell->gates; g++) {
             input[g] = product(w->w_ih, w->b_ih, g * w->H + j, w->I, x);
             recurrent[g] = product(w->w_hh, w->b_hh, g * w->H + j, w->S, g == 2 ? candidate : h);
         }
         fresh[j] = w->w_hr ? 0 : h[j];
-        w->cell->update(w->config, input, recurrent, &fresh[j], &c[j]);
+        w->cell->update(w->config, input, recurrent, unit, &fresh[j], &c[j]);
     }
     for (size_t k = 0; k < w->S; k++)
         h[k] = w->w_hr ? product(w->w_hr, NULL, k, w->H, fresh) : fresh[k];

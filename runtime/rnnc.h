@@ -66,14 +66,17 @@ typedef struct rnnc_config {
     int bias, batch_first, bidirectional;
     size_t proj_size; /* lstm: less than hidden_size; 0: none */
     int reverse; /* 1: the only direction goes from the last step to the first; see rnnc_call */
-    int reset_before; /* 1, gru: n = tanh(W_in x + b_in + W_hn (r h) + b_hn), as in ONNX with
-                         linear_before_reset = 0; 0: PyTorch's r (W_hn h + b_hn) */
+    int reset_before;  /* 1, gru: n = tanh(W_in x + b_in + W_hn (r h) + b_hn), as in ONNX with
+                          linear_before_reset = 0; 0: PyTorch's r (W_hn h + b_hn) */
+    int peepholes;     /* 1, lstm: i += weight_ci c, f += weight_cf c, o += weight_co c_new */
     int initial_state; /* 1: its weights have h0 and c0, for calls without them */
 } rnnc_config;
 
 /* One weight tensor by its name in a PyTorch state_dict: (rows, cols), or (rows) if cols is 0. */
 typedef struct rnnc_weight {
-    char name[120]; /* weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, ..._reverse */
+    char
+        name[120]; /* weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_ci_l0,
+                      weight_cf_l0, weight_co_l0, weight_hr_l0, ..._reverse, those that are there */
     size_t rows, cols;
 } rnnc_weight;
 

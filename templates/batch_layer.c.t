@@ -11,6 +11,7 @@
 @         list[#list + 1] = format("w + %d, ", part.offset) .. (t.name == "x" and format("x + t * %d", l.input_row * block) or t.name == "reset" and reset or "h")
 @     end
 @     for _, name in ipairs(product.starts) do list[#list + 1] = format("w + %d", l.parts[name].offset) end
+@     if product.per_unit then list[#list + 1] = format("w + %d", l.parts.vectors.offset) end
 @     for _ in ipairs(product.own) do list[#list + 1] = "h" end
 @     for i in ipairs(product.carried) do list[#list + 1] = format("state + %d", state[i + 1].offset) end
 @     return concat(list, ", ")

@@ -7,6 +7,7 @@
 @ local list = {}
 @ for i, t in ipairs(p.terms) do list[i] = format("const float *w_%s, const float *%s", t.name, t.name) end
 @ for _, name in ipairs(p.starts) do list[#list + 1] = "const float *" .. name end
+@ if p.per_unit then list[#list + 1] = "const float *per_unit" end
 @ for _, name in ipairs(p.own) do list[#list + 1] = "const float *own_" .. name end
 @ for _, name in ipairs(p.carried) do list[#list + 1] = "float *" .. name end
 @ list[#list + 1] = "float *RESTRICT out"
@@ -82,6 +83,7 @@
 @     suffix = format("%d_%d", r, v),
 @     sum = function(index) return sum(r, index, v) end,
 @     gates = function() assert(false, "the batch kernel has no gates buffer") end,
+@     weight = function(offset) return format(splat, "per_unit", offset + r * beside) end,
 @     state = function(name) return format(fetch, name == "h" and "own_h" or name) end,
 @     store = function(name) return format("%s + %d", name == "h" and "out" or name, r * line + v * lanes) end,
 @ }
@@ -108,6 +110,7 @@
 @ local words = {}
 @ for i, t in ipairs(p.terms) do words[i] = format("w_%s + %s * %d, %s%s", t.name, u, t.gates * t.columns, t.name, step_of[t.name] or "") end
 @ for _, name in ipairs(p.starts) do words[#words + 1] = name .. " + " .. u end
+@ if p.per_unit then words[#words + 1] = "per_unit + " .. u end
 @ for _, name in ipairs(p.own) do words[#words + 1] = format("own_%s + %s * %d", name, u, p.block) end
 @ for _, name in ipairs(p.carried) do words[#words + 1] = format("%s + %s * %d", name, u, p.block) end
 @ words[#words + 1] = format("out + %s * %d%s", u, p.block, step_of.out)

@@ -58,6 +58,7 @@
 @ for _, name in ipairs(product.starts) do
 @     words[#words + 1] = name == "gates" and format("gates + t * rows * %d, %d", gates_stride, gates_stride) or bias[name]
 @ end
+@ if product.per_unit then words[#words + 1] = format("w + %d", l.parts.vectors.offset) end
 @ for _, name in ipairs(product.own) do words[#words + 1] = "h, h_b" end
 @ for i, name in ipairs(product.carried) do words[#words + 1] = place(state[i + 1]) end
         @{product.fn}(@{concat(words, ", ")}, @{to}@{product.exact and "" or ", rows"}@{product.turns and ", s % 2 != 0" or ""}@{range("step")});

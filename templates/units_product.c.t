@@ -43,6 +43,7 @@
 @     for _, name in ipairs(p.starts) do
 @         if name == "gates" then rowed("const float *", name) else list[#list + 1] = "const float *" .. name end
 @     end
+@     if p.per_unit then list[#list + 1] = "const float *per_unit" end
 @     for _, name in ipairs(p.own) do rowed("const float *", "own_" .. name) end
 @     for _, name in ipairs(p.carried) do rowed("float *", name) end
 @     rowed("float *RESTRICT ", "out")
@@ -159,6 +160,7 @@
 @     suffix = format("%d_%d", r, j),
 @     sum = gate,
 @     gates = function(offset) return format(fetch, at("gates", r, offset + j * lanes)) end,
+@     weight = function(offset) return format(fetch, format("per_unit + %d", offset + j * lanes)) end,
 @     state = function(name) return format(fetch, name == "h" and at("own_h", r, j * lanes) or at(name, r, j * lanes)) end,
 @     store = function(name) return name == "h" and at("out", r, j * lanes) or at(name, r, j * lanes) end,
 @ }
@@ -190,6 +192,7 @@
 @ for _, name in ipairs(p.starts) do
 @     if name == "gates" then rowed_unit(name, true) else words[#words + 1] = unit(name, true) end
 @ end
+@ if p.per_unit then words[#words + 1] = unit("per_unit") end
 @ for _, name in ipairs(p.own) do rowed_unit("own_" .. name) end
 @ for _, name in ipairs(p.carried) do rowed_unit(name) end
 @ rowed_unit("out", p.role == "input")

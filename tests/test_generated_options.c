@@ -38,6 +38,12 @@ static const option networks[] = {
      {RNN(RNNC_GRU, 9, 5, 2, .bidirectional = 1, .reset_before = 1),
       HEAD(10, 8, .activation = RNNC_SIGMOID),
       RNN(RNNC_GRU, 8, 8, 1, .bias = 1, .reverse = 1, .reset_before = 1)}},
+    /* peepholes: gates grouped or not, without bias, projected in none of them. */
+    {"peepholes", 1, {RNN(RNNC_LSTM, 3, 20, 2, .bias = 1, .peepholes = 1)}},
+    {"peepholes_both",
+     2,
+     {RNN(RNNC_LSTM, 9, 37, 1, .bidirectional = 1, .peepholes = 1),
+      RNN(RNNC_LSTM, 74, 5, 1, .bias = 1, .peepholes = 1)}},
     /* direction = "reverse": alone, where every stage runs a chunk before the next chunk; below and
      * above a forward layer, and with both directions, where stages follow each other. */
     {"reverse", 1, {RNN(RNNC_GRU, 3, 21, 2, .bias = 1, .reverse = 1)}},

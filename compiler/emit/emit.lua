@@ -8,7 +8,8 @@ local template = require "emit.template"
 local emit = {}
 
 -- The C statements that compute and store the new states of one vector of units, as a function of where
--- its values are: names.sum(index), names.gates(offset), names.state(S), names.store(S), names.suffix.
+-- its values are: names.sum(index), names.gates(offset), names.weight(offset),
+-- names.state(S), names.store(S), names.suffix.
 local function update_of(variant, product)
     local index = {}
     for _, sum in ipairs(product.sums) do
@@ -25,6 +26,7 @@ local function update_of(variant, product)
                 return loads[gate] and names.gates(loads[gate]) or names.sum(index["input " .. gate])
             end,
             state = names.state,
+            weight = function(vector) return names.weight(product.unit_weights[vector]) end,
             new = fresh,
         }
         local function text(tree)
@@ -94,7 +96,7 @@ local function describe_layer(layer)
     end
     local s = layer.sizes
     return string.format("%s %d -> %d%s%s%s%s%s", layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H,
-        layer.reset_before and ", reset before the product" or "",
+        layer.reset_before and ", reset before the product" or layer.peepholes and ", peepholes" or "",
         s.P ~= s.H and string.format(" projected to %d", s.P) or "",
         s.L > 1 and string.format(", %d layers", s.L) or "",
         s.D == 2 and ", both directions" or layer.reverse and ", backwards" or "",

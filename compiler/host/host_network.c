@@ -78,6 +78,7 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
                           .proj_size = network_size_field(L, index, "proj_size"),
                           .reverse = network_flag_field(L, index, "reverse"),
                           .reset_before = network_flag_field(L, index, "reset_before"),
+                          .peepholes = network_flag_field(L, index, "peepholes"),
                           .initial_state = network_flag_field(L, index, "initial_state")};
         return layer;
     }

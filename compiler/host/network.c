@@ -5,7 +5,8 @@ static int same_config(const rnnc_config *a, const rnnc_config *b) {
            a->hidden_size == b->hidden_size && a->num_layers == b->num_layers &&
            a->bias == b->bias && a->bidirectional == b->bidirectional &&
            a->proj_size == b->proj_size && a->reverse == b->reverse &&
-           a->reset_before == b->reset_before && a->initial_state == b->initial_state;
+           a->reset_before == b->reset_before && a->peepholes == b->peepholes &&
+           a->initial_state == b->initial_state;
 }
 
 static int same_layer(const rnnc_layer *a, const rnnc_layer *b) {

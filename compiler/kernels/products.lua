@@ -134,12 +134,12 @@ local function starts_of(sums, inputs)
     return list
 end
 
--- Does the update read the old value of that state?
-local function reads_state(update, name)
+-- Does the update read that leaf: { "state", NAME }, { "weight", NAME }?
+local function reads(update, kind, name)
     local found = false
     local function visit(tree)
         if type(tree) ~= "table" then return end
-        found = found or (tree[1] == "state" and tree[2] == name)
+        found = found or (tree[1] == kind and tree[2] == name)
         for i = 2, #tree do visit(tree[i]) end
     end
     for _, pair in ipairs(update) do visit(pair[2]) end
@@ -156,12 +156,19 @@ local function product(stack, role, hoisted, row, fields)
     end
     fields.starts = starts_of(fields.sums, fields.inputs)
     fields.update, fields.states, fields.own, fields.carried, fields.tiny = {}, {}, {}, {}, {}
+    -- Where the values of the units begin, by tensor, and is there one?
+    fields.unit_weights, fields.per_unit = {}, false
     if role == "reset" then
         fields.role, fields.update, fields.states, fields.own = "step", stack.reset.update, { "h" }, { "h" }
         fields.tiny, fields.reset = stack.reset.tiny, true
     elseif role == "step" then
         fields.update, fields.states, fields.tiny = stack.update, stack.states, stack.tiny or {}
-        if reads_state(stack.update, "h") then fields.own[1] = "h" end
+        if reads(stack.update, "state", "h") then fields.own[1] = "h" end
+        for i, name in ipairs(stack.vectors or {}) do
+            if reads(stack.update, "weight", name) then
+                fields.unit_weights[name], fields.per_unit = (i - 1) * fields.vector_row, true
+            end
+        end
         for i = 2, #stack.states do fields.carried[i - 1] = stack.states[i] end
     end
     return fields
@@ -277,7 +284,7 @@ local function units_stack(ir, target, stage, list, suffix, input)
             local step = product(stack, role, layer.hoisted, row, {
                 split = split, width = choice.step.vectors, grouped = choice.grouped,
                 rows = unrolled(rows, split, choice.step.vectors * s.G), exact = exact, ranged = ranged,
-                terms = terms,
+                terms = terms, vector_row = choice.vectors * target.lanes,
             })
             step.panels = panels(s.H, target.lanes, step.width, #step.sums, choice.grouped)
             step.turns = step.panels[1].count > 1
@@ -311,6 +318,7 @@ local function batch_stack(ir, target, stage, list, suffix, input)
             return list.add(product(stack, role, false, row, {
                 height = width, vectors = choice.vectors, block = ir.block, beside = ir.beside,
                 ahead = ahead(ir, target), rows = tiles.exact(tiles.ceil(s.H, ir.beside), choice.rows), terms = terms,
+                vector_row = row,
             }), role .. "_" .. columns .. "_" .. s.H .. suffix)
         end
         layers[#layers + 1] = { kind = kind, parts = stage.chains[kind], columns = columns,

@@ -11,6 +11,7 @@ local of_layer = {
             input_size = item.input_size, hidden_size = item.hidden_size, num_layers = item.num_layers,
             bias = item.bias, bidirectional = item.bidirectional, proj_size = item.proj_size or 0,
             reverse = item.direction == "reverse", reset_before = item.reset_after == false,
+            peepholes = item.peepholes or false,
             initial_state = item.initial_state,
         }
     end,

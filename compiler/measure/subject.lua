@@ -39,7 +39,10 @@ end
 
 -- The arguments of drivers, "cell I H L D B T", for networks that libraries have as one layer.
 local function shape_of(spec, seq_len, batch)
-    if spec.layers or spec.proj_size > 0 or spec.direction == "reverse" or spec.reset_after == false then return nil end
+    if spec.layers or spec.proj_size > 0 or spec.direction == "reverse" or spec.reset_after == false
+        or spec.peepholes then
+        return nil
+    end
     local cell = spec.cell == "rnn" and "rnn_" .. spec.nonlinearity or spec.cell
     return { cell, tostring(spec.input_size), tostring(spec.hidden_size), tostring(spec.num_layers),
              spec.bidirectional and "2" or "1", tostring(batch), tostring(seq_len) }

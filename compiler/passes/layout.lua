@@ -54,6 +54,9 @@ local function chain_parts(ir, stack, choice, target, kind, columns)
     parts.before = before > 0 and space.part(before, s.H, s.P, state_width)
     parts.state = space.part(s.G - before - last, s.H, s.P, state_width)
     parts.reset = last > 0 and space.part(last, s.H, s.H, state_width)
+    -- Units in their own order, whatever the panels.
+    local plain = ir.kernel == "units" and choice.vectors * target.lanes or row
+    parts.vectors = #stack.vectors > 0 and space.part(#stack.vectors, s.H, 1, plain)
     parts.apart = stack.bias and #stack.apart > 0 and space.part(#stack.apart, s.H, 1, row)
     if s.P ~= s.H then parts.projection = space.part(1, s.P, s.H, dense_width(ir, choice.projection, target)) end
     parts.count = space.count
@@ -92,7 +95,7 @@ local function place_stack(ir, stack, stage, target, at, add)
         local body = scan.body[1]
         local input, state = body.terms[1], body.terms[2]
         local function add_repeated(step)
-            local tensors = (stack.bias and 4 or 2) + (body.projection and 1 or 0)
+            local tensors = (stack.bias and 4 or 2) + #stack.vectors + (body.projection and 1 or 0)
             step["repeat"], step.tensor_step = times, times > 1 and tensors or 0
             step.dst_step = times > 1 and parts.count or 0
             add(step)
@@ -100,6 +103,10 @@ local function place_stack(ir, stack, stage, target, at, add)
         add_repeated(pack_step(input.weight, nil, chain + parts.input.offset, s.H, input.columns,
             parts.input.width, 0, s.G))
         if parts.bias then pack_biases(add_repeated, stack, body.bias, parts, chain) end
+        for i = 1, #stack.vectors do
+            add_repeated(pack_step(body.vectors + i - 1, nil,
+                chain + parts.vectors.offset + (i - 1) * parts.vectors.width, s.H, 1, parts.vectors.width, 0, 1))
+        end
         local gate = 0
         local function add_state(part, gates)
             if gates == 0 then return end

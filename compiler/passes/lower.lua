@@ -17,7 +17,7 @@
 --              last_state: its last step is that of each direction of the stack before it
 --   time       "forward" or "backward": all of them can take the steps in that order, one after the other; "whole":
 --              some need what the one before them made of all steps
---   stacks     recurrent layers of one size: gates, apart, states, reset (see cells.lua), reverse (they go
+--   stacks     recurrent layers of one size: gates, apart, states, reset, vectors (see cells.lua), reverse (they go
 --              backwards), sizes
 --                { I, H, P, L, D, G } (inputs, units, outputs of a direction, layers, directions, gates)
 --                and scans; P differs from H where the output is projected; first: state -> the weight that
@@ -28,6 +28,7 @@
 -- The ops of a body, for one time step t:
 --   { op = "product", of = "input" | "state", weight, columns }    gates += W v
 --   { op = "bias", of = "input" | "state", tensor }                gates += b
+--   { op = "vectors", tensor, count }                              so many of a value for each unit, stack.vectors
 --   { op = "reset", trees, tiny }                                  what the product with the state takes instead of
 --                                                                  it for the gates `reset.of` of the stack
 --   { op = "update", trees, tiny }                                 new states from the gates, 0 where tiny
@@ -51,6 +52,10 @@ local function scan_of(cell, layer, direction, sizes, bias, reverse, add)
         body[3] = { op = "bias", of = "input", tensor = add("bias_ih" .. suffix, gates, 0) }
         body[4] = { op = "bias", of = "state", tensor = add("bias_hh" .. suffix, gates, 0) }
     end
+    for i, vector in ipairs(cell.vectors or {}) do
+        local tensor = add(vector .. suffix, sizes.H, 0)
+        if i == 1 then body[#body + 1] = { op = "vectors", tensor = tensor, count = #cell.vectors } end
+    end
     if cell.reset then
         body[#body + 1] = { op = "reset", trees = { { "h", cell.reset.value } }, tiny = { h = { "new", "h" } } }
     end
@@ -69,7 +74,7 @@ local function stack_of(item, spec, add)
                     D = item.bidirectional and 2 or 1, G = #cell.gates }
     local stack = {
         cell = cell.constant, gates = cell.gates, apart = cell.apart, states = cell.states,
-        reset = cell.reset, sizes = sizes,
+        reset = cell.reset, vectors = cell.vectors or {}, sizes = sizes,
         reverse = item.direction == "reverse", bias = item.bias, dropout = item.dropout,
         steps = spec.seq_len, batch = spec.batch, scans = {}, first = {},
     }

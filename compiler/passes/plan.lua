@@ -133,7 +133,7 @@ local function layers_of(ir)
             local stack = ir.stacks[stage.stack]
             layer.cell, layer.sizes, layer.bias, layer.states = stack.cell, stack.sizes, stack.bias, stack.states
             layer.dropout, layer.reverse = stack.dropout, stack.reverse
-            layer.reset_before = stack.reset ~= nil
+            layer.reset_before, layer.peepholes = stack.reset ~= nil, #stack.vectors > 0
             -- Floats of one sequence's states of the stacks before this one, for each state.
             layer.before, layer.state_width = {}, {}
             local s = stack.sizes

@@ -130,7 +130,7 @@ local function layer_line(layer)
     return string.format("%s, input %d, hidden %d%s, %d layer(s), %d direction(s)%s%s%s",
         layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H, s.P ~= s.H and string.format(" projected to %d", s.P) or "",
         s.L, s.D, layer.reverse and ", backwards" or "", layer.bias and "" or ", no bias",
-        layer.reset_before and ", reset before the product" or "")
+        layer.reset_before and ", reset before the product" or layer.peepholes and ", peepholes" or "")
 end
 
 -- The lines about shapes: x, y and the states.

@@ -241,6 +241,20 @@ local rows = {
         },
     },
     {
+        name = "peepholes", type = "boolean", default = false,
+        also = { "peephole", "use_peepholes" },
+        check = function(value, fields)
+            if value and fields.cell and fields.cell ~= "lstm" then
+                return 'only a cell "lstm" has peepholes; leave them out'
+            end
+        end,
+        doc = {
+            "lstm: true: the gates see the cell state through a weight for each unit",
+            "i and f that before the step, o the new one, as in ONNX and TensorFlow. Tensors weight_ci_l0,",
+            "weight_cf_l0 and weight_co_l0 of hidden_size values, for each layer and direction.",
+        },
+    },
+    {
         name = "proj_size", type = "integer", least = 0, most = 65535, default = 0,
         also = { "projection", "projection_size", "proj" },
         check = function(value, fields)
@@ -399,13 +413,13 @@ end
 -- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers.
 return {
     rnn = form "name cell input_size hidden_size num_layers nonlinearity bias batch_first dropout bidirectional \
-        direction reset_after proj_size initial_state weights prefix map batch seq_len target threads lengths chunk \
-        streaming deterministic residual activation",
+        direction reset_after peepholes proj_size initial_state weights prefix map batch seq_len target threads \
+        lengths chunk streaming deterministic residual activation",
     model = form "name layers weights prefix map batch_first batch seq_len target threads lengths chunk streaming \
         deterministic residual activation",
     layer = {
         rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional direction \
-            reset_after proj_size initial_state layer.prefix",
+            reset_after peepholes proj_size initial_state layer.prefix",
         embedding = form "num_embeddings dim layer.prefix",
         dense = form "layer.input_size units dense.activation alpha dense.bias tied last_step last_state layer.prefix",
     },

@@ -9,7 +9,9 @@
 --                { "recurrent", G }  W_hh h + b_hh of a gate that is apart
 --                { "state", S }      the state before the step
 --                { "new", S }        the state after the step, when it stands above
+--                { "weight", V }     the unit's value of the tensor V
 --                { FUNCTION, TREE, ... }  a row of functions.lua
+-- vectors      names of tensors with a value for each unit, or nil
 -- tiny         by state, what it becomes 0 with: a tree whose value is below flush_below when the new state is. The
 --              sums are known before their functions are, so nobody waits for the comparison. A gate that
 --              is not among them is named by `or_nan`, so that its NaN is not lost. Without this field:
@@ -52,6 +54,22 @@ cells.lstm = {
     tiny = { c = { "new", "c" }, h = { "or_nan", { "new", "c" }, gate "o" } },
 }
 
+local function peep(name, state) return { "mul", { "weight", name }, state } end
+
+-- LSTM with peepholes = true: gates see the cell state too (Gers, Schraudolph, Schmidhuber 2002).
+cells.lstm.peephole = {
+    constant = "RNNC_LSTM", gates = { "i", "f", "g", "o" }, apart = {}, states = { "h", "c" },
+    vectors = { "weight_ci", "weight_cf", "weight_co" },
+    update = {
+        { "c", { "add",
+            { "mul", { "sigmoid", { "add", gate "f", peep("weight_cf", { "state", "c" }) } }, { "state", "c" } },
+            { "mul", { "sigmoid", { "add", gate "i", peep("weight_ci", { "state", "c" }) } },
+                     { "tanh", gate "g" } } } },
+        { "h", { "mul", { "sigmoid", { "add", gate "o", peep("weight_co", { "new", "c" }) } },
+                        { "tanh", { "new", "c" } } } },
+    },
+}
+
 local gru_n = { "tanh", { "add", { "input", "n" }, { "mul", { "sigmoid", gate "r" }, { "recurrent", "n" } } } }
 
 local function mixed(n) return { "add", n, { "mul", { "sigmoid", gate "z" }, { "sub", { "state", "h" }, n } } } end
@@ -82,6 +100,7 @@ function cells.of(spec)
     local cell = assert(cells[spec.cell], "no such cell")
     local row = cell.variants and assert(cell.variants[spec.nonlinearity], "no such nonlinearity") or cell
     if spec.reset_after == false then row = assert(row.reset_before, "a cell without a reset") end
+    if spec.peepholes then row = assert(row.peephole, "a cell without peepholes") end
     row.tiny = row.tiny or tiny_by_itself(row.states)
     return row
 end

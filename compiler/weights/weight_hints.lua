@@ -7,7 +7,7 @@ local hints = {}
 function hints.count(item)
     if item.layer == "embedding" then return 1 end
     if item.layer == "dense" then return (item.tied and 0 or 1) + (item.bias and 1 or 0) end
-    local kinds = (item.bias and 4 or 2) + ((item.proj_size or 0) > 0 and 1 or 0)
+    local kinds = (item.bias and 4 or 2) + #(cells.of(item).vectors or {}) + ((item.proj_size or 0) > 0 and 1 or 0)
     return item.num_layers * (item.bidirectional and 2 or 1) * kinds
         + (item.initial_state and #cells.of(item).states or 0)
 end
@@ -19,6 +19,7 @@ local function is_recurrent(item) return item.layer ~= "embedding" and item.laye
 local function is_recurrent_name(name)
     return name:find("^weight_[ih]h_l%d+$") or name:find("^weight_[ih]h_l%d+_reverse$")
         or name:find("^bias_[ih]h_l%d+$") or name:find("^bias_[ih]h_l%d+_reverse$")
+        or name:find("^weight_c[ifo]_l%d+$") or name:find("^weight_c[ifo]_l%d+_reverse$")
         or name:find("^weight_hr_l%d+$") or name:find("^weight_hr_l%d+_reverse$")
 end
 

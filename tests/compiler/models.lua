@@ -24,21 +24,6 @@ cells.mgu = {
                              { "mul", { "sub", 1, { "sigmoid", gate "z" } }, { "tanh", gate "n" } } } } },
 }
 
--- LSTM with peepholes (Gers, Schraudolph, Schmidhuber 2002): the gates see the cell through a weight for each unit.
-local function peep(name, state) return { "mul", { "weight", name }, state } end
-cells.peephole = {
-    constant = "RNNC_PEEPHOLE", gates = { "i", "f", "g", "o" }, apart = {}, states = { "h", "c" },
-    vectors = { "weight_ci", "weight_cf", "weight_co" },
-    update = {
-        { "c", { "add",
-            { "mul", { "sigmoid", { "add", gate "f", peep("weight_cf", { "state", "c" }) } }, { "state", "c" } },
-            { "mul", { "sigmoid", { "add", gate "i", peep("weight_ci", { "state", "c" }) } }, { "tanh",
-                gate "g" } } } },
-        { "h", { "mul", { "sigmoid", { "add", gate "o", peep("weight_co", { "new", "c" }) } }, { "tanh", { "new",
-            "c" } } } },
-    },
-}
-
 local function rnn(fields)
     local out = { layer = "rnn", cell = "lstm", hidden_size = 4, num_layers = 1, bidirectional = false, bias = true }
     for name, value in pairs(fields) do out[name] = value end
@@ -62,7 +47,7 @@ end
 local models = {
     { "rnn tanh", rnn { cell = "rnn", nonlinearity = "tanh", input_size = 3, seq_len = "any", batch = "any" } },
     { "made-up cell", model { rnn { cell = "mgu", input_size = 3, num_layers = 2, bidirectional = true } } },
-    { "peephole lstm", model { rnn { cell = "peephole", input_size = 3, bidirectional = true } } },
+    { "peephole lstm", model { rnn { peepholes = true, input_size = 3, bidirectional = true, proj_size = 2 } } },
     { "projected", model { rnn { input_size = 3, proj_size = 2, num_layers = 2, bidirectional = true } } },
     { "residual", model({ rnn { cell = "gru", input_size = 3 }, dense { units = 3 } }, { residual = 3 }) },
     { "residual of some", model({ rnn { cell = "gru", input_size = 3 }, dense { units = 4 } },

@@ -66,7 +66,7 @@ static size_t weight_floats(const rnnc_weight *w) { return w->rows * (w->cols ? 
 /* How many tensors a layer has. */
 static size_t tensors_of(const rnnc_layer *l) {
     if (l->kind == RNNC_RECURRENT)
-        return l->recurrent.num_layers * directions(l) * (l->recurrent.bias ? 4 : 2);
+        return l->recurrent.num_layers * directions(l) * problem_tensors(&l->recurrent);
     return l->kind == RNNC_DENSE ? (size_t)(!l->tied + l->bias) : 1;
 }
 
@@ -325,6 +325,8 @@ static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
             fputs(", nonlinearity = \"relu\"", out);
         fprintf(out, ", bias = %s, bidirectional = %s", c->bias ? "true" : "false",
                 c->bidirectional ? "true" : "false");
+        if (c->peepholes)
+            fputs(", peepholes = true", out);
         if (c->reset_before)
             fputs(", reset_after = false", out);
         if (c->reverse)

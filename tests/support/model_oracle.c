@@ -32,7 +32,8 @@ static void advance(const recurrent *r, const double *x, double *h, double *c) {
     const size_t H = r->config->hidden_size, I = r->inputs, S = r->outputs;
     const float *const b_ih = r->config->bias ? r->tensors[2] : NULL;
     const float *const b_hh = r->config->bias ? r->tensors[3] : NULL;
-    const float *const w_hr = r->config->proj_size ? r->tensors[r->config->bias ? 4 : 2] : NULL;
+    const size_t biases = r->config->bias ? 4 : 2, peepholes = r->config->peepholes ? 3 : 0;
+    const float *const w_hr = r->config->proj_size ? r->tensors[biases + peepholes] : NULL;
     double *const units = calloc(H, sizeof *units);
     expect(units);
 #define X(g) dot(r->tensors[0], b_ih, (g)*H + j, x, I)
@@ -43,8 +44,11 @@ static void advance(const recurrent *r, const double *x, double *h, double *c) {
         } else if (r->config->cell == RNNC_RNN_RELU) {
             units[j] = fmax(X(0) + R(0), 0);
         } else if (r->config->cell == RNNC_LSTM) {
-            c[j] = logistic(X(1) + R(1)) * c[j] + logistic(X(0) + R(0)) * tanh(X(2) + R(2));
-            units[j] = logistic(X(3) + R(3)) * tanh(c[j]);
+#define P(k) (peepholes ? (double)r->tensors[biases + (k)][j] * c[j] : 0)
+            const double keep = logistic(X(1) + R(1) + P(1)), in = logistic(X(0) + R(0) + P(0));
+            c[j] = keep * c[j] + in * tanh(X(2) + R(2));
+            units[j] = logistic(X(3) + R(3) + P(2)) * tanh(c[j]);
+#undef P
         } else {
             const double z = logistic(X(1) + R(1));
             double of_state = logistic(X(0) + R(0)) * R(2);
@@ -90,7 +94,8 @@ static double *run_stack(const rnnc_config *config, const float *const **tensors
                          double *hn, double *cn) {
     const size_t D = config->bidirectional ? 2 : 1, H = config->hidden_size, B = call->batch;
     const size_t S = config->proj_size ? config->proj_size : H;
-    const size_t chain = (config->bias ? 4u : 2u) + (config->proj_size ? 1u : 0u);
+    const size_t chain =
+        (config->bias ? 4u : 2u) + (config->peepholes ? 3u : 0u) + (config->proj_size ? 1u : 0u);
     /* h0 and c0 of the weights stand behind those of all chains. */
     const float *const *const first = *tensors + config->num_layers * D * chain;
     size_t width = config->input_size;

@@ -214,7 +214,8 @@ static bool same_layer(const rnnc_layer *a, const rnnc_layer *b) {
                x->hidden_size == y->hidden_size && x->num_layers == y->num_layers &&
                x->bias == y->bias && x->bidirectional == y->bidirectional &&
                x->proj_size == y->proj_size && x->reverse == y->reverse &&
-               x->reset_before == y->reset_before && x->initial_state == y->initial_state;
+               x->reset_before == y->reset_before && x->peepholes == y->peepholes &&
+               x->initial_state == y->initial_state;
     if (a->inputs != b->inputs || a->outputs != b->outputs)
         return false;
     return a->kind == RNNC_EMBEDDING ||

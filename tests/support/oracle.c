@@ -28,6 +28,7 @@ static double row_product(const float *matrix, size_t row, size_t cols, const do
 /* The weights of one layer and direction; biases NULL without. */
 typedef struct cell_weights {
     const float *ih, *hh, *bih, *bhh;
+    const float *const *peepholes; /* of i, f and o, or NULL */
     size_t inputs, hidden;
 } cell_weights;
 
@@ -67,7 +68,10 @@ static double next_unit(const rnnc_config *config, const cell_weights *w, size_t
     case RNNC_LSTM:
         for (size_t g = 0; g < 4; g++)
             gate[g] = from_input(w, g, j, in) + from_state(w, g, j, h);
+        for (size_t k = 0; w->peepholes && k < 2; k++)
+            gate[k] += (double)w->peepholes[k][j] * *c;
         *c = logistic(gate[1]) * *c + logistic(gate[0]) * tanh(gate[2]);
+        gate[3] += w->peepholes ? (double)w->peepholes[2][j] * *c : 0;
         return logistic(gate[3]) * tanh(*c);
     case RNNC_GRU:
         break;
@@ -92,7 +96,7 @@ void oracle_stack(const rnnc_config *config, const float *const weight[], size_t
                   double *hn, double *cn) {
     const size_t hidden = config->hidden_size;
     const size_t directions = config->bidirectional ? 2 : 1;
-    const size_t per_cell = config->bias ? 4 : 2;
+    const size_t per_cell = (config->bias ? 4u : 2u) + (config->peepholes ? 3u : 0u);
     size_t width = config->input_size;
     double *below = zeros(seq_len * batch * width);
     memcpy(below, x, seq_len * batch * width * sizeof *below);
@@ -110,6 +114,7 @@ void oracle_stack(const rnnc_config *config, const float *const weight[], size_t
                                     .hh = tensors[1],
                                     .bih = config->bias ? tensors[2] : NULL,
                                     .bhh = config->bias ? tensors[3] : NULL,
+                                    .peepholes = config->peepholes ? tensors + per_cell - 3 : NULL,
                                     .inputs = width,
                                     .hidden = hidden};
             for (size_t b = 0; b < batch; b++) {

@@ -30,6 +30,9 @@ size_t problem_state_count(const problem *p);
 /* Gates of a cell: rnn 1, gru 3, lstm 4. */
 size_t problem_gates(rnnc_cell cell);
 
+/* Tensors of one layer and direction: weights, biases, and weight_ci, weight_cf, weight_co. */
+size_t problem_tensors(const rnnc_config *config);
+
 /* Name, rows and columns (0: a vector) of weight number `index`. */
 rnnc_weight problem_weight(const rnnc_config *config, size_t index);
 

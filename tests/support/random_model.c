@@ -19,6 +19,7 @@ static rnnc_layer random_recurrent(rng *r, size_t inputs) {
                           .num_layers = 1 + rng_below(r, 3),
                           .bias = rng_below(r, 4) > 0,
                           .bidirectional = rng_below(r, 3) == 0};
+    config.peepholes = config.cell == RNNC_LSTM && rng_below(r, 3) == 0;
     config.reset_before = config.cell == RNNC_GRU && rng_below(r, 2);
     config.reverse = !config.bidirectional && rng_below(r, 4) == 0;
     if (config.cell == RNNC_LSTM && config.hidden_size > 1 && rng_below(r, 2))
@@ -112,6 +113,8 @@ static size_t count_tensors(const random_model *m, size_t floats[RANDOM_MODEL_TE
             floats[n++] = rows * S;
             for (int k = 0; k < 2 * c->bias; k++)
                 floats[n++] = rows;
+            for (int k = 0; k < 3 * c->peepholes; k++)
+                floats[n++] = c->hidden_size;
             if (c->proj_size)
                 floats[n++] = S * c->hidden_size;
         }
