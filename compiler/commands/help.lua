@@ -9,35 +9,41 @@ local function default_text(row)
     return "default " .. readers.show(row.default)
 end
 
+local WIDTH <const> = 95
+
+-- Adds a text in lines of at most WIDTH columns; those after the first begin with `indent`.
+local function add_wrapped(lines, text, indent)
+    local line = ""
+    for before, word in text:gmatch("(%s*)(%S+)") do
+        if #line + #before + #word > WIDTH then
+            lines[#lines + 1] = line
+            line = indent .. word
+        else
+            line = line .. before .. word
+        end
+    end
+    lines[#lines + 1] = line
+end
+
 local function add_rows(lines, rows, told)
     for _, row in ipairs(rows) do
         if not told[row] then
             told[row] = true
             lines[#lines + 1] = ""
-            lines[#lines + 1] = "  " .. row.name .. ": " .. readers[row.type].allowed(row)
             local default = default_text(row)
-            if default then lines[#lines] = lines[#lines] .. "; " .. default end
+            add_wrapped(lines, "  " .. row.name .. ": " .. readers[row.type].allowed(row)
+                .. (default and "; " .. default or ""), "      ")
             for _, line in ipairs(row.doc) do lines[#lines + 1] = "      " .. line end
         end
     end
 end
 
--- Adds "TITLE has, as above, NAMES, and" for the rows that were told, in lines of at most 95 columns.
+-- Adds "TITLE has, as above, NAMES, and" for the rows that were told.
 local function add_title(lines, title, rows, told)
-    local text = title
-    local function add(word)
-        if #text + 1 + #word > 95 then
-            lines[#lines + 1] = text
-            text = word
-        else
-            text = text .. " " .. word
-        end
-    end
     for _, row in ipairs(rows) do
-        if told[row] then add(row.name .. ",") end
+        if told[row] then title = title .. " " .. row.name .. "," end
     end
-    add("and")
-    lines[#lines + 1] = text
+    add_wrapped(lines, title .. " and", "")
 end
 
 return function()

@@ -144,8 +144,8 @@ local rows = {
         also = { "tie", "tie_weights", "tied_weights", "tie_word_embeddings", "shared", "share_weights" },
         doc = {
             "true: the weight is the table of the embedding that is the first layer",
-            "The file has no tensor of its own for it, only a bias. units is num_embeddings then, and the layer",
-            "before gives dim values.",
+            "The file has no tensor of its own for it, only a bias. units is num_embeddings then, and the",
+            "layer before gives dim values.",
         },
     },
     {
