@@ -343,7 +343,8 @@ static const rnnc_pack_step pack_list[] = {
 @ end
 @ local none = "{ RNNC_RNN_TANH, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }"
 /* kind, { cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, proj_size,
- * reverse, reset_before, peepholes, initial_state }, inputs, outputs, activation, bias, last_step, last_state, tied, alpha */
+ * reverse, reset_before, peepholes, initial_state }, inputs, outputs, activation, bias, last_step, last_state, tied,
+ * alpha */
 static const rnnc_layer layer_list[] = {
 @ for _, layer in ipairs(p.layers) do
 @ if layer.kind == "stack" then
