@@ -52,7 +52,10 @@ local function used(ir, target, list)
     local last = ir.stages[#ir.stages]
     if last.kind == "dense" and activations.of(last.activation).of == "row" then
         helpers.exp = true
-        for _, operation in ipairs { "add", "sub", "mul", "at_least", "at_most", "scale" } do uses[operation] = true end
+        local whole = last.units >= target.lanes and { "add", "at_least" } or {}
+        for _, list in ipairs { { "sub", "mul", "at_most", "scale" }, whole } do
+            for _, operation in ipairs(list) do uses[operation] = true end
+        end
     end
     return functions, helpers, uses
 end
