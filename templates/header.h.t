@@ -65,7 +65,7 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch);
 @ end
  *   workspace  @{p.name}_workspace_size(@{steps_text}, @{batch_text}) bytes, any alignment; nothing in it
  *              needs to be kept between calls
- * A call, of any function here, takes at most 16 KB of stack, and 64 KB where it is compiled without
+ * A call, of any function here, takes at most 24 KB of stack, and 64 KB where it is compiled without
  * optimisation.
  * @{p.in_place and "y may be x, in place; otherwise they" or (p.tokens and "tokens" or "x") .. " and y"} may not overlap, and nothing else may but h0 with hn@{#p.states > 1 and " and c0 with cn" or ""}.
  * RNNC_ERR_ARGUMENT: a null pointer@{p.tokens and ", a token outside its range" or ""}, @{p.tokens and "tokens" or "x"} and y that overlap. RNNC_ERR_OVERFLOW: sizes that do not fit in

@@ -141,7 +141,7 @@ static int supported@{v.suffix}(void)
 @ end
 @ end
 
-@ for _, state in ipairs(p.first and p.states or {}) do
+@ for _, state in ipairs(p.first and (p.steps == "any" or p.streaming) and p.states or {}) do
 /* The @{state} that the weights have for the start, for each sequence of the batch. */
 static void first_@{state}(const float *weights, size_t batch, float *@{state})
 {

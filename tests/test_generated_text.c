@@ -122,12 +122,11 @@ Test(generated_text, no_trace_of_the_machine, .timeout = 120) {
     workdir_remove(dir);
 }
 
-/* 100 KB of C without weights for every shape, as the project promises: measured at the extremes.
- */
+/* 128 KB of C without weights for three targets of any shape: measured at the extremes. */
 Test(generated_text, size_is_bounded, .timeout = 120) {
     /* 8 KB of it are the helpers of portable in two forms, with the compiler's vectors and without.
      */
-    enum { MOST = 112 * 1024 };
+    enum { MOST = 128 * 1024 };
     static const struct {
         rnnc_config config;
         size_t batch, seq_len;

@@ -51,6 +51,11 @@ local function of_exponentials(...)
     return { needs = { "sub", "mul", "at_least", "at_most", "scale", "add", "div" }, helpers = { ... } }
 end
 
+-- The same of what divides nothing.
+local function of_expm1()
+    return { needs = { "sub", "mul", "at_least", "at_most", "scale", "add" }, helpers = { "expm1" } }
+end
+
 -- What a fast function needs besides depends on the target's way to tanh (targets.lua). The divisions of the rational
 -- function are hidden behind its arithmetic.
 local function fast(...) return { needs = { ... }, helpers = { "fast" } } end
@@ -119,9 +124,9 @@ functions.rows = {
             derivative = { { "select", arg(1), 1, { "mul", arg(2), { "exp", { "at_most", 0, arg(1) } } } },
                            { "select", arg(1), 0, { "sub", { "exp", { "at_most", 0, arg(1) } }, 1 } } },
             c = "{1} > 0.0{f} ? {1} : {2} * expm1{f}({1})", level = 1, tight = { 2, 3 }, named = 1,
-            vector = of_exponentials "expm1", ulps = 4 },
+            vector = of_expm1(), ulps = 4 },
     -- G. Klambauer et al. 2017
-    selu = { arity = 1, cost = { 0, 22 }, vector = of_exponentials "expm1", ulps = 5,
+    selu = { arity = 1, cost = { 0, 22 }, vector = of_expm1(), ulps = 5,
              means = { "mul", 1.0507009873554805, { "elu", arg(1), 1.6732632423543772 } } },
     leaky_relu = { arity = 2, cost = { 0, 3 }, vector = vector("at_least", "at_most"), ulps = 1,
                    means = { "select", arg(1), arg(1), { "mul", arg(2), arg(1) } } },
