@@ -3,7 +3,9 @@
 @ -- sequence? growing, span, floats: see run.c
 @ local space = v.workspace
     float *const states = workspace;
+@ if space.gates + space.input + space.top + v.schedule.between > 0 then
     float *space = workspace + @{floats(space.fixed)}@{apart and format(" + part * %s * %d", span, space.per_chunk_step) or ""};
+@ end
 @ if space.last > 0 then
     float *const ends = workspace + @{floats(space.states)};
 @ end
