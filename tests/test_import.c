@@ -103,11 +103,6 @@ static values run_network(const char *dir, const char *name, values x, size_t st
     return y;
 }
 
-static void expect_runs(outcome o, const char *what) {
-    cr_assert_eq(o.code, 0, "%s: exit code %d\n%s%s", what, o.code, o.out, o.err);
-    outcome_free(&o);
-}
-
 ParameterizedTestParameters(import, as_recorded) {
     /* Numbers: texts of this process lie elsewhere in that of the test. */
     static size_t numbers[CASES];

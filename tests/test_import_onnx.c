@@ -167,11 +167,6 @@ static void expect_recorded(const recorded_case *c, const char *dir, const char 
     close_library(library);
 }
 
-static void expect_runs(outcome o, const char *what) {
-    cr_assert_eq(o.code, 0, "%s: exit code %d\n%s%s", what, o.code, o.out, o.err);
-    outcome_free(&o);
-}
-
 ParameterizedTestParameters(import_onnx, as_recorded) {
     static size_t numbers[CASES];
     for (size_t i = 0; i < CASES; i++)

@@ -27,3 +27,8 @@ void expect_file(const char *dir, const char *name, bool there) {
     path_join(path, dir, name);
     cr_expect_eq(lstat(path, &info) == 0, there, "%s is %sthere", name, there ? "not " : "");
 }
+
+void expect_runs(outcome o, const char *what) {
+    cr_assert_eq(o.code, 0, "%s: exit code %d\n%s%s", what, o.code, o.out, o.err);
+    outcome_free(&o);
+}

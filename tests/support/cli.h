@@ -12,6 +12,9 @@ outcome run(const char *dir, const char *a, const char *b, const char *c, const 
 void expect(const char *dir, int code, const char *out, const char *err, const char *a,
             const char *b, const char *c, const char *d);
 
+/* Asserts that a run ended with 0, and frees it; `what` names it in the message. */
+void expect_runs(outcome o, const char *what);
+
 /* Whether dir/name is there. */
 void expect_file(const char *dir, const char *name, bool there);
 
