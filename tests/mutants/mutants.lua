@@ -814,7 +814,7 @@ mutants.list = {
       tests = { "runtime_file_kind/*" } },
     { what = "the first row of a zip decides", file = "runtime/file_kind.c",
       find = "if (kinds[i].member && !(", replace = "if (0 && !(", tests = { "runtime_file_kind/*" } },
-    { what = "names of other tools are nothing special", file = "compiler/spec/fields.lua",
+    { what = "names of other tools are nothing special", file = "compiler/spec/layer_fields.lua",
       find = "instead = other_functions", replace = "instead = nil", tests = { "spec_errors/messages_are_exact" } },
     { what = "the command line is blamed on the spec", file = "compiler/spec/forms.lua",
       find = "if context.options[row.name] then\n                    local",

@@ -1,0 +1,145 @@
+-- cell_fields: what a spec says of a recurrent cell and its layers, a row per field; see fields.lua.
+local cells = require "tables.cells"
+
+local function cell_names()
+    local list = {}
+    for name, row in pairs(cells) do
+        if type(row) == "table" then list[#list + 1] = name end
+    end
+    table.sort(list)
+    return list
+end
+
+local function nonlinearities()
+    local list = {}
+    for name in pairs(cells.rnn.variants) do list[#list + 1] = name end
+    -- Backwards: tanh, which is PyTorch's default, before relu.
+    table.sort(list, function(a, b) return a > b end)
+    return list
+end
+
+local function has_nonlinearity(fields)
+    local cell = cells[fields.cell]
+    return cell and cell.variants
+end
+
+return {
+    {
+        name = "cell", type = "choice", default = "rnn", choices = cell_names,
+        also = { "type", "kind", "mode", "cell_type", "rnn_type" },
+        advice = function(given)
+            local cell, nonlinearity = tostring(given):lower():match("^(rnn)_(%a+)$")
+            if cell then return 'write cell = "rnn", nonlinearity = "' .. nonlinearity .. '"' end
+            return "rnnc has no other cells"
+        end,
+        doc = { "the recurrent cell", "Gates and formulas are PyTorch's." },
+    },
+    {
+        name = "input_size", type = "integer", least = 1, most = 65536,
+        also = { "input_dim", "in_features", "inputs", "input", "input_channels", "I" },
+        doc = { "values in the input of a time step" },
+    },
+    {
+        name = "hidden_size", type = "integer", least = 1, most = 65536,
+        also = { "hidden", "hidden_dim", "units", "num_units", "hidden_units", "H", "out_features" },
+        doc = { "units of a layer, in each direction" },
+    },
+    {
+        name = "num_layers", type = "integer", least = 1, most = 128, default = 1,
+        also = { "layers", "n_layers", "nlayers", "L", "depth" },
+        doc = { "layers on top of each other; each reads the output of the one below" },
+    },
+    {
+        name = "nonlinearity", type = "choice", choices = nonlinearities,
+        default = function(fields) return has_nonlinearity(fields) and "tanh" or nil end,
+        optional = true, also = { "activation_function", "act", "nonlinear" },
+        check = function(_, fields)
+            if fields.cell and not has_nonlinearity(fields) then
+                return "a cell \"" .. fields.cell .. "\" has its own functions; leave nonlinearity out"
+            end
+        end,
+        doc = { "the function of a cell \"rnn\"" },
+    },
+    {
+        name = "bias", type = "boolean", default = true, also = { "use_bias", "biases" },
+        doc = { "false: the network has no bias_ih and bias_hh" },
+    },
+    {
+        name = "dropout", type = "number", least = 0, most = 1, default = 0.0,
+        also = { "drop", "dropout_p", "p" },
+        doc = {
+            "the probability that training used between layers",
+            "Kept in the plan. It has no effect: generated code computes what PyTorch does in eval mode.",
+        },
+    },
+    {
+        name = "bidirectional", type = "boolean", default = false,
+        also = { "directions", "num_directions", "bidir", "D" },
+        doc = { "true: a second set of weights runs backwards in time; y has both, forward first" },
+    },
+    {
+        name = "direction", type = "choice", default = "forward", choices = { "forward", "reverse" },
+        also = { "go_backwards", "reverse", "backward", "backwards" },
+        advice = function(given)
+            if tostring(given):lower():match("^bi") or given == "both" then return "write bidirectional = true" end
+            return 'of a Keras layer with go_backwards it is "reverse"'
+        end,
+        check = function(value, fields)
+            if value == "reverse" and fields.bidirectional then
+                return "bidirectional = true has the reverse direction already; leave out one of them"
+            end
+        end,
+        doc = {
+            "\"reverse\": the steps are taken from the last one to the first, in all layers",
+            "Step t of y is what came out on reading step t of x, as in ONNX; hn is the state after the",
+            "first step. Tensors have the names of a forward layer.",
+        },
+    },
+    {
+        name = "reset_after", type = "boolean", default = true,
+        also = { "linear_before_reset", "reset_before" },
+        check = function(value, fields)
+            if not value and fields.cell and fields.cell ~= "gru" then
+                return 'only a cell "gru" has a reset gate; leave reset_after out'
+            end
+        end,
+        doc = {
+            "gru: false: the reset gate is applied to the state before its product, not to the product",
+            "true is PyTorch's way; false is that of the paper, of ONNX with linear_before_reset = 0 and of",
+            "Keras with reset_after = False. The candidate waits for the reset, so a step takes longer.",
+        },
+    },
+    {
+        name = "peepholes", type = "boolean", default = false,
+        also = { "peephole", "use_peepholes" },
+        check = function(value, fields)
+            if value and fields.cell and fields.cell ~= "lstm" then
+                return 'only a cell "lstm" has peepholes; leave them out'
+            end
+        end,
+        doc = {
+            "lstm: true: the gates see the cell state through a weight for each unit",
+            "i and f that before the step, o the new one, as in ONNX and TensorFlow. Tensors weight_ci_l0,",
+            "weight_cf_l0 and weight_co_l0 of hidden_size values, for each layer and direction.",
+        },
+    },
+    {
+        name = "proj_size", type = "integer", least = 0, most = 65535, default = 0,
+        also = { "projection", "projection_size", "proj" },
+        check = function(value, fields)
+            if value > 0 and fields.cell and fields.cell ~= "lstm" then
+                return 'only a cell "lstm" can have a projection; leave proj_size out'
+            elseif value > 0 and fields.hidden_size and value >= fields.hidden_size then
+                return "has to be less than hidden_size, which is " .. fields.hidden_size
+            end
+        end,
+        doc = { "lstm: the values that h and y have after a projection; 0: none, they have hidden_size" },
+    },
+    {
+        name = "initial_state", type = "boolean", default = false, also = { "init_state", "learned_state" },
+        doc = {
+            "true: the weights have the state before the first step, which is taken where a call gives none",
+            "Tensors h0 (layers*directions, hidden_size or proj_size) and, for lstm, c0 (.., hidden_size).",
+        },
+    },
+}

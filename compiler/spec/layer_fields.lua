@@ -1,0 +1,105 @@
+-- layer_fields: what a model says of an embedding or a dense layer, and of any layer, a row per field; see fields.lua.
+local activations = require "tables.activations"
+
+-- With the longest name of PyTorch, bias_hh_l127_reverse, this fits in rnnc_weight.name (rnnc.h).
+local PREFIX_MAX <const> = 96
+
+-- Functions that other tools have and rnnc has not, or calls otherwise.
+local other_functions = {}
+for other, name in pairs { linear = "none", identity = "none", logsoftmax = "log_softmax", swish = "silu",
+                           leakyrelu = "leaky_relu", hardtanh = "hard_tanh", hardsigmoid = "hard_sigmoid",
+                           hardswish = "hard_swish", hard_silu = "hard_swish" } do
+    other_functions[other] = string.format('write "%s"', name)
+end
+for name in ("celu glu softmin softshrink hardshrink tanhshrink logsigmoid exponential"):gmatch("%S+") do
+    other_functions[name] = "rnnc has no " .. name .. '; as the last function of all the program can apply it to y'
+end
+
+return {
+    {
+        id = "layer.input_size", name = "input_size", type = "integer", least = 1, most = 65536, optional = true,
+        also = { "input_dim", "in_features", "inputs", "input", "input_channels", "I" },
+        doc = {
+            "values in the input of a time step",
+            "Has to be given in a first layer that is no embedding; otherwise it is what the layer before",
+            "gives.",
+        },
+    },
+    {
+        name = "num_embeddings", type = "integer", least = 1, most = 1048576,
+        also = { "vocabulary", "vocab_size", "vocab", "num_tokens", "input_size" },
+        doc = { "tokens that there are: the input of a time step is one of 0 .. num_embeddings - 1" },
+    },
+    {
+        name = "dim", type = "integer", least = 1, most = 65536,
+        also = { "embedding_dim", "embedding_size", "units", "output_size" },
+        doc = { "values that stand for a token" },
+    },
+    {
+        name = "units", type = "integer", least = 1, most = 65536,
+        also = { "out_features", "output_size", "outputs", "output_dim", "hidden_size", "dim" },
+        doc = { "values in the output" },
+    },
+    {
+        id = "dense.activation", name = "activation", type = "choice", default = "none",
+        choices = activations.names,
+        also = { "nonlinearity", "act", "function" }, instead = other_functions,
+        doc = {
+            "what follows the product",
+            "softmax and log_softmax: over the outputs, in the last layer only. By PyTorch's formulas: gelu",
+            "is the exact one, gelu_tanh its approximation; silu is also called swish.",
+        },
+    },
+    {
+        name = "alpha", type = "number", least = -1000, most = 1000, optional = true,
+        also = { "negative_slope", "slope", "a" },
+        default = function(fields) return activations.alpha(fields.activation) end,
+        check = function(_, fields)
+            if fields.activation and not activations.alpha(fields.activation) then
+                return string.format('activation = "%s" has no alpha; leave it out', fields.activation)
+            end
+        end,
+        doc = {
+            "the number in elu, leaky_relu and hard_sigmoid",
+            "elu: -alpha is the limit far below 0, default 1. leaky_relu: the slope below 0, default 0.01.",
+            "hard_sigmoid: the slope, default 1/6 as in PyTorch and Keras 3; 0.2 in Keras 2 and ONNX.",
+        },
+    },
+    {
+        id = "dense.bias", name = "bias", type = "boolean", default = true, also = { "use_bias" },
+        doc = { "false: the layer has no bias" },
+    },
+    {
+        name = "tied", type = "boolean", default = false,
+        also = { "tie", "tie_weights", "tied_weights", "tie_word_embeddings", "shared", "share_weights" },
+        doc = {
+            "true: the weight is the table of the embedding that is the first layer",
+            "The file has no tensor of its own for it, only a bias. units is num_embeddings then, and the",
+            "layer before gives dim values.",
+        },
+    },
+    {
+        name = "last_step", type = "boolean", default = false,
+        also = { "last", "last_only", "pool" },
+        doc = {
+            "true: this layer, and those behind it, run once, on the last step of each sequence",
+            "PyTorch's out[:, -1]: of a reverse direction what it gave after reading one step;",
+            "see last_state. Then y is (batch, units). Only dense layers may follow.",
+        },
+    },
+    {
+        name = "last_state", type = "boolean", default = false,
+        also = { "final_state", "last_hidden", "hn" },
+        doc = {
+            "true: as last_step, but reads the last states of the recurrent layer before it",
+            "Of a bidirectional one these are the ends of both directions side by side, PyTorch's",
+            "cat(h_n[-2], h_n[-1]) and what Keras gives. Of direction = \"reverse\" it is the end too,",
+            "what came out for the first step.",
+        },
+    },
+    {
+        id = "layer.prefix", name = "prefix", type = "text", default = "", also = { "weights_prefix", "scope", "name" },
+        check = function(value) if #value > PREFIX_MAX then return "longer than " .. PREFIX_MAX .. " bytes" end end,
+        doc = { "what the names of the layer's tensors begin with, behind the prefix of the model" },
+    },
+}
