@@ -2,7 +2,9 @@
 @ -- v: the variant; apart: have parts of a team chunks of their own? long: are buffers between stages as long as the
 @ -- sequence? growing, span, floats: see run.c
 @ local space = v.workspace
+@ if space.states > 0 then
     float *const states = workspace;
+@ end
 @ if space.gates + space.input + space.top + v.schedule.between > 0 then
     float *space = workspace + @{floats(space.fixed)}@{apart and format(" + part * %s * %d", span, space.per_chunk_step) or ""};
 @ end

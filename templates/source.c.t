@@ -50,7 +50,7 @@
 @ -- Do members meet on the way? Those of the two directions of one layer, in one block, do not.
 @ local function meets(v)
 @     local several = p.batch ~= "any" and p.batch > v.block
-@     local lone = #v.stages == 1 and v.stages[1].sizes.L == 1
+@     local lone = #v.stages == 1 and v.stages[1].kind == "stack" and v.stages[1].sizes.L == 1
 @     return v.division.kind == "panels" or v.division.kind == "directions" and (several or not lone)
 @ end
 @ local teams, any_meets = false, false
@@ -275,6 +275,10 @@ rnnc_status @{p.name}_@{name}(@{declared})
 @ if p.streaming then
 @ local carried = {}
 @ for _, state in ipairs(p.states) do carried[#carried + 1] = "state->" .. state end
+@ local words = { p.lengths and "NULL" or nil }
+@ for _, list in ipairs { carried, { "y" }, carried } do
+@     for _, word in ipairs(list) do words[#words + 1] = word end
+@ end
 
 @ local by_weights = p.first and not p.built_in
 void @{p.name}_state_init(@{by_weights and "const float *weights, " or ""}@{p.name}_state *state)
@@ -303,7 +307,7 @@ rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.n
     const float *const weights = @{weights_expression};
 @ end
     if (@{p.built_in and "" or "!weights || "}!state || !@{input} || !y) return RNNC_ERR_ARGUMENT;
-    return run(weights, 1, @{p.batch}, @{input}, @{p.lengths and "NULL, " or ""}@{concat(carried, ", ")}, y, @{concat(carried, ", ")}, state->workspace@{p.threads > 1 and ", NULL" or ""});
+    return run(weights, 1, @{p.batch}, @{input}, @{concat(words, ", ")}, state->workspace@{p.threads > 1 and ", NULL" or ""});
 }
 @ end
 

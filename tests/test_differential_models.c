@@ -90,7 +90,7 @@ static size_t outputs_of(const rnnc_layer *l) {
                : l->outputs;
 }
 
-/* An embedding or not, which a last layer may share; one to three stacks, some with a dense layer
+/* An embedding or not, which a last layer may share; up to three stacks, some with a dense layer
  * before or between; a dense layer or two behind, or none. */
 static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
     size_t n = 0, width = random_units(r);
@@ -101,7 +101,7 @@ static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
         tied = rng_below(r, 2);
     }
     /* Stacks that go backwards: all, some, none. */
-    const size_t stacks = 1 + rng_below(r, 3), ways = rng_below(r, 6);
+    const size_t stacks = rng_below(r, 4), ways = rng_below(r, 6);
     for (size_t i = 0; i < stacks; i++) {
         if (rng_below(r, 5) == 0) {
             layer[n] = random_dense(r, width, false);
@@ -114,15 +114,16 @@ static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
         }
         width = outputs_of(&layer[n++]);
     }
-    const size_t behind = tied || n + 2 > MODEL_LAYERS ? 1 : rng_below(r, 3);
-    const bool last_step = rng_below(r, 3) == 0, last_state = rng_below(r, 2);
+    const size_t behind = tied || n + 2 > MODEL_LAYERS ? 1 : rng_below(r, 3) + (stacks == 0);
+    const bool last_step = rng_below(r, 3) == 0, last_state = stacks && rng_below(r, 2);
+    const size_t one = n == 0; /* the first layer of all has no steps below it to take the last of */
     for (size_t i = 0; i < behind; i++) {
         layer[n] = random_dense(r, width, i + 1 == behind);
         layer[n].tied = tied;
         if (tied)
             layer[n].outputs = layer[0].inputs;
-        layer[n].last_step = i == 0 && last_step && !last_state;
-        layer[n].last_state = i == 0 && last_step && last_state;
+        layer[n].last_step = i == one && last_step && !last_state;
+        layer[n].last_state = i == one && last_step && last_state;
         width = outputs_of(&layer[n++]);
     }
     return n;

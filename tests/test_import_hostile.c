@@ -66,8 +66,6 @@ static const struct {
      "layers[0] (dense): weights[0] is no array of numbers\n"},
     {LSTM(DENSE(", \"weights\": [[[1]], [1]], \"activation\": \"celu\"")),
      "layers[0] (dense): rnnc has no function \"celu\"\n"},
-    {LSTM(DENSE(", \"weights\": [[[1]], [1]]")),
-     "layers: none of them is recurrent; a model needs an rnn { ... }\n"},
     {LSTM("{\"type\": \"gru\", \"weights\": [[[1, 2, 3]], [[1, 2, 3]], [1, 2, 3]]}"),
      "layers[0] (gru): has one bias, of a GRU with the reset gate before the product "
      "(reset_after = False), which rnnc has not\n"},

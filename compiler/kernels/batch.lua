@@ -111,8 +111,9 @@ return function(vectors, beside)
 
     function batch.dense(net, target)
         local tile = best_height(target, vectors, beside, net.units, 1, 1, net.inputs, 0)
-        return { rows = tile.rows, vectors = vectors, beside = beside,
-                 cycles = tile.cycles * tiles.ceil(net.batch, vectors * target.lanes // beside) }
+        local block = vectors * target.lanes // beside
+        return { rows = tile.rows, vectors = vectors, beside = beside, block = block,
+                 cycles = tile.cycles * tiles.ceil(net.batch, block) }
     end
 
     return batch

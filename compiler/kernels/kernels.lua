@@ -4,7 +4,7 @@
 --   applies(ir, target) -> true, or false and why not
 --   plan(net, target, deterministic) -> { cycles of a time step, serial, block, ... }: the best tiles of a
 --     stack; serial: cycles of a step of one chain that wait for the step before
---   dense(net, target, rows) -> the tiles of a dense layer { inputs, units }
+--   dense(net, target, deterministic) -> the tiles of a dense layer { inputs, units }, cycles, block as of plan
 --   tile(plan) -> the register tile of the step in a plan of a stack: { rows, vectors, split }
 --   retile(net, target, plan, tile, deterministic) -> true with that tile in the plan, or false if it cannot be
 -- net: { I, H, L, D, G, apart (gates with two sums), update, steps, batch, members (that share the panels of a step),

@@ -125,7 +125,7 @@ end
 
 function units.dense(net, target, deterministic)
     local vectors = tiles.ceil(net.units, target.lanes)
-    local _, shapes = row_shapes(net.batch, vectors, net.inputs)
+    local block, shapes = row_shapes(net.batch, vectors, net.inputs)
     local rows = shapes[1].rows
     local many = many_rows(net.steps, rows)
     -- A call of one step counts as much as one of many, where there may be either.
@@ -136,7 +136,7 @@ function units.dense(net, target, deterministic)
     local tile = tiles.best(target, shapes, 1, splits(net.batch, deterministic, net.inputs), nil,
         crew_of(net.members or 1))
     local times = net.batch == "any" and 1 or net.batch / shapes[1].rows
-    return { tile = tile, vectors = vectors, cycles = tile.cycles * times }
+    return { tile = tile, vectors = vectors, cycles = tile.cycles * times, block = block }
 end
 
 return units

@@ -15,7 +15,8 @@ function choose.run(ir, target)
     ir.kernel, ir.label, ir.cycles, ir.considered = best.kernel, best.label, math.ceil(cycles), considered
     for i, stage in ipairs(ir.stages) do
         stage.choice = best.plans[i]
-        if stage.kind == "stack" then ir.block, ir.beside = best.plans[i].block, best.plans[i].beside or 1 end
+        local plan = best.plans[i]
+        if plan.block then ir.block, ir.beside = plan.block, plan.beside or 1 end
     end
     return ir
 end

@@ -73,6 +73,9 @@ local function check_order(list, i, line_of, error_at)
     elseif once and layer.layer ~= "dense" then
         error_at(line_of[""], string.format(
             "only dense layers can follow one with %s = true, which leaves one step", once))
+    elseif layer.last_step and not before then
+        error_at(line_of.last_step, "last_step = true: the first layer reads x; give the call the last step only, "
+            .. "seq_len = 1")
     elseif layer.last_step and layer.last_state then
         error_at(line_of.last_state, "last_state = true: last_step is true as well; leave out one of them")
     elseif layer.last_state and not (before and before.layer == "rnn") then

@@ -75,10 +75,9 @@ local function check_whole(result, line_of, report)
         end
     end
     if not list[1] then return end
-    local recurrent = false
-    for _, layer in ipairs(list) do recurrent = recurrent or (layer.layer or "rnn") == "rnn" end
-    if not recurrent then
-        report.error(line_of.layers, "layers: none of them is recurrent; a model needs an rnn { ... }")
+    if #list == 1 and list[1].layer == "embedding" then
+        report.error(line_of.layers, "layers: an embedding alone only looks up rows of its table; "
+            .. "add an rnn { ... } or a dense { ... }")
     end
     local first, last = list[1], list[#list]
     local input, output = first.input_size, layers.outputs_of(last)

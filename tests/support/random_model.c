@@ -45,7 +45,7 @@ static void choose_layers(random_model *m, rng *r) {
         m->layer[n++] =
             (rnnc_layer){.kind = RNNC_EMBEDDING, .inputs = 2 + rng_below(r, 9), .outputs = width};
     }
-    const size_t stacks = 1 + rng_below(r, 3), dense = rng_below(r, 3);
+    const size_t stacks = rng_below(r, 4), dense = stacks ? rng_below(r, 3) : 1 + rng_below(r, 2);
     for (size_t i = 0; i < stacks; i++, n++) {
         m->layer[n] = random_recurrent(r, width);
         if (embeds && i + 1 == stacks && rng_below(r, 2)) { /* a dense layer can share the table */
@@ -69,7 +69,7 @@ static void choose_layers(random_model *m, rng *r) {
                                    .tied = tied,
                                    .last_step = last_step && rng_below(r, 3) > 0};
         activation_choose(&m->layer[n], true, r);
-        if (!once && i == 0 && !m->layer[n].last_step)
+        if (stacks && !once && i == 0 && !m->layer[n].last_step)
             m->layer[n].last_state = rng_below(r, 3) == 0;
         once |= m->layer[n].last_step || m->layer[n].last_state;
         width = outputs;

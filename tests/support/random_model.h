@@ -22,7 +22,7 @@ typedef struct random_model {
     double *y, *hn, *cn; /* the oracle's */
 } random_model;
 
-/* Embedding or x, one to three recurrent layers of any cells, directions and projections, up to two
+/* Embedding or x, up to three recurrent layers of any cells, directions and projections, up to two
  * dense ones; few steps and sequences. With lengths, x beyond them is NaN, and tokens are none.
  * Sizes of tensors are worked out here, not asked of the runtime. The answers are not computed. */
 random_model random_model_make(rng *r, bool with_lengths);
