@@ -7,6 +7,7 @@
 typedef struct areas {
     size_t gates, hidden, state, first, fresh; /* see generic_run; the largest of all layers */
     size_t flow[2];                            /* what flows from layer to layer, in turn */
+    size_t copy;                               /* of x, see copies_x */
     size_t total;
 } areas;
 
@@ -42,7 +43,16 @@ static int take(size_t *end, size_t a, size_t b, size_t *begin) {
     return rnnc_mul(a, b, &size) && rnnc_add(*end, size, end);
 }
 
-static int divide_workspace(const rnnc_network *network, size_t T, size_t B, areas *w) {
+/* Is x copied where y takes its place? Of one layer in both directions one would read what the
+ * other has written. */
+static int copies_x(const rnnc_network *network, const rnnc_network_sizes *sizes) {
+    const rnnc_config *const first = &network->layer[0].recurrent;
+    return network->layer_count == 1 && first->num_layers == 1 && first->bidirectional &&
+           sizes->input == sizes->output;
+}
+
+static int divide_workspace(const rnnc_network *network, const rnnc_network_sizes *sizes, size_t T,
+                            size_t B, areas *w) {
     const needs n = needs_of(network);
     /* The last layer writes to y itself, unless x is still to be added. */
     const size_t between = n.producers - (network->residual ? 0 : 1);
@@ -50,6 +60,7 @@ static int divide_workspace(const rnnc_network *network, size_t T, size_t B, are
     return rnnc_mul(T, B, &rows) && take(&end, rows, n.gates, &w->gates) &&
            take(&end, between > 0 ? rows : 0, n.width, &w->flow[0]) &&
            take(&end, between > 1 ? rows : 0, n.width, &w->flow[1]) &&
+           take(&end, copies_x(network, sizes) ? rows : 0, sizes->input, &w->copy) &&
            take(&end, B, n.hidden, &w->hidden) && take(&end, B, n.units, &w->state) &&
            take(&end, B, n.units, &w->first) && take(&end, B, n.units, &w->fresh) &&
            take(&end, 1, 0, &w->total) && end <= (SIZE_MAX - sizeof(float)) / sizeof(float);
@@ -57,7 +68,10 @@ static int divide_workspace(const rnnc_network *network, size_t T, size_t B, are
 
 size_t rnnc_generic_workspace_size(const rnnc_network *network, size_t seq_len, size_t batch) {
     areas w;
-    if (rnnc_generic_prepared_count(network) == 0 || !divide_workspace(network, seq_len, batch, &w))
+    rnnc_network_sizes sizes;
+    if (rnnc_network_measure(network, &sizes, NULL) != RNNC_OK ||
+        rnnc_generic_prepared_count(network) == 0 ||
+        !divide_workspace(network, &sizes, seq_len, batch, &w))
         return 0;
     return w.total * sizeof(float) + sizeof(float); /* any alignment: room to round up */
 }
@@ -206,18 +220,13 @@ static void run_lengths(const group *all) {
 }
 
 /* Do x and y overlap where they may not? See rnnc_call. */
-static int overlaps(const rnnc_network *network, const rnnc_network_sizes *sizes,
-                    const rnnc_call *call) {
-    const rnnc_config *const first = &network->layer[0].recurrent;
-    const int lone_both_ways =
-        network->layer_count == 1 && first->num_layers == 1 && first->bidirectional;
+static int overlaps(const rnnc_network_sizes *sizes, const rnnc_call *call) {
     const size_t rows = call->seq_len * call->batch;
     const size_t x_size = rows * sizes->input * sizeof(float);
     const size_t y_size = (sizes->last_step ? call->batch : rows) * sizes->output * sizeof(float);
     const uintptr_t x = sizes->vocabulary ? (uintptr_t)call->tokens : (uintptr_t)call->x;
     const uintptr_t y = (uintptr_t)call->y;
-    if (x == y && !sizes->vocabulary && !sizes->last_step && sizes->input == sizes->output &&
-        !lone_both_ways)
+    if (x == y && !sizes->vocabulary && !sizes->last_step && sizes->input == sizes->output)
         return 0;
     return x < y + y_size && y < x + x_size;
 }
@@ -231,19 +240,23 @@ rnnc_status rnnc_generic_forward(const rnnc_network *network, const rnnc_blas *b
     if (status != RNNC_OK)
         return status;
     const int has_y = call->batch > 0 && (call->seq_len > 0 || sizes.last_step);
-    if (!call->weights || (has_y && !call->y) || !call->workspace ||
-        overlaps(network, &sizes, call))
+    if (!call->weights || (has_y && !call->y) || !call->workspace || overlaps(&sizes, call))
         return RNNC_ERR_ARGUMENT;
     areas w;
-    if (!divide_workspace(network, call->seq_len, call->batch, &w))
+    if (!divide_workspace(network, &sizes, call->seq_len, call->batch, &w))
         return RNNC_ERR_OVERFLOW;
     const uintptr_t past = (uintptr_t)call->workspace % sizeof(float);
     float *const space =
         (float *)(void *)((char *)call->workspace + (past ? sizeof(float) - past : 0));
     const size_t T = call->seq_len, B = call->batch;
+    rnnc_call apart = *call;
+    if (call->x && call->x == call->y && copies_x(network, &sizes)) {
+        memcpy(space + w.copy, call->x, T * B * sizes.input * sizeof *call->x);
+        apart.x = space + w.copy;
+    }
     group all = {
         .network = network,
-        .call = call,
+        .call = &apart,
         .sizes = &sizes,
         .run = {.blas = blas ? blas : rnnc_blas_current(),
                 .kernels = rnnc_kernels_best(),
@@ -262,6 +275,6 @@ rnnc_status rnnc_generic_forward(const rnnc_network *network, const rnnc_blas *b
     if (call->lengths)
         run_lengths(&all);
     else
-        run_group(&all, call->x, sizes.input);
+        run_group(&all, apart.x, sizes.input);
     return RNNC_OK;
 }

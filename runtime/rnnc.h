@@ -176,13 +176,13 @@ rnnc_status rnnc_network_measure(const rnnc_network *network, rnnc_network_sizes
  * of its input, as in ONNX; Keras' go_backwards has the steps of y the other way round. h0 and c0
  * may be NULL: zero, or what the weights of a layer with initial_state have. hn and cn may be NULL:
  * not wanted. hn may be h0, and cn c0. y may be x, in place, if a step of both has as many values,
- * except with last_step and in a network of nothing but one bidirectional layer; NAME.h says of
- * each network whether it may. Other overlaps of x or tokens with y are RNNC_ERR_ARGUMENT; no other
- * pair of buffers may overlap. Only y, hn, cn and the workspace are written. With lengths, x is not
- * read beyond a sequence's length, y is 0 there, hn and cn are the states after its last step, and
- * the reverse direction begins there. T, B and lengths may be 0: a sequence without steps keeps its
- * state (hn is h0, or what counts without one), and with last_step its y is 0. Buffers that hold no
- * values may be NULL, but not the workspace. */
+ * except with last_step or last_state; NAME.h says of each network whether it may. Other overlaps
+ * of x or tokens with y are RNNC_ERR_ARGUMENT; no other pair of buffers may overlap. Only y, hn, cn
+ * and the workspace are written. With lengths, x is not read beyond a sequence's length, y is 0
+ * there, hn and cn are the states after its last step, and the reverse direction begins there. T, B
+ * and lengths may be 0: a sequence without steps keeps its state (hn is h0, or what counts without
+ * one), and with last_step its y is 0. Buffers that hold no values may be NULL, but not the
+ * workspace. */
 typedef struct rnnc_call {
     const float *weights; /* packed; ignored by a model that has its weights built in */
     size_t seq_len, batch;

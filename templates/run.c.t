@@ -239,7 +239,7 @@
 @ -- What the last stage left in `top` goes out to y; column: the first value of a row.
 @ local function export(indent, column, width, top_row, top_column, once)
 @ local from = "top" .. (once and "" or format(" + s * %s", step_of(last))) .. top_column
-@ indented(#indent, "run_export.c", { v = v, p = p, from = from, row = top_row, width = width, column = column, rows = once and all or "rows", once = once, by_turns = by_panel, sequence = sequence })
+@ indented(#indent, "run_export.c", { v = v, p = p, from = from, row = top_row, width = width, column = column, rows = once and all or "rows", once = once, by_turns = by_panel, renewed = by_stage, sequence = sequence })
 @ end
 @ local function finish(indent, stage, direction)
 @ local side = stage.kind == "stack" and stage.sizes.D == 2

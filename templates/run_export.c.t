@@ -1,7 +1,7 @@
 @ -- What the last stage left goes out to y, for one step after the other or once.
 @ -- v: the variant; p: the plan; from: C text of where a step's values begin; row: floats between two sequences;
 @ -- column: C text of the first value of a row of y; width: values; rows, sequence: C text; by_turns: do the parts
-@ -- take steps in turns?
+@ -- take steps in turns? renewed: has a later chunk's x taken the place of this one's in `input`?
 @ local units = v.kernel == "units"
 @ local softmax = p.softmax == "softmax" or p.softmax == "log_softmax"
 @ local finished = p.residual or softmax
@@ -16,10 +16,17 @@ for (ptrdiff_t s = @{by_turns and "(ptrdiff_t)part" or "0"}; s < (ptrdiff_t)step
 @ local from_x = format("x[((ptrdiff_t)t + s) * x_t + %s * x_b%s + i]", sequence, column)
 @ -- x may be y, so it is read before y is written.
 @ local early = p.residual and not units and not softmax
+@ local place = v.beside > 1 and format("i / %d * %d + i %% %d + b * %d", v.beside, v.beside * v.block, v.beside, v.beside) or format("i * %d + b", v.block)
 @ if early then
-@ local place = v.beside > 1 and format("i / %d * %d + i %% %d", v.beside, v.beside * v.block, v.beside) or format("i * %d", v.block)
 @{inner}for (ptrdiff_t b = 0; b < rows; ++b)
-@{inner}    for (ptrdiff_t i = 0; @{added}; ++i) (@{from})[@{place} + b@{v.beside > 1 and format(" * %d", v.beside) or ""}] += @{from_x};
+@{inner}    for (ptrdiff_t i = 0; @{added}; ++i) (@{from})[@{place}] += @{from_x};
+@ elseif p.residual and not units then
+@ -- A softmax is computed in y: of x there is what the first layer has read.
+@ local kept = format("input + s * %d", v.input_row * v.block)
+@ if renewed then
+@{inner}transpose@{v.suffix}(x@{" + ((ptrdiff_t)t + s) * x_t + (ptrdiff_t)first * x_b"}, x_b, @{kept}, @{v.block}, rows, @{width});
+@ end
+@ from_x = format("(%s)[%s]", kept, place)
 @ end
 @ if not units then
 @{inner}transpose@{v.beside > 1 and "_back" or ""}@{v.suffix}(@{from}, @{v.block}, y@{at} + (ptrdiff_t)first * y_b@{column}, y_b, @{width}, rows);

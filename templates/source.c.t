@@ -107,7 +107,7 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch)
     if (batch != @{p.batch}) return 0;
 @ end
     /* No buffer may exceed the largest object, PTRDIFF_MAX bytes. */
-    const size_t most = PTRDIFF_MAX / sizeof(float);
+    const size_t most = PTRDIFF_MAX / sizeof(float)@{p.copied and format(" - %d", p.workspace.block * (p.workspace.fixed + p.workspace.chunk * p.workspace.per_chunk_step) + p.workspace.more + 32) or ""};
 @ local widest = math.max(p.input, p.output)
 @ local state = 1
 @ for _, name in ipairs(p.states) do state = math.max(state, p.state_counts[name]) end
@@ -115,19 +115,21 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch)
     if (batch > most / @{math.max(widest, state)}) return 0;
     if (batch > 0 && seq_len > most / @{widest} / batch) return 0;
     const size_t room = seq_len < @{w.chunk} ? seq_len : @{w.chunk};
+@ assert(not p.copied or w.per_step == 0)
+@ local copy = p.copied and format(" + (seq_len * batch * %d + 15) / 16 * 16", p.input) or ""
 @ if p.batch == "any" then
     const size_t held = batch < @{w.block} ? batch : @{w.block};
 @ if w.per_step > 0 then
     if (held > 0 && seq_len > (most - held * @{w.fixed + w.chunk * w.per_chunk_step} - @{w.more + 16}) / @{w.per_step} / held) return 0;
     return (held * (@{w.fixed} + room * @{w.per_chunk_step} + seq_len * @{w.per_step})@{w.more > 0 and " + " .. w.more or ""}) * sizeof(float) + 64;
 @ else
-    return (held * (@{w.fixed} + room * @{w.per_chunk_step})@{w.more > 0 and " + " .. w.more or ""}) * sizeof(float) + 64;
+    return (held * (@{w.fixed} + room * @{w.per_chunk_step})@{w.more > 0 and " + " .. w.more or ""}@{copy}) * sizeof(float) + 64;
 @ end
 @ elseif w.per_step > 0 then
     if (seq_len > (most - @{w.fixed + w.chunk * w.per_chunk_step + 16}) / @{w.per_step}) return 0;
     return (@{w.fixed} + room * @{w.per_chunk_step} + seq_len * @{w.per_step}) * sizeof(float) + 64;
 @ else
-    return (@{w.fixed} + room * @{w.per_chunk_step}) * sizeof(float) + 64;
+    return (@{w.fixed} + room * @{w.per_chunk_step}@{copy}) * sizeof(float) + 64;
 @ end
 }
 @ for _, v in ipairs(p.variants) do
@@ -198,7 +200,15 @@ static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *worksp
     const size_t x_size = seq_len * batch * @{p.input} * sizeof(float);
     const size_t y_size = @{p.last_step and "" or "seq_len * "}batch * @{p.output} * sizeof(float);
     if (@{p.in_place and "x_begin != y_begin && " or ""}x_begin < y_begin + y_size && y_begin < x_begin + x_size) return RNNC_ERR_ARGUMENT;
-    float *const space = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
+    float *@{p.copied and "" or "const "}space = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
+@ if p.copied then
+    if (x_begin == y_begin) {
+        /* One direction would read what the other one has written. */
+        memcpy(space, x, x_size);
+        x = space;
+        space += (seq_len * batch * @{p.input} + 15) / 16 * 16;
+    }
+@ end
 @ local open = true
 @ for i = #p.variants, 1, -1 do
 @ local v = p.variants[i]

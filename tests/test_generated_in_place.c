@@ -8,6 +8,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +19,27 @@ typedef struct opened {
     float *packed, *prepared;
 } opened;
 
-static opened open_model(const model *m, const char *fields) {
+/* net.c says which kernel it has. */
+static bool has_kernel(const char *dir, const char *kernel) {
+    char path[PATH_SIZE], wanted[64];
+    snprintf(wanted, sizeof wanted, ": kernel \"%s x ", kernel);
+    path_join(path, dir, "net.c");
+    char *const text = file_read(path, NULL);
+    cr_assert(text, "%s", path);
+    const bool found = strstr(text, wanted) != NULL;
+    free(text);
+    return found;
+}
+
+/* kernel: the one that the compiler has to choose, or NULL. */
+static opened open_model(const model *m, const char *fields, const char *kernel) {
     char dir[PATH_SIZE];
     rnnc_error err;
     opened o;
     workdir_make(dir);
     char *const text = model_text(m, fields);
     cr_assert(generate_text("net", text, "none", dir, &err), "%s", err.message);
+    cr_assert(!kernel || has_kernel(dir, kernel), "%s: not the kernel %s", fields, kernel);
     o.library = build_library(NULL, "-O1", dir, NULL, &err);
     workdir_remove(dir);
     free(text);
@@ -110,11 +125,11 @@ static void check_overlaps(const opened *o, int generic, rnnc_call call, size_t 
  * forward_lengths, both by a team, by one whose members run one after the other, which shows when
  * what one has written is read by the next one, and the generic ones. residual: so many values of x
  * are added. */
-static void check(const rnnc_layer *layer, size_t count, bool batch_first, size_t residual,
-                  size_t T, size_t B, const char *fields) {
+static void check_with(const rnnc_layer *layer, size_t count, bool batch_first, size_t residual,
+                       size_t T, size_t B, const char *fields, const char *kernel) {
     rng random = {.state = 11 + count};
     model m = model_make(layer, count, batch_first, residual, T, B, true, &random);
-    opened o = open_model(&m, fields);
+    opened o = open_model(&m, fields, kernel);
     own_team own, serial;
     own_team_make(&own, 2, false);
     own_team_make(&serial, 2, true);
@@ -162,6 +177,21 @@ static void check(const rnnc_layer *layer, size_t count, bool batch_first, size_
     free(lengths);
     close_model(&o);
     model_free(&m);
+}
+
+static void check(const rnnc_layer *layer, size_t count, bool batch_first, size_t residual,
+                  size_t T, size_t B, const char *fields) {
+    check_with(layer, count, batch_first, residual, T, B, fields, NULL);
+}
+
+/* Sizes for which the compiler chooses that kernel; nothing where the target does not run. */
+static void check_kernel(const rnnc_layer *layer, size_t count, bool batch_first, size_t residual,
+                         size_t B, const char *target, const char *kernel) {
+    char fields[128];
+    snprintf(fields, sizeof fields, "name = \"net\", batch = %zu, threads = 2, target = \"%s\",", B,
+             target);
+    if (strcmp(target, "portable") == 0 || target_runs(target))
+        check_with(layer, count, batch_first, residual, 70, B, fields, kernel);
 }
 
 static rnnc_layer stack(rnnc_cell cell, size_t inputs, size_t hidden, size_t layers,
@@ -226,22 +256,30 @@ Test(generated_in_place, both_directions, .timeout = 400) {
 }
 
 Test(generated_in_place, softmax, .timeout = 400) {
-    const rnnc_layer layers[] = {stack(RNNC_GRU, 4, 8, 1, 1), head(16, 4, RNNC_SOFTMAX)};
-    check(layers, 2, true, 4, 9, 3,
+    const rnnc_layer layers[] = {stack(RNNC_GRU, 5, 16, 1, 0), head(16, 5, RNNC_SOFTMAX)};
+    check(layers, 2, true, 2, 9, 3,
           "name = \"net\", batch = \"any\", lengths = true, threads = 2, target = \"portable\",");
+    check_kernel(layers, 2, false, 5, 32, "portable", "batch");
+    const rnnc_layer even[] = {stack(RNNC_GRU, 4, 16, 1, 0), head(16, 4, RNNC_SOFTMAX)};
+    check_kernel(even, 2, true, 2, 37, "avx2", "pairs");
+}
+
+/* The head comes when all of x has been read, chunk after chunk. */
+Test(generated_in_place, softmax_of_both_directions, .timeout = 400) {
+    const rnnc_layer layers[] = {stack(RNNC_GRU, 4, 32, 1, 1), head(64, 4, RNNC_LOG_SOFTMAX)};
+    check_kernel(layers, 2, false, 4, 8, "portable", "batch");
+    check_kernel(layers, 2, true, 3, 37, "avx2", "batch"); /* a part has a direction */
+    const rnnc_layer narrow[] = {stack(RNNC_GRU, 4, 16, 1, 1), head(32, 4, RNNC_SOFTMAX)};
+    check_kernel(narrow, 2, false, 4, 37, "avx2", "pairs");
 }
 
 /* One layer in both directions reads x once more when half of y is written. */
-Test(generated_in_place, refused, .timeout = 400) {
+Test(generated_in_place, one_layer_of_both_directions, .timeout = 400) {
     const rnnc_layer layer = stack(RNNC_GRU, 6, 3, 1, 1);
-    rng random = {.state = 3};
-    model m = model_make(&layer, 1, false, 0, 5, 2, false, &random);
-    opened o = open_model(&m, "name = \"net\", batch = \"any\", target = \"portable\",");
-    rnnc_call call = {.seq_len = 5, .batch = 2, .x = m.x, .y = m.x};
-    for (int generic = 0; generic < 2; generic++)
-        cr_assert_eq(run(&o, generic, call), RNNC_ERR_ARGUMENT);
-    close_model(&o);
-    model_free(&m);
+    check_targets(&layer, 1, true, 0);
+    check_targets(&layer, 1, false, 4);
+    check(&layer, 1, false, 6, 70, 37,
+          "name = \"net\", seq_len = 70, batch = 37, threads = 2, target = \"portable\",");
 }
 
 /* y of one row a sequence within x, and x that begins within y: each row of y counts. */
@@ -251,7 +289,7 @@ Test(generated_in_place, refused_with_last_step, .timeout = 400) {
     layers[1].last_step = 1;
     rng random = {.state = 5};
     model m = model_make(layers, 2, false, 0, T, B, false, &random);
-    opened o = open_model(&m, "name = \"net\", batch = \"any\", target = \"portable\",");
+    opened o = open_model(&m, "name = \"net\", batch = \"any\", target = \"portable\",", NULL);
     float both[B * O + T * B * I] = {0};
     for (int generic = 0; generic < 2; generic++) {
         for (size_t at = 0; at <= T * B * I; at++) {
@@ -273,7 +311,7 @@ Test(generated_in_place, steps, .timeout = 400) {
     const rnnc_layer layers[] = {stack(RNNC_LSTM, 1, 8, 1, 0), head(8, 1, RNNC_IDENTITY)};
     rng random = {.state = 4};
     model m = model_make(layers, 2, false, 1, 20, 1, false, &random);
-    opened o = open_model(&m, "name = \"net\", target = \"portable\",");
+    opened o = open_model(&m, "name = \"net\", target = \"portable\",", NULL);
     float y[20];
     const rnnc_call call = {.seq_len = 20, .batch = 1, .x = m.x, .y = y};
     cr_assert_eq(run(&o, 0, call), RNNC_OK);

@@ -200,18 +200,23 @@ local function workspace_of(layouts, unknown)
     return space
 end
 
--- May y be x? Each row of y is written after that row of x has been read for the last time, but for one layer in
--- both directions, of which one direction reads what the other would have written over, and for a softmax
--- that the kernel "batch" computes in y before x is added.
+-- May y be x, and is x copied then? Each row of y is written after that row of x has been read for the last time, but
+-- for one layer in both directions, of which one would read what the other has written.
 local function in_place(result, ir)
-    if result.tokens or result.last_step or result.input ~= result.output then return false end
+    if result.tokens or result.last_step or result.input ~= result.output then return false, false end
     local lone = #ir.stages == 1 and result.layers[1].sizes
-    if lone and lone.D == 2 and lone.L == 1 then return false end
-    for _, v in ipairs(result.variants) do
-        local softmax = result.softmax == "softmax" or result.softmax == "log_softmax"
-        if result.residual and softmax and v.kernel == "batch" then return false end
+    return true, lone and lone.D == 2 and lone.L == 1
+end
+
+-- Bytes of workspace that are enough for every call; false if they grow with its length.
+local function most_workspace(result)
+    local space, copy = result.workspace, 0
+    if space.per_step > 0 then return false end
+    if result.copied then
+        if result.steps == "any" or result.batch == "any" then return false end
+        copy = (result.steps * result.batch * result.input + 15) // 16 * 16
     end
-    return true
+    return (space.block * (space.fixed + space.chunk * space.per_chunk_step) + space.more + copy) * 4 + 64
 end
 
 -- plan.assemble(ir, variants, layouts, first, options) -> plan. `ir` is the one that all targets share, `first` what
@@ -230,7 +235,6 @@ function plan.assemble(ir, variants, layouts, first, options)
     for _, stage in ipairs(ir.stages) do last_step = last_step or stage.once end
     local space = workspace_of(layouts, ir.batch == "any")
     local fingerprint = products.hash(products.key(pack) .. packed_count)
-    local floats = space.per_step == 0 and space.block * (space.fixed + space.chunk * space.per_chunk_step) + space.more
     local result = {
         name = ir.name, upper = ir.name:upper(), layers = layers, states = states, state_counts = state_counts,
         tokens = tokens, vocabulary = tokens and ir.stages[1].rows or 0,
@@ -249,9 +253,10 @@ function plan.assemble(ir, variants, layouts, first, options)
         variants = variants, pack = pack, packed_count = packed_count, first = first.places,
         -- A blob of packed weights belongs to the code with this layout.
         fingerprint = fingerprint,
-        workspace = space, workspace_bytes = floats and floats * 4 + 64, macs_per_step = operations(ir),
+        workspace = space, macs_per_step = operations(ir),
     }
-    result.in_place = in_place(result, ir)
+    result.in_place, result.copied = in_place(result, ir)
+    result.workspace_bytes = most_workspace(result)
     return result
 end
 

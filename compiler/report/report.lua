@@ -153,6 +153,16 @@ local function shape_lines(add, plan)
     end
 end
 
+-- What a workspace takes for each step of the sequence: of a block, or for a copy of x.
+local function per_step(plan)
+    local space = plan.workspace
+    if plan.copied then
+        return string.format(" and %s a step%s", bytes(4 * plan.input * (plan.batch == "any" and 1 or plan.batch)),
+            plan.batch == "any" and " of a sequence" or "")
+    end
+    return space.per_step > 0 and " and " .. bytes(space.block * space.per_step * 4) .. " a step" or ""
+end
+
 -- report.plan(result) -> what `rnnc plan` prints.
 function report.plan(result)
     local plan, lines = result.plan, {}
@@ -167,7 +177,7 @@ function report.plan(result)
     local space = plan.workspace
     add("  packed weights %s, workspace at most %s%s, generated C %s", bytes(plan.packed_count * 4),
         bytes((space.block * (space.fixed + space.chunk * space.per_chunk_step) + space.more) * 4 + 64),
-        space.per_step > 0 and " and " .. bytes(space.block * space.per_step * 4) .. " a step" or "", bytes(size))
+        per_step(plan), bytes(size))
     for _, v in ipairs(plan.variants) do variant_lines(add, plan, v) end
     return table.concat(lines, "\n")
 end
