@@ -52,8 +52,8 @@ typedef struct exact_row {
 } exact_row;
 
 static exact_row solve(const float *logits, size_t n) {
-    exact_row row = {(double)logits[0], 0};
-    for (size_t k = 1; k < n; k++)
+    exact_row row = {-HUGE_VAL, 0};
+    for (size_t k = 0; k < n; k++)
         row.most = (double)logits[k] > row.most ? (double)logits[k] : row.most;
     for (size_t k = 0; k < n; k++)
         row.sum += exp((double)logits[k] - row.most);

@@ -45,7 +45,7 @@ static void step(exporter *e, const char *op, const char *inputs, const char *at
     char name[32];
     invent(e, name);
     onnx_node(&e->graph, op, inputs, name, attributes);
-    strcpy(e->value, name);
+    memcpy(e->value, name, sizeof name);
 }
 
 /* The same of e->value and a second input, which is a vector of whole numbers. */

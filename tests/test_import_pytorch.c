@@ -152,9 +152,10 @@ Test(import_pytorch, torchscript, .timeout = 60) {
         "  rnn.*        became rnn 2 -> 3\n", "  head.2 Tanh  became activation of head.0.*\n",
         "  x_scale (2)  became a scale of x: multiplied into rnn.weight_ih_l0\n",
         "  y_scale ()   became a scale of y: multiplied into head.3.weight\n",
-        "  not told:   what norm (LayerNorm) does: it is left out\n"
-        "              what forward makes by sin: it is left out; give it with dense { activation, "
-        "last_step } or residual\n"};
+        ("  not told:   what norm (LayerNorm) does: it is left out\n"
+         "              what forward makes by sin: it is left out; give it with dense { "
+         "activation, "
+         "last_step } or residual\n")};
     static const char *const fields[] = {
         "rnn { input_size = 2, hidden_size = 3, nonlinearity = \"relu\", prefix = \"rnn.\" },\n",
         "dense { units = 2, activation = \"tanh\", prefix = \"head.0.\" },\n",

@@ -66,6 +66,21 @@ static request request_of(const facts *f, const float *const *tensors, size_t T,
     return v;
 }
 
+/* What request_of made. */
+static void free_inputs(const request *v) {
+    free((void *)(uintptr_t)v->tokens);
+    free((void *)(uintptr_t)v->x);
+    free((void *)(uintptr_t)v->h0);
+    free((void *)(uintptr_t)v->c0);
+}
+
+/* What run_into made. */
+static void free_outputs(const request *v) {
+    free(v->y);
+    free(v->hn);
+    free(v->cn);
+}
+
 static size_t y_count(const facts *f, const request *v) {
     return (f->last_step ? 1 : v->seq_len) * v->batch * f->output;
 }
@@ -74,12 +89,10 @@ static size_t y_count(const facts *f, const request *v) {
 static int run_into(const network *n, const facts *f, request *v) {
     const size_t counts[] = {y_count(f, v), f->h * v->batch, f->c * v->batch};
     float **const to[] = {&v->y, &v->hn, &v->cn};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < (f->c ? 3 : 2); i++) {
         *to[i] = room_for(counts[i], sizeof(float));
         memset(*to[i], 0xFF, counts[i] * sizeof(float));
     }
-    if (!f->c)
-        v->cn = NULL;
     void *const opened = n->open(v);
     if (!opened)
         fail("out of memory, or no threads");
@@ -110,6 +123,32 @@ static const float *const *tensors_of(const network *n, const facts *f) {
     return tensors;
 }
 
+static void free_tensors(const facts *f, const float *const *tensors) {
+    for (size_t i = 0; i < f->weights; i++)
+        free((void *)(uintptr_t)tensors[i]);
+    free((void *)(uintptr_t)tensors);
+}
+
+/* How far the two are apart on one request; -1: not to be had on this CPU. */
+static double run_difference(const network both[BOTH], const facts *f, const request *v) {
+    request of[BOTH] = {*v, *v};
+    int status[BOTH];
+    for (int i = 0; i < BOTH; i++)
+        status[i] = run_into(&both[i], f, &of[i]);
+    double most = HUGE_VAL;
+    if (status[BASE] == status[NEW] && status[NEW] == RNNC_ERR_TARGET)
+        most = -1;
+    else if (status[BASE] == status[NEW] && status[NEW] != RNNC_OK)
+        fail("a call fails");
+    else if (status[BASE] == status[NEW])
+        most = fmax(difference(of[BASE].y, of[NEW].y, y_count(f, v)),
+                    fmax(difference(of[BASE].hn, of[NEW].hn, f->h * v->batch),
+                         difference(of[BASE].cn, of[NEW].cn, f->c * v->batch)));
+    for (int i = 0; i < BOTH; i++)
+        free_outputs(&of[i]);
+    return most;
+}
+
 /* Every way of calling: plain, with lengths, by a team, by a team with lengths. */
 static double call_difference(const network both[BOTH], const facts *f, const float *const *tensors,
                               size_t T, size_t B) {
@@ -118,26 +157,17 @@ static double call_difference(const network both[BOTH], const facts *f, const fl
     for (size_t b = 0; b < B; b++)
         lengths[b] = 1 + below(T);
     const request plain = request_of(f, tensors, T, B);
-    for (int way = 0; way < 4; way++) {
-        request of[BOTH] = {plain, plain};
+    for (int way = 0; way < 4 && most >= 0; way++) {
+        request v = plain;
         if ((way & 1 && !f->lengths) || (way & 2 && f->threads < 2))
             continue;
-        for (int i = 0; i < BOTH; i++) {
-            of[i].lengths = way & 1 ? lengths : NULL;
-            of[i].team = way & 2;
-        }
-        const int status = run_into(&both[BASE], f, &of[BASE]);
-        if (status != run_into(&both[NEW], f, &of[NEW]))
-            return HUGE_VAL;
-        if (status == RNNC_ERR_TARGET)
-            return -1;
-        if (status != RNNC_OK)
-            fail("a call fails");
-        most = fmax(most, difference(of[BASE].y, of[NEW].y, y_count(f, &plain)));
-        most = fmax(most, difference(of[BASE].hn, of[NEW].hn, f->h * B));
-        if (f->c)
-            most = fmax(most, difference(of[BASE].cn, of[NEW].cn, f->c * B));
+        v.lengths = way & 1 ? lengths : NULL;
+        v.team = way & 2;
+        const double apart = run_difference(both, f, &v);
+        most = apart < 0 ? apart : fmax(most, apart);
     }
+    free_inputs(&plain);
+    free(lengths);
     return most;
 }
 
@@ -164,6 +194,7 @@ static int bits(const network both[BOTH], unsigned seed) {
         const double apart = call_difference(both, &f, tensors, T, B);
         most = apart < 0 ? apart : fmax(most, apart);
     }
+    free_tensors(&f, tensors);
     if (most > 0)
         printf("differs %.1e\n", most);
     else
