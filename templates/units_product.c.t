@@ -2,7 +2,9 @@
 @ -- p: the product; vec, lanes, inline, attribute: the target's; update(sums, names): C of the new states
 @ assert(p.role == "step" or p.role == "input")
 @ -- Floats of weights of a panel's column. Grouped gates lie group by group, each with all its columns.
-@ local function stride(t) return p.grouped and lanes or t.gates * p.width * lanes end
+@ -- A panel that lies in memory may be `stored` vectors wide and be read as several of `width`.
+@ local function stride(t) return p.grouped and lanes or t.gates * p.stored * lanes end
+@ local parts = p.stored // p.width
 @ local function sum(r, q, j, s)
 @     local name = p.grouped and format("group%d_%d", r, j * p.gates + q) or format("%s%d_%d", p.sums[q + 1].name, r, j)
 @     return name .. (p.split > 1 and "_" .. s or "")
@@ -18,7 +20,7 @@
 @ -- Where sum q of vector j lies in a row of gates and biases, and where its weights of the c-th column of a term are.
 @ local function place(q, j) return p.grouped and (j * p.gates + q.index) * lanes or q.offset + j * lanes end
 @ local function weight(t, q, j, c)
-@     local first = p.grouped and (j * p.gates + q.index) * t.columns or (q.gate - t.first) * p.width + j
+@     local first = p.grouped and (j * p.gates + q.index) * t.columns or (q.gate - t.first) * p.stored + j
 @     return format("w_%s + %d", t.name, c * stride(t) + first * lanes)
 @ end
 @ -- The sums of a panel that a term adds to, as their weights of a column lie in memory: { sum, vector }.
@@ -178,6 +180,13 @@
 @     if panel == 0 then return name end
 @     return format("%s + %s", name, math.tointeger(panel) and panel * floats or format("%s * %d", panel, floats))
 @ end
+@ -- The weights of a term of a panel.
+@ local function weights_at(t, panel)
+@     local name, floats = "w_" .. t.name, t.columns * t.gates * p.stored * lanes
+@     if parts == 1 then return at_panel(name, panel, floats) end
+@     if math.tointeger(panel) then return format("%s + %d", name, panel // parts * floats + panel % parts * p.width * lanes) end
+@     return format("%s + %s / %d * %d + %s %% %d * %d", name, panel, parts, floats, panel, parts, p.width * lanes)
+@ end
 @ local function call(indent, panel, number, rows, r)
 @ local words = {}
 @ -- Row 0 too, which uses the stride: a parameter that is not used is a warning.
@@ -186,7 +195,7 @@
 @ local function unit(name, sums) return at_panel(name, number, p.width * (sums and p.grouped and p.gates or 1) * lanes) end
 @ local function rowed_unit(name, sums) rowed_at(unit(name, sums), name) end
 @ for _, t in ipairs(p.terms) do
-@     words[#words + 1] = at_panel("w_" .. t.name, number, t.columns * t.gates * p.width * lanes)
+@     words[#words + 1] = weights_at(t, number)
 @     rowed(t.name)
 @ end
 @ for _, name in ipairs(p.starts) do

@@ -67,6 +67,7 @@ return function(vectors, beside)
     }
 
     function batch.applies(ir, target)
+        if ir.like then return false, "its panels are as high as its tiles" end
         if ir.batch == "any" then return false, "the batch is not known" end
         if ir.lengths then return false, "sequences of different lengths end at different steps" end
         if beside >= target.lanes then return false, "a vector has " .. target.lanes .. " lanes" end

@@ -1,13 +1,17 @@
 -- choice: the cheapest kernel for all stages of a network, by the cost model.
 --
+-- ir.like, if it is there, are widths of another target's panels (see layout.lua), by stage: the choice is one that
+-- can read weights which lie so.
+--
 -- ir.wanted, if it is there, is what was measured to be better (see tune.lua) and takes the place of the model's
 -- choice: { file (for messages), kernel (its label), tiles = { index of a stage -> { rows, vectors, split } } }.
 local fail = require "base.fail"
 local kernels = require "kernels.kernels"
 
-local function describe(stack, members)
+local function describe(stack, members, like)
     local s = stack.sizes
     return {
+        like = like,
         I = s.I, H = s.H, P = s.P, L = s.L, D = s.D, G = s.G, apart = #stack.apart, update = stack.update,
         steps = stack.steps, batch = stack.batch, members = members or 1,
         kinds = s.L > 1 and { "first", "upper" } or { "first" },
@@ -15,22 +19,27 @@ local function describe(stack, members)
     }
 end
 
--- The plans of all stages with one kernel, and their cycles.
+-- The plans of all stages with one kernel, and their cycles; nil: none can read the panels of another target.
 local function plan_with(kernel, ir, target, members)
     local plans, cycles = {}, 0
     for i, stage in ipairs(ir.stages) do
         if stage.kind == "stack" then
-            local net = describe(ir.stacks[stage.stack], members)
+            local like = ir.like and ir.like[i]
+            local net = describe(ir.stacks[stage.stack], members, like)
             plans[i] = kernel.plan(net, target, ir.deterministic)
+            if not plans[i] then return nil end
             if net.P ~= net.H then
-                local product = { inputs = net.H, units = net.P, batch = ir.batch, steps = 1, members = members }
+                local product = { inputs = net.H, units = net.P, batch = ir.batch, steps = 1, members = members,
+                                  like = like and like.projection }
                 plans[i].projection = kernel.dense(product, target, ir.deterministic)
+                if not plans[i].projection then return nil end
                 plans[i].cycles = plans[i].cycles + net.L * net.D * plans[i].projection.cycles
             end
         elseif stage.kind == "dense" then
             local product = { inputs = stage.inputs, units = stage.units, batch = ir.batch, members = members,
-                              steps = stage.once and 1 or ir.steps }
+                              steps = stage.once and 1 or ir.steps, like = ir.like and ir.like[i].state }
             plans[i] = kernel.dense(product, target, ir.deterministic)
+            if not plans[i] then return nil end
         else
             plans[i] = { cycles = 0 }
         end
@@ -86,6 +95,7 @@ return function(ir, target, batch, members)
             refuse(considered, kernel.label, "it has no panels to share")
         elseif applies then
             local plans, cycles = plan_with(kernel, own, target, members)
+            if not plans then return nil, considered end
             considered[#considered + 1] = { kernel = kernel.label, cycles = math.ceil(cycles) }
             local better = not best or cycles < best.cycles
             if wanted then better = kernel.label == wanted.kernel end

@@ -228,13 +228,13 @@ local function joined(pieces)
 end
 
 -- A product without a state. what: { inputs, pieces of the input, units, bias, update, ranged (of some panels),
--- stepped (in the batch kernel, of several steps) }
+-- stepped (in the batch kernel, of several steps), stored: units of a panel as it lies in memory }
 local function dense(ir, target, what, choice, list, name)
     local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = what.bias, update = what.update }
     local fields = { terms = { { name = "x", pieces = what.pieces } } }
     if ir.kernel == "units" then
         local tile = choice.tile
-        fields.split, fields.width = tile.split, tile.vectors
+        fields.split, fields.width, fields.stored = tile.split, tile.vectors, what.stored // target.lanes
         fields.panels = panels(what.units, target.lanes, tile.vectors, 1)
         fields.rows, fields.exact = unrolled(tiles.any(tile.rows), tile.split, tile.vectors), false
         fields.ranged = what.ranged or false
@@ -251,18 +251,21 @@ local function dense(ir, target, what, choice, list, name)
 end
 
 -- The product that turns the H values of a step into its P outputs; nil without one.
-local function projection(ir, target, stack, choice, list, suffix)
+local function projection(ir, target, stage, list, suffix)
+    local stack, choice = ir.stacks[stage.stack], stage.choice
     local s = stack.sizes
     if s.P == s.H then return nil end
     local what = { inputs = s.H, pieces = { { offset = 0, count = s.H } }, units = s.P, bias = false,
-                   update = { { "h", { "gate", "h" } } }, ranged = ir.division.kind == "panels" }
+                   update = { { "h", { "gate", "h" } } }, stored = stage.widths.projection,
+                   ranged = ir.division.kind == "panels" }
     return dense(ir, target, what, choice.projection, list, string.format("project_%d_%d%s", s.H, s.P, suffix))
 end
 
 local function units_stack(ir, target, stage, list, suffix, input)
     local stack, choice, layers = ir.stacks[stage.stack], stage.choice, {}
     local s, split = stack.sizes, stage.choice.step.split
-    local row = choice.vectors * target.lanes
+    local row, stored = choice.vectors * target.lanes, choice.step.vectors
+    if not choice.grouped then row, stored = stage.widths.row, stage.widths.state // target.lanes end
     local rows, exact = rows_of(ir, choice.step.rows)
     local ranged = ir.division.kind == "panels"
     for _, kind in ipairs(kinds(s)) do
@@ -273,6 +276,7 @@ local function units_stack(ir, target, stage, list, suffix, input)
             local tile = choice.inputs[kind]
             layer.input = add_units(list, target, product(stack, "input", true, row, {
                 split = tile.split, width = tile.vectors, grouped = choice.grouped or false,
+                stored = choice.grouped and tile.vectors or stage.widths[kind] // target.lanes,
                 panels = panels(s.H, target.lanes, tile.vectors, s.G, choice.grouped),
                 rows = unrolled(tiles.any(tile.rows), tile.split, tile.vectors * s.G), exact = false, ranged = ranged,
                 terms = { { name = "x", pieces = pieces } },
@@ -282,7 +286,7 @@ local function units_stack(ir, target, stage, list, suffix, input)
             local terms = state_terms(stack, role)
             if not layer.hoisted then table.insert(terms, 1, { name = "x", pieces = pieces }) end
             local step = product(stack, role, layer.hoisted, row, {
-                split = split, width = choice.step.vectors, grouped = choice.grouped,
+                split = split, width = choice.step.vectors, stored = stored, grouped = choice.grouped,
                 rows = unrolled(rows, split, choice.step.vectors * s.G), exact = exact, ranged = ranged,
                 terms = terms, vector_row = choice.vectors * target.lanes,
             })
@@ -293,7 +297,7 @@ local function units_stack(ir, target, stage, list, suffix, input)
         end
         layer.reset = stack.reset and add_step "reset"
         layer.step = add_step "step"
-        layer.projection = projection(ir, target, stack, choice, list, suffix)
+        layer.projection = projection(ir, target, stage, list, suffix)
         if ranged then
             layer.share = grains(s.H, target.lanes, choice.step.vectors, layer.hoisted and choice.inputs[kind].vectors)
             layer.share.projection = layer.projection
@@ -324,7 +328,7 @@ local function batch_stack(ir, target, stage, list, suffix, input)
         layers[#layers + 1] = { kind = kind, parts = stage.chains[kind], columns = columns,
                                 reset = stack.reset and add_step "reset", step = add_step "step",
                                 input_row = from.row, hoisted = false,
-                                projection = projection(ir, target, stack, choice, list, suffix) }
+                                projection = projection(ir, target, stage, list, suffix) }
     end
     return layers
 end
@@ -339,7 +343,8 @@ function products.of(ir, target, list, suffix)
             stage.layers = build(ir, target, stage, list, suffix, input)
         elseif stage.kind == "dense" then
             local what = { inputs = stage.inputs, pieces = input.pieces, units = stage.units, bias = stage.bias,
-                           update = stage.update, ranged = ir.division.kind == "panels", stepped = true }
+                           update = stage.update, ranged = ir.division.kind == "panels", stepped = true,
+                           stored = stage.widths.state }
             stage.product = dense(ir, target, what, stage.choice, list,
                 string.format("dense_%d_%d%s", stage.inputs, stage.units, suffix))
         end

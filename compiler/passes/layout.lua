@@ -24,41 +24,60 @@ local function allocator()
     return space
 end
 
--- Units of a panel of a product without gates.
-local function dense_width(ir, choice, target)
-    return ir.kernel == "units" and choice.tile.vectors * target.lanes or tiles.panel(choice)
+-- The widths of a stage's panels, in units, and of a row of biases: those that its choice reads one after the other,
+-- or those of another target, of which a panel is read in several. Without a recurrent layer `state` is the product's.
+-- Embeddings have none.
+local function widths_of(ir, stage, target, index)
+    if ir.like then return ir.like[index] end
+    if stage.kind == "embedding" then return {} end
+    local choice = stage.choice
+    if stage.kind == "dense" then
+        local width = ir.kernel == "units" and choice.tile.vectors * target.lanes or tiles.panel(choice)
+        return { state = width, row = ir.kernel == "units" and choice.vectors * target.lanes
+                                      or tiles.ceil(stage.units, width) * width }
+    end
+    local stack = ir.stacks[stage.stack]
+    local s = stack.sizes
+    local widths
+    if ir.kernel ~= "units" then
+        local width = tiles.panel(choice)
+        widths = { first = width, upper = width, state = width, row = tiles.ceil(s.H, width) * width }
+    elseif choice.grouped then
+        -- Panels of one group: all gates of a few units fill a vector.
+        local width = target.lanes // s.G
+        widths = { first = width, upper = width, state = width, row = width }
+    else
+        local width = choice.step.vectors * target.lanes
+        local function input(kind)
+            return stack.hoisted[kind] and choice.inputs[kind].vectors * target.lanes or width
+        end
+        widths = { first = input "first", upper = s.L > 1 and input "upper" or width, state = width,
+                   row = choice.vectors * target.lanes }
+    end
+    -- Units in their own order, whatever the panels.
+    widths.vectors = ir.kernel == "units" and choice.vectors * target.lanes or widths.row
+    if s.P ~= s.H then
+        local product = choice.projection
+        widths.projection = ir.kernel == "units" and product.tile.vectors * target.lanes or tiles.panel(product)
+    end
+    return widths
 end
 
 -- The parts of one chain, for a kind of layer.
-local function chain_parts(ir, stack, choice, target, kind, columns)
+local function chain_parts(stack, widths, kind, columns)
     local s, space = stack.sizes, allocator()
-    local input_width, state_width, row
-    if ir.kernel == "units" then
-        state_width, row = choice.step.vectors * target.lanes, choice.vectors * target.lanes
-        input_width = stack.hoisted[kind] and choice.inputs[kind].vectors * target.lanes or state_width
-        if choice.grouped then
-            -- Panels of one group: all gates of a few units fill a vector.
-            state_width = target.lanes // s.G
-            input_width, row = state_width, state_width
-        end
-    else
-        local width = tiles.panel(choice)
-        input_width, state_width, row = width, width, tiles.ceil(s.H, width) * width
-    end
-    local parts = { input = space.part(s.G, s.H, columns, input_width) }
+    local parts = { input = space.part(s.G, s.H, columns, widths[kind]) }
     -- Biases lie gate by gate, each as long as a row of units.
-    parts.bias = stack.bias and space.part(s.G, s.H, 1, row)
+    parts.bias = stack.bias and space.part(s.G, s.H, 1, widths.row)
     local before, last = 0, 0
     if stack.reset then before, last = #stack.reset.gates, #stack.reset.of end
     -- Those that the reset takes, those of the state, those of the reset.
-    parts.before = before > 0 and space.part(before, s.H, s.P, state_width)
-    parts.state = space.part(s.G - before - last, s.H, s.P, state_width)
-    parts.reset = last > 0 and space.part(last, s.H, s.H, state_width)
-    -- Units in their own order, whatever the panels.
-    local plain = ir.kernel == "units" and choice.vectors * target.lanes or row
-    parts.vectors = #stack.vectors > 0 and space.part(#stack.vectors, s.H, 1, plain)
-    parts.apart = stack.bias and #stack.apart > 0 and space.part(#stack.apart, s.H, 1, row)
-    if s.P ~= s.H then parts.projection = space.part(1, s.P, s.H, dense_width(ir, choice.projection, target)) end
+    parts.before = before > 0 and space.part(before, s.H, s.P, widths.state)
+    parts.state = space.part(s.G - before - last, s.H, s.P, widths.state)
+    parts.reset = last > 0 and space.part(last, s.H, s.H, widths.state)
+    parts.vectors = #stack.vectors > 0 and space.part(#stack.vectors, s.H, 1, widths.vectors)
+    parts.apart = stack.bias and #stack.apart > 0 and space.part(#stack.apart, s.H, 1, widths.row)
+    if s.P ~= s.H then parts.projection = space.part(1, s.P, s.H, widths.projection) end
     parts.count = space.count
     return parts
 end
@@ -85,10 +104,10 @@ local function pack_biases(add, stack, bias, parts, at)
     end
 end
 
-local function place_stack(ir, stack, stage, target, at, add)
+local function place_stack(stack, stage, at, add)
     local s = stack.sizes
-    local chains = { first = chain_parts(ir, stack, stage.choice, target, "first", s.I) }
-    if s.L > 1 then chains.upper = chain_parts(ir, stack, stage.choice, target, "upper", s.D * s.P) end
+    local chains = { first = chain_parts(stack, stage.widths, "first", s.I) }
+    if s.L > 1 then chains.upper = chain_parts(stack, stage.widths, "upper", s.D * s.P) end
     local upper_count = s.L > 1 and chains.upper.count or 0
     -- Chains of a kind differ by their tensors and their place only: the first one stands for all.
     local function pack_chain(scan, parts, chain, times)
@@ -128,11 +147,8 @@ local function place_stack(ir, stack, stage, target, at, add)
     stage.count = s.D * (chains.first.count + (s.L - 1) * upper_count)
 end
 
-local function place_dense(ir, stage, target, at, add)
-    local choice, space = stage.choice, allocator()
-    local width = dense_width(ir, choice, target)
-    local row = ir.kernel == "units" and choice.vectors * target.lanes
-        or tiles.ceil(stage.units, width) * width
+local function place_dense(stage, at, add)
+    local space, width, row = allocator(), stage.widths.state, stage.widths.row
     stage.parts = { input = space.part(1, stage.units, stage.inputs, width),
                     bias = stage.bias and space.part(1, stage.units, 1, row) }
     add(pack_step(stage.weight, nil, at, stage.units, stage.inputs, width, 0, 1))
@@ -141,7 +157,7 @@ local function place_dense(ir, stage, target, at, add)
 end
 
 -- The table stays row-major, unless a dense layer shares it: then there is only the one of that layer, in panels.
-local function place_embedding(ir, stage, _, at, add)
+local function place_embedding(stage, at, add, ir)
     local values = stage.rows * stage.width
     stage.count, stage.panel = 0, 1
     for _, other in ipairs(ir.stages) do
@@ -270,18 +286,21 @@ function layout.run(ir, target, base)
     ir.input_width = first.kind == "embedding" and 0 or first.kind == "dense" and first.inputs
         or ir.stacks[first.stack].sizes.I
     ir.input_row = ir.kernel == "batch" and padded(ir, target, ir.input_width) or ir.input_width
-    for _, stage in ipairs(ir.stages) do
+    for i, stage in ipairs(ir.stages) do
         stage.output = output_of(ir, stage, target)
         stage.base = at
+        stage.widths = widths_of(ir, stage, target, i)
         if stage.kind == "stack" then
             local stack = ir.stacks[stage.stack]
             stage.state_parts, stage.state_count = state_parts(ir, stack, target)
             stage.gates_stride = ir.kernel == "units"
-                and tiles.sums(stack.sizes.H, target.lanes, stack.sizes.G, stage.choice.grouped) * target.lanes
+                and (stage.choice.grouped
+                    and tiles.sums(stack.sizes.H, target.lanes, stack.sizes.G, true) * target.lanes
+                    or stack.sizes.G * stage.widths.row)
                 or stack.sizes.G * stack.sizes.H
-            place_stack(ir, stack, stage, target, at, add)
+            place_stack(stack, stage, at, add)
         else
-            place[stage.kind](ir, stage, target, at, add)
+            place[stage.kind](stage, at, add, ir)
         end
         at = at + stage.count
     end

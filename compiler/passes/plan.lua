@@ -114,7 +114,8 @@ function plan.variant(ir, name)
         beside = ir.beside, input_row = ir.input_row,
         chunk = ir.chunk, considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles, products = list,
         stages = stages_of(ir, suffix), schedule = ir.schedule, division = ir.division,
-        workspace = ir.layout.workspace,
+        workspace = ir.layout.workspace, packed_count = ir.layout.count, shared = ir.layout.shared,
+        slower = ir.slower or 1,
         functions = functions, helpers = helpers, uses = uses, fast = target.fast,
         flush_below = cells.flush_below, flush_bits = bits_of(cells.flush_below),
     }
@@ -224,8 +225,10 @@ end
 function plan.assemble(ir, variants, layouts, first, options)
     local pack, packed_count = table.move(first.pack, 1, #first.pack, 1, {}), first.count
     for _, layout in ipairs(layouts) do
-        for _, step in ipairs(layout.pack) do pack[#pack + 1] = step end
-        packed_count = packed_count + layout.count
+        if not layout.shared then
+            for _, step in ipairs(layout.pack) do pack[#pack + 1] = step end
+            packed_count = packed_count + layout.count
+        end
     end
     local layers, output, state_counts = layers_of(ir)
     local states, tokens, last_step = {}, ir.stages[1].kind == "embedding", false

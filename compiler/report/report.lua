@@ -108,6 +108,11 @@ local function variant_lines(add, plan, v)
         add("  %s", bounds_line(product))
     end
     division_lines(add, v.division)
+    if v.shared then
+        add("  reads the packed weights of %s, %.2f times the cycles with weights of its own", v.shared, v.slower)
+    elseif #plan.variants > 1 then
+        add("  its own packed weights, %s", bytes(v.packed_count * 4))
+    end
     add("  batch in blocks of %d, time in chunks of %d, %s outermost", v.block, v.chunk, v.schedule.outer)
     local peak = 2 * v.lanes * v.fma_per_cycle
     local flops = 2 * plan.macs_per_step * (plan.batch == "any" and 1 or plan.batch)

@@ -33,6 +33,12 @@ local curves = { "generated_activations/within_bounds" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    { what = "parts of another target's panels are read one after the other", file = "templates/units_product.c.t",
+      find = "panel, parts, floats, panel, parts, p.width * lanes)", replace = "panel, parts, floats, panel, parts, 0)",
+      tests = { "generated_lists/*" } },
+    { what = "weights are there once for each target", file = "compiler/emit/pipeline.lua",
+      find = "local MOST_SLOWER <const> = 1.1", replace = "local MOST_SLOWER <const> = 0",
+      tests = { "generated_lists/weights_once" } },
     { what = "the workspace of one sequence is that of a block", file = "templates/source.c.t",
       find = "const size_t held = batch < @{w.block} ? batch : @{w.block};",
       replace = "const size_t held = @{w.block};", tests = { "generated_workspace/grows_*" } },

@@ -1,0 +1,120 @@
+/* Code for a list of targets: each of them computes what is right, also those that read weights
+ * which were laid out for another one, and weights are there once where that pays. */
+#include "support/generate.h"
+#include "support/model.h"
+#include "support/model_run.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const targets[] = {"portable", "avx2", "avx512"};
+
+/* Takes the CPU's word that it can run `target` away from the code in dir/net.c. */
+static void take_away(const char *dir, const char *target) {
+    char path[PATH_SIZE], check[64];
+    size_t size = 0;
+    path_join(path, dir, "net.c");
+    char *const text = file_read(path, &size);
+    cr_assert(text);
+    snprintf(check, sizeof check, "static int supported_%s(void)\n{\n    return ", target);
+    char *const at = strstr(text, check);
+    cr_assert(at, "%s is not asked for", target);
+    char *const end = strchr(at + strlen(check), ';');
+    memset(at + strlen(check), ' ', (size_t)(end - at) - strlen(check));
+    at[strlen(check)] = '0';
+    cr_assert(file_write(path, text, size));
+    free(text);
+}
+
+/* Floats of packed weights of a network for one target. */
+static size_t count_of(const char *text, const char *target) {
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    size_t count = 0;
+    workdir_make(dir);
+    path_join(path, dir, "net.lua");
+    cr_assert(file_write(path, text, strlen(text)));
+    char option[64];
+    snprintf(option, sizeof option, "--target=%s", target);
+    const char *const argv[] = {rnnc_path(), "compile", "net.lua", "-o", ".", option, NULL};
+    outcome o = process_run(argv, dir, NULL, 60);
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    outcome_free(&o);
+    path_join(path, dir, "net.h");
+    char *const header = file_read(path, NULL);
+    cr_assert(header);
+    const char *const at = strstr(header, "#define NET_WEIGHTS_COUNT ");
+    cr_assert(at && sscanf(at, "#define NET_WEIGHTS_COUNT %zu", &count) == 1);
+    free(header);
+    workdir_remove(dir);
+    return count;
+}
+
+/* The model by each target of the list; at most `layouts` times the weights of one. */
+static void check_list(const rnnc_layer *layer, size_t count, size_t T, size_t B,
+                       const char *fields, double layouts) {
+    rng random = {.state = 9};
+    rnnc_error err;
+    char all[256];
+    model m = model_make(layer, count, false, 0, T, B, true, &random);
+    model_solve(&m);
+    snprintf(all, sizeof all, "name = \"net\", %s target = { \"portable\", \"avx2\", \"avx512\" },",
+             fields);
+    char *const text = model_text(&m, all);
+    size_t most = 0;
+    for (size_t i = 0; i < 3; i++) {
+        const size_t own = count_of(text, targets[i]);
+        most = own > most ? own : most;
+    }
+    for (size_t i = 3; i-- > 0;) {
+        if (!target_runs(targets[i]))
+            continue;
+        char dir[PATH_SIZE];
+        workdir_make(dir);
+        cr_assert(generate_text("net", text, "none", dir, &err), "%s", err.message);
+        for (size_t k = i + 1; k < 3; k++)
+            take_away(dir, targets[k]);
+        void *const library = build_library(NULL, "-O1", dir, NULL, &err);
+        workdir_remove(dir);
+        cr_assert(library, "%s", err.message);
+        const rnnc_model *const net = library_model(library, "net", &err);
+        cr_assert(net, "%s", err.message);
+        cr_expect((double)net->packed_count <= layouts * (double)most,
+                  "%s: %zu floats of weights, one target has %zu", text, net->packed_count, most);
+        float *const packed = model_pack(net, &m);
+        cr_expect(model_run_all_ways(net, packed, &m, 1e-5, &err), "%s: %s: %s", text, targets[i],
+                  err.message);
+        free(packed);
+        close_library(library);
+    }
+    free(text);
+    model_free(&m);
+}
+
+static rnnc_layer stack(rnnc_cell cell, size_t inputs, size_t hidden, size_t layers, int both,
+                        size_t proj) {
+    return (rnnc_layer){.kind = RNNC_RECURRENT,
+                        .recurrent = {cell, inputs, hidden, layers, 1, 0, both, proj}};
+}
+
+Test(generated_lists, weights_once, .timeout = 400) {
+    const rnnc_layer deep = stack(RNNC_LSTM, 40, 64, 2, 0, 0);
+    check_list(&deep, 1, 9, 1, "", 1.05);
+    const rnnc_layer odd = stack(RNNC_GRU, 20, 50, 2, 1, 0);
+    check_list(&odd, 1, 9, 3, "batch = \"any\",", 1.05);
+}
+
+Test(generated_lists, weights_of_several_layouts, .timeout = 400) {
+    const rnnc_layer projected = stack(RNNC_LSTM, 3, 70, 1, 0, 33);
+    check_list(&projected, 1, 5, 1, "", 3.1);
+    const rnnc_layer batch = stack(RNNC_GRU, 5, 21, 2, 0, 0);
+    check_list(&batch, 1, 5, 19, "batch = 19,", 3.1);
+}
+
+Test(generated_lists, heads_and_one_step, .timeout = 400) {
+    const rnnc_layer layers[] = {stack(RNNC_RNN_RELU, 7, 97, 1, 0, 0),
+                                 {RNNC_DENSE, {0}, 97, 70, RNNC_TANH, 1, 0, 0}};
+    check_list(layers, 2, 5, 2, "batch = 2,", 3.1);
+    check_list(layers, 2, 1, 1, "seq_len = 1,", 3.1);
+}
