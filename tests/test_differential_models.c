@@ -116,7 +116,8 @@ static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
     }
     const size_t behind = tied || n + 2 > MODEL_LAYERS ? 1 : rng_below(r, 3) + (stacks == 0);
     const bool last_step = rng_below(r, 3) == 0, last_state = stacks && rng_below(r, 2);
-    const size_t one = n == 0; /* the first layer of all has no steps below it to take the last of */
+    const size_t one =
+        n == 0; /* the first layer of all has no steps below it to take the last of */
     for (size_t i = 0; i < behind; i++) {
         layer[n] = random_dense(r, width, i + 1 == behind);
         layer[n].tied = tied;

@@ -55,7 +55,8 @@ Test(generated_padding, of_every_kind, .timeout = 900) {
         "input_size = 3, hidden_size = 5, bidirectional = true, batch = 11, "
         "target = \"avx512\" }",
         "return model { name = \"net\", weights = \"net.safetensors\", batch = 13, "
-        "target = \"avx512\", layers = { embedding { num_embeddings = 9, dim = 3, prefix = \"e.\" }, "
+        "target = \"avx512\", layers = { embedding { num_embeddings = 9, dim = 3, prefix = \"e.\" "
+        "}, "
         "rnn { cell = \"gru\", hidden_size = 20, prefix = \"a.\" } } }",
         "return rnn { name = \"net\", weights = \"net.safetensors\", cell = \"lstm\", "
         "input_size = 3, hidden_size = 21, batch = 4, target = \"avx2\" }",

@@ -104,15 +104,15 @@ local function sums_of(stack, role, hoisted, row)
     end
     for i, name in ipairs(stack.gates) do
         local gate = i - 1
+        -- A sum of the other product: of the reset's, or of the step's.
+        local other = stack.reset and (before[name] or false) ~= (role == "reset")
         if role == "input" then
             add(gate, "gate", { x = true, h = false }, "bias", gate * row)
-        elseif stack.reset and (before[name] or false) ~= (role == "reset") then
-            -- A sum of the other one.
-        elseif after[name] then
+        elseif after[name] and not other then
             add(gate, "gate", { x = not hoisted, h = false, reset = true }, hoisted and "gates" or "bias", gate * row)
-        elseif not apart[name] then
+        elseif not apart[name] and not other then
             add(gate, "gate", { x = not hoisted, h = true }, hoisted and "gates" or "bias", gate * row)
-        else
+        elseif not other then
             if hoisted then
                 inputs[#inputs + 1] = { gate = gate, offset = gate * row }
             else

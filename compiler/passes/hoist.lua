@@ -8,11 +8,11 @@ local hoist = {}
 
 hoist.doc = "input products out of the time loop, by chunks of time"
 
--- Steps whose outputs of a dense layer of `units` stay in the second cache until they are used, but enough for tiles
+-- Steps whose so many outputs of a dense layer stay in the second cache until they are used, but enough for tiles
 -- of rows. An unknown batch may be one.
-local function head_length(ir, target, units)
+local function head_length(ir, target, outputs)
     local least = ir.batch == "any" and 8 or (23 + ir.block) // ir.block
-    return math.max(target.l2 // 2 // (4 * units * (ir.batch == "any" and 1 or ir.block)), least)
+    return math.max(target.l2 // 2 // (4 * outputs * (ir.batch == "any" and 1 or ir.block)), least)
 end
 
 -- Steps whose gate inputs of that many floats a row fit in the cache, but enough for a tile of rows.

@@ -48,14 +48,12 @@ local function used(ir, target, list)
         end
     end
     for _, operation in ipairs(helpers.fast and target.fast.needs or {}) do uses[operation] = true end
-    -- What softmax.c.t is built from.
     local last = ir.stages[#ir.stages]
-    if last.kind == "dense" and activations.of(last.activation).of == "row" then
-        helpers.exp = true
-        local whole = last.units >= target.lanes and { "add", "at_least" } or {}
-        for _, list in ipairs { { "sub", "mul", "at_most", "scale" }, whole } do
-            for _, operation in ipairs(list) do uses[operation] = true end
-        end
+    local rowwise = last.kind == "dense" and activations.of(last.activation).vector
+    if rowwise then
+        for _, helper in ipairs(rowwise.helpers) do helpers[helper] = true end
+        for _, operation in ipairs(rowwise.needs) do uses[operation] = true end
+        for _, operation in ipairs(last.units >= target.lanes and rowwise.whole or {}) do uses[operation] = true end
     end
     return functions, helpers, uses
 end

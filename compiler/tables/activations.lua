@@ -5,13 +5,18 @@
 -- alpha      of a function with a second argument, the `alpha` of a spec: its default
 -- of         "none": nothing is done; "value": the function of this name (functions.lua) of each value;
 --            "row": of all outputs of a step together
+-- vector     "row" only: what its template is built from, as in functions.lua, and `whole`, operations that it needs
+--            where the outputs fill a vector
+local of_exponentials = { needs = { "sub", "mul", "at_most", "scale" }, whole = { "add", "at_least" },
+                          helpers = { "exp" } }
+
 local activations = {
     { name = "none", constant = "RNNC_IDENTITY", of = "none" },
     { name = "tanh", constant = "RNNC_TANH", of = "value" },
     { name = "relu", constant = "RNNC_RELU", of = "value" },
     { name = "sigmoid", constant = "RNNC_SIGMOID", of = "value" },
-    { name = "softmax", constant = "RNNC_SOFTMAX", of = "row" },
-    { name = "log_softmax", constant = "RNNC_LOG_SOFTMAX", of = "row" },
+    { name = "softmax", constant = "RNNC_SOFTMAX", of = "row", vector = of_exponentials },
+    { name = "log_softmax", constant = "RNNC_LOG_SOFTMAX", of = "row", vector = of_exponentials },
     { name = "elu", constant = "RNNC_ELU", of = "value", alpha = 1.0 },
     { name = "leaky_relu", constant = "RNNC_LEAKY_RELU", of = "value", alpha = 0.01 },
     { name = "softplus", constant = "RNNC_SOFTPLUS", of = "value" },
