@@ -130,15 +130,20 @@ function Writer:expression(tree, level)
     return row.level < level and "(" .. text .. ")" or text
 end
 
--- Loops around `run`; a brace for each.
-function Writer:each(ranges, run)
+-- Loops around `run`; a brace for each, and one at least where what is declared in it needs a scope.
+function Writer:each(ranges, run, scope)
+    local opened = scope and #ranges == 0
+    if opened then
+        self:say("{")
+        self.depth = self.depth + 1
+    end
     for _, range in ipairs(ranges) do
         self:say(string.format("for (size_t %s = 0; %s < %s; %s++) {", range[1], range[1], form_text(range[2], 0),
             range[1]))
         self.depth = self.depth + 1
     end
     run()
-    for _ = 1, #ranges do
+    for _ = 1, opened and 1 or #ranges do
         self.depth = self.depth - 1
         self:say("}")
     end
@@ -214,7 +219,7 @@ function writers.product(self, s)
         self:say(self.real .. " sum = " .. self:number(0) .. ";")
         self:each(s.sum, function() self:say(string.format("sum += %s * %s;", a, b)) end)
         self:say(string.format("%s %s sum;", out, assign))
-    end)
+    end, #s.sum > 0)
 end
 
 function writers.map(self, s)
@@ -228,7 +233,7 @@ function writers.map(self, s)
             local tree = together and trees[i] or self:shared({ trees[i] })[1]
             self:say(string.format("%s %s %s;", self:place(set[1]), assign, self:expression(tree, 0)))
         end
-    end)
+    end, true)
 end
 
 local first_of <const> = { sum = "0.0%s", max = "-HUGE_VAL%s" }
@@ -248,7 +253,7 @@ function writers.reduce(self, s)
             end
         end)
         self:say(string.format("%s = %s;", self:place(s.out), s.kind))
-    end)
+    end, true)
 end
 
 function Writer:body(body)

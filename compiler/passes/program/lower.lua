@@ -30,17 +30,20 @@ local function filler(chain, from, made)
     local number, separate = {}, {}
     for g, name in ipairs(cell.gates) do number[name] = g - 1 end
     for _, name in ipairs(cell.apart) do separate[name] = true end
-    local function sum(part, gate)
+    local function sum(gate)
         local g = number[gate] or error(from .. ": no gate " .. tostring(gate), 0)
-        return read(part .. chain.id, "t", "b", g * H .. " + j")
+        return read("sums" .. chain.id, "t", "b", g * H .. " + j")
     end
     local leaves = {
         gate = function(gate)
             if separate[gate] then error(from .. ": gate " .. gate .. " is apart", 0) end
-            return { "add", sum("from_x", gate), sum("from_h", gate) }
+            return sum(gate)
         end,
-        input = function(gate) return sum("from_x", gate) end,
-        recurrent = function(gate) return sum("from_h", gate) end,
+        input = sum,
+        recurrent = function(gate)
+            if not separate[gate] then error(from .. ": gate " .. tostring(gate) .. " is not apart", 0) end
+            return read("from_h" .. chain.id, "t", "b", (number[gate] - (#cell.gates - #cell.apart)) * H .. " + j")
+        end,
         state = function(state) return chain.at(state, chain.before, "j") end,
         new = function(state)
             if not made[state] then error(string.format("%s: the new %s is used above its update", from, state), 0) end
@@ -70,16 +73,17 @@ local function update_of(chain, from)
     return list
 end
 
--- W v (+ bias) of a step into `out`: `rows` rows of W from `first` (default: 0) on.
-local function product(out, weight, bias, of, columns, rows, B, from, first)
-    local row = (first or 0) == 0 and "i" or first .. " + i"
-    local target, over = access(out, "t", "b", row), { { "b", B }, { "i", rows } }
+-- W v (+ bias) of a step into `out`: `rows` rows of W from `first` (default: 0) on, which are rows `at` (default: the
+-- same) of `out`. bias true: `out` has something already, and this is added.
+local function product(out, weight, bias, of, columns, rows, B, from, first, at)
+    local function row(number) return (number or 0) == 0 and "i" or number .. " + i" end
+    local target, over = access(out, "t", "b", row(at or first)), { { "b", B }, { "i", rows } }
     local list = {}
-    if bias then
-        list[1] = statement { op = "map", from = from, over = over, sets = { { target, read(bias, row) } } }
+    if bias and bias ~= true then
+        list[1] = statement { op = "map", from = from, over = over, sets = { { target, read(bias, row(first)) } } }
     end
     list[#list + 1] = statement { op = "product", from = from, over = over, sum = { { "k", columns } }, out = target,
-                                  a = access(weight, row, "k"), b = of, accumulate = bias and true or nil }
+                                  a = access(weight, row(first), "k"), b = of, accumulate = bias and true or nil }
     return list
 end
 
@@ -106,8 +110,11 @@ local function scan(program, item, stack, layer, direction, input, width, output
     local bias_ih = item.bias and put(program, name "bias_ih", "weight", { rows })
     local bias_hh = item.bias and put(program, name "bias_hh", "weight", { rows })
     for _, vector in ipairs(cell.vectors or {}) do put(program, name(vector), "weight", { H }) end
-    put(program, "from_x" .. id, "workspace", { T, B, rows })
-    put(program, "from_h" .. id, "workspace", { T, B, rows })
+    -- Gates have one sum of both products, but those apart, which are the last ones, two.
+    local apart = #cell.apart * H
+    local shared = rows - apart
+    put(program, "sums" .. id, "workspace", { T, B, rows })
+    if apart > 0 then put(program, "from_h" .. id, "workspace", { T, B, apart }) end
     local row, last = layer * stack.D + direction, program.T
     local first_at, last_at = backward and last or 0, backward and 0 or last
     for i, state in ipairs(cell.states) do
@@ -116,16 +123,29 @@ local function scan(program, item, stack, layer, direction, input, width, output
         append(program.body, { statement { op = "map", from = from, over = { { "b", B }, { "j", units } },
             sets = { { access(state .. id, first_at, "b", "j"), read(stack.initial[state], row, "b", "j") } } } })
     end
-    local body = product("from_x" .. id, name "weight_ih", bias_ih, input("k"), width, rows, B, from)
+    local sums, body = "sums" .. id, {}
+    if item.bias then
+        -- The sums begin with what does not change.
+        body[1] = statement { op = "map", from = from, over = { { "b", B }, { "i", shared } },
+            sets = { { access(sums, "t", "b", "i"), { "add", read(bias_ih, "i"), read(bias_hh, "i") } } } }
+        if apart > 0 then
+            body[2] = statement { op = "map", from = from, over = { { "b", B }, { "i", apart } },
+                sets = { { access(sums, "t", "b", shared .. " + i"), read(bias_ih, shared .. " + i") } } }
+        end
+    end
+    append(body, product(sums, name "weight_ih", item.bias, input("k"), width, rows, B, from))
     local before = access(cell.states[1] .. id, chain.before, "b", "k")
     local after = cell.reset and #cell.reset.of * H or 0
-    append(body, product("from_h" .. id, name "weight_hh", bias_hh, before, P, rows - after, B, from))
+    append(body, product(sums, name "weight_hh", true, before, P, shared - after, B, from))
+    if apart > 0 then
+        append(body, product("from_h" .. id, name "weight_hh", bias_hh, before, P, apart, B, from, shared, 0))
+    end
     if cell.reset then
         put(program, "reset" .. id, "workspace", { T, B, H })
         append(body, { statement { op = "map", from = from, over = { { "b", B }, { "j", H } },
             sets = { { access("reset" .. id, "t", "b", "j"), filler(chain, from, {})(cell.reset.value) } } } })
-        append(body, product("from_h" .. id, name "weight_hh", bias_hh, access("reset" .. id, "t", "b", "k"), H, after,
-            B, from, rows - after))
+        append(body, product(sums, name "weight_hh", true, access("reset" .. id, "t", "b", "k"), H, after, B, from,
+            rows - after))
     end
     if P ~= H then put(program, "full" .. id, "workspace", { T, B, H }) end
     append(body, update_of(chain, from))
@@ -297,6 +317,14 @@ function lower.run(spec)
     end
     if spec.lengths then put(program, "lengths", "argument", { B }, { dtype = "i32" }) end
     local input = source
+    if spec.lengths and width then
+        -- What stands beyond a length may be NaN, and 0 times that is the gradient's end.
+        put(program, "live_x", "workspace", { T, B, width })
+        append(program.body, { statement { op = "map", from = "lengths",
+            over = { { "t", T }, { "b", B }, { "j", width } },
+            sets = { { access("live_x", "t", "b", "j"), { "select", is_live(), { "read", source("j") }, 0 } } } } })
+        input = function(index) return access("live_x", "t", "b", index) end
+    end
     for _, item in ipairs(list) do
         local layer = layers[item.layer or "rnn"] or error("no layer " .. tostring(item.layer), 0)
         input, width = layer(program, item, input, width)
