@@ -115,19 +115,38 @@ function expressions.simplified(tree)
     return out
 end
 
--- expressions.adjoints(tree, seed, found): appends { access, expression } to `found`, what each read of the tree adds
--- to the adjoint of what it reads, where `seed` is the adjoint of the tree.
+-- expressions.adjoints(tree, seed, found): appends { access, expression } to `found`, what the tree adds to the adjoint
+-- of each place that it reads, where `seed` is the adjoint of the tree. A part that occurs several times is one part.
 function expressions.adjoints(tree, seed, found)
-    local function visit(part, adjoint)
-        if adjoint == 0 or type(part) ~= "table" or part[1] == "index" then return end
-        if part[1] == "read" then found[#found + 1] = { part[2], adjoint } return end
-        local row, arguments = functions.of(part[1]), { table.unpack(part, 2) }
-        for i, argument in ipairs(arguments) do
-            local slope = expressions.filled(row.derivative[i], arguments, part)
-            visit(argument, expressions.simplified { "mul", adjoint, slope })
+    local order, seen = {}, {}
+    local function gather(part)
+        if type(part) ~= "table" or part[1] == "index" then return end
+        local key = expressions.key(part)
+        if seen[key] then return end
+        seen[key] = true
+        for i = 2, part[1] == "read" and 1 or #part do gather(part[i]) end
+        order[#order + 1] = { key, part }
+    end
+    local whole = expressions.expanded(tree)
+    gather(whole)
+    local adjoint = { [expressions.key(whole)] = seed }
+    -- Behind all that uses it, a part has its whole adjoint.
+    for i = #order, 1, -1 do
+        local key, part = table.unpack(order[i])
+        local own = adjoint[key] or 0
+        if own ~= 0 and part[1] == "read" then
+            found[#found + 1] = { part[2], own }
+        elseif own ~= 0 then
+            local row, arguments = functions.of(part[1]), { table.unpack(part, 2) }
+            for k, argument in ipairs(arguments) do
+                if type(argument) == "table" then
+                    local name = expressions.key(argument)
+                    local slope = expressions.filled(row.derivative[k], arguments, part)
+                    adjoint[name] = expressions.simplified { "add", adjoint[name] or 0, { "mul", own, slope } }
+                end
+            end
         end
     end
-    visit(expressions.expanded(tree), seed)
 end
 
 -- expressions.shared(trees, prefix) -> locals { { name, tree }... }, the trees by these: what occurs more than once in

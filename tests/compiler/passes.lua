@@ -2,6 +2,7 @@
 -- programs and small random programs; and each does what it is for.
 local support = require "tests.compiler.support"
 
+local assign = require "passes.program.assign"
 local check = require "ir.check"
 local count = require "passes.program.count"
 local differentiate = require "passes.program.differentiate"
@@ -9,8 +10,11 @@ local dump = require "ir.dump"
 local fuse = require "passes.program.fuse"
 local grammar = require "ir.grammar"
 local hoist = require "passes.program.hoist"
+local interpret = require "ir.interpret"
+local keep = require "passes.program.keep"
 local lower = require "passes.program.lower"
 local simplify = require "passes.program.simplify"
+local sink = require "passes.program.sink"
 local strip = require "passes.program.strip"
 
 local function spec(fields)
@@ -35,6 +39,7 @@ local symbols <const> = { T = 5, B = 3 }
 local passes = {
     simplify = { simplify.run, 1e-13 }, hoist = { hoist.run, 0 }, fuse = { fuse.run, 1e-13 },
     strip = { function(program) return strip.run(program, "t", 2) end, 0 },
+    keep = { keep.run, 0 }, sink = { sink.run, 1e-12 },
     all = { function(program) return fuse.run(simplify.run(hoist.run(strip.run(program, "t", 3)))) end, 1e-13 },
 }
 
@@ -48,7 +53,7 @@ for _, name in ipairs(names) do
     local programs = { forward }
     if not networks[name].lengths then programs[2] = differentiate.run(forward) end
     for _, program in ipairs(programs) do
-        for _, pass in ipairs { "simplify", "hoist", "fuse", "strip", "all" } do
+        for _, pass in ipairs { "simplify", "hoist", "fuse", "strip", "keep", "sink", "all" } do
             support.case(string.format("%s of %s, %s", pass, name, program.name), function()
                 local run, tolerance = table.unpack(passes[pass])
                 support.same(program, run(program), symbols, 7, tolerance, more)
@@ -90,20 +95,42 @@ local function random_program(rng)
     return check { name = "random", symbols = {}, buffers = buffers, body = body }
 end
 
-local moved = 0
+local moved, sunk = 0, 0
 for i = 1, 300 do
     local program = random_program(support.rng(i))
-    for _, pass in ipairs { "simplify", "hoist", "fuse", "strip", "all" } do
+    for _, pass in ipairs { "simplify", "hoist", "fuse", "strip", "sink", "all" } do
         support.case(string.format("%s of random program %d", pass, i), function()
             local run, tolerance = table.unpack(passes[pass])
             local after = run(program)
             local ok, message = pcall(support.same, program, after, {}, i, math.max(tolerance, 1e-13))
             if not ok then error(message .. "\n" .. dump.text(program) .. dump.text(after)) end
             if pass == "hoist" and #after.body > #program.body then moved = moved + 1 end
+            if pass == "sink" and #after.body > #program.body then sunk = sunk + 1 end
         end)
     end
 end
 support.case("hoist moves something in some of them", function() assert(moved >= 20, moved .. " programs") end)
+support.case("sink moves something in some of them", function() assert(sunk >= 10, sunk .. " programs") end)
+
+-- What the training of a network runs: the forward program that keeps values, and the backward one that reads them.
+for _, name in ipairs(names) do
+    support.case("gradients of kept values of " .. name, function()
+        local lowered = lower.run(networks[name])
+        local kept = keep.run(lowered)
+        local plain = differentiate.run(lowered)
+        local short = assign.run(sink.run(keep.recall(plain, kept)))
+        local given = support.values(kept, symbols, support.rng(3), { lengths = { 5, 2 } })
+        local tape = interpret.run(kept, symbols, given)
+        for key, values in pairs(given) do tape[key] = values end
+        for key, values in pairs(support.values(plain, symbols, support.rng(4), tape)) do tape[key] = values end
+        local want, got = interpret.run(plain, symbols, tape), interpret.run(short, symbols, tape)
+        for _, buffer in ipairs(plain.buffers) do
+            if buffer.role == "result" then support.near(got[buffer.name], want[buffer.name], 1e-12, buffer.name) end
+        end
+        -- Nothing is computed twice: no tanh or sigmoid in the backward program.
+        assert(not dump.text(short):find("tanh%(") and not dump.text(short):find("sigmoid%("), dump.text(short))
+    end)
+end
 
 -- ---- what each is for ----
 
@@ -156,6 +183,23 @@ end)
 support.case("strip makes pieces of 2, 2 and 1", function()
     local list = loops(strip.run(lower.run(networks.lstm), "t", 2))
     assert(#list == 2 and list[1].extent[1] == 2 and list[1].body[1].extent[1] == 2 and list[2].extent[1] == 1)
+end)
+
+support.case("sink makes one product of a weight's gradient, and assign sets it", function()
+    local lowered = lower.run(networks.lstm)
+    local before = keep.recall(differentiate.run(lowered), keep.run(lowered))
+    local after = assign.run(sink.run(before))
+    for _, s in ipairs(loops(after)[1].body) do
+        assert(s.op ~= "product" or s.out[1] == "d_h_l0", "in the loop is " .. dump.head(s))
+    end
+    local found = 0
+    for _, s in ipairs(after.body) do
+        if s.op == "product" and s.out[1]:find("^d_weight") then
+            assert(#s.sum == 2 and not s.accumulate, dump.head(s))
+            found = found + 1
+        end
+    end
+    assert(found == 2, found)
 end)
 
 support.case("count", function()
