@@ -145,6 +145,7 @@ Test(spec_errors, every_field_is_explained) {
         "batch_first", "dropout", "bidirectional", "direction", "reset_after", "peepholes",
         "proj_size", "initial_state", "weights", "prefix", "map", "batch", "seq_len", "target",
         "threads", "lengths", "chunk", "streaming", "deterministic", "residual", "activation",
+        "train",
         /* of a model, and of its layers */
         "layers", "input_size", "prefix", "num_embeddings", "dim", "units", "activation", "alpha",
         "bias", "last_step", "last_state", "tied"};

@@ -7,6 +7,7 @@ local models = require "import.models"
 local network = require "measure.network"
 local recorded_case = require "measure.recorded_case"
 local targets = require "tables.targets"
+local verify_gradients = require "measure.verify_gradients"
 local weights = require "weights.weights"
 
 -- Absolute error that passes, by the spec's `activation`, for outputs up to 1; networks with larger ones get
@@ -215,6 +216,10 @@ return function(arguments, options)
     local seed = whole(options, "seed", 1, 0)
     local seconds = math.min(whole(options, "seconds", RUN_SECONDS, 1), 1000000)
     local spec, notes = models.load(arguments[1], options)
+    if options.gradients then
+        for _, note in ipairs(notes) do host.complain(note) end
+        return verify_gradients(spec, options, seed, seconds)
+    end
     local recorded = options.case and recorded_case.apply(spec, options.case)
     for _, note in ipairs(notes) do host.complain(note) end
     local runs = recorded and { recorded } or random_runs(spec)

@@ -12,8 +12,10 @@ local emit = {}
 
 local WIDTH <const> = 110
 
--- Buffers are called by the names of PyTorch's tensors, which have dots.
-local function c_name(name) return (name:gsub("[^%w_]", "_")) end
+-- emit.c_name(name) -> a buffer's in C: they are called by the names of PyTorch's tensors, which have dots.
+function emit.c_name(name) return (name:gsub("[^%w_]", "_")) end
+
+local c_name = emit.c_name
 
 -- The text of a form in C; at `level` 2 a sum needs no brackets, at 3 it does.
 local function form_text(form, level)
@@ -112,7 +114,9 @@ function Writer:expression(tree, level)
     if tree[1] == "index" then return "(" .. self.real .. ")" .. form_text(tree[2], 3) end
     if tree[1] == "read" then
         local cast = grammar.find(self.program, tree[2][1]).dtype == "i32" and "(" .. self.real .. ")" or ""
-        return cast .. self:place(tree[2])
+        local text = cast .. self:place(tree[2])
+        if not self.optional[tree[2][1]] then return text end
+        return string.format("(%s ? %s : %s)", c_name(tree[2][1]), text, self:number(0))
     end
     local row, words = functions.of(tree[1]), {}
     local template = row.c
@@ -231,7 +235,8 @@ function writers.map(self, s)
         if together then trees = self:shared(trees) end
         for i, set in ipairs(s.sets) do
             local tree = together and trees[i] or self:shared({ trees[i] })[1]
-            self:say(string.format("%s %s %s;", self:place(set[1]), assign, self:expression(tree, 0)))
+            local wanted = self.optional[set[1][1]] and not self.guarded and "if (" .. c_name(set[1][1]) .. ") " or ""
+            self:say(string.format("%s%s %s %s;", wanted, self:place(set[1]), assign, self:expression(tree, 0)))
         end
     end, true)
 end
@@ -264,8 +269,24 @@ function Writer:body(body)
             self:say("/* " .. s.from .. " */")
             from = s.from
         end
-        writers[s.op](self, s)
+        self:statement(s)
     end
+end
+
+-- A statement all of whose targets are one buffer that may not be wanted is within one question.
+function Writer:statement(s)
+    local only
+    if s.op ~= "for" then
+        for _, set in ipairs(s.sets or { { s.out } }) do
+            only = (only == nil or only == set[1][1]) and set[1][1] or false
+        end
+    end
+    if not only or not self.optional[only] then return writers[s.op](self, s) end
+    self:say("if (" .. c_name(only) .. ") {")
+    self.depth, self.guarded = self.depth + 1, true
+    writers[s.op](self, s)
+    self.depth, self.guarded = self.depth - 1, false
+    self:say("}")
 end
 
 local function type_of(buffer, real)
@@ -273,12 +294,13 @@ local function type_of(buffer, real)
     return (grammar.given[buffer.role] and "const " or "") .. type
 end
 
--- emit.text(program, real) -> the C text of the struct and the function. real: "float" or "double", what f32 is
--- computed and held in. The includes <math.h>, <stddef.h>, <stdint.h> are the caller's.
+-- emit.text(program, real, optional) -> the C text of the struct and the function. real: "float" or "double", what f32
+-- is computed and held in. optional: a set of names of buffers (or nil) that may be NULL: what is read there is 0, what
+-- would be written there is not computed. The includes <math.h>, <stddef.h>, <stdint.h> are the caller's.
 -- Errors: two buffers with the same name in C.
-function emit.text(program, real)
+function emit.text(program, real, optional)
     local self = setmetatable({ program = program, lines = {}, depth = 1, used = {}, locals = 0, real = real,
-                                f = real == "float" and "f" or "" }, Writer)
+                                f = real == "float" and "f" or "", optional = optional or {} }, Writer)
     self:body(program.body)
     local out, unpacked, seen = { "typedef struct " .. program.name .. "_buffers {" }, {}, {}
     for _, buffer in ipairs(program.buffers) do

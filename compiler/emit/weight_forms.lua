@@ -36,11 +36,17 @@ function weight_forms.of(spec, options)
     return form, rows[form]
 end
 
+-- weight_forms.trains(spec, options) -> are there NAME_train.h and NAME_train.c?
+function weight_forms.trains(spec, options) return spec.train or options.train or false end
+
 -- weight_forms.files(spec, options) -> the names of the files of a network.
 function weight_forms.files(spec, options)
     local _, row = weight_forms.of(spec, options)
     local names = { spec.name .. ".h", spec.name .. ".c" }
     if row.suffix then names[3] = spec.name .. row.suffix end
+    if weight_forms.trains(spec, options) then
+        for _, ending in ipairs { ".h", ".c" } do names[#names + 1] = spec.name .. "_train" .. ending end
+    end
     return names
 end
 

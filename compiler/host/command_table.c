@@ -34,6 +34,9 @@ static const command_option compile_options[] = {
      "(default if the spec has none)"},
     TARGET_OPTION,
     DEFINE_OPTION,
+    {"train", 0, NULL,
+     "also NAME_train.h and NAME_train.c, with which a program\n"
+     "trains the network; the same as train = true in the spec"},
     {"force", 'f', NULL, "overwrite files that rnnc did not write"},
     {"list", 0, NULL, "print the names of the files, and write nothing"},
     {"depfile", 'M', "FILE",
@@ -64,6 +67,10 @@ static const command_option verify_options[] = {
     {"case", 0, "FILE",
      "run the inputs x (or tokens) and h0 of FILE with its\n"
      "weights, and compare with its outputs y and hn as well"},
+    {"gradients", 'g', NULL,
+     "compare the gradients of `compile --train` instead: with\n"
+     "double precision, with finite differences, and with the\n"
+     "tensors grad.NAME of --case"},
     {"seed", 's', "N", "draw other random inputs (default: 1)"},
     {"seconds", 0, "N", "give a run up after N seconds (default: 60)"},
     {"cc", 0, "CC", "compile with CC (default: $CC, or cc)"},

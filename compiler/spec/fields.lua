@@ -31,9 +31,9 @@ end
 return {
     rnn = form "name cell input_size hidden_size num_layers nonlinearity bias batch_first dropout bidirectional \
         direction reset_after peepholes proj_size initial_state weights prefix map batch seq_len target threads \
-        lengths chunk streaming deterministic residual activation",
+        lengths chunk streaming deterministic residual activation train",
     model = form "name layers weights prefix map batch_first batch seq_len target threads lengths chunk streaming \
-        deterministic residual activation",
+        deterministic residual activation train",
     layer = {
         rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional direction \
             reset_after peepholes proj_size initial_state layer.prefix",

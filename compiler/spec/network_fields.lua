@@ -105,6 +105,13 @@ return {
         },
     },
     {
+        name = "train", type = "boolean", default = false, also = { "training", "gradients", "trainable" },
+        doc = {
+            "true: also NAME_train.h and NAME_train.c, with which a program trains the network",
+            "As `rnnc compile --train` does. The code that runs the network is the same.",
+        },
+    },
+    {
         name = "chunk", type = "integer", least = 1, most = 4096, optional = true,
         also = { "chunk_size", "chunks", "chunk_length", "block_size", "frame_size", "buffer_size" },
         doc = {

@@ -1,0 +1,194 @@
+-- verify: `rnnc verify --gradients` of generated training code: the recorded cases of PyTorch, random networks of all
+-- cells and layers, and cases that are damaged. Run by tests/test_training.c as tests/compiler is.
+local support = require "tests.compiler.support"
+
+local fast = os.getenv "RNNC_TEST_FAST" == "1"
+local rnnc = os.getenv "RNNC" or "build/rnnc"
+
+-- Each network takes about a second of processor time.
+local NETWORKS <const> = fast and 4 or 40
+
+local directory = os.tmpname()
+os.remove(directory)
+assert(os.execute("mkdir " .. directory))
+
+local function write(name, text)
+    local file <close> = assert(io.open(directory .. "/" .. name, "wb"))
+    assert(file:write(text))
+    return directory .. "/" .. name
+end
+
+-- What `rnnc verify --gradients` prints, and does it pass? Without optimisation compilers take a fifth of the time.
+local function verify(spec, case, optimised)
+    local pipe = io.popen(string.format("%s verify --gradients %s%s --cc='%s%s' 2>&1; echo $?", rnnc, spec,
+        case and " --case=" .. case or "", os.getenv "CC" or "cc", optimised and "" or " -O0"))
+    local output = pipe:read("a")
+    pipe:close()
+    return output, output:match("(%d+)\n$") == "0"
+end
+
+local function passes(text, case, optimised)
+    local output, passed = verify(write("model.lua", text), case, optimised)
+    assert(passed and output:find("\nPASS\n"), text .. output)
+    return output
+end
+
+-- ---- PyTorch's ----
+
+local function spec_of(m, fixed)
+    local cell, nonlinearity = m.cell:match("^(rnn)_(%a+)$")
+    return string.format('return rnn { name = "net", cell = "%s",%s input_size = %s, hidden_size = %s, num_layers = %s,'
+        .. ' bidirectional = %s, bias = %s, batch_first = %s, seq_len = %s, batch = %s }', cell or m.cell,
+        nonlinearity and ' nonlinearity = "' .. nonlinearity .. '",' or "", m.I, m.H, m.L, tostring(m.D == "2"),
+        tostring(m.bias == "1"), tostring(m.batch_first == "1"), fixed and m.T or '"any"', fixed and m.B or '"any"')
+end
+
+local cases, recorded = {}, 0
+do
+    local list <close> = assert(io.popen("ls tests/cases/*.safetensors"))
+    for path in list:lines() do cases[#cases + 1] = path end
+end
+
+for i, path in ipairs(cases) do
+    local _, shapes, metadata = support.read_case(path)
+    if metadata.cell and (not fast or i % 6 == 1) then
+        support.case(path, function()
+            local output = passes(spec_of(metadata, i % 2 == 0), path, i % 5 == 0)
+            for name in pairs(shapes) do
+                if name:find("^grad%.") or name == "y" then
+                    local row = output:match("\n" .. name:gsub("%.", "%%.") .. " [^\n]+")
+                    assert(row and row:match("(%S+)$"):find("^%d"), name .. " is not compared:\n" .. output)
+                    recorded = recorded + 1
+                end
+            end
+        end)
+    end
+end
+support.case("there are recorded gradients", function() assert(recorded >= (fast and 20 or 200), recorded) end)
+
+-- The case with value `at` of the tensor multiplied by `factor`, and the place of its largest value.
+local function damaged(path, tensor, factor)
+    local file <close> = assert(io.open(path, "rb"))
+    local text = file:read("a")
+    local size = string.unpack("<I8", text)
+    local first, last = text:sub(9, 8 + size):match('"' .. tensor:gsub("%.", "%%.")
+        .. '"%s*:%s*{[^}]-"data_offsets"%s*:%s*%[%s*(%d+)%s*,%s*(%d+)')
+    local best, at
+    for k = 9 + size + first, 8 + size + last, 4 do
+        local value = math.abs((string.unpack("<f", text, k)))
+        if not best or value > best then best, at = value, k end
+    end
+    return text:sub(1, at - 1) .. string.pack("<f", string.unpack("<f", text, at) * factor) .. text:sub(at + 4)
+end
+
+for _, tensor in ipairs { "grad.weight_hh_l0", "grad.bias_ih_l0", "grad.x", "grad.h0", "hn" } do
+    support.case("a damaged " .. tensor, function()
+        local path = "tests/cases/lstm_3_4_1_1_1_0_5_2.safetensors"
+        local _, _, metadata = support.read_case(path)
+        local spec = write("model.lua", spec_of(metadata))
+        for _, factor in ipairs(fast and { 1.01 } or { 1.01, 0.99, -1, 0 / 0 }) do
+            local output, passed = verify(spec, write("case.safetensors", damaged(path, tensor, factor)))
+            assert(not passed and output:find("\nFAIL\n"), factor .. ": " .. output)
+            local row = output:match("\n" .. tensor:gsub("%.", "%%.") .. " [^\n]+")
+            assert(row:find("<- too large", 1, true), output)
+        end
+    end)
+end
+
+-- ---- random networks ----
+
+local rng = support.rng(20)
+
+local function one_of(...)
+    local list = { ... }
+    return list[rng.integer(1, #list)]
+end
+
+local function often(percent) return rng.integer(1, 100) <= percent end
+
+local function cell_text(first)
+    local cell = one_of("rnn", "lstm", "gru")
+    local words = { string.format('cell = "%s", hidden_size = %d', cell, rng.integer(1, 19)) }
+    if first then words[#words + 1] = "input_size = " .. rng.integer(1, 18) end
+    if often(40) then words[#words + 1] = "num_layers = " .. rng.integer(2, 3) end
+    if often(40) then
+        words[#words + 1] = "bidirectional = true"
+    elseif often(20) then
+        words[#words + 1] = 'direction = "reverse"'
+    end
+    if often(20) then words[#words + 1] = "bias = false" end
+    if cell == "rnn" and often(40) then words[#words + 1] = 'nonlinearity = "relu"' end
+    if cell == "gru" and often(40) then words[#words + 1] = "reset_after = false" end
+    if cell == "lstm" and often(30) then words[#words + 1] = "peepholes = true" end
+    return table.concat(words, ", "), cell
+end
+
+local activations <const> = { "none", "tanh", "relu", "sigmoid", "softplus", "gelu", "elu", "silu", "leaky_relu",
+                              "softsign", "mish", "hard_tanh", "hard_sigmoid", "selu", "relu6", "hard_swish",
+                              "gelu_tanh" }
+
+local function random_spec()
+    local options, layers = {}, {}
+    local lengths = often(30)
+    if often(30) then options[#options + 1] = "batch_first = true" end
+    if lengths then options[#options + 1] = "lengths = true" end
+    options[#options + 1] = "seq_len = " .. one_of('"any"', '"any"', rng.integer(1, 9))
+    options[#options + 1] = "batch = " .. one_of('"any"', '"any"', rng.integer(1, 20))
+    local embeds, tied = often(30), false
+    local vocabulary = rng.integer(2, 12)
+    if embeds then
+        layers[1] = string.format("embedding { num_embeddings = %d, dim = %d }", vocabulary, rng.integer(1, 9))
+    end
+    local projects = not lengths and often(20)
+    local text, cell = cell_text(not embeds)
+    if projects and cell == "lstm" and not text:find("hidden_size = 1,") and not text:find("hidden_size = 1$") then
+        text = text .. ", proj_size = 1"
+    end
+    layers[#layers + 1] = "rnn { " .. text .. ', prefix = "a." }'
+    if often(25) then layers[#layers + 1] = "rnn { " .. cell_text(false) .. ', prefix = "b." }' end
+    if often(60) then
+        layers[#layers + 1] = string.format('dense { units = %d, activation = "%s", prefix = "c."%s%s }',
+            rng.integer(1, 17), one_of(table.unpack(activations)), often(25) and ", bias = false" or "",
+            often(40) and (often(50) and ", last_step = true" or ", last_state = true") or "")
+    end
+    if embeds and often(30) then
+        -- A table that is both the first and the last layer.
+        local last = layers[#layers]
+        layers[1] = string.format('embedding { num_embeddings = %d, dim = 6, prefix = "e." }', vocabulary)
+        layers[#layers + 1] = string.format('dense { units = 6, prefix = "f." }')
+        layers[#layers + 1] = string.format('dense { units = %d, tied = true, prefix = "d." }', vocabulary)
+        tied = last ~= nil
+    elseif often(40) then
+        layers[#layers + 1] = string.format('dense { units = %d, activation = "%s", prefix = "d." }',
+            rng.integer(2, 17), one_of("softmax", "log_softmax", "none"))
+    end
+    if embeds and not tied then layers[1] = layers[1]:gsub(" }$", ', prefix = "e." }') end
+    local joined = table.concat(layers)
+    if not embeds and not joined:find("last_st") and often(30) then options[#options + 1] = "residual = 1" end
+    return string.format('return model { name = "net", %s, layers = { %s } }\n', table.concat(options, ", "),
+        table.concat(layers, ",\n  "))
+end
+
+for i = 1, NETWORKS do
+    support.case("random network " .. i, function() passes(random_spec(), nil, i % 8 == 0) end)
+end
+
+-- ---- what there is no program for ----
+
+for what, text in pairs {
+    ["initial_state"] = 'return rnn { input_size = 2, hidden_size = 3, initial_state = true }',
+    ["lengths and a projection"] =
+        'return rnn { cell = "lstm", input_size = 2, hidden_size = 3, proj_size = 2, lengths = true }',
+} do
+    support.case("no training of " .. what, function()
+        local spec = write("model.lua", text)
+        local pipe = io.popen(string.format("%s compile --train %s -o %s/out 2>&1; echo $?", rnnc, spec, directory))
+        local output = pipe:read("a")
+        pipe:close()
+        assert(output:match("(%d+)\n$") == "1" and output:find("error: train: ", 1, true), output)
+        assert(not io.open(directory .. "/out/model.h"), "something is written")
+    end)
+end
+
+os.execute("rm -r " .. directory)
+support.finish()
