@@ -154,6 +154,12 @@ static void same(const float *a, const float *b, int segment, const char *what)
     }
 }
 
+/* The larger one, or NaN if one of them is. */
+static double larger(double a, double b)
+{
+    return isnan(a) || a >= b ? a : b;
+}
+
 static double random_number(void)
 {
     static uint64_t state = 88172645463325252u;
@@ -259,13 +265,11 @@ int main(int argc, char **argv)
         double error = 0, largest = 0, rounding = 0, from_recorded = 0, recorded_largest = 0;
         for (size_t k = at[i]; k < at[i + 1]; ++k) {
             const double off = fabs((double)out[k] - right[k]), by_rounding = fabs((double)rough[k] - right[k]);
-            /* NaN stays. */
-            if (!(off <= error)) error = off;
-            if (!(by_rounding <= rounding)) rounding = by_rounding;
-            if (!(fabs(right[k]) <= largest)) largest = fabs(right[k]);
+            error = larger(error, off);
+            rounding = larger(rounding, by_rounding);
+            largest = larger(largest, fabs(right[k]));
             if (has[i]) {
-                const double far = fabs((double)out[k] - (double)recorded[k]);
-                if (!(far <= from_recorded)) from_recorded = far;
+                from_recorded = larger(from_recorded, fabs((double)out[k] - (double)recorded[k]));
                 recorded_largest = fmax(recorded_largest, fabs((double)recorded[k]));
             }
         }
