@@ -144,7 +144,8 @@ static void random_run(const model *m, rng *r, size_t *seq_len, size_t *batch) {
 }
 
 static void random_target(rng *r, char target[32]) {
-    static const char *const all[] = {"portable", "avx2", "avx512", "avx512,avx2,portable"};
+    static const char *const all[] = {"scalar", "portable", "avx2", "avx512",
+                                      "avx512,avx2,portable"};
     do
         strcpy(target, all[rng_below(r, sizeof all / sizeof *all)]);
     while (!strchr(target, ',') && !target_runs(target));

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const targets[] = {"portable", "avx2", "avx512"};
+static const char *const targets[] = {"scalar", "portable", "avx2", "avx512"};
 
 enum { TARGETS = sizeof targets / sizeof *targets, UNITS = 3, BATCH = 4096 };
 

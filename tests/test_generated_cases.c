@@ -16,7 +16,7 @@
 /* tests/cases/README.md: PyTorch in float32 stays within 1e-6 of all of them. */
 static const double tolerance = 1e-6;
 
-static const char *const targets[] = {"portable", "avx2", "avx512"};
+static const char *const targets[] = {"scalar", "portable", "avx2", "avx512"};
 
 enum { TARGETS = sizeof targets / sizeof *targets, MAX_CASES = 64 };
 

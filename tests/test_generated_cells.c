@@ -17,7 +17,7 @@
 /* PyTorch in float32 stays within it, for states up to 1; lstm's c0 and cn are larger at times. */
 static const double tolerance = 1e-6;
 
-static const char *const targets[] = {"portable", "avx2", "avx512"};
+static const char *const targets[] = {"scalar", "portable", "avx2", "avx512"};
 
 enum { TARGETS = sizeof targets / sizeof *targets, VARIANTS = 4 };
 

@@ -186,7 +186,7 @@ static void check_fields(const rnnc_layer *layer, size_t count, bool batch_first
 /* Any batch and a fixed one, which have different kernels, and all targets. */
 static void check_model(const rnnc_layer *layer, size_t count, bool batch_first, bool states) {
     static const char *const batches[] = {"\"any\"", "20"};
-    static const char *const targets[] = {"portable", "avx2", "avx512"};
+    static const char *const targets[] = {"scalar", "portable", "avx2", "avx512"};
     for (size_t b = 0; b < 2; b++)
         for (size_t t = 0; t < 3; t++) {
             char fields[160];

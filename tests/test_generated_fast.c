@@ -58,13 +58,15 @@ static char *source_of(const spec *s, char dir[PATH_SIZE]) {
 /* Each of the two has its own functions and none of the other's; relu has neither. */
 Test(generated_fast, is_what_the_spec_asks_for, .timeout = 60) {
     static const rnnc_cell cells[] = {RNNC_RNN_TANH, RNNC_RNN_RELU, RNNC_LSTM, RNNC_GRU};
-    static const char *const targets[] = {"portable", "avx2", "avx512"};
-    for (size_t i = 0; i < 4 * 3 * 2; i++) {
-        const bool fast = i % 2, relu = cells[i / 6] == RNNC_RNN_RELU;
+    static const char *const targets[] = {"scalar", "portable", "avx2", "avx512"};
+    enum { CELLS = sizeof cells / sizeof *cells, TARGETS = sizeof targets / sizeof *targets };
+    for (size_t i = 0; i < CELLS * TARGETS * 2; i++) {
+        const rnnc_cell cell = cells[i / 2 / TARGETS];
+        const bool fast = i % 2, relu = cell == RNNC_RNN_RELU;
         const spec s = {.name = "net",
-                        .config = {cells[i / 6], 3, 5, 1, 1, 0, 0, 0},
+                        .config = {cell, 3, 5, 1, 1, 0, 0, 0},
                         .batch = 1,
-                        .target = targets[i / 2 % 3],
+                        .target = targets[i / 2 % TARGETS],
                         .fast = fast};
         char dir[PATH_SIZE];
         char *const text = source_of(&s, dir);

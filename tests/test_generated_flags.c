@@ -1,10 +1,12 @@
 /* What a command line may ask of floating point does not reach generated code: the same bits as
- * plain -O2 in one call and in pieces, and NaN where it belongs. */
+ * plain -O2 in one call and in pieces, and NaN where it belongs. Of `scalar` on one processor: it
+ * takes multiply-adds where the flags say that there are some. */
 #include "support/check.h"
 #include "support/network.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +64,9 @@ static void any_flags(rnnc_cell cell, const char *target, bool fast) {
     static const char *const compilers[] = {"gcc", "clang"};
     const rnnc_config config = {cell, INPUTS, UNITS, STATES, 1, 0, 0, 0};
     const bool lanes = strcmp(target, "portable") == 0;
+    const char *const machine =
+        strcmp(target, "scalar") == 0 && target_runs("avx2") ? " -mfma" : "";
+    char words[256];
     rng r = {.state = 3};
     rnnc_error err;
     problem p = problem_make(&config, STEPS, 1, true, &r);
@@ -69,11 +74,13 @@ static void any_flags(rnnc_cell cell, const char *target, bool fast) {
     as.fast = fast;
     network n;
     answer want, got;
-    cr_assert(network_open(&n, &as, &p, "gcc", "-std=c11 -O2", &err), "%s", err.message);
+    snprintf(words, sizeof words, "-std=c11 -O2%s", machine);
+    cr_assert(network_open(&n, &as, &p, "gcc", words, &err), "%s", err.message);
     run(&n, &p, false, &want);
     network_close(&n);
     for (size_t i = 0; i < 2 * FLAGS; i++) {
-        const char *const cc = compilers[i % 2], *const words = flags[i / 2];
+        const char *const cc = compilers[i % 2];
+        snprintf(words, sizeof words, "%s%s", flags[i / 2], machine);
         /* Lane by lane: gcc only, as clang refuses -ffast-math where it has no such vectors. */
         if (strstr(words, "LANES") && (!lanes || i % 2))
             continue;
@@ -102,5 +109,7 @@ static void any_flags(rnnc_cell cell, const char *target, bool fast) {
 
 Test(generated_flags, portable_exact, .timeout = 300) { any_flags(RNNC_LSTM, "portable", false); }
 Test(generated_flags, portable_fast, .timeout = 300) { any_flags(RNNC_GRU, "portable", true); }
+Test(generated_flags, scalar_exact, .timeout = 300) { any_flags(RNNC_LSTM, "scalar", false); }
+Test(generated_flags, scalar_fast, .timeout = 300) { any_flags(RNNC_GRU, "scalar", true); }
 Test(generated_flags, avx2_exact, .timeout = 300) { any_flags(RNNC_GRU, "avx2", false); }
 Test(generated_flags, avx512_fast, .timeout = 300) { any_flags(RNNC_LSTM, "avx512", true); }

@@ -20,7 +20,7 @@ static const char *const folder = "tests/cases/models";
 /* As for the other recorded cases, for values up to 1. */
 static const double tolerance = 1e-6;
 
-static const char *const targets[] = {"portable", "avx2", "avx512"};
+static const char *const targets[] = {"scalar", "portable", "avx2", "avx512"};
 
 enum { TARGETS = sizeof targets / sizeof *targets, CASES = 9 };
 

@@ -19,7 +19,7 @@ static const char *const folder = "tests/cases/packed";
 /* As for the other recorded cases, of states up to 1. */
 static const double tolerance = 1e-6;
 
-static const char *const targets[] = {"portable", "avx2", "avx512"};
+static const char *const targets[] = {"scalar", "portable", "avx2", "avx512"};
 
 enum { TARGETS = sizeof targets / sizeof *targets, VARIANTS = 4 };
 

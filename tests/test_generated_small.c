@@ -11,7 +11,7 @@
 #include <xmmintrin.h>
 #endif
 
-static const char *const targets[] = {"portable", "avx2", "avx512"};
+static const char *const targets[] = {"scalar", "portable", "avx2", "avx512"};
 static const rnnc_cell cells[] = {RNNC_RNN_TANH, RNNC_RNN_RELU, RNNC_LSTM, RNNC_GRU};
 
 enum { TARGETS = sizeof targets / sizeof *targets, CELLS = sizeof cells / sizeof *cells };

@@ -107,7 +107,7 @@ static void check(rnnc_activation activation, size_t n, size_t batch, const char
 }
 
 static void check_all(rnnc_activation activation) {
-    static const char *const targets[] = {"portable", "avx2", "avx512"};
+    static const char *const targets[] = {"scalar", "portable", "avx2", "avx512"};
     static const size_t widths[] = {1, 2, 5, 8, 19};
     for (size_t t = 0; t < 3; t++)
         for (size_t i = 0; target_runs(targets[t]) && i < sizeof widths / sizeof widths[0]; i++)

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const targets[] = {"portable", "avx2", "avx512"};
+static const char *const targets[] = {"scalar", "portable", "avx2", "avx512"};
 static const size_t outputs[] = {33, 1, 10, 16, 1100};
 
 enum {

@@ -199,7 +199,7 @@ static void check_small(const char *cc, const char *target, rnnc_cell cell) {
 }
 
 Test(generated_stack, small_threads, .timeout = 300) {
-    static const char *const targets[] = {"portable", "avx2", "avx512"};
+    static const char *const targets[] = {"scalar", "portable", "avx2", "avx512"};
     if (sanitized())
         cr_skip_test("a sanitizer adds stack of its own\n");
     for (size_t i = 0; i < sizeof targets / sizeof *targets; i++)

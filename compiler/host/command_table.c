@@ -10,7 +10,7 @@
     {                                                                                              \
         "target", 't', "TARGET",                                                                   \
             "generate for TARGET, whatever the spec says:\n"                                       \
-            "native, portable, avx2, avx512, or several\n"                                         \
+            "native, scalar, portable, avx2, avx512, or several\n"                                 \
             "with commas between"                                                                  \
     }
 #define WEIGHTS_OPTION                                                                             \

@@ -70,7 +70,7 @@ return function(vectors, beside)
         if ir.like then return false, "its panels are as high as its tiles" end
         if ir.batch == "any" then return false, "the batch is not known" end
         if ir.lengths then return false, "sequences of different lengths end at different steps" end
-        if beside >= target.lanes then return false, "a vector has " .. target.lanes .. " lanes" end
+        if beside >= target.lanes then return false, "a vector has " .. target.lanes .. " lane(s)" end
         if 2 * ir.batch * beside < target.lanes then return false, "the batch fills less than half a vector" end
         if vectors > 1 and leaves_some(ir, beside) then return false, "an odd size makes its text long" end
         return true

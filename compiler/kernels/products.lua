@@ -291,7 +291,7 @@ local function units_stack(ir, target, stage, list, suffix, input)
                 terms = terms, vector_row = choice.vectors * target.lanes,
             })
             step.panels = panels(s.H, target.lanes, step.width, #step.sums, choice.grouped)
-            step.turns = step.panels[1].count > 1
+            step.turns = step.panels[1].count > 1 and target.lanes > 1
             local name = role .. "_" .. (layer.hoisted and "" or columns .. "_") .. s.H .. suffix
             return add_units(list, target, step, name)
         end

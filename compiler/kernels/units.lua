@@ -7,8 +7,8 @@ local tiles = require "kernels.tiles"
 local units = { name = "units", label = "units", doc = "lanes carry units, inputs are broadcast", shares = true }
 
 -- Is an input of so many columns part of the step? Where it is narrow, or one step is all there is, a product of its
--- own would only store and load gates.
-function units.fuses(columns, steps) return columns <= 4 or steps == 1 end
+-- own would only store and load gates. Without vectors a tile of several rows gains nothing either.
+function units.fuses(columns, steps, target) return columns <= 4 or steps == 1 or target.lanes == 1 end
 
 -- More rows than this at a time only grow the workspace.
 units.most_rows = 32
@@ -56,7 +56,7 @@ end
 -- that do not fill a vector waste less: of lstm with 20 units, 5 vectors instead of 8. The epilogue takes the
 -- gates apart in registers.
 local function can_group(net, target)
-    return net.G == 4 and net.apart == 0
+    return net.G == 4 and net.apart == 0 and target.lanes >= net.G
         and tiles.sums(net.H, target.lanes, net.G, true) < tiles.sums(net.H, target.lanes, net.G, false)
 end
 
@@ -80,7 +80,7 @@ end
 
 local function plan_with(net, target, deterministic, grouped)
     local vectors = tiles.ceil(net.H, target.lanes)
-    local narrow = net.G + (units.fuses(net.I, net.steps) and net.apart or 0)
+    local narrow = net.G + (units.fuses(net.I, net.steps, target) and net.apart or 0)
     local function sums(each) return tiles.sums(net.H, target.lanes, each, grouped) end
     local block, shapes = row_shapes(net.batch, sums(narrow), net.P)
     local rows = shapes[1].rows
@@ -114,7 +114,7 @@ local function plan_with(net, target, deterministic, grouped)
         inputs[kind] = tile
         local times = kind == "first" and 1 or net.L - 1
         cycles = cycles + net.D * times * tile.cycles * rows / many
-        if units.fuses(columns, net.steps) then serial = serial + tile.cycles * rows / many end
+        if units.fuses(columns, net.steps, target) then serial = serial + tile.cycles * rows / many end
     end
     -- The last block has the rows that are left, and takes their time only.
     local blocks = net.batch == "any" and 1 or net.batch / block
@@ -133,7 +133,7 @@ function units.tile(plan)
 end
 
 function units.retile(net, target, plan, tile, deterministic)
-    local sums = net.G + (units.fuses(net.I, net.steps) and net.apart or 0)
+    local sums = net.G + (units.fuses(net.I, net.steps, target) and net.apart or 0)
     -- Where gates are grouped, panels are cut for the width that was chosen.
     if plan.grouped and tile.vectors ~= plan.step.vectors then return false end
     if tile.rows > plan.block or tile.vectors > plan.vectors or (deterministic and tile.split > 1)

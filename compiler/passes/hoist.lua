@@ -17,6 +17,8 @@ end
 
 -- Steps whose gate inputs of that many floats a row fit in the cache, but enough for a tile of rows.
 local function chunk_length(ir, target, row)
+    -- Nothing is shared by the steps of a chunk.
+    if target.lanes == 1 then return 1 end
     -- An unknown batch may be large or one: its chunk is sized for the second cache.
     local room = ir.batch == "any" and target.l2 // 4 or target.l1 // 2
     -- Rows of a chunk that fill row tiles and outlast the panel of weights that they share.
@@ -39,8 +41,8 @@ function hoist.run(ir, target)
             widest = math.max(widest, s.G * (s.H + target.lanes - 1) // target.lanes * target.lanes)
             local apart = ir.kernel == "units"
             stack.hoisted = {
-                first = apart and not units.fuses(s.I, ir.steps),
-                upper = apart and s.L > 1 and not units.fuses(s.D * s.P, ir.steps),
+                first = apart and not units.fuses(s.I, ir.steps, target),
+                upper = apart and s.L > 1 and not units.fuses(s.D * s.P, ir.steps, target),
             }
         end
     end

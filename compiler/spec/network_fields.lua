@@ -67,11 +67,17 @@ return {
         name = "target", type = "choices", choices = target_names, default = "native",
         also = { "targets", "arch", "march", "isa", "cpu" },
         check = function(value)
-            if #value > 1 then
-                for _, name in ipairs(value) do
-                    if name == "native" then
-                        return "\"native\" stands for one of the others, and not beside them"
+            local anywhere
+            for _, name in ipairs(#value > 1 and value or {}) do
+                if name == "native" then
+                    return "\"native\" stands for one of the others, and not beside them"
+                end
+                if #targets[name].needs == 0 then
+                    if anywhere then
+                        return string.format("\"%s\" and \"%s\" both run on every machine; name one of them",
+                            anywhere, name)
                     end
+                    anywhere = name
                 end
             end
         end,

@@ -26,7 +26,15 @@ local lookup = { template = "fast_lookup.c", needs = { "mul" },
                  tanh = "1e-6", relative = "5.1e-6", sigmoid = "5e-7" }
 
 -- From the least to the most demanding; "native" is the last one that the machine can run.
-targets.order = { "portable", "avx2", "avx512" }
+targets.order = { "scalar", "portable", "avx2", "avx512" }
+
+-- Of a Cortex-M4: most sums of a tile are one for each of four rows, and with one operand of each they leave registers.
+targets.scalar = {
+    doc = "any C99 compiler, one float at a time, least code: for processors without vectors",
+    lanes = 1, registers = 16, most_sums = 4, fma_latency = 3, fma_per_cycle = 1, loads_per_cycle = 1,
+    divide_cycles = 14, l1 = 32768, l2 = 262144, ahead = 0,
+    needs = {}, isa = "", vector = "f32", prelude = "vector_scalar.c", ordered = false, fast = rational,
+}
 
 targets.portable = {
     doc = "any C11 compiler; four floats at a time, as vectors where the machine has them",

@@ -47,7 +47,7 @@ const char *default_cc(void) {
 }
 
 bool target_runs(const char *target) {
-    if (strcmp(target, "portable") == 0)
+    if (strcmp(target, "scalar") == 0 || strcmp(target, "portable") == 0)
         return true;
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_cpu_init();

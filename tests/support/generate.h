@@ -60,7 +60,7 @@ void *library_symbol(void *library, const char *name, const char *suffix);
 /* NAME_model, or NULL with a message. */
 const rnnc_model *library_model(void *library, const char *name, rnnc_error *err);
 
-/* Whether this CPU runs code for a target ("portable", "avx2", "avx512"). */
+/* Whether this CPU runs code for a target ("scalar", "portable", "avx2", "avx512"). */
 bool target_runs(const char *target);
 
 /* What compiler/tables/functions.lua promises of a function: its largest error in units of the last

@@ -19,7 +19,10 @@ void random_options(rng *r, const char *fields, char *text, size_t room) {
     static const char *const cells[] = {"lstm", "gru", "rnn"};
     static const char *const batches[] = {"1", "\"any\"", "5", "16", "40"};
     static const char *const steps[] = {"1", "\"any\"", "5", "70"};
-    static const char *const targets[] = {"\"portable\"", "\"avx2\"", "\"avx512\"",
+    static const char *const targets[] = {"\"scalar\"",
+                                          "\"portable\"",
+                                          "\"avx2\"",
+                                          "\"avx512\"",
                                           "{\"portable\", \"avx2\"}",
                                           "{\"portable\", \"avx2\", \"avx512\"}"};
     static const int units[] = {1, 4, 6, 16, 48, 64};

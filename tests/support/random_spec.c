@@ -52,8 +52,8 @@ void random_spec_run(const rnnc_config *c, rng *r, size_t *seq_len, size_t *batc
 }
 
 static void random_target(rng *r, char target[32]) {
-    static const char *const all[] = {"portable", "avx2", "avx512", "avx2,portable",
-                                      "avx512,avx2,portable"};
+    static const char *const all[] = {"scalar", "portable",      "avx2",
+                                      "avx512", "avx2,portable", "avx512,avx2,portable"};
     do
         strcpy(target, all[rng_below(r, sizeof all / sizeof *all)]);
     while (!strchr(target, ',') && !target_runs(target));
