@@ -25,3 +25,4 @@ Test(compiler, models) { run("models"); }
 Test(compiler, results) { run("results"); }
 Test(compiler, charts) { run("charts"); }
 Test(compiler, limits) { run("limits"); }
+Test(compiler, paths) { run("paths"); }

@@ -9,6 +9,7 @@ local limits = require "measure.limits"
 local machines = require "measure.machine"
 local origin = require "measure.origin"
 local page = require "report.page"
+local paths = require "base.paths"
 local peers = require "measure.peers"
 local results = require "report.results"
 local subject = require "measure.subject"
@@ -118,7 +119,7 @@ local function measured_machine(options, directory)
     local m, message = machines.measured(function(text, name)
         local written, problem = host.write(directory, { { name = name .. ".c", text = text } })
         if not written then return nil, problem end
-        local program = directory .. "/" .. name
+        local program = paths.join(directory, name)
         local compiler, files = build.compiler(options.cc, COMMAND), { program .. ".c", "-o", program, "-lm" }
         local made, why = build.call(compiler, "-std=gnu11 -O2 -march=native", files)
         if not made then made, why = build.call(compiler, "-std=gnu11 -O2", files) end
@@ -132,10 +133,9 @@ local function put(options, name, text)
     local path = options[name]
     if not path then return end
     if path == "-" then return host.print((text:gsub("\n$", ""))) end
-    local directory, file = path:match("^(.*)/([^/]*)$")
-    if (file or path) == "" then fail.at(COMMAND, "--" .. name .. " needs the name of a file") end
-    directory = directory == "" and "/" or directory or "."
-    local written, message = host.write(directory, { { name = file or path, text = text } })
+    local directory, file = paths.split(path)
+    if file == "" then fail.at(COMMAND, "--" .. name .. " needs the name of a file") end
+    local written, message = host.write(directory, { { name = file, text = text } })
     if not written then fail.at(COMMAND, message) end
     host.complain(path .. " is written")
 end

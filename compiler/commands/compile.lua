@@ -5,11 +5,12 @@ local depfile = require "emit.depfile"
 local models = require "import.models"
 local generate = require "emit.generate"
 local overwrite = require "emit.overwrite"
+local paths = require "base.paths"
 local weight_forms = require "emit.weight_forms"
 
 -- The header that generated files include, unless there is one: nobody's file is replaced.
 local function header_for(directory)
-    local path, text = directory .. "/rnnc.h", host.resource("runtime/rnnc.h")
+    local path, text = paths.join(directory, "rnnc.h"), host.resource("runtime/rnnc.h")
     if not host.exists(path) then return { name = "rnnc.h", text = text } end
     if host.read(path) ~= text then
         host.complain(fail.line(path, nil, "note", "is not the rnnc.h of this rnnc and is left as it is; if a compiler "
@@ -20,13 +21,12 @@ end
 -- The rule of --depfile, and the directory and name of its file.
 local function rule(spec, options, directory)
     local targets = weight_forms.files(spec, options)
-    for i, name in ipairs(targets) do targets[i] = directory == "." and name or directory .. "/" .. name end
+    for i, name in ipairs(targets) do targets[i] = paths.join(directory, name) end
     -- -MD is --depfile=D, in the way of C compilers.
-    local path = options.depfile == "D" and directory .. "/" .. spec.name .. ".d" or options.depfile
-    local place, name = path:match("^(.*)/([^/]*)$")
+    local path = options.depfile == "D" and paths.join(directory, spec.name .. ".d") or options.depfile
+    local place, name = paths.split(path)
     local target = options["depfile-target"]
-    return { name = name or path, text = depfile(spec, target and { target } or targets) },
-        place and (place == "" and "/" or place) or "."
+    return { name = name, text = depfile(spec, target and { target } or targets) }, place
 end
 
 local function write(directory, files)

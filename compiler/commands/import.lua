@@ -3,6 +3,7 @@ local fail = require "base.fail"
 local host = require "host"
 local models = require "import.models"
 local names = require "base.names"
+local paths = require "base.paths"
 
 local function list(title, entries)
     for i, entry in ipairs(entries) do host.print((i == 1 and title or (" "):rep(#title)) .. entry) end
@@ -29,7 +30,7 @@ return function(arguments, options, command)
     if directory == "" then fail.at(command, "--output needs the name of a directory") end
     local problem = options.name and names.problem(stem)
     if problem then fail.at(command, "--name=" .. stem .. ": " .. problem) end
-    local function place(name) return directory == "." and name or directory .. "/" .. name end
+    local function place(name) return paths.join(directory, name) end
     local files = { { name = stem .. ".lua" }, { name = stem .. ".safetensors" } }
     local lines = {}
     for _, file in ipairs(files) do

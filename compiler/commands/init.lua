@@ -4,6 +4,7 @@ local fail = require "base.fail"
 local host = require "host"
 local import = require "commands.import"
 local names = require "base.names"
+local paths = require "base.paths"
 local specs = require "spec.spec"
 local starter = require "spec.starter"
 local template = require "emit.template"
@@ -102,7 +103,7 @@ return function(arguments, options)
     end
     local lines = {}
     for _, file in ipairs(files) do
-        local path = directory == "." and file.name or directory .. "/" .. file.name
+        local path = paths.join(directory, file.name)
         if host.exists(path) then
             lines[#lines + 1] = "rnnc init: error: " .. path .. " is there already; move it away or choose another DIR"
         end

@@ -116,7 +116,7 @@ mutants.list = {
       find = "overwrite.check(directory, made_files,", replace = "overwrite.check(directory, {},",
       tests = { "cli_overwrite/kept*" } },
     { what = "verify --keep overwrites a library of others", file = "compiler/emit/overwrite.lua",
-      find = "file.beside and host.exists(at(file.beside))", replace = "file.beside",
+      find = "beside and host.exists(beside) or", replace = "beside or",
       tests = { "cli_overwrite/kept*" } },
     { what = "tune overwrites what others wrote", file = "compiler/commands/tune.lua",
       find = "{ { name = name } }", replace = "{}", tests = { "cli_overwrite/tune*" } },
