@@ -203,7 +203,7 @@ static double slope_error(double *in, double *out, const double *gradient, size_
     const double rounding = 1e-15 * (fabs(value[0]) + (double)(at[SEGMENTS] - at[Y])) / step;
     free(before);
     free(direction);
-    return fmax(fabs(difference - slope) - 10 * rounding, 0) / (magnitude > 0 ? magnitude : 1);
+    return larger(fabs(difference - slope) - 10 * rounding, 0) / (magnitude > 0 ? magnitude : 1);
 }
 
 int main(int argc, char **argv)

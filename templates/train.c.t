@@ -214,3 +214,7 @@ rnnc_status @{name}_gradients(@{backward_parameters})
     @{name}_run_backward(&b@{backward_symbols});
     return RNNC_OK;
 }
+
+@ include("train_loss.c", { name = name })
+
+@ include("train_update.c", { name = name, upper = upper, facts = facts })

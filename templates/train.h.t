@@ -80,6 +80,45 @@ rnnc_status @{name}_train_forward(@{forward_parameters});
  * Errors as above, and RNNC_ERR_ARGUMENT for a tape that no call of these sizes has written. */
 rnnc_status @{name}_gradients(@{backward_parameters});
 
+/* Losses: a mean over `count` values of y, and its gradient by them in dy (NULL: not wanted), computed in double
+ * precision. RNNC_ERR_ARGUMENT: a null pointer, no values.
+ *   mse              the mean of (y - target)^2
+ *   l1               of |y - target|
+ *   huber            of (y - target)^2 / 2, beyond delta (above 0) of delta (|y - target| - delta / 2)
+ *   bce_with_logits  of the cross entropy of sigmoid(y) and target, which is 0 .. 1
+ *   esr              error to signal ratio of audio: the sum of (y - target)^2 by that of target^2 + epsilon */
+rnnc_status @{name}_loss_mse(size_t count, const float *y, const float *target, double *loss, float *dy);
+rnnc_status @{name}_loss_l1(size_t count, const float *y, const float *target, double *loss, float *dy);
+rnnc_status @{name}_loss_huber(size_t count, const float *y, const float *target, double delta, double *loss, float *dy);
+rnnc_status @{name}_loss_bce_with_logits(size_t count, const float *y, const float *target, double *loss, float *dy);
+rnnc_status @{name}_loss_esr(size_t count, const float *y, const float *target, double epsilon, double *loss, float *dy);
+
+/* The cross entropy of softmax(logits) and labels, as PyTorch's: logits (count, classes), before any softmax; labels
+ * (count), each 0 .. classes - 1 or ignore_index, which has no part in the loss and no gradient (PyTorch's is -100);
+ * class_weights (classes), or NULL: 1. The mean is by the weights of the labels; NaN if all are ignored.
+ * RNNC_ERR_ARGUMENT: also a label outside its range; nothing is written then. */
+rnnc_status @{name}_loss_cross_entropy(size_t count, size_t classes, const float *logits, const int32_t *labels, const float *class_weights, int32_t ignore_index, double *loss, float *dlogits);
+
+/* The norm of the gradient, which is scaled to max_norm if it is more, as torch.nn.utils.clip_grad_norm_ does. NaN and
+ * infinities stay: ask for isfinite of what this returns. */
+double @{name}_clip_norm(float *gradient, double max_norm);
+
+/* Each value of the gradient into -most .. most. */
+void @{name}_clip_value(float *gradient, double most);
+
+/* A step of an optimiser: new parameters from the gradient, by the formulas of torch.optim. What it keeps from step to
+ * step (velocity, first, second) are vectors of @{upper}_PARAMETERS floats that begin as 0; velocity may be NULL where
+ * momentum is 0. weight_decay is in the gradient, but for adamw, where parameters shrink by themselves. step: 1, 2, ...
+ * RNNC_ERR_ARGUMENT: a null pointer, step 0. */
+rnnc_status @{name}_update_sgd(float *parameters, const float *gradient, float *velocity, double lr, double momentum, int nesterov, double weight_decay);
+rnnc_status @{name}_update_adam(float *parameters, const float *gradient, float *first, float *second, uint64_t step, double lr, double beta1, double beta2, double epsilon, double weight_decay);
+rnnc_status @{name}_update_adamw(float *parameters, const float *gradient, float *first, float *second, uint64_t step, double lr, double beta1, double beta2, double epsilon, double weight_decay);
+rnnc_status @{name}_update_rmsprop(float *parameters, const float *gradient, float *second, float *velocity, double lr, double alpha, double epsilon, double momentum, double weight_decay);
+
+/* First values, as PyTorch draws them: uniform within 1/sqrt(hidden_size) (within 1/sqrt(inputs) in a dense layer),
+ * tables of embeddings normal. The same for the same seed, on every machine. */
+void @{name}_init(float *parameters, uint64_t seed);
+
 #ifdef __cplusplus
 }
 #endif

@@ -46,14 +46,14 @@ local function bound_of(buffer)
     return n
 end
 
--- The parameters one after the other: { name, c, offset, rows, cols, bound (of its first values), normal }, and how
--- many floats they are.
+-- The parameters one after the other: { name, c, offset, rows, cols, bound (of its first values, as C), normal },
+-- and how many floats they are.
 local function parameters_of(expected)
     local list, at = {}, 0
     for i, weight in ipairs(expected) do
         local count = weight.rows * math.max(weight.cols, 1)
         list[i] = { name = weight.name, c = program_text.c_name(weight.name), offset = at, count = count,
-                    rows = weight.rows, cols = weight.cols, bound = weight.bound,
+                    rows = weight.rows, cols = weight.cols, bound = string.format("%.17g", weight.bound),
                     normal = weight.item.layer == "embedding" }
         at = at + count
     end

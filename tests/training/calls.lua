@@ -1,5 +1,5 @@
--- calls: builds calls.c with its networks by each compiler that there is, as C and as C++, without a warning, and runs
--- it; and --train changes nothing of the other files.
+-- calls: builds calls.c and rules.c with their networks by each compiler that there is, the networks as C and as C++,
+-- without a warning, and runs them; and --train changes nothing of the other files.
 local support = require "tests.compiler.support"
 
 local rnnc = os.getenv "RNNC" or "build/rnnc"
@@ -67,8 +67,12 @@ for _, compiler in ipairs { "gcc -std=c11 -O2", "gcc -std=c11 -O0 -fsanitize=add
         local linker = compiler:gsub("clang%+%+", "clang"):gsub("g%+%+", "gcc"):gsub("c%+%+17", "c11")
         must(string.format("%s %s -I%s/gen -o %s/calls tests/training/calls.c %s -lm", linker, WARNINGS, directory,
             directory, table.concat(objects, " ")))
-        local output = must(directory .. "/calls")
-        assert(output:find("(%d+) cases, 0 failed"), output)
+        must(string.format("%s %s -I%s/gen -o %s/rules tests/training/rules.c %s/words_train.o -lm", linker, WARNINGS,
+            directory, directory, directory))
+        for _, program in ipairs { "calls", "rules" } do
+            local output = must(directory .. "/" .. program)
+            assert(output:find("(%d+) cases, 0 failed"), output)
+        end
     end)
 end
 

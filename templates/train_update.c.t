@@ -1,0 +1,139 @@
+@ -- Optimisers of NAME_train.c: one pass over the parameters each, by PyTorch's formulas.
+
+/* ---- updates @{rep("-", 86)} */
+
+double @{name}_clip_norm(float *gradient, double max_norm)
+{
+    double sum = 0;
+    for (size_t i = 0; i < @{upper}_PARAMETERS; ++i) sum += (double)gradient[i] * (double)gradient[i];
+    const double norm = sqrt(sum), factor = max_norm / (norm + 1e-6);
+    if (factor < 1)
+        for (size_t i = 0; i < @{upper}_PARAMETERS; ++i) gradient[i] = (float)(gradient[i] * factor);
+    return norm;
+}
+
+void @{name}_clip_value(float *gradient, double most)
+{
+    const float limit = (float)most;
+    for (size_t i = 0; i < @{upper}_PARAMETERS; ++i)
+        gradient[i] = gradient[i] > limit ? limit : gradient[i] < -limit ? -limit : gradient[i];
+}
+
+rnnc_status @{name}_update_sgd(float *parameters, const float *gradient, float *velocity, double lr, double momentum, int nesterov, double weight_decay)
+{
+    if (!parameters || !gradient || (momentum != 0 && !velocity)) return RNNC_ERR_ARGUMENT;
+    const float rate = (float)lr, kept = (float)momentum, decay = (float)weight_decay;
+    for (size_t i = 0; i < @{upper}_PARAMETERS; ++i) {
+        float g = gradient[i] + decay * parameters[i];
+        if (momentum != 0) {
+            velocity[i] = kept * velocity[i] + g;
+            g = nesterov ? g + kept * velocity[i] : velocity[i];
+        }
+        parameters[i] -= rate * g;
+    }
+    return RNNC_OK;
+}
+
+/* Adam with the decay in the gradient (coupled), or of the parameters by themselves (AdamW). */
+static rnnc_status adam(float *parameters, const float *gradient, float *first, float *second, uint64_t step, double lr, double beta1, double beta2, double epsilon, double coupled, double decoupled)
+{
+    if (!parameters || !gradient || !first || !second || step == 0) return RNNC_ERR_ARGUMENT;
+    /* First and second moments begin as 0, which is divided out. */
+    const float rate = (float)(lr / (1 - pow(beta1, (double)step)));
+    const float unbias = (float)(1 / sqrt(1 - pow(beta2, (double)step)));
+    const float kept1 = (float)beta1, new1 = (float)(1 - beta1), kept2 = (float)beta2, new2 = (float)(1 - beta2);
+    const float small = (float)epsilon, in_gradient = (float)coupled, shrink = (float)(1 - lr * decoupled);
+    for (size_t i = 0; i < @{upper}_PARAMETERS; ++i) {
+        const float g = gradient[i] + in_gradient * parameters[i];
+        first[i] = kept1 * first[i] + new1 * g;
+        second[i] = kept2 * second[i] + new2 * g * g;
+        parameters[i] = shrink * parameters[i] - rate * first[i] / (sqrtf(second[i]) * unbias + small);
+    }
+    return RNNC_OK;
+}
+
+rnnc_status @{name}_update_adam(float *parameters, const float *gradient, float *first, float *second, uint64_t step, double lr, double beta1, double beta2, double epsilon, double weight_decay)
+{
+    return adam(parameters, gradient, first, second, step, lr, beta1, beta2, epsilon, weight_decay, 0);
+}
+
+rnnc_status @{name}_update_adamw(float *parameters, const float *gradient, float *first, float *second, uint64_t step, double lr, double beta1, double beta2, double epsilon, double weight_decay)
+{
+    return adam(parameters, gradient, first, second, step, lr, beta1, beta2, epsilon, 0, weight_decay);
+}
+
+rnnc_status @{name}_update_rmsprop(float *parameters, const float *gradient, float *second, float *velocity, double lr, double alpha, double epsilon, double momentum, double weight_decay)
+{
+    if (!parameters || !gradient || !second || (momentum != 0 && !velocity)) return RNNC_ERR_ARGUMENT;
+    const float rate = (float)lr, kept = (float)alpha, fresh = (float)(1 - alpha), small = (float)epsilon;
+    const float carried = (float)momentum, decay = (float)weight_decay;
+    for (size_t i = 0; i < @{upper}_PARAMETERS; ++i) {
+        const float g = gradient[i] + decay * parameters[i];
+        second[i] = kept * second[i] + fresh * g * g;
+        float step = g / (sqrtf(second[i]) + small);
+        if (momentum != 0) step = velocity[i] = carried * velocity[i] + step;
+        parameters[i] -= rate * step;
+    }
+    return RNNC_OK;
+}
+
+/* ---- first values @{rep("-", 81)} */
+
+/* Philox4x32-10: ten rounds of products and exclusive ors make 128 random bits of a counter and a key (Salmon, Moraes,
+ * Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3; 2011). */
+static void philox(uint64_t counter, uint64_t seed, uint32_t out[4])
+{
+    uint32_t c[4] = { (uint32_t)counter, (uint32_t)(counter >> 32), 0, 0 };
+    uint32_t key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
+    for (int round = 0; round < 10; ++round) {
+        const uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
+        c[0] = (uint32_t)(b >> 32) ^ c[1] ^ key[0];
+        c[1] = (uint32_t)b;
+        c[2] = (uint32_t)(a >> 32) ^ c[3] ^ key[1];
+        c[3] = (uint32_t)a;
+        key[0] += 0x9E3779B9u;
+        key[1] += 0xBB67AE85u;
+    }
+    memcpy(out, c, sizeof c);
+}
+
+/* In (0, 1), the middle of one of 2^32 parts. */
+static double uniform(uint32_t bits)
+{
+    return ((double)bits + 0.5) / 4294967296.0;
+}
+
+/* `count` values from number `first` on, uniform in (-bound, bound). */
+static void init_uniform(float *parameters, size_t first, size_t count, double bound, uint64_t seed)
+{
+    for (size_t i = first; i < first + count; ++i) {
+        uint32_t bits[4];
+        philox(i, seed, bits);
+        parameters[i] = (float)(bound * (2 * uniform(bits[0]) - 1));
+    }
+}
+@ local embeds = false
+@ for _, p in ipairs(facts.parameters) do embeds = embeds or p.normal end
+@ if embeds then
+
+/* The same of the normal distribution (Box and Muller 1958). */
+static void init_normal(float *parameters, size_t first, size_t count, uint64_t seed)
+{
+    for (size_t i = first; i < first + count; ++i) {
+        uint32_t bits[4];
+        philox(i, seed, bits);
+        parameters[i] = (float)(sqrt(-2 * log(uniform(bits[0]))) * cos(6.283185307179586 * uniform(bits[1])));
+    }
+}
+@ end
+
+void @{name}_init(float *parameters, uint64_t seed)
+{
+@ for _, p in ipairs(facts.parameters) do
+@ if p.normal then
+    init_normal(parameters, @{p.offset}, @{p.count}, seed);
+@ else
+    init_uniform(parameters, @{p.offset}, @{p.count}, @{p.bound}, seed);
+@ end
+@ end
+}
