@@ -19,7 +19,9 @@ static const struct {
     size_t at, length;
     const char *magic, *member, *means;
 } kinds[] = {
-    {0, 4, "PK\3\4", ".pkl", "a checkpoint of torch.save (a zip with a pickle); " FROM_PYTORCH},
+    {0, 4, "PK\3\4", ".pkl",
+     "a checkpoint of torch.save (a zip with a pickle); rnnc import makes a spec and weights of "
+     "it, or " FROM_PYTORCH},
     {0, 4, "PK\3\4", ".npy", "an .npz archive of NumPy; " FROM_NUMPY},
     {0, 4, "PK\3\4", "metadata.json", "a .keras archive; " FROM_KERAS},
     {0, 4, "PK\3\4", "config.json", "a .keras archive; " FROM_KERAS},
@@ -100,7 +102,9 @@ static const char *text_kind(const unsigned char *data, size_t size) {
     const size_t next = at < size ? at + 1 + text_begin(data + at + 1, size - at - 1) : size;
     /* A text that begins with { and a name without quotes may be Lua. */
     if (next < size && ((data[at] == '{' && data[next] == '"') || data[at] == '['))
-        return "JSON; write its numbers in Python as a .safetensors file with PyTorch's names";
+        return "JSON; rnnc import makes a spec and weights of what RTNeural and Neural Amp Modeler "
+               "read and of a state_dict; "
+               "otherwise write its numbers in Python as a .safetensors file with PyTorch's names";
     return NULL;
 }
 

@@ -20,7 +20,7 @@ static const struct {
     {400, 0, 2, "\x80\2", "a pickle", "save_file(model.state_dict()"},
     {400, 0, 2, "\x80\4", "a pickle", "save_file(model.state_dict()"},
     {400, 0, 42, "PK\3\4\0\0\10\10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\14\0\0\0zip/data.pkl",
-     "torch.save", "save_file(model.state_dict()"},
+     "torch.save", "rnnc import makes a spec and weights of it, or load it in Python"},
     {400, 0, 35, "PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\0\0\0a.npy", ".npz archive",
      "safetensors.numpy.save_file"},
     {400, 0, 43, "PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\15\0\0\0metadata.json",
@@ -50,7 +50,7 @@ static const struct {
     {21, 0, 21, "/annex/objects/MD5E-1", "git-annex", "git annex get"},
     {26, 0, 26, "\n <!DOCTYPE HTML><p>404</p>", "a web page", "download"},
     {19, 0, 19, "<?xml version='1'/>", "an XML file", "download"},
-    {13, 0, 13, " { \"a\" : [1]}", "JSON", "PyTorch's names"},
+    {13, 0, 13, " { \"a\" : [1]}", "JSON", "rnnc import"},
     {13, 0, 13, "[0.125, 2, 3]", "JSON", "PyTorch's names"},
     {26, 0, 26, "{\"weight_map\": {\"a\": \"b\"}}", "the index of a model", "that has the tensors"},
 };
