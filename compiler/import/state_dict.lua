@@ -1,4 +1,5 @@
 -- state_dict: tensors under the names that PyTorch's modules give them, as a network. What several readers share.
+local arrangements = require "import.arrangements"
 local by_names = require "import.by_names"
 local fail = require "base.fail"
 local reparametrised = require "import.reparametrised"
@@ -96,6 +97,7 @@ function state_dict.record(list, path, ordered, given)
     for _, name in ipairs { "fields", "became", "unused", "doubts", "open" } do record[name] = record[name] or {} end
     record.tensors = list
     unwrap(list, record)
+    if arrangements.read(list, record, path) then return record end
     reparametrised(list, record, path)
     name_cells(list, record)
     flatten_convolutions(list, record)

@@ -47,6 +47,22 @@ end
 -- tensors.zeros(count) -> a vector of zeros.
 function tensors.zeros(count) return { shape = { count }, data = ("\0"):rep(count * BYTES) } end
 
+-- tensors.mapped(tensor, change) -> its values, each change(value, index from 1) in its place, rounded to float32.
+function tensors.mapped(tensor, change)
+    local values = {}
+    for i = 1, #tensor.data // BYTES do
+        values[i] = change(string.unpack("<f", tensor.data, BYTES * (i - 1) + 1), i)
+    end
+    return { name = tensor.name, shape = tensor.shape, data = host.floats(values) }
+end
+
+-- tensors.reshaped(tensor, ...) -> the same values in that shape, nil if there are not as many.
+function tensors.reshaped(tensor, ...)
+    local count, shape = 1, { ... }
+    for _, size in ipairs(shape) do count = count * size end
+    return count * BYTES == #tensor.data and { name = tensor.name, shape = shape, data = tensor.data } or nil
+end
+
 -- tensors.named(tensor, name) -> the same under that name.
 function tensors.named(tensor, name) return { name = name, shape = tensor.shape, data = tensor.data } end
 

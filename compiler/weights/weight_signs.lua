@@ -43,13 +43,13 @@ local rows = {
     { pattern = "^.*input_input_weights$",
       with = function(name) return (name:gsub("input_weights$", "hidden_weights")) end,
       says = function(name)
-          return "the file has arrays of CMSIS-NN, one for each gate (" .. name .. "); put the gates input, forget, "
-              .. "cell, output behind each other as weight_ih_l0, weight_hh_l0 and bias_ih_l0"
+          return "the file has arrays of CMSIS-NN, one for each gate (" .. name .. "); `rnnc import` puts them into "
+              .. "PyTorch's order"
       end },
     { pattern = "^layer%d+_recur_weights$",
       says = function(name)
-          return "the file has arrays of Opus' mlp.c (" .. name .. "): multiples of 1/128, (inputs, units * gates), "
-              .. "of a GRU with reset_after = false and gates z r h; transpose them and put r z n behind each other"
+          return "the file has arrays of Opus' mlp.c (" .. name .. "): multiples of 1/128, transposed, of a GRU with "
+              .. "its gates in another order; `rnnc import` puts them into PyTorch's"
       end },
     { pattern = "^.*recurrent_kernel[:%d]*$",
       says = function(name) return name .. " is " .. KERAS end },
