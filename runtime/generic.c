@@ -182,6 +182,8 @@ static void run_group(group *g, const float *x, size_t ld_x) {
         const generic_flow out = next_flow(g, layer->outputs, producers);
         if (layer->kind == RNNC_EMBEDDING) {
             embed(g, layer, prepared, out);
+        } else if (layer->kind == RNNC_ACTIVATION) {
+            generic_run_activation(&g->run, layer, rows, g->in, g->ld_in, out);
         } else if (rnnc_layer_once(layer) && g->run.T > 0 && rows != g->run.B) {
             rows = g->run.B;
             generic_run_dense(&g->run, layer, prepared, rows,
@@ -190,7 +192,7 @@ static void run_group(group *g, const float *x, size_t ld_x) {
         } else {
             generic_run_dense(&g->run, layer, prepared, rows, g->in, g->ld_in, out);
         }
-        prepared += (layer->inputs + (layer->kind == RNNC_DENSE)) * layer->outputs;
+        prepared += generic_table_count(layer);
         g->in = out.data;
         g->ld_in = out.ld;
     }

@@ -157,6 +157,15 @@ static void activate(const rnnc_kernels *kernels, const rnnc_layer *layer, float
         row[i] = of(row[i], layer->alpha);
 }
 
+void generic_run_activation(const generic_run *r, const rnnc_layer *layer, size_t rows,
+                            const float *in, size_t ld_in, generic_flow out) {
+    for (size_t i = 0; i < rows; i++) {
+        float *const row = out.data + i * out.ld;
+        memcpy(row, in + i * ld_in, layer->outputs * sizeof *row);
+        activate(r->kernels, layer, row);
+    }
+}
+
 void generic_run_dense(const generic_run *r, const rnnc_layer *layer, const float *prepared,
                        size_t rows, const float *in, size_t ld_in, generic_flow out) {
     const size_t K = layer->inputs, N = layer->outputs;

@@ -31,10 +31,14 @@ size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *pre
     return first_h + (states > 0 ? S : 0) + (states > 1 ? H : 0);
 }
 
-/* The floats of a layer; 0 if they do not fit. The layer is valid. */
+size_t generic_table_count(const rnnc_layer *layer) {
+    return layer->kind == RNNC_ACTIVATION
+               ? 0
+               : (layer->inputs + (layer->kind == RNNC_DENSE)) * layer->outputs;
+}
+
+/* The floats of a recurrent layer; 0 if they do not fit. The layer is valid. */
 static size_t count_of(const rnnc_layer *layer) {
-    if (layer->kind != RNNC_RECURRENT)
-        return (layer->inputs + (layer->kind == RNNC_DENSE)) * layer->outputs;
     const rnnc_config *const config = &layer->recurrent;
     /* Without bias there is more than in the weights that were checked. */
     rnnc_config with_bias = *config;
@@ -51,8 +55,10 @@ size_t rnnc_generic_prepared_count(const rnnc_network *network) {
     if (rnnc_network_measure(network, NULL, NULL) != RNNC_OK)
         return 0;
     for (size_t i = 0; i < network->layer_count; i++) {
-        const size_t count = count_of(&network->layer[i]);
-        if (count == 0 || !rnnc_add(total, count, &total) ||
+        const rnnc_layer *const layer = &network->layer[i];
+        const int recurrent = layer->kind == RNNC_RECURRENT;
+        const size_t count = recurrent ? count_of(layer) : generic_table_count(layer);
+        if ((recurrent && count == 0) || !rnnc_add(total, count, &total) ||
             !rnnc_mul(total, sizeof(double), &bytes))
             return 0;
     }
@@ -140,7 +146,7 @@ rnnc_status rnnc_generic_prepare(const rnnc_network *network, const float *const
             prepared = prepare_recurrent(&layer->recurrent, &tensors, prepared);
         } else if (layer->kind == RNNC_DENSE) {
             prepared = prepare_dense(layer, table, &tensors, prepared);
-        } else {
+        } else if (layer->kind == RNNC_EMBEDDING) {
             const size_t count = layer->inputs * layer->outputs;
             memcpy(prepared, *tensors++, count * sizeof *prepared);
             prepared += count;

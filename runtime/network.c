@@ -37,23 +37,30 @@ size_t rnnc_layer_reverse(const rnnc_layer *layer) {
 size_t rnnc_layer_weight_count(const rnnc_layer *layer) {
     return layer->kind == RNNC_RECURRENT   ? rnnc_config_weight_count(&layer->recurrent)
            : layer->kind == RNNC_EMBEDDING ? 1
-                                           : (size_t)(!layer->tied + layer->bias);
+           : layer->kind == RNNC_DENSE     ? (size_t)(!layer->tied + layer->bias)
+                                           : 0;
 }
 
-/* An embedding or a dense layer: sizes and flags in range. */
+/* A layer that is not recurrent: sizes and flags in range. */
 static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_error *error) {
     size_t values, bytes;
     if (layer->inputs == 0 || layer->outputs == 0)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "layer %zu has %zu inputs and %zu outputs: give 1 or more", number,
                          layer->inputs, layer->outputs);
-    if (layer->kind == RNNC_DENSE && !rnnc_activation_name(layer->activation))
+    if (layer->kind != RNNC_EMBEDDING && !rnnc_activation_name(layer->activation))
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "the activation of layer %zu is %d: give one of rnnc_activation", number,
                          (int)layer->activation);
-    if (layer->kind == RNNC_DENSE && !isfinite(layer->alpha))
+    if (layer->kind != RNNC_EMBEDDING && !isfinite(layer->alpha))
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "the alpha of layer %zu is %g: give a number",
                          number, (double)layer->alpha);
+    if (layer->kind == RNNC_ACTIVATION && (layer->inputs != layer->outputs || layer->bias ||
+                                           layer->last_step || layer->last_state || layer->tied))
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "layer %zu is an activation of %zu values with %zu outputs: they are as "
+                         "many, and its flags are 0",
+                         number, layer->inputs, layer->outputs);
     if (layer->kind == RNNC_DENSE &&
         ((layer->bias | layer->last_step | layer->last_state | layer->tied) & ~1) != 0)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
@@ -72,13 +79,16 @@ static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_erro
  * before it, 0 for the first; `once` if a layer before it runs once. */
 static rnnc_status check_layer(const rnnc_layer *layer, size_t number, size_t width, int once,
                                rnnc_error *error) {
-    if ((int)layer->kind < RNNC_RECURRENT || (int)layer->kind > RNNC_DENSE)
+    if ((int)layer->kind < RNNC_RECURRENT || (int)layer->kind > RNNC_ACTIVATION)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "the kind of layer %zu is %d: give one of rnnc_layer_kind", number,
                          (int)layer->kind);
     if (layer->kind == RNNC_EMBEDDING && number > 0)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "layer %zu is an embedding, which only the first layer can be", number);
+    if (layer->kind == RNNC_ACTIVATION && number == 0)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "layer 0 is an activation, which is of what a layer before it puts out");
     if (layer->kind == RNNC_DENSE && layer->last_state &&
         (layer->last_step || number == 0 || (layer - 1)->kind != RNNC_RECURRENT))
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
@@ -93,7 +103,7 @@ static rnnc_status check_layer(const rnnc_layer *layer, size_t number, size_t wi
                          "layer %zu is tied, for which the first layer has to be an embedding of "
                          "%zu rows and %zu columns",
                          number, layer->outputs, layer->inputs);
-    if (layer->kind != RNNC_DENSE && once)
+    if (layer->kind == RNNC_RECURRENT && once)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "layer %zu is recurrent and stands behind last_step: only dense layers "
                          "can",

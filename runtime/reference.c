@@ -185,6 +185,11 @@ static void run_dense(sequence *s, const rnnc_layer *before, const rnnc_layer *l
     swap_buffers(s);
 }
 
+static void run_activation(sequence *s, const rnnc_layer *layer) {
+    for (size_t t = 0; t < s->steps; t++)
+        activate(layer, s->in + t * layer->outputs);
+}
+
 /* The row of step t of sequence b in x, tokens or y. */
 static size_t row_of(const rnnc_network *network, const rnnc_call *call, size_t t, size_t b) {
     return network->batch_first ? b * call->seq_len + t : t * call->batch + b;
@@ -216,6 +221,8 @@ static void run_sequence(sequence *s, const rnnc_network *network, const rnnc_ne
             run_recurrent(s, &layer->recurrent, &tensors);
         else if (layer->kind == RNNC_DENSE)
             run_dense(s, layer - 1, layer, table, &tensors);
+        else if (layer->kind == RNNC_ACTIVATION)
+            run_activation(s, layer);
     }
     if (sizes->last_step) {
         for (size_t i = 0; i < sizes->output; i++)

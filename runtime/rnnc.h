@@ -89,8 +89,14 @@ typedef struct rnnc_weight {
  *              state of each direction: torch.cat(h_n[-2], h_n[-1]) of a bidirectional one, whose
  *              reverse half has seen one step only at the last step. That of a direction that goes
  *              backwards is what it put out for the first step. With tied W is the table of the
- *              EMBEDDING that is the first layer, and the layer has no weight of its own. */
-typedef enum rnnc_layer_kind { RNNC_RECURRENT = 0, RNNC_EMBEDDING, RNNC_DENSE } rnnc_layer_kind;
+ *              EMBEDDING that is the first layer, and the layer has no weight of its own.
+ *   ACTIVATION activation(x), of the layer before it; inputs and outputs are as many */
+typedef enum rnnc_layer_kind {
+    RNNC_RECURRENT = 0,
+    RNNC_EMBEDDING,
+    RNNC_DENSE,
+    RNNC_ACTIVATION
+} rnnc_layer_kind;
 
 /* By PyTorch's formulas and, where nothing else is said, its constants. Softmax and log_softmax are
  * over the outputs of a step; the others are of each value v:
@@ -129,10 +135,10 @@ const char *rnnc_activation_name(rnnc_activation activation);
 typedef struct rnnc_layer {
     rnnc_layer_kind kind;
     rnnc_config recurrent;  /* RECURRENT only */
-    size_t inputs, outputs; /* EMBEDDING (rows and width of its table) and DENSE only */
+    size_t inputs, outputs; /* EMBEDDING (rows and width of its table), DENSE, ACTIVATION */
     rnnc_activation activation;
     int bias, last_step, last_state, tied; /* DENSE only; not both last_step and last_state */
-    float alpha; /* DENSE only: of ELU, LEAKY_RELU, HARD_SIGMOID; finite */
+    float alpha;                           /* of ELU, LEAKY_RELU, HARD_SIGMOID; finite */
 } rnnc_layer;
 
 /* A whole model: its layers, each of which reads what the one before it puts out. One recurrent

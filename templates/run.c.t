@@ -226,7 +226,7 @@
 @ local function dense(indent, stage, from, from_t, from_b, once)
 @ local to = stage.last and top or buffer(stage.first_output) .. (once and "" or at_t(stage))
 @ local to_t, to_b = stage.last and top_t or step_of(stage), stage.last and top_b or tostring(stage.output.row)
-@ indented(#indent, "run_dense.c", { v = v, p = p, stage = stage, from = from, from_t = from_t, from_b = from_b, to = to, to_t = to_t, to_b = to_b, once = once, rows = once and all or "rows", parted = by_panel })
+@ indented(#indent, stage.kind == "activation" and "run_map.c" or "run_dense.c", { first_part = first_part, v = v, p = p, stage = stage, from = from, from_t = from_t, from_b = from_b, to = to, to_t = to_t, to_b = to_b, once = once, rows = once and all or "rows", parted = by_panel })
 @ if not once then
 @ meet(indent, by_panel)
 @ end
@@ -242,11 +242,13 @@
 @ indented(#indent, "run_export.c", { v = v, p = p, from = from, row = top_row, width = width, column = column, rows = once and all or "rows", once = once, by_turns = by_panel, renewed = by_stage, sequence = sequence })
 @ end
 @ local function finish(indent, stage, direction)
-@ local side = stage.kind == "stack" and stage.sizes.D == 2
-@ local column = stage.kind == "stack" and stage.unit_stride * (units and 1 or v.block) or 0
-@ local width = stage.kind == "stack" and stage.sizes.P or O
-@ if not side then width = O end
-@ export(indent, side and format(" + %s * %d", direction, width) or "", width, stage.output.row, side and format(" + %s * %d", direction, column) or "", false)
+@ -- Both directions of a stack have been here: its pieces one by one.
+@ local pieces = stage.output.pieces
+@ for i = 1, stage.kind == "stack" and 1 or #pieces do
+@ local which = #pieces > 1 and (stage.kind == "stack" and direction or i - 1)
+@ local function at(floats) return which and format(" + %s * %d", which, floats) or "" end
+@ export(indent, at(pieces[1].count), pieces[1].count, stage.output.row, at((pieces[2] or pieces[1]).offset * (units and 1 or v.block)), false)
+@ end
 @ end
 @ if not by_stage then
 @ local way = v.schedule.backward and "1" or "0"
@@ -320,7 +322,7 @@
 @ end
 @ if stage.kind == "embedding" then
 @ embedding(inner .. "    ", stage)
-@ elseif stage.kind == "dense" then
+@ elseif stage.kind ~= "stack" then
 @ if stage.last_step then
 @ gather(inner .. "    ", stage)
 @ else

@@ -78,6 +78,9 @@
 @ for _, product in ipairs(v.products) do
 @ include(v.kernel .. "_product.c", { p = product, vec = v.vec, lanes = v.lanes, inline = v.inline, attribute = v.attribute, update = update(v, product) })
 @ end
+@ for _, map in ipairs(v.maps) do
+@ include("map.c", { fn = map.fn, vec = v.vec, lanes = v.lanes, attribute = v.attribute, update = update(v, map) })
+@ end
 @ for _, stage in ipairs(v.stages) do
 @ if stage.kind == "stack" then
 @ for _, layer in ipairs(stage.layers) do
@@ -365,6 +368,8 @@ static const rnnc_layer layer_list[] = {
     { RNNC_RECURRENT, @{config_text(layer)}, 0, 0, RNNC_IDENTITY, 0, 0, 0, 0, 0.0f },
 @ elseif layer.kind == "embedding" then
     { RNNC_EMBEDDING, @{none}, @{layer.inputs}, @{layer.outputs}, RNNC_IDENTITY, 0, 0, 0, 0, 0.0f },
+@ elseif layer.kind == "activation" then
+    { RNNC_ACTIVATION, @{none}, @{layer.inputs}, @{layer.outputs}, @{layer.activation_constant}, 0, 0, 0, 0, @{float(layer.alpha)} },
 @ else
     { RNNC_DENSE, @{none}, @{layer.inputs}, @{layer.outputs}, @{layer.activation_constant}, @{layer.bias and 1 or 0}, @{layer.last_step and 1 or 0}, @{layer.last_state and 1 or 0}, @{layer.tied and 1 or 0}, @{float(layer.alpha)} },
 @ end

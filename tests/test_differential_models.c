@@ -84,6 +84,15 @@ static rnnc_layer random_dense(rng *r, size_t inputs, bool last) {
     return layer;
 }
 
+/* Behind a layer, of `inputs` values; softmax could not be followed by others. */
+static rnnc_layer random_function(rng *r, size_t inputs) {
+    rnnc_layer layer = {.kind = RNNC_ACTIVATION, .inputs = inputs, .outputs = inputs};
+    do
+        activation_choose(&layer, false, r);
+    while (layer.activation == RNNC_IDENTITY);
+    return layer;
+}
+
 static size_t outputs_of(const rnnc_layer *l) {
     return l->kind == RNNC_RECURRENT
                ? l->recurrent.hidden_size * (l->recurrent.bidirectional ? 2 : 1)
@@ -91,7 +100,7 @@ static size_t outputs_of(const rnnc_layer *l) {
 }
 
 /* An embedding or not, which a last layer may share; up to three stacks, some with a dense layer
- * before or between; a dense layer or two behind, or none. */
+ * before or between; a dense layer or two behind, or none; functions behind some of them. */
 static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
     size_t n = 0, width = random_units(r);
     bool tied = false;
@@ -113,9 +122,11 @@ static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
             layer[n].recurrent.bidirectional = 0;
         }
         width = outputs_of(&layer[n++]);
+        if (n + 2 < MODEL_LAYERS && rng_below(r, 6) == 0)
+            layer[n++] = random_function(r, width);
     }
     const size_t behind = tied || n + 2 > MODEL_LAYERS ? 1 : rng_below(r, 3) + (stacks == 0);
-    const bool last_step = rng_below(r, 3) == 0, last_state = stacks && rng_below(r, 2);
+    const bool last_step = rng_below(r, 3) == 0, last_state = rng_below(r, 2);
     const size_t one =
         n == 0; /* the first layer of all has no steps below it to take the last of */
     for (size_t i = 0; i < behind; i++) {
@@ -123,9 +134,14 @@ static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
         layer[n].tied = tied;
         if (tied)
             layer[n].outputs = layer[0].inputs;
-        layer[n].last_step = i == one && last_step && !last_state;
-        layer[n].last_state = i == one && last_step && last_state;
+        const bool of_state = last_state && n > 0 && layer[n - 1].kind == RNNC_RECURRENT;
+        layer[n].last_step = i == one && last_step && !of_state;
+        layer[n].last_state = i == one && last_step && of_state;
         width = outputs_of(&layer[n++]);
+        /* One behind a dense layer without a function would become that layer's. */
+        if (i + 1 < behind && n + 1 < MODEL_LAYERS && layer[n - 1].activation != RNNC_IDENTITY &&
+            rng_below(r, 4) == 0)
+            layer[n++] = random_function(r, width);
     }
     return n;
 }

@@ -39,6 +39,14 @@ static const import_case cases[] = {
     {"anydrive_lstm_actuator/anydrive_v3_lstm.pt", "anydrive_v3_lstm",
      "anydrive_lstm_actuator/vectors.safetensors", "anydrive_lstm_actuator/vectors.safetensors", 2,
      2e-5}, /* of values up to 57 */
+    {"silero_vad16k_decoder/silero_decoder.safetensors", "silero_decoder",
+     "silero_vad16k_decoder/vectors.safetensors", "silero_vad16k_decoder/vectors.safetensors", 128,
+     1e-6},
+    {"opus_speech_music_mlp/arrays.safetensors", "arrays",
+     "opus_speech_music_mlp/vectors.safetensors", "opus_speech_music_mlp/vectors.safetensors", 25,
+     2.5e-4}, /* recorded with an approximation of tanh, which is up to 2e-4 off */
+    {"unitree_g1_policy/motion.pt", "motion", "unitree_g1_policy/vectors.safetensors",
+     "unitree_g1_policy/vectors.safetensors", 47, 1e-4}, /* of values up to 5; float32 there */
 };
 
 enum { CASES = sizeof cases / sizeof *cases };
@@ -144,6 +152,20 @@ ParameterizedTest(const size_t *number, import, as_recorded, .timeout = 120) {
     free(want.at);
     free(y.at);
     free(same.at);
+    workdir_remove(dir);
+}
+
+/* Three sequences, by rnnc's own comparison with what was recorded. */
+Test(import, arrays_of_cmsis_nn, .timeout = 120) {
+    char dir[PATH_SIZE], path[PATH_SIZE], vectors[PATH_SIZE];
+    workdir_make(dir);
+    cr_assert(realpath(FOLDER "cmsisnn_lstm_medium_f32/arrays.safetensors", path) != NULL);
+    cr_assert(realpath(FOLDER "cmsisnn_lstm_medium_f32/vectors.safetensors", vectors) != NULL);
+    expect_runs(run(dir, "import", path, "--name=net", NULL, NULL), "import");
+    outcome o = run(dir, "verify", "net.lua", "--case", vectors, NULL);
+    cr_expect_eq(o.code, 0, "%s%s", o.out, o.err);
+    cr_expect(strstr(o.out, "against the recorded outputs"), "%s", o.out);
+    outcome_free(&o);
     workdir_remove(dir);
 }
 

@@ -147,7 +147,8 @@ Test(spec_errors, every_field_is_explained) {
         "threads", "lengths", "chunk", "streaming", "deterministic", "residual", "activation",
         "train",
         /* of a model, and of its layers */
-        "layers", "input_size", "prefix", "num_embeddings", "dim", "units", "activation", "alpha",
+        "layers", "input_size", "prefix", "num_embeddings", "dim", "units", "activation", "activation",
+        "alpha",
         "bias", "last_step", "last_state", "tied"};
     const char *const argv[] = {rnnc_path(), "help", "spec", NULL};
     outcome result = process_run(argv, NULL, NULL, 20);

@@ -58,7 +58,7 @@ return function()
         .. "`model { layers = { embedding {...}, rnn {...}, dense {...} }, ... }`."
     add_title(lines, "It has, as above,", fields.model, told)
     add_rows(lines, fields.model, told)
-    for _, form in ipairs { "rnn", "embedding", "dense" } do
+    for _, form in ipairs { "rnn", "embedding", "dense", "activation" } do
         lines[#lines + 1] = ""
         add_title(lines, "A layer `" .. form .. "` has, as above,", fields.layer[form], told)
         add_rows(lines, fields.layer[form], told)

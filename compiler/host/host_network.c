@@ -62,7 +62,7 @@ static float number_field(lua_State *L, int index, const char *name) {
 
 /* The layer of the table on top of the stack. */
 static rnnc_layer read_layer(lua_State *L, int batch_first) {
-    static const char *const kinds[] = {"recurrent", "embedding", "dense", NULL};
+    static const char *const kinds[] = {"recurrent", "embedding", "dense", "activation", NULL};
     const int index = lua_gettop(L);
     luaL_checktype(L, index, LUA_TTABLE);
     rnnc_layer layer = {.kind = (rnnc_layer_kind)choice_field(L, index, "kind", kinds)};
@@ -84,9 +84,11 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
     }
     layer.inputs = network_size_field(L, index, "inputs");
     layer.outputs = network_size_field(L, index, "outputs");
-    if (layer.kind == RNNC_DENSE) {
+    if (layer.kind == RNNC_DENSE || layer.kind == RNNC_ACTIVATION) {
         layer.activation = activation_field(L, index);
         layer.alpha = number_field(L, index, "alpha");
+    }
+    if (layer.kind == RNNC_DENSE) {
         layer.bias = network_flag_field(L, index, "bias");
         layer.tied = network_flag_field(L, index, "tied");
         layer.last_step = network_flag_field(L, index, "last_step");

@@ -2,6 +2,7 @@
 -- not: a row each.
 --
 -- sign    an array that has to be there, a pattern of its name; what it captures is the prefix of all of them
+-- with    another array, without the prefix, that tells it from other programs' (nil: the sign does)
 -- read    (build, prefix) -> adds the network's layers and tensors
 --
 -- build.take(name, ...) takes the array of that name, of that shape or, if the file has it as a vector, of as many
@@ -55,18 +56,19 @@ local function cmsis_nn(build, prefix)
         build.add({ shape = shape, data = table.concat(parts) }, kind[3])
     end
     build.add(tensors.zeros(4 * units), "bias_hh_l0")
-    build.layers[1] = { form = "rnn", fields = { cell = "lstm", input_size = inputs, hidden_size = units } }
+    build.layers[1] = { form = "rnn", input = inputs, output = units,
+                        fields = { cell = "lstm", input_size = inputs, hidden_size = units } }
     build.became(string.format("arrays of CMSIS-NN, a gate each, of %d -> %d", inputs, units),
         "rnn lstm, gates behind each other, a second bias of 0")
 end
 
 -- Opus' mlp_data.c, with the functions of mlp.c: integers of 1/128, matrices (inputs, outputs). A GRU has the reset
 -- before the product, gates z r h and one bias; dense layers have tanh, the last one a sigmoid.
-local function opus(build)
+local function opus(build, outer)
     local SCALE <const>, ORDER <const> = 128, { 2, 1, 3 }
     local function scaled(tensor) return tensors.mapped(tensor, function(value) return value / SCALE end) end
     local function layer(number)
-        local own, prefix = string.format("layer%d_", number), string.format("layers.%d.", number)
+        local own, prefix = string.format("%slayer%d_", outer, number), string.format("layers.%d.", number)
         local function has(name) return build.has(own .. name) end
         local function array(name, ...) return scaled(build.take(own .. name, ...)) end
         local count = build.count(own .. "bias")
@@ -80,28 +82,58 @@ local function opus(build)
             add(tensors.transposed(array("recur_weights", units, rows)), "weight_hh_l0")
             add(array("bias", rows), "bias_ih_l0")
             build.add(tensors.zeros(rows), prefix .. "bias_hh_l0")
-            made = { form = "rnn", fields = { cell = "gru", hidden_size = units, reset_after = false } }
+            made = { form = "rnn", output = units, fields = { cell = "gru", hidden_size = units, reset_after = false } }
             build.became(own .. "*", "rnn gru, transposed, gates z r h as r z n, divided by 128, " .. prefix .. "*")
         else
             build.add(tensors.transposed(array("weights", inputs, count)), prefix .. "weight")
             build.add(array("bias", count), prefix .. "bias")
-            local last = not build.has(string.format("layer%d_bias", number + 1))
-            made = { form = "dense", fields = { units = count, activation = last and "sigmoid" or "tanh" } }
+            local last = not build.has(string.format("%slayer%d_bias", outer, number + 1))
+            made = { form = "dense", output = count,
+                     fields = { units = count, activation = last and "sigmoid" or "tanh" } }
             build.became(own .. "*", "dense, transposed, divided by 128, with the function of mlp_data.c, " .. prefix
                 .. "*")
         end
-        made.fields.prefix = prefix
+        made.fields.prefix, made.input = prefix, inputs
         if number == 0 then made.fields.input_size = inputs end
         return made
     end
-    while build.has(string.format("layer%d_bias", #build.layers)) do
+    while build.has(string.format("%slayer%d_bias", outer, #build.layers)) do
         build.layers[#build.layers + 1] = layer(#build.layers)
     end
 end
 
+-- The decoder of Silero VAD (its tiny model's code): sigmoid(conv(relu(LSTMCell(x)))), a convolution over one step.
+local function silero(build, prefix)
+    local GATES <const> = 4
+    local cell, conv = prefix .. "lstm_cell.", prefix .. "final_conv."
+    local units = build.count(cell .. "bias_ih") // GATES
+    local rows = GATES * units
+    local inputs = build.count(cell .. "weight_ih") // build.count(cell .. "bias_ih")
+    local outputs = build.count(conv .. "bias")
+    for _, of in ipairs { { "weight_ih", inputs }, { "weight_hh", units } } do
+        build.add(build.take(cell .. of[1], rows, of[2]), cell .. of[1] .. "_l0")
+    end
+    for _, name in ipairs { "bias_ih", "bias_hh" } do
+        build.add(build.take(cell .. name, rows), cell .. name .. "_l0")
+    end
+    build.add(build.take(conv .. "weight", outputs, units), conv .. "weight")
+    build.add(build.take(conv .. "bias", outputs), conv .. "bias")
+    build.layers = {
+        { form = "rnn", input = inputs, output = units,
+          fields = { cell = "lstm", input_size = inputs, hidden_size = units, prefix = cell } },
+        { form = "activation", fields = { activation = "relu" } },
+        { form = "dense", input = units, output = outputs,
+          fields = { units = outputs, activation = "sigmoid", prefix = conv } },
+    }
+    build.became(cell .. "* of a cell", "a layer: " .. cell .. "*_l0")
+    build.became(conv .. "*", "dense: a convolution over one step")
+    build.became("names of Silero VAD's decoder", "its functions: relu between them, sigmoid behind")
+end
+
 local rows <const> = {
     { sign = "^(.*)input_input_weights$", read = cmsis_nn },
-    { sign = "^()layer%d_recur_weights$", read = opus },
+    { sign = "^(.-)layer%d_recur_weights$", with = "layer0_bias", read = opus },
+    { sign = "^(.*)lstm_cell%.weight_ih$", with = "final_conv.weight", read = silero },
 }
 
 -- Longer names are nobody's.
@@ -110,12 +142,14 @@ local NAME_MAX <const> = 200
 -- arrangements.read(list, record, path) -> has the file such an arrangement? Then the record (see readers.lua) has its
 -- layers and tensors. list: the file's tensors, { name, shape, data }. Errors: an array that is missing, or too short.
 local function read(list, record, path)
+    local present = {}
+    for _, tensor in ipairs(list) do present[tensor.name] = true end
     for _, row in ipairs(rows) do
         for _, tensor in ipairs(list) do
             local prefix = #tensor.name <= NAME_MAX and tensor.name:match(row.sign)
-            if prefix then
+            if prefix and (not row.with or present[prefix .. row.with]) then
                 local build = builder(list, record, path)
-                row.read(build, type(prefix) == "string" and prefix or "")
+                row.read(build, prefix)
                 build.rest()
                 record.layers, record.tensors = build.layers, build.tensors
                 return true

@@ -189,13 +189,18 @@ function types.Embedding(config, state, check)
         "embedding"
 end
 
--- A function by itself goes into the dense layer before it.
+-- A function by itself goes into the dense layer before it, if that has none.
 local function fold(value, state, check, config)
-    local before = state.last
-    check(before and before.form == "dense" and not before.fields.activation,
-        "rnnc has functions behind dense layers only")
-    activate(before.fields, value, state, check, config)
-    return nil, {}, "of the layer before"
+    local before, made = state.last, {}
+    check(before, "is of x itself, which rnnc has not; the program can apply it")
+    if before.form == "dense" and not before.fields.activation then
+        activate(before.fields, value, state, check, config)
+        return nil, {}, "of the layer before"
+    end
+    check(not state.ended, "is of a last step alone, which rnnc has behind dense layers only")
+    activate(made, value, state, check, config)
+    if not made.activation then return nil, {}, "left out: it does nothing" end
+    return { form = "activation", fields = made }, {}, "activation"
 end
 
 function types.Activation(config, state, check) return fold(config.activation, state, check) end

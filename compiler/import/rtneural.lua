@@ -98,12 +98,18 @@ end
 -- A row per type of layer that rnnc has.
 local types = { dense = dense, ["time-distributed-dense"] = dense, lstm = recurrent, gru = recurrent }
 
--- A layer `activation` goes into the dense layer before it.
-local function fold(layer, before, check)
-    check(before and before.form == "dense" and not before.fields.activation,
-        "rnnc has functions behind dense layers only")
-    local name = function_of(layer, check)
-    before.fields.activation = name ~= "none" and name or nil
+-- A layer `activation` goes into the dense layer before it, if that has no function, or is one by itself. Returns what
+-- became of it.
+local function add_function(layer, list, check)
+    local name, before = function_of(layer, check), list[#list]
+    check(before, "is of x itself, which rnnc has not; the program can apply it")
+    if name == "none" then return "nothing" end
+    if before.form == "dense" and not before.fields.activation then
+        before.fields.activation = name
+        return "of the layer before"
+    end
+    list[#list + 1] = { form = "activation", fields = { activation = name } }
+    return "activation"
 end
 
 -- AIDA-X: what a host does around the network.
@@ -146,8 +152,9 @@ local function read(file)
         local last = record.layers[#record.layers]
         local what = string.format("%s of %d", layer.type, width)
         if layer.type == "activation" then
-            fold(layer, last, check)
-            record.became[#record.became + 1] = { "activation " .. tostring(layer.activation), "of the layer before" }
+            record.became[#record.became + 1] = {
+                "activation " .. tostring(layer.activation), add_function(layer, record.layers, check),
+            }
         else
             check(types[layer.type], "rnnc has no such layer")
             local prefix = string.format("layers.%d.", number - 1)

@@ -107,7 +107,23 @@ local function layer_of(record, name)
     return nil
 end
 
--- Functions that follow a linear layer in a Sequential are that layer's; of others it is said that they are there.
+-- Puts a function behind a layer: into a dense layer that has none, or as a layer by itself. Returns what became of it.
+local function put_function(record, layer, fields)
+    if layer.form == "dense" and not layer.fields.activation then
+        for name, value in pairs(fields) do layer.fields[name] = value end
+        return "activation of "
+    end
+    for i, other in ipairs(record.layers) do
+        if other == layer then
+            local at = i + 1
+            while record.layers[at] and record.layers[at].form == "activation" do at = at + 1 end
+            table.insert(record.layers, at, { form = "activation", fields = fields })
+        end
+    end
+    return "activation behind "
+end
+
+-- Functions that follow a layer in a Sequential are that layer's; of others it is said that they are there.
 local function place_functions(modules, record, source, path)
     local before = {}
     for _, module in ipairs(modules) do
@@ -117,21 +133,20 @@ local function place_functions(modules, record, source, path)
         if functions[kind] then
             local layer = last and layer_of(record, last.name)
             local fields = function_of(module, kind, source, path)
-            if of_torch(parent and parent.class or "") ~= "Sequential" or not layer or layer.form ~= "dense"
-                or layer.fields.activation then
+            if of_torch(parent and parent.class or "") ~= "Sequential" or not layer then
                 record.doubts[#record.doubts + 1] = string.format("where %s (%s) stands: it is left out",
                     module.name:sub(1, -2), kind)
             else
-                for name, value in pairs(fields) do layer.fields[name] = value end
                 record.became[#record.became + 1] = {
-                    module.name:sub(1, -2) .. " " .. kind, "activation of " .. last.name .. "*",
+                    module.name:sub(1, -2) .. " " .. kind, put_function(record, layer, fields) .. last.name .. "*",
                 }
             end
         elseif kind and not silent[kind] then
             record.doubts[#record.doubts + 1] = string.format("what %s (%s) does: it is left out",
                 module.name:sub(1, -2), kind)
         end
-        if parent and not (kind and kind:find "^Dropout" or kind == "Identity") then before[parent] = module end
+        local keeps = functions[kind] or kind and kind:find "^Dropout" or kind == "Identity"
+        if parent and not keeps then before[parent] = module end
     end
 end
 

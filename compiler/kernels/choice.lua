@@ -5,8 +5,10 @@
 --
 -- ir.wanted, if it is there, is what was measured to be better (see tune.lua) and takes the place of the model's
 -- choice: { file (for messages), kernel (its label), tiles = { index of a stage -> { rows, vectors, split } } }.
+local cost = require "kernels.cost"
 local fail = require "base.fail"
 local kernels = require "kernels.kernels"
+local tiles = require "kernels.tiles"
 
 local function describe(stack, members, like)
     local s = stack.sizes
@@ -40,6 +42,9 @@ local function plan_with(kernel, ir, target, members)
                               steps = stage.once and 1 or ir.steps, like = ir.like and ir.like[i].state }
             plans[i] = kernel.dense(product, target, ir.deterministic)
             if not plans[i] then return nil end
+        elseif stage.kind == "activation" then
+            local vectors = tiles.ceil(stage.width, target.lanes) * (ir.batch == "any" and 1 or ir.batch)
+            plans[i] = { cycles = vectors * cost.update(target, stage.update) }
         else
             plans[i] = { cycles = 0 }
         end

@@ -333,6 +333,19 @@ local function batch_stack(ir, target, stage, list, suffix, input)
     return layers
 end
 
+-- products.maps(ir, list, suffix): adds to `list` the functions of the stages that are nothing else, one for each
+-- function, and gives each stage its: stage.map.
+function products.maps(ir, list, suffix)
+    for _, stage in ipairs(ir.stages) do
+        if stage.kind == "activation" then
+            stage.map = list.add({
+                gate_names = { "h" }, sums = { { index = 0, gate = 0, part = "gate" } }, inputs = {}, tiny = {},
+                update = stage.update, states = { "h" },
+            }, stage.activation .. "_of_values" .. suffix)
+        end
+    end
+end
+
 -- products.of(ir, target, list, suffix): adds to `list` what the stages need and gives each its
 -- functions: stage.layers or stage.product.
 function products.of(ir, target, list, suffix)

@@ -100,14 +100,19 @@ function parts_of.stack(layer, machine, steps, batch, add)
     end
 end
 
-function parts_of.dense(layer, machine, steps, batch, add)
+function parts_of.activation(layer, machine, steps, batch, add)
     local rows = (layer.once and 1 or steps) * batch
-    add("input", product_time(machine, rows, layer.outputs, layer.inputs))
     local row = known.rows[layer.activation]
     -- A few instructions are nothing beside the product.
     if layer.activation ~= "none" and not (row and row.cost[2] < 5) then
         add("activation", function_time(machine, rows * layer.outputs))
     end
+end
+
+function parts_of.dense(layer, machine, steps, batch, add)
+    local rows = (layer.once and 1 or steps) * batch
+    add("input", product_time(machine, rows, layer.outputs, layer.inputs))
+    parts_of.activation(layer, machine, steps, batch, add)
 end
 
 function parts_of.embedding(layer, machine, steps, batch, add)
@@ -144,7 +149,7 @@ function limits.work(layers, seq_len, batch)
         elseif layer.kind == "dense" then
             rows = layer.inputs * layer.outputs
             input, output = input or layer.inputs, layer.outputs
-        else
+        elseif layer.kind == "embedding" then
             input, output = layer.outputs, layer.outputs
         end
         flops = flops + 2 * rows * steps * batch

@@ -16,6 +16,10 @@ local of_layer = {
         }
     end,
     embedding = function(item) return { kind = "embedding", inputs = item.num_embeddings, outputs = item.dim } end,
+    activation = function(item)
+        return { kind = "activation", inputs = item.input_size, outputs = item.input_size,
+                 activation = item.activation, alpha = item.alpha or 0.0 }
+    end,
     dense = function(item)
         return { kind = "dense", inputs = item.input_size, outputs = item.units, activation = item.activation,
                  alpha = item.alpha or 0.0,
@@ -60,6 +64,7 @@ local work_of = {
             + item.num_layers * p * h)
     end,
     embedding = function() return 0 end,
+    activation = function() return 0 end,
     dense = function(item) return item.input_size * item.units end,
 }
 

@@ -61,7 +61,7 @@ function ablate.run(ir, what)
         end
     end
     for _, stage in ipairs(ir.stages) do
-        if stage.kind == "dense" then stage.activation, stage.update = "none", { { "h", { "gate", "h" } } } end
+        if stage.update then stage.activation, stage.update = "none", { { "h", { "gate", "h" } } } end
     end
     return ir
 end

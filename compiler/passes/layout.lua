@@ -29,7 +29,7 @@ end
 -- Embeddings have none.
 local function widths_of(ir, stage, target, index)
     if ir.like then return ir.like[index] end
-    if stage.kind == "embedding" then return {} end
+    if stage.kind == "embedding" or stage.kind == "activation" then return {} end
     local choice = stage.choice
     if stage.kind == "dense" then
         local width = ir.kernel == "units" and choice.tile.vectors * target.lanes or tiles.panel(choice)
@@ -197,13 +197,15 @@ end
 
 -- What a stage hands on for one step: `row` floats for each row of the batch, in which the values are
 -- the pieces { offset, count }.
-local function output_of(ir, stage, target)
+local function output_of(ir, stage, target, before)
     if stage.kind == "stack" then
         local s, pieces = ir.stacks[stage.stack].sizes, {}
         local row = padded(ir, target, s.P)
         for d = 0, s.D - 1 do pieces[d + 1] = { offset = d * row, count = s.P } end
         return { width = s.D * s.P, row = s.D * row, pieces = pieces }
     end
+    -- Each value stays where it is in its row.
+    if stage.kind == "activation" then return before end
     local width = stage.kind == "dense" and stage.units or stage.width
     return { width = width, row = padded(ir, target, width), pieces = { { offset = 0, count = width } } }
 end
@@ -277,7 +279,9 @@ function layout.first(ir)
     return first
 end
 
-local place = { dense = place_dense, embedding = place_embedding }
+local function place_nothing(stage) stage.count = 0 end
+
+local place = { dense = place_dense, embedding = place_embedding, activation = place_nothing }
 
 function layout.run(ir, target, base)
     local at, pack = base, {}
@@ -287,7 +291,7 @@ function layout.run(ir, target, base)
         or ir.stacks[first.stack].sizes.I
     ir.input_row = ir.kernel == "batch" and padded(ir, target, ir.input_width) or ir.input_width
     for i, stage in ipairs(ir.stages) do
-        stage.output = output_of(ir, stage, target)
+        stage.output = output_of(ir, stage, target, i > 1 and ir.stages[i - 1].output)
         stage.base = at
         stage.widths = widths_of(ir, stage, target, i)
         if stage.kind == "stack" then

@@ -12,6 +12,7 @@
 --                { kind = "stack", stack = index into `stacks` }
 --                { kind = "dense", inputs, units, activation, alpha, weight, bias, last_step, last_state, once, update,
 --                  tied }
+--                { kind = "activation", width, activation, alpha, update, once }
 --              once: it runs on the last step only, as the stage with last_step before it says;
 --              tied: its weight is the first stage's;
 --              last_state: its last step is that of each direction of the stack before it
@@ -110,6 +111,10 @@ local lowering = {
     embedding = function(_, item, _, add)
         return { kind = "embedding", rows = item.num_embeddings, width = item.dim,
                  weight = add("weight", item.num_embeddings, item.dim) }
+    end,
+    activation = function(_, item)
+        return { kind = "activation", width = item.input_size, activation = item.activation, alpha = item.alpha,
+                 update = dense_update(item.activation, item.alpha) }
     end,
     dense = function(ir, item, _, add)
         return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,

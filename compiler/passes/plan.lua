@@ -16,7 +16,7 @@ local plan = {}
 
 -- The functions that the updates call, the helpers behind them, and the vector operations that these
 -- and the kernel need beyond load, store, splat and fma.
-local function used(ir, target, list)
+local function used(ir, target, list, maps)
     local functions, helpers = {}, {}
     local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
                    scale = false, unless_tiny = false, either = false, or_nan = false,
@@ -24,14 +24,18 @@ local function used(ir, target, list)
                    regroup = false, regroup_two = false, ahead = false, fma_next = false }
     for _, name in ipairs(rows.names()) do functions[name] = false end
     for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
-    for _, product in ipairs(list) do
-        for _, pair in ipairs(product.update) do
+    local function add_update(update)
+        for _, pair in ipairs(update) do
             expressions.calls(pair[2], function(name, row)
                 functions[name] = true
                 for _, helper in ipairs(row.vector.helpers) do helpers[helper] = true end
                 for _, operation in ipairs(row.vector.needs) do uses[operation] = true end
             end)
         end
+    end
+    for _, map in ipairs(maps) do add_update(map.update) end
+    for _, product in ipairs(list) do
+        add_update(product.update)
         for _, tree in pairs(product.tiny) do
             uses.unless_tiny = true
             for _, name in ipairs { "either", "or_nan" } do
@@ -49,11 +53,11 @@ local function used(ir, target, list)
     end
     for _, operation in ipairs(helpers.fast and target.fast.needs or {}) do uses[operation] = true end
     local last = ir.stages[#ir.stages]
-    local rowwise = last.kind == "dense" and activations.of(last.activation).vector
+    local rowwise = last.activation and activations.of(last.activation).vector
     if rowwise then
         for _, helper in ipairs(rowwise.helpers) do helpers[helper] = true end
         for _, operation in ipairs(rowwise.needs) do uses[operation] = true end
-        for _, operation in ipairs(last.units >= target.lanes and rowwise.whole or {}) do uses[operation] = true end
+        for _, operation in ipairs((last.units or last.width) >= target.lanes and rowwise.whole or {}) do uses[operation] = true end
     end
     return functions, helpers, uses
 end
@@ -82,6 +86,9 @@ local function stages_of(ir, suffix)
             out.product, out.parts, out.units = stage.product, stage.parts, stage.units
             out.last_step, out.last_state, out.once = stage.last_step, stage.last_state, stage.once
             outputs = outputs + 1
+        elseif stage.kind == "activation" then
+            out.map, out.once = stage.map, stage.once
+            outputs = outputs + 1
         else
             out.width, out.panel = stage.width, stage.panel
             outputs = outputs + 1
@@ -99,11 +106,12 @@ end
 -- plan.variant(ir, name) -> what is emitted for one target, from the IR after all passes.
 function plan.variant(ir, name)
     local target, suffix = targets[name], "_" .. name
-    local list = products.list()
+    local list, maps = products.list(), products.list()
     products.of(ir, target, list, suffix)
-    list.add = nil
+    products.maps(ir, maps, suffix)
+    list.add, maps.add = nil, nil
     bounds.of(ir, target)
-    local functions, helpers, uses = used(ir, target, list)
+    local functions, helpers, uses = used(ir, target, list, maps)
     return {
         target = name, needs = target.needs, lanes = target.lanes, vec = target.vector, isa = target.isa,
         prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix,
@@ -111,6 +119,7 @@ function plan.variant(ir, name)
         fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, label = ir.label, block = ir.block,
         beside = ir.beside, input_row = ir.input_row,
         chunk = ir.chunk, considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles, products = list,
+        maps = maps,
         stages = stages_of(ir, suffix), schedule = ir.schedule, division = ir.division,
         workspace = ir.layout.workspace, packed_count = ir.layout.count, shared = ir.layout.shared,
         slower = ir.slower or 1,
@@ -154,6 +163,10 @@ local function layers_of(ir)
             layer.last_state, layer.tied = stage.last_state, stage.tied
             layer.last_step = stage.last_step and not stage.last_state
             width = stage.units
+        elseif stage.kind == "activation" then
+            layer.inputs, layer.outputs, layer.activation = stage.width, stage.width, stage.activation
+            layer.activation_constant = activations.of(stage.activation).constant
+            layer.alpha, layer.once = stage.alpha or 0.0, stage.once
         else
             layer.inputs, layer.outputs = stage.rows, stage.width
             width = stage.width

@@ -105,7 +105,7 @@ function simplify.run(ir)
         end
     end
     for i, stage in ipairs(ir.stages) do
-        if stage.kind == "dense" then stage.update = of_update(stage.update, ir.activation, "layer " .. i) end
+        if stage.update then stage.update = of_update(stage.update, ir.activation, "layer " .. i) end
     end
     return ir
 end

@@ -125,6 +125,9 @@ local function layer_line(layer)
     if layer.kind == "embedding" then
         return string.format("embedding of %d tokens in %d values", layer.inputs, layer.outputs)
     end
+    if layer.kind == "activation" then
+        return string.format("%s of %d values", activations.text(layer.activation, layer.alpha), layer.outputs)
+    end
     if layer.kind == "dense" then
         return string.format("dense %d -> %d, %s%s", layer.inputs, layer.outputs,
             activations.text(layer.activation, layer.alpha),

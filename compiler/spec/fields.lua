@@ -38,6 +38,7 @@ return {
         rnn = form "cell layer.input_size hidden_size num_layers nonlinearity bias dropout bidirectional direction \
             reset_after peepholes proj_size initial_state layer.prefix",
         embedding = form "num_embeddings dim layer.prefix",
+        activation = form "activation.activation alpha",
         dense = form "layer.input_size units dense.activation alpha dense.bias tied last_step last_state layer.prefix",
     },
 }

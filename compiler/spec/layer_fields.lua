@@ -15,6 +15,15 @@ for name in ("celu glu softmin softshrink hardshrink tanhshrink logsigmoid expon
     other_functions[name] = "rnnc has no " .. name .. '; as the last function of all the program can apply it to y'
 end
 
+-- Those of a layer that is nothing else.
+local function functions_alone()
+    local list = activations.names()
+    return table.move(list, 2, #list, 1, {})
+end
+
+local alone_instead = { linear = "leave the layer out", identity = "leave the layer out", none = "leave the layer out" }
+for other, remedy in pairs(other_functions) do alone_instead[other] = alone_instead[other] or remedy end
+
 return {
     {
         id = "layer.input_size", name = "input_size", type = "integer", least = 1, most = 65536, optional = true,
@@ -48,6 +57,14 @@ return {
             "what follows the product",
             "softmax and log_softmax: over the outputs, in the last layer only. By PyTorch's formulas: gelu",
             "is the exact one, gelu_tanh its approximation; silu is also called swish.",
+        },
+    },
+    {
+        id = "activation.activation", name = "activation", type = "choice", choices = functions_alone,
+        also = { "nonlinearity", "act", "function" }, instead = alone_instead,
+        doc = {
+            "the function of each value that the layer before gives",
+            "softmax and log_softmax are over all of them, in the last layer only.",
         },
     },
     {

@@ -21,6 +21,7 @@ end
 local function outputs_of(layer)
     if layer.layer == "embedding" then return layer.dim end
     if layer.layer == "dense" then return layer.units end
+    if layer.layer == "activation" then return layer.input_size end
     local h = layer.proj_size and layer.proj_size > 0 and layer.proj_size or layer.hidden_size
     return h and h * (layer.bidirectional and 2 or 1)
 end
@@ -49,6 +50,9 @@ end
 local function join(layer, before, line_of, error_at)
     if layer.layer == "embedding" then
         if before then error_at(line_of[""], "an embedding can only be the first layer; it reads tokens") end
+    elseif not before and layer.layer == "activation" then
+        error_at(line_of[""], "an activation is of what a layer before it gives; the first layer reads x, to which the "
+            .. "program can apply it")
     elseif not before then
         if not layer.input_size then
             error_at(line_of[""], "input_size is missing: the first layer says how many values x has in a step")
@@ -70,9 +74,9 @@ local function check_order(list, i, line_of, error_at)
     local own = layers.once(layer)
     if once and own then
         error_at(line_of[own], own .. " = true: a layer before it leaves one step already; leave it out")
-    elseif once and layer.layer ~= "dense" then
+    elseif once and layer.layer ~= "dense" and layer.layer ~= "activation" then
         error_at(line_of[""], string.format(
-            "only dense layers can follow one with %s = true, which leaves one step", once))
+            "only dense layers and activations can follow one with %s = true, which leaves one step", once))
     elseif layer.last_step and not before then
         error_at(line_of.last_step, "last_step = true: the first layer reads x; give the call the last step only, "
             .. "seq_len = 1")
@@ -82,9 +86,13 @@ local function check_order(list, i, line_of, error_at)
         error_at(line_of.last_state, "last_state = true: the layer before has no state; only right behind an "
             .. "rnn { ... }; last_step = true runs a layer on the last step")
     end
+    local both = before and before.layer == "rnn" and before.bidirectional
     local over = layer.activation == "softmax" or layer.activation == "log_softmax"
     if over and i < #list then
         error_at(line_of.activation, string.format("activation = %q: only in the last layer", layer.activation))
+    elseif over and layer.layer == "activation" and both then
+        error_at(line_of.activation, string.format("activation = %q: right behind both directions of an rnn; only "
+            .. "behind another layer", layer.activation))
     end
 end
 
@@ -104,14 +112,29 @@ local function check_tied(list, i, line_of, error_at)
     end
 end
 
--- layers.read(list, calls, place, context, report) -> the layers: { layer = "rnn" | "embedding" | "dense",
--- their fields, input_size filled in }. `list` is what readers.layers gave, `calls` what scan found.
+-- A function behind a dense layer without one is that layer's.
+local function fold(list, lines)
+    local kept, kept_lines = {}, {}
+    for i, layer in ipairs(list) do
+        local last = kept[#kept]
+        if layer.layer == "activation" and last and last.layer == "dense" and last.activation == "none" then
+            last.activation, last.alpha = layer.activation, layer.alpha
+        else
+            kept[#kept + 1], kept_lines[#kept + 1] = layer, lines[i]
+        end
+    end
+    return kept, kept_lines
+end
+
+-- layers.read(list, calls, place, context, report) -> the layers: { layer = "rnn" | "embedding" | "dense" |
+-- "activation", number (in the text), their fields, input_size filled in }, and the lines of these. `list` is what
+-- readers.layers gave, `calls` what scan found.
 function layers.read(list, calls, place, context, report)
     local places, result, lines = places_of(list, calls, place), {}, {}
     for i, entry in ipairs(list) do
         local own = { file = context.file, options = {}, label = string.format("layer %d: ", i) }
         result[i], lines[i] = forms.read(fields.layer[entry.form], entry.fields, places[i], own, report)
-        result[i].layer = entry.form
+        result[i].layer, result[i].number = entry.form, i
     end
     for i, layer in ipairs(result) do
         local function error_at(line, message) report.error(line, string.format("layer %d: %s", i, message)) end
@@ -119,7 +142,7 @@ function layers.read(list, calls, place, context, report)
         check_order(result, i, lines[i], error_at)
         check_tied(result, i, lines[i], error_at)
     end
-    return result, lines
+    return fold(result, lines)
 end
 
 return layers

@@ -128,6 +128,7 @@ local examples = {
     model = "model { layers = { ... } }",
     embedding = "embedding { num_embeddings = ..., dim = ... }",
     dense = "dense { units = ... }",
+    activation = "activation { activation = \"relu\" }",
 }
 
 for form, example in pairs(examples) do
@@ -175,11 +176,12 @@ for name, instead in pairs {
     ["Sequential sequential Model"] = "write model { layers = { ... } }",
     ["dropout Dropout"] = "dropout does nothing when a trained network runs; leave the layer out",
     ["ReLU Tanh Sigmoid Softmax LogSoftmax Activation"] =
-        "a function belongs to the layer before it: dense { units = ..., activation = \"relu\" }",
+        "a function is a field of a dense layer, dense { units = ..., activation = \"relu\" }, or a layer: "
+        .. "activation { activation = \"relu\" }",
     ["conv1d conv Conv1d Conv1D conv2d Conv2d layernorm LayerNorm layer_norm batchnorm BatchNorm1d attention "
         .. "MultiheadAttention transformer maxpool MaxPool1d flatten Flatten"] =
-        "there is no such layer; the layers are rnn, dense and embedding, and what else a network has is computed "
-        .. "before or behind the generated function",
+        "there is no such layer; the layers are rnn, dense, activation and embedding, and what else a network has is "
+        .. "computed before or behind the generated function",
     ["True"] = "Lua writes true", ["False"] = "Lua writes false", ["None null"] = "leave the field out",
     ["torch nn keras tf np"] = "a spec is Lua, in which networks are rnn { ... } or model { layers = { ... } }",
 } do

@@ -83,10 +83,10 @@ local function fields_at(tokens, i, most)
     return fields, steps
 end
 
-local constructors = { rnn = true, model = true, embedding = true, dense = true }
+local constructors = { rnn = true, model = true, embedding = true, dense = true, activation = true }
 
 -- scan(text) -> the calls of constructors in the order of the text: a list of
--- { form = "rnn" | "model" | "embedding" | "dense", line, fields = list of { name, line } }.
+-- { form = "rnn" | "model" | "embedding" | "dense" | "activation", line, fields = list of { name, line } }.
 return function(text)
     local tokens, calls, most = tokens_of(text), {}, STEPS_MAX
     for i, t in ipairs(tokens) do

@@ -25,6 +25,7 @@ local function bytes_of(layer)
         return layer.num_embeddings and layer.dim and 4 * layer.num_embeddings * layer.dim
     end
     local i = layer.input_size
+    if layer.layer == "activation" then return 0 end
     if layer.layer == "dense" then return layer.units and i and 4 * layer.units * (i + 1) end
     local directions = layer.bidirectional and 2 or 1
     local h, count = layer.hidden_size, layer.num_layers
@@ -117,15 +118,15 @@ end
 local function check_prefixes(list, lines, report)
     local seen = {}
     for i, layer in ipairs(list) do
-        -- Recurrent layers have names of their own: weight_ih_l0. The others have `weight`.
+        -- Recurrent layers have names of their own: weight_ih_l0. The others have `weight`, or no tensors.
         local own = (layer.layer == "rnn" and "weight_ih_l0" or "weight")
         local name = (layer.prefix or "") .. own
-        if seen[name] then
+        if seen[name] and layer.layer ~= "activation" then
             report.error(lines[i].prefix, string.format(
                 "layer %d: its tensors would have the names of layer %d's (%s); give each a prefix of its own",
-                i, seen[name], name))
+                layer.number, seen[name], name))
         end
-        seen[name] = seen[name] or i
+        seen[name] = seen[name] or layer.layer ~= "activation" and layer.number
     end
 end
 
@@ -191,7 +192,9 @@ function spec.from_text(text, file, options)
         local lines
         result.layers, lines = layers.read(result.layers or {}, calls, place, context, report)
         check_prefixes(result.layers, lines, report)
-        for i, layer in ipairs(result.layers) do dropping[i] = { layer, lines[i], string.format("layer %d: ", i) } end
+        for i, layer in ipairs(result.layers) do
+            dropping[i] = { layer, lines[i], string.format("layer %d: ", layer.number) }
+        end
     end
     check_whole(result, line_of, report)
     report.raise()
@@ -213,7 +216,7 @@ function spec.from_text(text, file, options)
     for i in ipairs(result.layers or {}) do
         local words, field = layers.note(result.layers, i)
         if words then
-            notes[#notes + 1] = fail.line(file, dropping[i][2][field], "note", string.format("layer %d: %s", i, words))
+            notes[#notes + 1] = fail.line(file, dropping[i][2][field], "note", dropping[i][3] .. words)
         end
     end
     result.target = resolve(result.target)

@@ -6,6 +6,7 @@ local hints = {}
 -- hints.count(item) -> how many tensors a layer has.
 function hints.count(item)
     if item.layer == "embedding" then return 1 end
+    if item.layer == "activation" then return 0 end
     if item.layer == "dense" then return (item.tied and 0 or 1) + (item.bias and 1 or 0) end
     local kinds = (item.bias and 4 or 2) + #(cells.of(item).vectors or {}) + ((item.proj_size or 0) > 0 and 1 or 0)
     return item.num_layers * (item.bidirectional and 2 or 1) * kinds
@@ -14,7 +15,7 @@ end
 
 local function gates_of(item) return #cells.of(item).gates end
 
-local function is_recurrent(item) return item.layer ~= "embedding" and item.layer ~= "dense" end
+local function is_recurrent(item) return (item.layer or "rnn") == "rnn" end
 
 local function is_recurrent_name(name)
     return name:find("^weight_[ih]h_l%d+$") or name:find("^weight_[ih]h_l%d+_reverse$")

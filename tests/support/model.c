@@ -67,7 +67,7 @@ static size_t weight_floats(const rnnc_weight *w) { return w->rows * (w->cols ? 
 static size_t tensors_of(const rnnc_layer *l) {
     if (l->kind == RNNC_RECURRENT)
         return l->recurrent.num_layers * directions(l) * problem_tensors(&l->recurrent);
-    return l->kind == RNNC_DENSE ? (size_t)(!l->tied + l->bias) : 1;
+    return l->kind == RNNC_DENSE ? (size_t)(!l->tied + l->bias) : l->kind == RNNC_EMBEDDING;
 }
 
 /* Tensor `index` of layer number `i`. */
@@ -247,6 +247,10 @@ static double *run_layer(model *one, const rnnc_layer *l, const float *const *va
     for (size_t t = 0; l->kind == RNNC_DENSE && t < steps; t++)
         oracle_dense(l, l->tied ? one->values[0] : values[0], l->bias ? values[!l->tied] : NULL,
                      in + t * l->inputs, out + t * outputs);
+    for (size_t t = 0; l->kind == RNNC_ACTIVATION && t < steps; t++) {
+        memcpy(out + t * outputs, in + t * outputs, outputs * sizeof *out);
+        oracle_activation(l, out + t * outputs);
+    }
     for (size_t t = 0; l->kind == RNNC_EMBEDDING && t < steps; t++)
         for (size_t i = 0; i < outputs; i++)
             out[t * outputs + i] = (double)values[0][(size_t)one->tokens[t] * outputs + i];
@@ -307,6 +311,13 @@ static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
     static const char *const cells[] = {"rnn", "rnn", "lstm", "gru"};
     const rnnc_config *const c = &l->recurrent;
     fputs("    ", out);
+    if (l->kind == RNNC_ACTIVATION) {
+        fprintf(out, "activation { activation = \"%s\"", rnnc_activation_name(l->activation));
+        if (activation_has_alpha(l->activation))
+            fprintf(out, ", alpha = %.9g", (double)l->alpha);
+        fputs(" },\n", out);
+        return;
+    }
     if (l->kind == RNNC_EMBEDDING) {
         fprintf(out, "embedding { num_embeddings = %zu, dim = %zu", l->inputs, l->outputs);
     } else if (l->kind == RNNC_DENSE) {

@@ -10,7 +10,7 @@
 #include "rng.h"
 #include <stdbool.h>
 
-enum { MODEL_LAYERS = 8 };
+enum { MODEL_LAYERS = 12 };
 
 typedef struct model {
     size_t layer_count;

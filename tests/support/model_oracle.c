@@ -181,12 +181,14 @@ static void solve_one(const rnnc_network *network, const rnnc_network_sizes *siz
         expect(out);
         for (size_t t = 0; t < T; t++) {
             for (size_t o = 0; o < O; o++)
-                out[t * O + o] =
-                    dot(layer->tied ? table : tensors[0],
-                        layer->bias ? tensors[!layer->tied] : NULL, o, rows + (skipped + t) * I, I);
+                out[t * O + o] = layer->kind == RNNC_ACTIVATION
+                                     ? rows[t * I + o]
+                                     : dot(layer->tied ? table : tensors[0],
+                                           layer->bias ? tensors[!layer->tied] : NULL, o,
+                                           rows + (skipped + t) * I, I);
             apply(layer, out + t * O);
         }
-        tensors += !layer->tied + layer->bias;
+        tensors += layer->kind == RNNC_DENSE ? !layer->tied + layer->bias : 0;
         free(rows);
         rows = out;
     }

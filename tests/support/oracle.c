@@ -162,14 +162,11 @@ void oracle_forward(const rnnc_config *config, const float *const weight[], size
     free(exact);
 }
 
-void oracle_dense(const rnnc_layer *layer, const float *weight, const float *bias, const double *x,
-                  double *y) {
+void oracle_activation(const rnnc_layer *layer, double *y) {
     const size_t outputs = layer->outputs;
     double most = -INFINITY, sum = 0.0;
-    for (size_t i = 0; i < outputs; i++) {
-        y[i] = row_product(weight, i, layer->inputs, x) + (bias ? (double)bias[i] : 0.0);
+    for (size_t i = 0; i < outputs; i++)
         most = fmax(most, y[i]);
-    }
     for (size_t i = 0; i < outputs; i++)
         sum += exp(y[i] - most);
     for (size_t i = 0; i < outputs; i++) {
@@ -180,4 +177,11 @@ void oracle_dense(const rnnc_layer *layer, const float *weight, const float *bia
         else
             y[i] = activation_of(layer->activation, (double)layer->alpha, y[i]);
     }
+}
+
+void oracle_dense(const rnnc_layer *layer, const float *weight, const float *bias, const double *x,
+                  double *y) {
+    for (size_t i = 0; i < layer->outputs; i++)
+        y[i] = row_product(weight, i, layer->inputs, x) + (bias ? (double)bias[i] : 0.0);
+    oracle_activation(layer, y);
 }

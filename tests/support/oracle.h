@@ -19,6 +19,9 @@ void oracle_stack(const rnnc_config *config, const float *const weight[], size_t
                   size_t batch, const double *x, const float *h0, const float *c0, double *y,
                   double *hn, double *cn);
 
+/* The activation of a layer on one vector of its outputs. */
+void oracle_activation(const rnnc_layer *layer, double *y);
+
 /* A dense layer on one vector: torch.nn.Linear and the activation. weight (outputs, inputs), bias
  * (outputs) or NULL. */
 void oracle_dense(const rnnc_layer *layer, const float *weight, const float *bias, const double *x,

@@ -35,6 +35,13 @@ static size_t outputs_of(const rnnc_layer *layer) {
                : (c->bidirectional ? 2 : 1) * (c->proj_size ? c->proj_size : c->hidden_size);
 }
 
+/* A function of the values of the layer before. */
+static rnnc_layer random_function(rng *r, size_t width) {
+    rnnc_layer layer = {.kind = RNNC_ACTIVATION, .inputs = width, .outputs = width};
+    activation_choose(&layer, true, r);
+    return layer;
+}
+
 static void choose_layers(random_model *m, rng *r) {
     size_t n = 0, width = 1 + rng_below(r, 9), input = width;
     m->layer = calloc(RANDOM_MODEL_LAYERS, sizeof *m->layer);
@@ -54,6 +61,8 @@ static void choose_layers(random_model *m, rng *r) {
             m->layer[n].recurrent.proj_size = 0;
         }
         width = outputs_of(&m->layer[n]);
+        if (rng_below(r, 6) == 0)
+            m->layer[++n] = random_function(r, width);
     }
     int once = 0;
     for (size_t i = 0; i < dense && n < RANDOM_MODEL_LAYERS; i++, n++) {
@@ -69,10 +78,13 @@ static void choose_layers(random_model *m, rng *r) {
                                    .tied = tied,
                                    .last_step = last_step && rng_below(r, 3) > 0};
         activation_choose(&m->layer[n], true, r);
-        if (stacks && !once && i == 0 && !m->layer[n].last_step)
+        const bool on_state = n > 0 && m->layer[n - 1].kind == RNNC_RECURRENT;
+        if (on_state && !once && !m->layer[n].last_step)
             m->layer[n].last_state = rng_below(r, 3) == 0;
         once |= m->layer[n].last_step || m->layer[n].last_state;
         width = outputs;
+        if (n + 1 < RANDOM_MODEL_LAYERS && rng_below(r, 4) == 0)
+            m->layer[++n] = random_function(r, width);
     }
     m->network = (rnnc_network){.layer_count = n,
                                 .layer = m->layer,
@@ -97,7 +109,7 @@ static size_t count_tensors(const random_model *m, size_t floats[RANDOM_MODEL_TE
         const rnnc_layer *const layer = &m->layer[i];
         const rnnc_config *const c = &layer->recurrent;
         if (layer->kind != RNNC_RECURRENT) {
-            if (!layer->tied)
+            if (!layer->tied && layer->kind != RNNC_ACTIVATION)
                 floats[n++] = layer->inputs * layer->outputs;
             if (layer->kind == RNNC_DENSE && layer->bias)
                 floats[n++] = layer->outputs;

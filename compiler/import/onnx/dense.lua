@@ -127,20 +127,39 @@ function operators.Add(node)
     return signals.with(signal, { layer = made })
 end
 
--- A function of what a layer gives.
-local function activate(node, name)
+-- A function of what a layer gives: that of a dense layer without one, or a layer by itself. What is of each value is
+-- the same at the last step alone.
+local function activate(node, name, alpha)
     local signal = node.values[1]
     node:check(signal and signal.what, "is of numbers of the file, which rnnc does not compute")
     local layer = signal.layer
-    node:check(layer and layer.form == "dense" and not layer.fields.activation and not signal.residual,
-        "is a function behind what is no dense layer, which rnnc has not")
-    local made = copy_of(layer, {})
-    made.fields.activation = name
-    return signals.with(signal, { layer = made })
+    node:check(layer and not signal.residual and (signal.what == "steps" or signal.what == "last"
+        or signal.what == "once"), "is a function of what no layer gives for a step, which rnnc has not")
+    local made
+    if layer.form == "dense" and not layer.fields.activation then
+        made = copy_of(layer, {})
+        made.fields.activation, made.fields.alpha = name, alpha
+        return signals.with(signal, { layer = made })
+    end
+    local source, width = features.read(node, signal, #signal.axes)
+    made = {
+        form = "activation", label = node.label, input = width, outputs = width, weights = {},
+        source = signals.with(source, { what = source.what == "last" and "steps" or source.what }),
+        fields = { activation = name, alpha = alpha },
+    }
+    return signals.with(source, { layer = made, width = width })
 end
 
-for op, name in pairs { Relu = "relu", Tanh = "tanh", Sigmoid = "sigmoid" } do
-    operators[op] = function(node) return activate(node, name) end
+-- Functions by operator: rnnc's name and, of one with a number, the attribute and its default.
+for op, row in pairs {
+    Relu = { "relu" }, Tanh = { "tanh" }, Sigmoid = { "sigmoid" }, Softplus = { "softplus" },
+    Softsign = { "softsign" }, HardSwish = { "hard_swish" }, Mish = { "mish" }, Elu = { "elu", 1.0 },
+    LeakyRelu = { "leaky_relu", 0.01 }, HardSigmoid = { "hard_sigmoid", 0.2 },
+} do
+    operators[op] = function(node)
+        node:check(op ~= "HardSigmoid" or node:attribute("beta", "f", 0.5) == 0.5, "has a beta, which rnnc has not")
+        return activate(node, row[1], row[2] and node:attribute("alpha", "f", row[2]))
+    end
 end
 
 -- Softmax over the values; before opset 13 over all axes from `axis` on.

@@ -105,7 +105,8 @@ local function layers_and_tensors(chain, record)
             end
             record.became[#record.became + 1] = {
                 graph.line(string.format("%s of %d -> %d", layer.label, layer.input, layer.outputs)),
-                layer.form .. (layer.text or "") .. ", " .. (prefix .. (place ~= "" and "*" .. place or "*")),
+                layer.form .. (layer.text or "")
+                    .. (#layer.weights > 0 and ", " .. prefix .. (place ~= "" and "*" .. place or "*") or ""),
             }
         end
     end
@@ -240,10 +241,14 @@ local function outputs_of(outputs, chain, rows, total, record, x_arrangement)
         list[#list + 1] = { graph.line("output " .. output.name), became }
     end
     -- Where the last step alone is wanted, dense layers run on it alone.
-    if y_found and all_last and top.form == "dense" then
+    if y_found and all_last and top.form ~= "rnn" then
         local first = #chain
-        while first > 1 and chain[first - 1].form == "dense" do first = first - 1 end
-        if first > 1 then
+        while first > 1 and chain[first - 1].form ~= "rnn" and chain[first - 1].form ~= "embedding" do
+            first = first - 1
+        end
+        -- A function alone stays on all steps: it is a dense layer that can run once.
+        while chain[first] and chain[first].form ~= "dense" do first = first + 1 end
+        if first > 1 and chain[first] then
             chain[first].fields.last_step = true
             for _, pair in ipairs(list) do pair[2] = pair[2]:gsub("^the last step of y$", "y") end
         end

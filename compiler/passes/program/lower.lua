@@ -232,6 +232,30 @@ local function last_states(program, input, width, id, from)
     return access(ends, "b", "k")
 end
 
+-- A function of each value of the layer before.
+function layers.activation(program, item, input, width)
+    program.alone = (program.alone or 0) + 1
+    local id, from = "_function" .. program.alone, "activation " .. program.alone
+    local over, dims, index = { { "b", program.B }, { "i", width } }, { program.B, width }, { "b" }
+    if program.steps then
+        table.insert(over, 1, { "t", program.steps })
+        table.insert(dims, 1, program.steps)
+        table.insert(index, 1, "t")
+    end
+    local function at(name, i)
+        local all = table.move(index, 1, #index, 1, {})
+        all[#all + 1] = i
+        return access(name, table.unpack(all))
+    end
+    local sums = put(program, "sums" .. id, "workspace", dims)
+    append(program.body, { statement { op = "map", from = from, over = over,
+        sets = { { at(sums, "i"), { "read", input("i") } } } } })
+    local out = activations.apply { program = program, put = put, name = item.activation, alpha = item.alpha,
+                                    sums = sums, at = at, over = over, dims = dims, units = width, id = id,
+                                    from = from }
+    return function(i) return at(out, i) end, width
+end
+
 function layers.dense(program, item, input, width)
     program.denses = program.denses + 1
     local id, from = "_dense" .. program.denses, "dense layer " .. program.denses
