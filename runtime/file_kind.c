@@ -95,10 +95,7 @@ static const char *text_kind(const unsigned char *data, size_t size) {
     if (at < size && data[at] == '{' && holds(data, size, "\"filename\"") &&
         holds(data, size, "\"shape\""))
         return "the index of a model whose arrays are files of raw floats (deeplearn.js, ml5); "
-               "write "
-               "them in Python as a .safetensors file with PyTorch's names: kernels transposed, "
-               "gates "
-               "i j f o of BasicLSTMCell as i f g o, and forget_bias added to the bias of f";
+               "rnnc import makes a spec and weights of it";
     const size_t next = at < size ? at + 1 + text_begin(data + at + 1, size - at - 1) : size;
     /* A text that begins with { and a name without quotes may be Lua. */
     if (next < size && ((data[at] == '{' && data[next] == '"') || data[at] == '['))

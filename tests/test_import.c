@@ -155,18 +155,32 @@ ParameterizedTest(const size_t *number, import, as_recorded, .timeout = 120) {
     workdir_remove(dir);
 }
 
-/* Three sequences, by rnnc's own comparison with what was recorded. */
-Test(import, arrays_of_cmsis_nn, .timeout = 120) {
-    char dir[PATH_SIZE], path[PATH_SIZE], vectors[PATH_SIZE];
+/* By rnnc's own comparison with what was recorded. */
+static void expect_verified(const char *file, const char *recorded) {
+    char dir[PATH_SIZE], in_tests[PATH_SIZE], path[PATH_SIZE], vectors[PATH_SIZE];
     workdir_make(dir);
-    cr_assert(realpath(FOLDER "cmsisnn_lstm_medium_f32/arrays.safetensors", path) != NULL);
-    cr_assert(realpath(FOLDER "cmsisnn_lstm_medium_f32/vectors.safetensors", vectors) != NULL);
+    path_join(in_tests, FOLDER, file);
+    cr_assert(realpath(in_tests, path) != NULL);
+    path_join(in_tests, FOLDER, recorded);
+    cr_assert(realpath(in_tests, vectors) != NULL);
     expect_runs(run(dir, "import", path, "--name=net", NULL, NULL), "import");
     outcome o = run(dir, "verify", "net.lua", "--case", vectors, NULL);
     cr_expect_eq(o.code, 0, "%s%s", o.out, o.err);
     cr_expect(strstr(o.out, "against the recorded outputs"), "%s", o.out);
     outcome_free(&o);
     workdir_remove(dir);
+}
+
+/* Three sequences. */
+Test(import, arrays_of_cmsis_nn, .timeout = 120) {
+    expect_verified("cmsisnn_lstm_medium_f32/arrays.safetensors",
+                    "cmsisnn_lstm_medium_f32/vectors.safetensors");
+}
+
+/* Tokens. */
+Test(import, manifest_of_arrays, .timeout = 120) {
+    expect_verified("ml5_charrnn_shakespeare/manifest.json",
+                    "ml5_charrnn_shakespeare/vectors.safetensors");
 }
 
 /* ---- what it says ---- */

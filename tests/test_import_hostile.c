@@ -19,6 +19,8 @@
 /* An LSTM of 1 -> 1: 8 + 4 + 2 + 2 weights. */
 #define NAM(config, weights)                                                                       \
     "{\"architecture\": \"LSTM\", \"config\": {" config "}, \"weights\": " weights "}"
+#define MANIFEST(name, shape) "{\"" name "\": {\"filename\": \"a.json\", \"shape\": " shape "}}"
+#define ARRAYS(arrays) "{\"state_dict\": {" arrays "}}"
 #define NAM_SIZES "\"input_size\": 1, \"hidden_size\": 1, \"num_layers\": 1"
 
 static const struct {
@@ -74,6 +76,29 @@ static const struct {
     {LSTM("{\"type\": \"lstm\", \"activation\": \"relu\", \"weights\": [[[1, 2, 3, 4]], [[1, 2, 3, "
           "4]], [1, 2, 3, 4]]}"),
      "layers[0] (lstm): rnnc's lstm has tanh where this has \"relu\"\n"},
+    {"{\"embedding\": {\"filename\": \"../a\", \"shape\": [1]}}",
+     "\"embedding\": its filename is none of a file beside the manifest\n"},
+    {"{\"embedding\": {\"filename\": \"b\", \"shape\": [1]}}", "\"embedding\": "},
+    {"{\"embedding\": {\"filename\": \"b\", \"shape\": [1, 0]}}",
+     "\"embedding\": its shape has what is no size\n"},
+    {"{\"softmax_b\": {\"filename\": \"b\", \"shape\": [65536, 65536]}}",
+     "\"softmax_b\": its shape is of too many values\n"},
+    {"{\"embedding\": {\"filename\": \"a.json\", \"shape\": [2, 3]}}",
+     "\"embedding\": its file has 54 bytes, and (2, 3) is 6 values of 4\n"},
+    {MANIFEST("embedding", "[13]"), "has no array kernel 0 of a network of BasicLSTMCells"},
+    {MANIFEST("cell_999/basic_lstm_cell/bias", "[29]"), "more than 128 cells\n"},
+    {ARRAYS("\"input_input_weights\": [1, 2]"),
+     "there is no array input_bias, which stands beside the others of such a network\n"},
+    {ARRAYS("\"input_input_weights\": [1, 2], \"input_bias\": [1]"),
+     "there is no array forget_input_weights, which stands beside"},
+    {ARRAYS("\"input_input_weights\": [1, 2], \"input_bias\": [1], \"forget_input_weights\": [1]"),
+     "forget_input_weights has 1 values, and (1, 2) is expected\n"},
+    {ARRAYS("\"layer0_bias\": [1, 2, 3, 4], \"layer0_weights\": [1, 2, 3, 4], "
+            "\"layer0_recur_weights\": [1, 2, 3]"),
+     "layer0_weights has 4 values, and (1, 3) is expected\n"},
+    {ARRAYS("\"lstm_cell.weight_ih\": [1, 2, 3, 4], \"final_conv.weight\": [1], "
+            "\"lstm_cell.bias_ih\": [1, 2], \"final_conv.bias\": [1]"),
+     "lstm_cell.weight_ih has 4 values, and (0, 2) is expected\n"},
     {"{\"state_dict\": {}}",
      "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0); it has no "
      "tensors\n"},

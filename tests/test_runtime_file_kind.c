@@ -43,7 +43,7 @@ static const struct {
     {400, 0, 16, "\x0a\x31\x0a\x08wav_data\x12\x0bPl", "graph of TensorFlow", "i f g o"},
     /* A name that ends behind the file. */
     {9, 0, 9, "\x0a\x31\x0a\x08wav_d", "", ""},
-    {60, 0, 39, "{\"e\": {\"filename\": \"e\", \"shape\": [1]}}", "ml5", "i f g o"},
+    {60, 0, 39, "{\"e\": {\"filename\": \"e\", \"shape\": [1]}}", "ml5", "rnnc import"},
     {400, 0, 3, "\x1f\x8b\x08", "a gzip archive", "unpack"},
     {SIZE, 257, 5, "ustar", "a tar archive", "unpack"},
     {23, 0, 23, "version https://git-lfs", "Git LFS", "git lfs pull"},

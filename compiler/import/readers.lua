@@ -17,6 +17,7 @@
 local readers = {
     require "import.rtneural",
     require "import.nam",
+    require "import.deeplearn",
     require "import.state_dict_json",
     require "import.safetensors",
     require "import.keras",

@@ -57,7 +57,8 @@ local function used(ir, target, list, maps)
     if rowwise then
         for _, helper in ipairs(rowwise.helpers) do helpers[helper] = true end
         for _, operation in ipairs(rowwise.needs) do uses[operation] = true end
-        for _, operation in ipairs((last.units or last.width) >= target.lanes and rowwise.whole or {}) do uses[operation] = true end
+        local whole = (last.units or last.width) >= target.lanes
+        for _, operation in ipairs(whole and rowwise.whole or {}) do uses[operation] = true end
     end
     return functions, helpers, uses
 end
