@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -242,14 +243,8 @@ Test(runtime_team, signals_are_the_callers, .timeout = 60) {
     rnnc_team_destroy(team);
 }
 
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-/* On one CPU with others at work there, where a word takes until it is their turn: a team is made
- * without measuring, and measuring gives up. */
+/* On one CPU with others at work there, where a word takes until it is their turn. How soon
+ * measuring gives up is counted in words, see below: a clock would tell of the machine. */
 Test(runtime_team, one_busy_cpu, .timeout = 120) {
     enum { BUSY = 3, MEMBERS = 8 };
     cpu_set_t allowed, one;
@@ -269,25 +264,23 @@ Test(runtime_team, one_busy_cpu, .timeout = 120) {
                 continue;
         }
     }
-    const double begin = seconds();
     rnnc_team *const team = make(MEMBERS);
-    const double made = seconds();
     const size_t handover = team->handover;
     rnnc_team_measure(team);
-    const double measured = seconds();
     rnnc_team_destroy(team);
     for (int i = 0; i < BUSY; i++) {
         kill(busy[i], SIGKILL);
         waitpid(busy[i], NULL, 0);
     }
     cr_expect_eq(handover, RNNC_HANDOVER_FAR);
-    cr_expect(made - begin < 5, "made in %.3f s", made - begin);
-    cr_expect(measured - made < 5, "measured in %.3f s", measured - made);
 }
+
+static atomic_int words;
 
 /* Words that take 5 ms: no round of them is done in time. */
 static void wait_slowly(void *context, size_t index, size_t count) {
     rnnc_team *const real = context;
+    atomic_fetch_add(&words, 1);
     sleep_ms(5);
     real->wait(real->context, index, count);
 }
@@ -303,10 +296,12 @@ static void run_through(void *context, void (*task)(void *argument, size_t index
 }
 
 Test(runtime_team, slow_words_are_far, .timeout = 60) {
-    rnnc_team *const real = make(2);
-    rnnc_team slow = {2, real, run_through, post_through, wait_slowly, 0};
+    rnnc_team *const real = make(8);
+    rnnc_team slow = {8, real, run_through, post_through, wait_slowly, 0};
     rnnc_team_measure(&slow);
     cr_expect_eq(slow.handover, RNNC_HANDOVER_FAR, "%zu ns", slow.handover);
+    /* Patience is for some words there and back with the first of the others. */
+    cr_expect_leq(atomic_load(&words), 14);
     rnnc_team_destroy(real);
 }
 
