@@ -149,7 +149,13 @@
 @ else
 @ for j = 0, panel.vectors - 1 do
 @ local fetch = format("%s_load(%%s)", vec)
-@ local function gate(index) return p.grouped and format("%s%d_%d", p.sums[index + 1].name, r, j) or sum(r, index, j, 0) end
+@ -- Floats one by one take turns with the text of one.
+@ local turns = lanes == 1 and panel.vectors > 1 and #p.sums == 1
+@ local function gate(index)
+@     if turns then return format("sums%d[j]", r) end
+@     return p.grouped and format("%s%d_%d", p.sums[index + 1].name, r, j) or sum(r, index, j, 0)
+@ end
+@ local function own(name, offset) return turns and at(name, r, offset) .. " + j" or at(name, r, offset + j * lanes) end
 @ if p.grouped then
 @ -- What is not there is doubled, so that all lanes hold values of the network.
 @ local there, from, to = #sums_of(panel, j), {}, {}
@@ -159,14 +165,24 @@
     @{vec}_regroup@{there > 2 and "" or "_two"}(@{concat(from, ", ")}, &@{concat(to, ", &")});
 @ end
 @ local lines = update {
-@     suffix = format("%d_%d", r, j),
+@     suffix = turns and tostring(r) or format("%d_%d", r, j),
 @     sum = gate,
-@     gates = function(offset) return format(fetch, at("gates", r, offset + j * lanes)) end,
+@     gates = function(offset) return format(fetch, own("gates", offset)) end,
 @     weight = function(offset) return format(fetch, format("per_unit + %d", offset + j * lanes)) end,
-@     state = function(name) return format(fetch, name == "h" and at("own_h", r, j * lanes) or at(name, r, j * lanes)) end,
-@     store = function(name) return name == "h" and at("out", r, j * lanes) or at(name, r, j * lanes) end,
+@     state = function(name) return format(fetch, own(name == "h" and "own_h" or name, 0)) end,
+@     store = function(name) return own(name == "h" and "out" or name, 0) end,
 @ }
+@ if turns and j == 0 then
+@ local list = {}
+@ for k = 0, panel.vectors - 1 do list[k + 1] = sum(r, 0, k, 0) end
+    const @{vec} sums@{r}[] = { @{concat(list, ", ")} };
+    for (ptrdiff_t j = 0; j < @{panel.vectors}; ++j) {
 @ for _, line in ipairs(lines) do
+        @{line}
+@ end
+    }
+@ end
+@ for _, line in ipairs(turns and {} or lines) do
     @{line}
 @ end
 @ end

@@ -36,13 +36,18 @@ OPERATION @{vec} @{vec}_fma(@{vec} a, @{vec} b, @{vec} c)
     return r;
 #endif
 }
-@ if uses.at_least then
-/* The larger of a limit and x; NaN if x is NaN. */
-OPERATION @{vec} @{vec}_at_least(@{vec} limit, @{vec} x) { return x < limit ? limit : x; }
+@ for _, op in ipairs { { "at_least", "<", "max", "larger" }, { "at_most", ">", "min", "smaller" } } do
+@ if uses[op[1]] then
+/* The @{op[4]} of a limit and x; NaN if x is NaN. Of a comparison clang's -ffast-math forgets that. */
+OPERATION @{vec} @{vec}_@{op[1]}(@{vec} limit, @{vec} x)
+{
+#ifdef __SSE2__
+    return _mm_cvtss_f32(_mm_@{op[3]}_ss(_mm_set_ss(limit), _mm_set_ss(x)));
+#else
+    return x @{op[2]} limit ? limit : x;
+#endif
+}
 @ end
-@ if uses.at_most then
-/* The smaller of a limit and x; NaN if x is NaN. */
-OPERATION @{vec} @{vec}_at_most(@{vec} limit, @{vec} x) { return x > limit ? limit : x; }
 @ end
 @ if uses.either or uses.or_nan or uses.unless_tiny or uses.scale then
 OPERATION uint32_t @{vec}_bits(@{vec} a) { uint32_t bits; memcpy(&bits, &a, 4); return bits; }
