@@ -10,11 +10,12 @@
 
 static const float weights[128] = {0.5F, -0.25F, 1};
 
-/* x (time, batch, 2); W, R, B of an LSTM of 2 units, W2, R2 of one of both directions; a matrix M
- * (2, 2), a vector V (2). */
+/* x (time, batch, 2), or x3 (3, 1, 2); W, R, B of an LSTM of 2 units, W2, R2 of one of both
+ * directions; matrices M (2, 2) and M6 (6, 2), a vector V (2). */
 static onnx_bytes graph_make(void) {
     onnx_bytes graph = {0};
     onnx_value(&graph, 11, "x", ONNX_FLOAT, "time,batch,2");
+    onnx_value(&graph, 11, "x3", ONNX_FLOAT, "3,1,2");
     onnx_floats(&graph, "W", "1,8,2", weights, 16);
     onnx_floats(&graph, "R", "1,8,2", weights, 16);
     onnx_floats(&graph, "B", "1,16", weights, 16);
@@ -22,7 +23,9 @@ static onnx_bytes graph_make(void) {
     onnx_floats(&graph, "R2", "2,8,2", weights, 32);
     onnx_floats(&graph, "W3", "1,6,2", weights, 12);
     onnx_floats(&graph, "M", "2,2", weights, 4);
+    onnx_floats(&graph, "M6", "6,2", weights, 12);
     onnx_floats(&graph, "V", "2", weights, 2);
+    onnx_ints(&graph, "flat", "1,6");
     onnx_ints(&graph, "last", "-1");
     onnx_ints(&graph, "first", "0");
     onnx_ints(&graph, "two", "2");
@@ -80,6 +83,10 @@ static const struct {
      "node 0 (Relu): is a function of what no layer gives for a step, which rnnc has not\n"},
     {"LSTM;x W R;y;;Squeeze;y;c;;HardSigmoid;c;z;beta=0.25;",
      "node 2 (HardSigmoid): has a beta, which rnnc has not\n"},
+    {"LSTM;x3 W R;y;;Transpose;y;c;perm=1,2,3,0;Reshape;c flat;d;;MatMul;d M6;z;;",
+     "node 3 (MatMul): reads values in another order than the layer before gives\n"},
+    {"LSTM;x3 W R;y;;Reshape;y flat;c;;MatMul;c M6;z;;",
+     "node 2 (MatMul): reads values in another order than the layer before gives\n"},
     {"LSTM;x W R;y;;Squeeze;y;c;;Add;c V;z;;",
      "node 2 (Add): adds numbers to what is no product; rnnc has biases of layers only\n"},
     {"LSTM;x W R;y;;Squeeze;y;c;;MatMul;c R;z;;",
