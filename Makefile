@@ -28,7 +28,7 @@ MAKEFLAGS += --no-builtin-rules
 # ---- what there is ----
 
 runtime_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/*.c))
-compiler_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/host/*.c)) $(BUILD)/embedded.o $(BUILD)/onnx/onnx.pb-c.o
+compiler_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/host/*.c)) $(BUILD)/embedded.o $(BUILD)/onnx/onnx.pb-c.o $(BUILD)/onnx/graph.pb-c.o
 support_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 test_objects := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/test_*.c)) $(support_objects)
 fuzzers := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -235,10 +235,16 @@ $(BUILD)/onnx/onnx.pb-c.c: | $(BUILD)/setup-build
 	@proto=$$(echo '#include <onnx/onnx.proto>' | $(CC) -E -M - | grep -o '[^ ]*/onnx/onnx\.proto') && \
 	    protoc-c --proto_path="$${proto%/*}" --c_out=$(@D) onnx.proto
 
-$(BUILD)/onnx/onnx.pb-c.o: $(BUILD)/onnx/onnx.pb-c.c
+# What is read of TensorFlow's graphs.
+$(BUILD)/onnx/graph.pb-c.c: compiler/host/graph.proto | $(BUILD)/setup-build
+	@mkdir -p $(@D)
+	@protoc-c --proto_path=compiler/host --c_out=$(@D) graph.proto
+
+$(BUILD)/onnx/%.pb-c.o: $(BUILD)/onnx/%.pb-c.c
 	$(compile) $$(pkg-config --cflags libprotobuf-c)
 
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard compiler/host/host_onnx*.c)): | $(BUILD)/onnx/onnx.pb-c.c
+$(BUILD)/compiler/host/host_graph.o: | $(BUILD)/onnx/graph.pb-c.c
 
 $(BUILD)/embedded.c: $(scripts) | $(BUILD)/setup-build
 	@mkdir -p $(@D)

@@ -141,9 +141,6 @@ const char *rnnc_file_kind(const void *bytes, size_t size) {
     if (is_onnx(data, most))
         return "an ONNX model; `rnnc import` makes a spec and weights of it";
     if (is_graph(data, most))
-        return "a frozen graph of TensorFlow 1; write its constants in TensorFlow as a "
-               ".safetensors "
-               "file with PyTorch's names: kernels transposed, gates i j f o of BasicLSTMCell as "
-               "i f g o, and forget_bias added to the bias of f";
+        return "a frozen graph of TensorFlow 1; rnnc import makes a spec and weights of it";
     return text_kind(data, most);
 }

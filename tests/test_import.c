@@ -45,6 +45,10 @@ static const import_case cases[] = {
     {"opus_speech_music_mlp/arrays.safetensors", "arrays",
      "opus_speech_music_mlp/vectors.safetensors", "opus_speech_music_mlp/vectors.safetensors", 25,
      2.5e-4}, /* recorded with an approximation of tanh, which is up to 2e-4 off */
+    {"mlkws_gru_s/GRU_S.pb", "GRU_S", "mlkws_gru_s/vectors.safetensors",
+     "mlkws_gru_s/vectors.safetensors", 10, 1e-6},
+    {"mlkws_basic_lstm_s/Basic_LSTM_S.pb", "Basic_LSTM_S", "mlkws_basic_lstm_s/vectors.safetensors",
+     "mlkws_basic_lstm_s/vectors.safetensors", 10, 1e-6},
     {"unitree_g1_policy/motion.pt", "motion", "unitree_g1_policy/vectors.safetensors",
      "unitree_g1_policy/vectors.safetensors", 47, 1e-4}, /* of values up to 5; float32 there */
 };

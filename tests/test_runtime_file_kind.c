@@ -40,7 +40,7 @@ static const struct {
      "an ONNX model", "rnnc import"},
     {400, 4, 4, "TFL3", "TensorFlow Lite", "give the weights"},
     {400, 0, 29, "rnnoise-nu model file version", "RNNoise", "reset_after = false"},
-    {400, 0, 16, "\x0a\x31\x0a\x08wav_data\x12\x0bPl", "graph of TensorFlow", "i f g o"},
+    {400, 0, 16, "\x0a\x31\x0a\x08wav_data\x12\x0bPl", "graph of TensorFlow", "rnnc import"},
     /* A name that ends behind the file. */
     {9, 0, 9, "\x0a\x31\x0a\x08wav_d", "", ""},
     {60, 0, 39, "{\"e\": {\"filename\": \"e\", \"shape\": [1]}}", "ml5", "rnnc import"},

@@ -44,6 +44,7 @@ static const luaL_Reg functions[] = {
     {"json_read", host_json_read},
     {"onnx", host_onnx},
     {"onnx_tensor", host_onnx_tensor},
+    {"graph", host_graph},
     {"zip", host_zip},
     {"hdf5", host_hdf5},
     {NULL, NULL},

@@ -52,6 +52,7 @@ int host_json(lua_State *L);
 int host_json_read(lua_State *L);
 int host_onnx(lua_State *L);
 int host_onnx_tensor(lua_State *L);
+int host_graph(lua_State *L);
 int host_zip(lua_State *L);
 int host_hdf5(lua_State *L);
 

@@ -23,6 +23,7 @@ local readers = {
     require "import.keras",
     require "import.pytorch",
     require "import.onnx",
+    require "import.tensorflow",
 }
 
 -- readers.of(file) -> the reader of a file, or nil.
