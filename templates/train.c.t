@@ -10,6 +10,20 @@
 
 #include <math.h>
 #include <string.h>
+@ local x86 = false
+@ for _, v in ipairs(variants) do x86 = x86 or v.isa ~= "" end
+@ if x86 then
+
+#if !defined(__x86_64__) || !defined(__GNUC__)
+#error "@{name}_train.c is for x86-64 and gcc or clang: generate it with target = \"portable\""
+#endif
+#include <immintrin.h>
+@ else
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+@ end
 
 const @{name}_tensor @{name}_tensors[@{upper}_TENSORS] = {
 @ for _, p in ipairs(facts.parameters) do
@@ -17,12 +31,18 @@ const @{name}_tensor @{name}_tensors[@{upper}_TENSORS] = {
 @ end
 };
 
-/* ---- forward @{rep("-", 86)} */
+@{structs}
+@ for _, v in ipairs(variants) do
+/* ---- @{v.target} @{rep("-", 100 - 11 - #v.target)} */
 
-@{forward_text}
-/* ---- backward @{rep("-", 85)} */
+@ include(v.prelude, v)
 
-@{backward_text}
+@ include("activations.c", { v = v })
+@ include("train_product.c", v)
+
+@{v.forward}
+@{v.backward}
+@ end
 /* ---- calls @{rep("-", 88)} */
 
 /* What stands in front of a tape. */
@@ -87,6 +107,16 @@ size_t @{name}_@{which[1]}_size(size_t seq_len, size_t batch)
 }
 
 @ end
+@ for _, v in ipairs(variants) do
+@ if #v.needs > 0 then
+/* Can this CPU run the code for @{v.target}? */
+static int supported@{v.suffix}(void)
+{
+    return @{v.checks};
+}
+
+@ end
+@ end
 @ local input = facts.tokens and "tokens" or "x"
 /* What both calls ask of their arguments. */
 static rnnc_status check(const float *parameters, size_t seq_len, size_t batch, const @{facts.tokens and "int32_t" or "float"} *@{input}, @{facts.lengths and "const size_t *lengths, " or ""}const void *tape, const void *workspace)
@@ -150,6 +180,26 @@ static void take_tokens(size_t seq_len, size_t batch, const int32_t *lengths, co
     const size_t batch = @{fixed_batch};
 @ end
 @ end
+@ -- The program on the best target that this CPU has.
+@ local function best(program, symbols)
+@ local open = true
+@ for i = #variants, 1, -1 do
+@ local v = variants[i]
+@ if open and #v.needs > 0 then
+    if (supported@{v.suffix}()) {
+        @{name}_run_@{program}@{v.suffix}(&b@{symbols});
+        return RNNC_OK;
+    }
+@ elseif open then
+@ open = false
+    @{name}_run_@{program}@{v.suffix}(&b@{symbols});
+    return RNNC_OK;
+@ end
+@ end
+@ if open then
+    return RNNC_ERR_TARGET;
+@ end
+@ end
 @ local function sizes()
 @ if not fixed_seq_len then
     const size_t T = seq_len;
@@ -182,8 +232,7 @@ rnnc_status @{name}_train_forward(@{forward_parameters})
     @{line}
 @ end
     (void)space;
-    @{name}_run_forward(&b@{forward_symbols});
-    return RNNC_OK;
+@ best("forward", forward_symbols)
 }
 
 rnnc_status @{name}_gradients(@{backward_parameters})
@@ -211,8 +260,7 @@ rnnc_status @{name}_gradients(@{backward_parameters})
     @{line}
 @ end
     (void)space;
-    @{name}_run_backward(&b@{backward_symbols});
-    return RNNC_OK;
+@ best("backward", backward_symbols)
 }
 
 @ include("train_loss.c", { name = name })

@@ -33,7 +33,7 @@ local function form_text(form, level)
     return level > 2 and #out > 1 and "(" .. text .. ")" or text
 end
 
-local Writer = {}
+local Writer = { c_name = c_name }
 Writer.__index = Writer
 
 -- A line, broken between words where it is too long.
@@ -213,6 +213,7 @@ writers["for"] = function(self, s)
 end
 
 function writers.product(self, s)
+    if self.vectors and self.vectors.product(self, s) then return end
     self:each(s.over, function()
         local a, b, out = self:place(s.a), self:place(s.b), self:place(s.out)
         local assign = s.accumulate and "+=" or "="
@@ -227,6 +228,7 @@ function writers.product(self, s)
 end
 
 function writers.map(self, s)
+    if self.vectors and self.vectors.map(self, s) then return end
     self:each(s.over, function()
         self.locals = 0
         local trees, assign = {}, s.accumulate and "+=" or "="
@@ -294,35 +296,49 @@ local function type_of(buffer, real)
     return (grammar.given[buffer.role] and "const " or "") .. type
 end
 
--- emit.text(program, real, optional) -> the C text of the struct and the function. real: "float" or "double", what f32
--- is computed and held in. optional: a set of names of buffers (or nil) that may be NULL: what is read there is 0, what
--- would be written there is not computed. The includes <math.h>, <stddef.h>, <stdint.h> are the caller's.
--- Errors: two buffers with the same name in C.
-function emit.text(program, real, optional)
+-- emit.parts(program, real, options) -> the C texts of the struct and of the function. real: "float" or "double", what
+-- f32 is computed and held in. options (or nil):
+--   optional   a set of names of buffers that may be NULL: what is read there is 0, what would be written there is not
+--              computed
+--   vectors    of vector_loops.of: a target whose vectors are used
+--   attribute  what stands in front of the function instead of "static"
+-- The includes <math.h>, <stddef.h>, <stdint.h> are the caller's. Errors: two buffers with the same name in C.
+function emit.parts(program, real, options)
+    options = options or {}
     local self = setmetatable({ program = program, lines = {}, depth = 1, used = {}, locals = 0, real = real,
-                                f = real == "float" and "f" or "", optional = optional or {} }, Writer)
+                                f = real == "float" and "f" or "", optional = options.optional or {},
+                                vectors = options.vectors }, Writer)
     self:body(program.body)
-    local out, unpacked, seen = { "typedef struct " .. program.name .. "_buffers {" }, {}, {}
+    local struct, unpacked, seen = { "typedef struct " .. program.name .. "_buffers {" }, {}, {}
     for _, buffer in ipairs(program.buffers) do
         local name, dims = c_name(buffer.name), {}
         if seen[name] then error(program.name .. ": two buffers are called " .. name .. " in C", 0) end
         seen[name] = true
         for i = 1, #buffer.dims do dims[i] = affine.text(buffer.dims[buffer.order and buffer.order[i] or i]) end
         local type = type_of(buffer, real)
-        out[#out + 1] = string.format("    %s *%s; /* (%s), %s */", type, name, table.concat(dims, ", "), buffer.role)
+        struct[#struct + 1] = string.format("    %s *%s; /* (%s), %s */", type, name, table.concat(dims, ", "),
+            buffer.role)
         if self.used[buffer.name] then
             unpacked[#unpacked + 1] = string.format("    %s *const %s = buffers->%s;", type, name, name)
         end
     end
-    out[#out + 1] = string.format("} %s_buffers;\n", program.name)
+    struct[#struct + 1] = string.format("} %s_buffers;\n", program.name)
     local parameters = { "const " .. program.name .. "_buffers *buffers" }
     for _, symbol in ipairs(program.symbols) do parameters[#parameters + 1] = "size_t " .. symbol end
-    out[#out + 1] = string.format("static void %s(%s)\n{", program.name, table.concat(parameters, ", "))
+    local suffix = options.vectors and options.vectors.suffix or ""
+    local out = { string.format("%s void %s%s(%s)\n{", options.attribute or "static", program.name, suffix,
+        table.concat(parameters, ", ")) }
     table.move(unpacked, 1, #unpacked, #out + 1, out)
     out[#out + 1] = ""
     table.move(self.lines, 1, #self.lines, #out + 1, out)
     out[#out + 1] = "}\n"
-    return table.concat(out, "\n")
+    return table.concat(struct, "\n"), table.concat(out, "\n")
+end
+
+-- emit.text(program, real) -> the C text of the struct and the function, as emit.parts has them.
+function emit.text(program, real)
+    local struct, text = emit.parts(program, real)
+    return struct .. "\n" .. text
 end
 
 return emit

@@ -4,8 +4,10 @@ local affine = require "ir.affine"
 local fail = require "base.fail"
 local grammar = require "ir.grammar"
 local program_text = require "emit.program"
-local template = require "emit.template"
 local programs = require "passes.program.train"
+local targets = require "tables.targets"
+local template = require "emit.template"
+local vector_loops = require "emit.vector_loops"
 
 local train = {}
 
@@ -199,6 +201,37 @@ local function joined(...)
     return out
 end
 
+-- The programs for each target of the spec, from the least to the most demanding.
+local function variants_of(spec, forward, backward)
+    local wanted, list = {}, {}
+    for _, name in ipairs(spec.target) do wanted[name] = true end
+    for _, name in ipairs(targets.order) do
+        if wanted[name] then
+            local target, suffix = targets[name], "_" .. name
+            local vectors, attribute = vector_loops.of(target, suffix), "KERNEL" .. suffix:upper()
+            local texts = {}
+            for i, program in ipairs { forward, backward } do
+                local _, text = program_text.parts(program, "float", { optional = optional_of(program),
+                    vectors = vectors, attribute = attribute })
+                texts[i] = text
+            end
+            local functions, helpers, uses = vector_loops.needs(vectors.used)
+            local checks = {}
+            for isa in target.isa:gmatch("[^,]+") do
+                checks[#checks + 1] = string.format("__builtin_cpu_supports(\"%s\")", isa)
+            end
+            list[#list + 1] = {
+                target = name, needs = target.needs, lanes = target.lanes, vec = target.vector, isa = target.isa,
+                prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix, fast = target.fast,
+                inline = "INLINE" .. suffix:upper(), attribute = attribute, functions = functions, helpers = helpers,
+                uses = uses, beside = 1, flush_below = "", flush_bits = "", forward = texts[1], backward = texts[2],
+                multiplies = vectors.multiplies or false, checks = table.concat(checks, " && "),
+            }
+        end
+    end
+    return list
+end
+
 -- train.programs(spec, make) -> forward, backward by make(spec): programs.run or programs.plain. Errors, the user's: a
 -- spec for which there is no program.
 function train.programs(spec, make)
@@ -230,8 +263,8 @@ function train.files(spec, expected, head)
     local fields = {
         name = spec.name, upper = upper, facts = facts, spec = spec, tape = tape_lines,
         forward_places = places(forward, tape, given), backward_places = places(backward, tape, given),
-        forward_text = program_text.text(forward, "float", optional_of(forward)),
-        backward_text = program_text.text(backward, "float", optional_of(backward)),
+        structs = (program_text.parts(forward, "float")) .. "\n" .. (program_text.parts(backward, "float")),
+        variants = variants_of(spec, forward, backward),
         forward_symbols = with_symbols(forward), backward_symbols = with_symbols(backward),
         tape_floats = tape_text, forward_floats = forward_text, backward_floats = backward_text,
         bound = math.max(tape_bound, forward_bound, backward_bound) + 4,

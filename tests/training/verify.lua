@@ -18,6 +18,18 @@ local function write(name, text)
     return directory .. "/" .. name
 end
 
+-- Targets that this CPU runs.
+local targets = { "scalar", "portable" }
+do
+    local file = io.open("/proc/cpuinfo")
+    local flags = file and file:read("a") or ""
+    if file then file:close() end
+    if flags:find("avx2") and flags:find(" fma") then targets[#targets + 1] = "avx2" end
+    if flags:find("avx512vl") and flags:find("avx512dq") and flags:find("avx512bw") then
+        targets[#targets + 1] = "avx512"
+    end
+end
+
 -- What `rnnc verify --gradients` prints, and does it pass? Without optimisation compilers take a fifth of the time.
 local function verify(spec, case, optimised)
     local pipe = io.popen(string.format("%s verify --gradients %s%s --cc='%s%s' 2>&1; echo $?", rnnc, spec,
@@ -132,6 +144,7 @@ local function random_spec()
     local lengths = often(30)
     if often(30) then options[#options + 1] = "batch_first = true" end
     if lengths then options[#options + 1] = "lengths = true" end
+    options[#options + 1] = string.format('target = "%s"', one_of(table.unpack(targets)))
     options[#options + 1] = "seq_len = " .. one_of('"any"', '"any"', rng.integer(1, 9))
     options[#options + 1] = "batch = " .. one_of('"any"', '"any"', rng.integer(1, 20))
     local embeds, tied = often(30), false
