@@ -59,6 +59,80 @@ Test(verify_recorded, of_an_imported_network, .timeout = 120) {
 }
 
 /* A spec for calls of fewer steps and sequences than the case has: states are carried. */
+/* ---- archives of NumPy ---- */
+
+static void make_npz(const char *first, const char *second) {
+    const char *const argv[] = {"python3", "tests/import/make_npz.py", first, second, NULL};
+    outcome o = process_run(argv, NULL, NULL, 60);
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    outcome_free(&o);
+}
+
+/* The same as of the safetensors file: floats, tokens, and weights in the case. */
+Test(verify_recorded, of_numpy, .timeout = 300) {
+    static const struct {
+        const char *model, *vectors;
+    } list[] = {
+        {"tests/import/klon_centaur_50/centaur_50.json",
+         "tests/import/klon_centaur_50/vectors.safetensors"},
+        {"tests/import/ml5_charrnn_shakespeare/manifest.json",
+         "tests/import/ml5_charrnn_shakespeare/vectors.safetensors"},
+    };
+    for (size_t i = 0; i < 2; i++) {
+        char dir[PATH_SIZE], path[PATH_SIZE], option[PATH_SIZE + 8];
+        workdir_make(dir);
+        path_join(path, dir, "case.npz");
+        make_npz(list[i].vectors, path);
+        snprintf(option, sizeof option, "--case=%s", path);
+        outcome of_numpy = run(NULL, "verify", list[i].model, option, NULL, NULL);
+        expect_verdict(&of_numpy, "PASS\n", "\nagainst the recorded outputs\n");
+        snprintf(option, sizeof option, "--case=%s", list[i].vectors);
+        outcome o = run(NULL, "verify", list[i].model, option, NULL, NULL);
+        cr_expect_str_eq(of_numpy.out, o.out);
+        outcome_free(&o);
+        outcome_free(&of_numpy);
+        workdir_remove(dir);
+    }
+}
+
+Test(verify_recorded, of_numpy_that_is_wrong, .timeout = 120) {
+    static const char *const wrong[][2] = {
+        {"no_array", "readme.txt is no array of an .npz file: NAME.npy\n"},
+        {"no_npy", "x.npy is no .npy file\n"},
+        {"version", "x.npy is of version 9 of the format\n"},
+        {"long_header", "x.npy has a header that is longer than it may be\n"},
+        {"records", "x.npy has a header that NumPy does not write, or records\n"},
+        {"code", "x.npy has a header that NumPy does not write, or records\n"},
+        {"big_endian", "x.npy is of type >f4; write it with astype(\"float32\") or, of tokens and "
+                       "lengths, \"int32\"\n"},
+        {"objects", "x.npy is of type |O; write it with astype(\"float32\")"},
+        {"fortran", "x.npy lies in Fortran's order; write np.ascontiguousarray of it\n"},
+        {"short", "x.npy has 7 bytes of values, and its shape (2, 1) is of 8\n"},
+        {"long", "x.npy has 9 bytes of values, and its shape (2, 1) is of 8\n"},
+        {"huge", "x.npy has a shape of too many values\n"},
+        {"many_axes", "x.npy has more than 8 axes\n"},
+        {"bomb", "is no archive that can be read: member 1 of the archive cannot be read: it would "
+                 "be more than 64 times as large"},
+        {"cut_off", "is no archive that can be read: "},
+        {"no_y", "a recorded case needs a tensor y\n"},
+    };
+    char dir[PATH_SIZE], option[64], start[64];
+    workdir_make(dir);
+    make_npz("wrong", dir);
+    write_file(dir, "net.lua", "return rnn { input_size = 1, hidden_size = 2 }\n");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        snprintf(option, sizeof option, "--case=%s.npz", wrong[i][0]);
+        const int n = snprintf(start, sizeof start, "%s.npz: error: ", wrong[i][0]);
+        outcome o = run(dir, "verify", "net.lua", option, NULL, NULL);
+        cr_expect_eq(o.code, 1, "%s: %d", wrong[i][0], o.code);
+        cr_expect(strncmp(o.err, start, (size_t)n) == 0 &&
+                      strstr(o.err + n, wrong[i][1]) == o.err + n,
+                  "%s: %s", wrong[i][0], o.err);
+        outcome_free(&o);
+    }
+    workdir_remove(dir);
+}
+
 Test(verify_recorded, in_pieces, .timeout = 300) {
     expect_case("return rnn { input_size = 20, hidden_size = 50, num_layers = 2, seq_len = 25,\n"
                 "  batch = 8, target = \"portable\" }\n",

@@ -160,8 +160,8 @@ const command commands[] = {
      "runtime's generic kernels have to agree as well. Passes if no absolute error exceeds 1e-5\n"
      "(or, where rounding grows, 16 times what rounding alone does to the output) and no byte\n"
      "outside the outputs and the workspace changes. Weights are random if the spec has none.\n"
-     "FILE of --case is a safetensors file with x, (T, B, I) or (T, I), or tokens, and y; of\n"
-     "weights, h0, c0, hn, cn and lengths what there is.",
+     "FILE of --case is a safetensors file or an .npz archive of NumPy with x, (T, B, I) or\n"
+     "(T, I), or tokens, and y; of weights, h0, c0, hn, cn and lengths what there is.",
      verify_options, COUNT(verify_options), "commands.verify"},
     {"bench", "MODEL.lua...", 1, 1000, "time the code beside others and the speed of light",
      "Generates and compiles the networks, runs each beside the runtime's generic networks on\n"

@@ -1,6 +1,8 @@
--- recorded_case: a safetensors file with inputs and outputs of a network, and what else it has, to verify it with.
+-- recorded_case: a safetensors file, or an .npz archive, with inputs and outputs of a network, and what else it has, to
+-- verify it with.
 local fail = require "base.fail"
 local network = require "measure.network"
+local npz = require "import.npz"
 local weights = require "weights.weights"
 
 local recorded_case = {}
@@ -83,10 +85,11 @@ local function check_lengths(spec, run, report)
 end
 
 -- Takes the weights from the case, without the model's prefix and without map, if it has any of them.
-local function choose_weights(spec, path, shapes)
+-- bytes: of the case as a safetensors file, nil: it is one.
+local function choose_weights(spec, path, shapes, bytes)
     for _, weight in ipairs(weights.expected(spec)) do
         if shapes[weight.name] then
-            spec.weights, spec.weights_path, spec.weights_bytes, spec.prefix, spec.map = path, path, nil, "", nil
+            spec.weights, spec.weights_path, spec.weights_bytes, spec.prefix, spec.map = path, path, bytes, "", nil
             return
         end
     end
@@ -100,7 +103,8 @@ end
 -- than the spec has is run by several calls, with the states carried. From now on the spec has the weights of the case,
 -- if there are some. What the case and the spec do not agree on is an error.
 function recorded_case.apply(spec, path)
-    local file, shapes, lines = weights.open(path), {}, {}
+    local bytes = npz.read(path)
+    local file, shapes, lines = weights.open(path, bytes), {}, {}
     local function report(text) lines[#lines + 1] = fail.line(path, nil, "error", text) end
     for _, tensor in ipairs(file:list()) do shapes[tensor.name] = tensor.shape end
     check_stated(spec, file, report)
@@ -124,7 +128,7 @@ function recorded_case.apply(spec, path)
     end
     run.initial = run.initial or false
     if #lines > 0 then fail.with(lines) end
-    choose_weights(spec, path, shapes)
+    choose_weights(spec, path, shapes, bytes)
     return run
 end
 
