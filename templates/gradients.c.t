@@ -123,6 +123,25 @@ static void call(const float *in, float *out, unsigned without)
     }
     size_t *const long_lengths = (size_t *)take(B, sizeof(size_t));
     for (size_t b = 0; b < B; ++b) long_lengths[b] = lengths ? (size_t)lengths[b] : T;
+@ if facts.lengths then
+    /* What stands beyond a length may be anything. */
+@ if facts.tokens then
+    int32_t *const given_tokens = (int32_t *)guarded(T * B * sizeof(int32_t), 4);
+    memcpy(given_tokens, tokens, T * B * sizeof(int32_t));
+@ else
+    float *const padded_x = (float *)(uintptr_t)given[X];
+    const size_t width = count_of(X) / (T * B);
+@ end
+    for (size_t b = 0; b < B; ++b)
+        for (size_t t = long_lengths[b]; t < T; ++t) {
+            const size_t row = @{batch_first and "b * T + t" or "t * B + b"};
+@ if facts.tokens then
+            given_tokens[row] = INT32_MIN;
+@ else
+            memset(padded_x + row * width, 0xff, width * sizeof(float));
+@ end
+        }
+@ end
 @ for _, wanted in ipairs(call_pointers) do
     @{wanted}
 @ end

@@ -100,30 +100,40 @@
 @ end
 
 /* c (m, n) = a (m, r) times b (r, n), or added to it; rows of b and c are contiguous, the others so many floats apart. In
- * pieces of r that the first cache holds. */
+ * pieces of r and m that the first cache holds. Where a lies the other way round, its piece is copied: rows of it may be
+ * pages apart. */
 @{attribute} void multiply@{suffix}(size_t m, size_t n, size_t r, const float *a, size_t a_m, size_t a_r, const float *b, size_t b_r, float *c, size_t c_m, int adds)
 {
-    for (size_t first = 0; first < r; first += 256) {
-        const size_t depth = r - first < 256 ? r - first : 256;
-        const int more = adds || first > 0;
-        for (size_t j = 0; j < n; j += @{most * lanes}) {
-            const size_t width = n - j > @{(most - 1) * lanes} ? @{most} : (n - j + @{lanes - 1}) / @{lanes};
-            const size_t last = n - j < @{most * lanes} ? n - j - (width - 1) * @{lanes} : @{lanes};
-            for (size_t i = 0; i < m;) {
-                const size_t rows = m - i >= @{heights[1]} ? @{heights[1]} : @{#heights == 3 and "m - i >= 4 ? 4 : " or ""}1;
-                const float *const from = a + i * a_m + first * a_r, *const matrix = b + first * b_r + j;
-                float *const to = c + i * c_m + j;
-                switch (rows * 4 + width) {
+    float piece[128 * 32];
+    const int copies = a_m == 1 && a_r != 1 && n > @{most * lanes};
+    for (size_t first = 0; first < r; first += 128)
+        for (size_t top = 0; top < m; top += 32) {
+            const size_t depth = r - first < 128 ? r - first : 128, high = m - top < 32 ? m - top : 32;
+            const int more = adds || first > 0;
+            const float *from = a + top * a_m + first * a_r;
+            if (copies) {
+                for (size_t k = 0; k < depth; ++k) memcpy(piece + k * 32, from + k * a_r, high * sizeof(float));
+                from = piece;
+            }
+            const size_t from_r = copies ? 32 : a_r;
+            for (size_t j = 0; j < n; j += @{most * lanes}) {
+                const size_t width = n - j > @{(most - 1) * lanes} ? @{most} : (n - j + @{lanes - 1}) / @{lanes};
+                const size_t last = n - j < @{most * lanes} ? n - j - (width - 1) * @{lanes} : @{lanes};
+                const float *const matrix = b + first * b_r + j;
+                for (size_t i = 0; i < high;) {
+                    const size_t rows = high - i >= @{heights[1]} ? @{heights[1]} : @{#heights == 3 and "high - i >= 4 ? 4 : " or ""}1;
+                    float *const to = c + (top + i) * c_m + j;
+                    switch (rows * 4 + width) {
 @ for _, rows in ipairs(heights) do
 @ for width = most, 1, -1 do
-                case @{rows * 4 + width}: tile_@{rows}x@{width}@{suffix}(depth, from, a_m, a_r, matrix, b_r, to, c_m, last, more); break;
+                    case @{rows * 4 + width}: tile_@{rows}x@{width}@{suffix}(depth, from + i * a_m, a_m, from_r, matrix, b_r, to, c_m, last, more); break;
 @ end
 @ end
-                default: break;
+                    default: break;
+                    }
+                    i += rows;
                 }
-                i += rows;
             }
         }
-    }
 }
 @ end

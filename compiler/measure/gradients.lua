@@ -65,7 +65,7 @@ local function arguments_of(spec, facts, inputs, outputs)
     pointers[#pointers + 1] = string.format("float *const parameters = (float *)guarded(at[%d] * sizeof(float), 8);", P)
     pointers[#pointers + 1] = string.format("memcpy(parameters, in, at[%d] * sizeof(float));", P)
     pointers[#pointers + 1] = string.format("float *const gradient = (float *)guarded(at[%d] * sizeof(float), 4);", P)
-    head[#head + 1] = facts.tokens and "tokens" or "given[X]"
+    head[#head + 1] = facts.tokens and (facts.lengths and "given_tokens" or "tokens") or "given[X]"
     if facts.lengths then head[#head + 1] = "long_lengths" end
     local forward, backward = table.move(head, 1, #head, 1, {}), table.move(head, 1, #head, 1, {})
     for _, name in ipairs(inputs) do
@@ -134,7 +134,7 @@ local function program_of(spec, expected)
         segments = segments, labels = labels, counts = counts, parameters = #facts.parameters,
         forward_symbols = symbols_of(forward), backward_symbols = symbols_of(backward),
         forward_arguments = forward_arguments, backward_arguments = backward_arguments, call_pointers = pointers,
-        zeroes = zeroes,
+        zeroes = zeroes, batch_first = spec.batch_first,
     })
     return text, { facts = facts, outputs = outputs, names = listed, counts = counts,
                    parameters = #facts.parameters }

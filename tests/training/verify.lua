@@ -5,8 +5,8 @@ local support = require "tests.compiler.support"
 local fast = os.getenv "RNNC_TEST_FAST" == "1"
 local rnnc = os.getenv "RNNC" or "build/rnnc"
 
--- Each network takes about a second of processor time.
-local NETWORKS <const> = fast and 4 or 40
+-- Each network takes two to three seconds of processor time, most of it the C compiler's.
+local NETWORKS <const> = fast and 4 or 16
 
 local directory = os.tmpname()
 os.remove(directory)
@@ -65,7 +65,7 @@ for i, path in ipairs(cases) do
     local _, shapes, metadata = support.read_case(path)
     if metadata.cell and (not fast or i % 6 == 1) then
         support.case(path, function()
-            local output = passes(spec_of(metadata, i % 2 == 0), path, i % 5 == 0 or metadata.H + 0 > 60)
+            local output = passes(spec_of(metadata, i % 2 == 0), path, i % 10 == 0 or metadata.H + 0 > 60)
             for name in pairs(shapes) do
                 if name:find("^grad%.") or name == "y" then
                     local row = output:match("\n" .. name:gsub("%.", "%%.") .. " [^\n]+")
@@ -98,7 +98,7 @@ for _, tensor in ipairs { "grad.weight_hh_l0", "grad.bias_ih_l0", "grad.x", "gra
         local path = "tests/cases/lstm_3_4_1_1_1_0_5_2.safetensors"
         local _, _, metadata = support.read_case(path)
         local spec = write("model.lua", spec_of(metadata))
-        for _, factor in ipairs(fast and { 1.01 } or { 0.99, 0 / 0 }) do
+        for _, factor in ipairs(fast and { 0 / 0 } or { 0.99, 0 / 0 }) do
             local output, passed = verify(spec, write("case.safetensors", damaged(path, tensor, factor)))
             assert(not passed and output:find("\nFAIL\n"), factor .. ": " .. output)
             local row = output:match("\n" .. tensor:gsub("%.", "%%.") .. " [^\n]+")
