@@ -313,6 +313,17 @@ Test(import, order_of_the_file, .timeout = 120) {
         "        rnn { hidden_size = 1, bias = false, prefix = \"a.\" },\n");
 }
 
+/* A GRU of RTNeural with one bias: Keras' reset_after = False. */
+Test(import, reset_before_the_product, .timeout = 120) {
+    static const char text[] =
+        "{\"in_shape\": [null, null, 1], \"layers\": [{\"type\": \"gru\", \"weights\": "
+        "[[[1, 2, 3]], [[4, 5, 6]], [7, 8, 9]]}]}";
+    expect_import("gru.json", text, sizeof text - 1,
+                  "  gru of 1 -> 1  became rnn, transposed, gates z r h as r z n, a second bias of "
+                  "0, reset_after = false, layers.0.*\n",
+                  "    reset_after = false,\n");
+}
+
 /* Cells by themselves behind a wrapper, with one bias of two, and a convolution over one step as
  * head; beside it a tensor of no use, and one that holds no floats. */
 Test(import, cells_and_convolutions, .timeout = 120) {

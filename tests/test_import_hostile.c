@@ -68,9 +68,8 @@ static const struct {
      "layers[0] (dense): weights[0] is no array of numbers\n"},
     {LSTM(DENSE(", \"weights\": [[[1]], [1]], \"activation\": \"celu\"")),
      "layers[0] (dense): rnnc has no function \"celu\"\n"},
-    {LSTM("{\"type\": \"gru\", \"weights\": [[[1, 2, 3]], [[1, 2, 3]], [1, 2, 3]]}"),
-     "layers[0] (gru): has one bias, of a GRU with the reset gate before the product "
-     "(reset_after = False), which rnnc has not\n"},
+    {LSTM("{\"type\": \"gru\", \"weights\": [[[1, 2, 3]], [[1, 2, 3]], [1, 2]]}"),
+     "layers[0] (gru): its bias is (2), and (3) is expected\n"},
     {LSTM("{\"type\": \"lstm\", \"weights\": [[[1, 2, 3]], [[1, 2, 3]], [1, 2, 3]]}"),
      "layers[0] (lstm): its kernel is (1, 3), and (1, 4) is expected\n"},
     {LSTM("{\"type\": \"lstm\", \"activation\": \"relu\", \"weights\": [[[1, 2, 3, 4]], [[1, 2, 3, "

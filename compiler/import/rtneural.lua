@@ -2,7 +2,7 @@
 --
 -- { in_shape: [.., inputs], layers: [{ type, activation, shape: [.., outputs], weights: [...] }] } has Keras' arrays:
 -- kernels are (inputs, outputs); an LSTM has gates i f c o and one bias, a GRU z r h and the two biases of
--- reset_after = True.
+-- reset_after = True or the one of reset_after = False.
 local activations = require "tables.activations"
 local fail = require "base.fail"
 local json = require "import.json"
@@ -76,9 +76,8 @@ local function recurrent(layer, inputs, prefix, check)
     expect_shape(check, kernel, "its kernel", inputs, rows)
     expect_shape(check, own, "its recurrent kernel", units, rows)
     local both
-    if cell == "gru" then
-        check(#bias.shape == 2, "has one bias, of a GRU with the reset gate before the product (reset_after = False), "
-            .. "which rnnc has not")
+    local reset_before = cell == "gru" and #bias.shape == 1
+    if cell == "gru" and not reset_before then
         expect_shape(check, bias, "its bias", 2, rows)
         both = { tensors.slice(bias, 1, 1, true), tensors.slice(bias, 2, 1, true) }
     else
@@ -89,9 +88,12 @@ local function recurrent(layer, inputs, prefix, check)
     for i, name in ipairs { "weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0" } do
         list[i] = tensors.named(tensors.gates(list[i], order), prefix .. name)
     end
-    return { form = "rnn", outputs = units, fields = { cell = cell, hidden_size = units, prefix = prefix },
-             became = cell == "gru" and "rnn, transposed, gates z r h as r z n"
-                 or "rnn, transposed, a second bias of 0" },
+    local fields = { cell = cell, hidden_size = units, prefix = prefix }
+    if reset_before then fields.reset_after = false end
+    return { form = "rnn", outputs = units, fields = fields,
+             became = "rnn, transposed" .. (cell == "gru" and ", gates z r h as r z n" or "")
+                 .. (#bias.shape == 1 and ", a second bias of 0" or "")
+                 .. (reset_before and ", reset_after = false" or "") },
         list
 end
 
