@@ -28,6 +28,10 @@ Test(build, other_build_systems_use_what_is_installed) { run_script("packaging/i
 
 Test(build, portable_has_its_bits_on_x87) { run_script("packaging/m32"); }
 
+#if defined(__x86_64__)
+Test(build, few_instructions_are_executed) { run_script("packaging/instructions"); }
+#endif
+
 Test(build, every_target_is_in_the_help) { run_script("packaging/help"); }
 
 Test(build, flags_that_take_nan_away_are_left_out) { run_script("packaging/fast_math"); }
