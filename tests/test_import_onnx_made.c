@@ -246,6 +246,35 @@ static void put_last(exporter *e, const rnnc_layer *l, const rnnc_config *before
     }
 }
 
+/* Functions that stand by themselves, with the attribute that an exporter writes or leaves out. */
+static const struct {
+    rnnc_activation activation;
+    float alpha;
+    const char *op, *attributes;
+} alone[] = {
+    {RNNC_RELU, 0, "Relu", ""},
+    {RNNC_SIGMOID, 0, "Sigmoid", ""},
+    {RNNC_ELU, 1, "Elu", ""},
+    {RNNC_ELU, 0.625f, "Elu", "alpha=0.625"},
+    {RNNC_LEAKY_RELU, 0.01f, "LeakyRelu", ""},
+    {RNNC_HARD_SIGMOID, 0.2f, "HardSigmoid", ""},
+    {RNNC_HARD_SIGMOID, 0.25f, "HardSigmoid", "alpha=0.25 beta=0.5"},
+    {RNNC_SOFTPLUS, 0, "Softplus", ""},
+    {RNNC_SOFTSIGN, 0, "Softsign", ""},
+};
+
+enum { ALONE = sizeof alone / sizeof *alone };
+
+static void put_function(exporter *e, const rnnc_layer *l) {
+    for (size_t i = 0; i < ALONE; i++)
+        if (alone[i].activation == l->activation && !(alone[i].alpha < l->alpha) &&
+            !(alone[i].alpha > l->alpha)) {
+            step(e, alone[i].op, e->value, alone[i].attributes);
+            return;
+        }
+    abort();
+}
+
 static void put_dense(exporter *e, const rnnc_layer *l, const rnnc_config *before) {
     static const char *const functions[] = {[RNNC_TANH] = "Tanh",
                                             [RNNC_RELU] = "Relu",
@@ -362,6 +391,8 @@ static onnx_bytes export_model(const model *m, unsigned style) {
             put_embedding(&e, l);
         else if (l->kind == RNNC_DENSE)
             put_dense(&e, l, before);
+        else if (l->kind == RNNC_ACTIVATION)
+            put_function(&e, l);
         else
             put_stack(&e, before = &l->recurrent);
     }
@@ -490,6 +521,14 @@ static void check_case(unsigned seed) {
     for (size_t n = 1 + rng_below(&r, 2); n > 0; n--) {
         layers[count] = random_stack(&r, width, hidden);
         width = width_of(&layers[count++]);
+        if (rng_below(&r, 3) == 0) {
+            const size_t k = rng_below(&r, ALONE);
+            layers[count++] = (rnnc_layer){.kind = RNNC_ACTIVATION,
+                                           .inputs = width,
+                                           .outputs = width,
+                                           .activation = alone[k].activation,
+                                           .alpha = alone[k].alpha};
+        }
     }
     for (size_t n = lengths ? 0 : rng_below(&r, 3); n > 0; n--) {
         rnnc_layer d = {.kind = RNNC_DENSE, .inputs = width, .outputs = 3 + n};
