@@ -44,6 +44,9 @@ static const struct {
     {NAM(NAM_SIZES, "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]"),
      "weights has 15 numbers; an LSTM of 1 -> 1 in 1 layers, with first states and a head of one "
      "output, has 16\n"},
+    {NAM(NAM_SIZES, "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]"),
+     "weights has 17 numbers; an LSTM of 1 -> 1 in 1 layers, with first states and a head of one "
+     "output, has 16\n"},
     {NAM("\"input_size\": 65536, \"hidden_size\": 65536, \"num_layers\": 65536", "[1, 2]"),
      "weights has 2 numbers; an LSTM of 65536 -> 65536 in 65536 layers, "},
     {"{\"in_shape\": [null, 1], \"layers\": [", "is no JSON that can be read, line 1: "},

@@ -261,7 +261,8 @@ def script():
         [("data.pkl", out.getvalue()), ("code/__torch__/net.py", forward),
          ("code/__torch__/torch/nn/modules/rnn.py",
           constants("LSTM", mode='"LSTM"', batch_first="False")
-          + constants("RNN", mode='"RNN_RELU"', batch_first="True"))]
+          + constants("RNN", mode='"RNN_RELU"', batch_first="True")
+          + constants("GRU", mode='"GRU"', batch_first="False"))]
         + [("data/" + s.key, s.data) for s in storages])
 
 
