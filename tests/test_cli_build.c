@@ -114,7 +114,7 @@ Test(cli_build, list_writes_nothing, .timeout = 60) {
     cr_expect(!has("amp.h") && !has("amp.d"));
 }
 
-/* Everything that the files come from, as make reads names with spaces and '#'. */
+/* Everything that the files come from, as make reads names with spaces, '#', ':', '$' and '\\'. */
 Test(cli_build, depfile_names_what_counts, .timeout = 60) {
     expect_outcome(0, NULL, "", rnnc("compile", "m.lua", "-MD", "-o", "out"));
     expect_text(
@@ -123,9 +123,9 @@ Test(cli_build, depfile_names_what_counts, .timeout = 60) {
     write_file("m.tune", "rnnc tune 1\nnetwork 0123456789abcdef\n");
     expect_outcome(0, NULL, NULL,
                    rnnc("compile", "m.lua", "--weights-as=none", "--depfile=deps/x.d",
-                        "--depfile-target=a $stamp"));
+                        "--depfile-target=c:\\a $stamp"));
     expect_text("deps/x.d",
-                "a\\ $$stamp: m.lua \\\n  the\\ weights\\#1.safetensors \\\n  m.tune\n");
+                "c\\:\\\\a\\ $$stamp: m.lua \\\n  the\\ weights\\#1.safetensors \\\n  m.tune\n");
     expect_outcome(0, NULL, NULL,
                    rnnc("compile", "m.lua", "-w", "./the weights#1.safetensors", "-MD"));
     expect_text(
@@ -149,6 +149,8 @@ Test(cli_build, pages_for_man_and_shells, .timeout = 60) {
         {"bash", "    compile) options='--output= ", " --depfile-target= "},
         {"zsh", "    'compile:generate C from a spec'\n",
          "'--depfile-target=[the target of that rule, instead"},
+        /* Where a colon or a bracket would end what zsh shows. */
+        {"zsh", "into FILE\\: what the]:value:_files'", "--weights-as=[c\\: into NAME_weights.c"},
         {"fish", "-a compile -d 'generate C from a spec'\n",
          "-l depfile-target -r -d 'the target of that"},
     };
