@@ -18,9 +18,20 @@
 @ end
 #include <stdint.h>
 #include <string.h>
+@ -- Vectors are for x86-64. In a list with `portable` their code is left out elsewhere.
 @ local x86 = false
 @ for _, v in ipairs(p.variants) do x86 = x86 or v.isa ~= "" end
-@ if x86 then
+@ local guarded = x86 and p.variants[1].isa == ""
+@ local function only_x86(v) return guarded and v.isa ~= "" end
+@ if guarded then
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define VECTORS_X86
+#include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+@ elseif x86 then
 
 #if !defined(__x86_64__) || !defined(__GNUC__)
 #error "@{p.name}.c is for x86-64 and gcc or clang: generate it with target = \"portable\""
@@ -53,17 +64,21 @@
 @     local lone = #v.stages == 1 and v.stages[1].kind == "stack" and v.stages[1].sizes.L == 1
 @     return v.division.kind == "panels" or v.division.kind == "directions" and (several or not lone)
 @ end
-@ local teams, any_meets = false, false
+@ -- Is a call divided, do members meet; and not on x86-64 only?
+@ local teams, any_meets, all_teams, all_meet = false, false, false, false
 @ for _, v in ipairs(p.variants) do
-@     teams = teams or divided(v)
-@     any_meets = any_meets or meets(v)
+@     teams, any_meets = teams or divided(v), any_meets or meets(v)
+@     all_teams, all_meet = all_teams or divided(v) and not only_x86(v), all_meet or meets(v) and not only_x86(v)
 @ end
 @ if teams then
-@ include("team.c", { p = p, parameters = run_parameters, meets = any_meets })
+@ include("team.c", { p = p, parameters = run_parameters, meets = any_meets, only_x86 = not all_meet })
 @ end
 @ for _, v in ipairs(p.variants) do
 
 /* ---- @{v.target} @{rep("-", 100 - 11 - #v.target)} */
+@ if only_x86(v) then
+#ifdef VECTORS_X86
+@ end
 
 @ include(v.prelude, v)
 
@@ -96,6 +111,9 @@
 @ include("run.c", { v = v, p = p, run_parameters = run_parameters, meets = meets })
 @ if divided(v) then
 @ include("members.c", { v = v, words = v.division.kind == "chunks" or meets(v), arguments = ((run_words .. ", workspace"):gsub("[%w_]+", "w->%0")) })
+@ end
+@ if only_x86(v) then
+#endif
 @ end
 @ end
 
@@ -135,6 +153,9 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch)
     return (@{w.fixed} + room * @{w.per_chunk_step}@{copy}) * sizeof(float) + 64;
 @ end
 }
+@ if guarded then
+#ifdef VECTORS_X86
+@ end
 @ for _, v in ipairs(p.variants) do
 @ if #v.needs > 0 then
 
@@ -144,6 +165,9 @@ static int supported@{v.suffix}(void)
     return @{concat(cpu_checks(v), " && ")};
 }
 @ end
+@ end
+@ if guarded then
+#endif
 @ end
 
 @ for _, state in ipairs(p.first and (p.steps == "any" or p.streaming) and p.states or {}) do
@@ -213,8 +237,14 @@ static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *worksp
     }
 @ end
 @ local open = true
+@ if guarded then
+#ifdef VECTORS_X86
+@ end
 @ for i = #p.variants, 1, -1 do
 @ local v = p.variants[i]
+@ if guarded and i == 1 then
+#endif
+@ end
 @ local indent = #v.needs > 0 and "        " or "    "
 @ if open then
 @ if #v.needs > 0 then
@@ -239,7 +269,7 @@ static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *worksp
 @ end
 @ end
 @ end
-@ if p.threads > 1 and not teams then
+@ if p.threads > 1 and not all_teams then
     (void)team;
 @ end
 @ if open then

@@ -24,8 +24,9 @@ int main(void) {
     free(workspace);
     if (status != RNNC_OK) {
         if (status == RNNC_ERR_TARGET)
-            fprintf(stderr, "@{name}: this CPU lacks what the code was generated for; give @{file} "
-                            "target = { \"portable\", \"avx2\", \"avx512\" } and compile it again\n");
+            fprintf(stderr, "@{name}: this CPU lacks the vectors (%s) that the code is for; leave `target` out of "
+                            "@{file}, and --target out of the command, and compile it again: then it runs "
+                            "on every CPU\n", @{name}_model.target);
         else
             fprintf(stderr, "@{name}: forward fails with status %d, see rnnc_status in rnnc.h\n", (int)status);
         return 1;

@@ -1,5 +1,6 @@
 @ -- What all targets need to share a call among the members of a team.
-@ -- p: the plan; parameters: those of a target's run function; meets: do members meet on the way?
+@ -- p: the plan; parameters: those of a target's run function; meets: do members meet on the way, and
+@ -- only_x86: is that on x86-64 only?
 
 /* A call, as every member of a team sees it. */
 typedef struct work {
@@ -9,6 +10,9 @@ typedef struct work {
 } work;
 @ if meets then
 
+@ if only_x86 then
+#ifdef VECTORS_X86
+@ end
 /* Returns when all members have come here. met: how often they have met in this run. */
 static void meet(const rnnc_team *team, size_t member, size_t members, size_t *met)
 {
@@ -18,4 +22,7 @@ static void meet(const rnnc_team *team, size_t member, size_t members, size_t *m
     for (size_t i = 0; i < members; ++i)
         if (i != member) team->wait(team->context, i, *met);
 }
+@ if only_x86 then
+#endif
+@ end
 @ end

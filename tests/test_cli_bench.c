@@ -191,7 +191,9 @@ Test(bench, csv_has_a_line_for_each_code, .timeout = 120) {
     result = bench(dir, NULL, "amp.lua", "--csv=-", "--batch=3", NULL, NULL);
     cr_expect_eq(result.code, 1);
     outcome_free(&result);
-    write_file(dir, "any.lua", "return rnn { input_size = 3, hidden_size = 4, batch = \"any\" }\n");
+    write_file(
+        dir, "any.lua",
+        "return rnn { target = \"native\", input_size = 3, hidden_size = 4, batch = \"any\" }\n");
     result = bench(dir, NULL, "any.lua", "--csv=-", "--batch=3", "--seq-len=4", NULL);
     cr_expect_eq(result.code, 0, "%s", result.err);
     cr_expect_eq(strncmp(result.out, heading, sizeof heading - 1), 0);

@@ -51,7 +51,8 @@ Test(bench, absent_libraries_are_skipped, .timeout = 180) {
     cr_expect(strstr(result.out, "\ngeneric (built-in) "), "%s", result.out);
     outcome_free(&result);
     write_file(dir, "first.lua",
-               "return rnn { input_size = 3, hidden_size = 4, batch_first = true }\n");
+               "return rnn { target = \"native\", input_size = 3, hidden_size = 4, batch_first = "
+               "true }\n");
     result = bench(dir, none, "first.lua", "--peers", NULL, NULL, NULL);
     cr_expect_eq(result.code, 0, "%s", result.err);
     cr_expect(strstr(result.out, "skipped: their drivers run one recurrent network"), "%s",

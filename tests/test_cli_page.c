@@ -127,14 +127,17 @@ Test(page, is_whole_and_well_formed, .timeout = 180) {
     char dir[PATH_SIZE], path[PATH_SIZE];
     workdir_make(dir);
     write_file(dir, "a.lua",
-               "return rnn { cell = \"gru\", input_size = 8, hidden_size = 16, num_layers = 2,\n"
+               "return rnn { target = \"native\", cell = \"gru\", input_size = 8, hidden_size = "
+               "16, num_layers = 2,\n"
                "  seq_len = 20 }\n");
     write_file(dir, "b.lua",
-               "return rnn { cell = \"lstm\", input_size = 3, hidden_size = 5, batch = 20,\n"
+               "return rnn { target = \"native\", cell = \"lstm\", input_size = 3, hidden_size = "
+               "5, batch = 20,\n"
                "  seq_len = 3, bidirectional = true }\n");
     write_file(
         dir, "c.lua",
-        "return model { layers = { embedding { num_embeddings = 9, dim = 4, prefix = \"e.\" },\n"
+        "return model { target = \"native\", layers = { embedding { num_embeddings = 9, dim = 4, "
+        "prefix = \"e.\" },\n"
         "  rnn { hidden_size = 6 }, dense { units = 7, activation = \"softmax\" } }, seq_len = 4 "
         "}\n");
     const char *const argv[] = {rnnc_path(), "bench", "--seconds=0.01", machine, "--html=page.html",

@@ -32,14 +32,18 @@ static void expect_verdict(const outcome *result, const char *verdict) {
 Test(verify, passes_what_is_right, .timeout = 300) {
     static const char *const specs[] = {
         "return rnn { input_size = 3, hidden_size = 5, target = \"portable\" }\n",
-        "return rnn { input_size = 7, hidden_size = 19, num_layers = 2, bidirectional = true,\n"
+        "return rnn { target = \"native\", input_size = 7, hidden_size = 19, num_layers = 2, "
+        "bidirectional = true,\n"
         "  batch = \"any\", batch_first = true, nonlinearity = \"relu\" }\n",
         "return rnn { input_size = 4, hidden_size = 9, batch = 3, seq_len = 6, bias = false,\n"
         "  target = { \"portable\", \"avx2\" } }\n",
-        "return rnn { cell = \"gru\", input_size = 4, hidden_size = 9, batch = 2, lengths = true "
+        "return rnn { target = \"native\", cell = \"gru\", input_size = 4, hidden_size = 9, batch "
+        "= 2, lengths = true "
         "}\n",
-        "return rnn { cell = \"lstm\", input_size = 4, hidden_size = 9, activation = \"fast\" }\n",
-        "return rnn { input_size = 20, hidden_size = 50, num_layers = 2, threads = 2 }\n",
+        "return rnn { target = \"native\", cell = \"lstm\", input_size = 4, hidden_size = 9, "
+        "activation = \"fast\" }\n",
+        "return rnn { target = \"native\", input_size = 20, hidden_size = 50, num_layers = 2, "
+        "threads = 2 }\n",
     };
     char dir[PATH_SIZE];
     workdir_make(dir);
@@ -70,9 +74,10 @@ Test(verify, compares_with_a_recorded_case, .timeout = 120) {
     expect_verdict(&result, "PASS\n");
     cr_expect(strstr(result.out, "\nagainst the recorded outputs\n"), "%s", result.out);
     outcome_free(&result);
-    write_spec(dir, "net.lua",
-               "return rnn { input_size = 5, hidden_size = 8, num_layers = 3,\n"
-               "  bidirectional = true, bias = false, batch = 2 }\n");
+    write_spec(
+        dir, "net.lua",
+        "return rnn { target = \"native\", input_size = 5, hidden_size = 8, num_layers = 3,\n"
+        "  bidirectional = true, bias = false, batch = 2 }\n");
     result = run(NULL, "verify", path, "--case=" CASE, NULL, NULL);
     cr_expect_eq(result.code, 1);
     cr_expect_str_eq(result.err,
@@ -148,7 +153,8 @@ static void expect_seen_in(const char *cell, const char *constant, const char *i
     char dir[PATH_SIZE], text[256];
     workdir_make(dir);
     snprintf(text, sizeof text,
-             "return rnn { name = \"net\", cell = \"%s\", input_size = 3, hidden_size = 2 }\n",
+             "return rnn { target = \"native\", name = \"net\", cell = \"%s\", input_size = 3, "
+             "hidden_size = 2 }\n",
              cell);
     write_spec(dir, "net.lua", text);
     write_wrong(dir, constant, input_size, body);
@@ -280,7 +286,8 @@ Test(verify, passes_up_to_the_tolerance, .timeout = 120) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         write_biases(dir, rows[i].value);
         snprintf(text, sizeof text,
-                 "return rnn { name = \"net\", nonlinearity = \"relu\", input_size = 3, "
+                 "return rnn { target = \"native\", name = \"net\", nonlinearity = \"relu\", "
+                 "input_size = 3, "
                  "hidden_size = 2,\n  weights = \"w.safetensors\", activation = \"%s\" }\n",
                  rows[i].activation);
         write_spec(dir, "net.lua", text);
@@ -351,7 +358,7 @@ Test(verify, sees_each_difference, .timeout = 120) {
     char dir[PATH_SIZE];
     workdir_make(dir);
     write_spec(dir, "net.lua",
-               "return model { batch_first = true, layers = {\n"
+               "return model { target = \"native\", batch_first = true, layers = {\n"
                "  rnn { cell = \"lstm\", input_size = 3, hidden_size = 5, num_layers = 2,\n"
                "    bidirectional = true, proj_size = 4, prefix = \"a.\" },\n"
                "  dense { units = 3, activation = \"elu\", alpha = 0.5, last_state = true, prefix "
@@ -371,7 +378,8 @@ Test(verify, sees_each_difference, .timeout = 120) {
 Test(verify, says_what_the_compiler_said, .timeout = 60) {
     char dir[PATH_SIZE];
     workdir_make(dir);
-    write_spec(dir, "net.lua", "return rnn { input_size = 3, hidden_size = 2 }\n");
+    write_spec(dir, "net.lua",
+               "return rnn { target = \"native\", input_size = 3, hidden_size = 2 }\n");
     expect(dir, 1, "",
            "rnnc verify: error: no-such-cc cannot be run: No such file or directory; "
            "name another with --cc\n",

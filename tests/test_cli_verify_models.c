@@ -114,7 +114,7 @@ Test(verify_models, compares_with_a_recorded_case, .timeout = 300) {
         expect_pass(&result, "\nagainst the recorded outputs\n");
         outcome_free(&result);
         if (lengths) {
-            snprintf(text, sizeof text, "return model { batch = 3, %s }\n",
+            snprintf(text, sizeof text, "return model { target = \"native\", batch = 3, %s }\n",
                      rnnc_safetensors_metadata(file, "spec"));
             write_file(dir, "net.lua", text);
             result = run(NULL, "verify", path, option, NULL, NULL);
@@ -210,7 +210,7 @@ static void expect_check(const char *before, const char *rnn, const char *dense,
     cr_assert(file_write(path, bytes, size));
     free(bytes);
     snprintf(text, sizeof text,
-             "return model { weights = \"amp.safetensors\", %s layers = {\n"
+             "return model { target = \"native\", weights = \"amp.safetensors\", %s layers = {\n"
              "  rnn { cell = \"lstm\", input_size = 1, hidden_size = 20, %s },\n"
              "  dense { units = 1, %s } } }\n",
              before, rnn, dense);

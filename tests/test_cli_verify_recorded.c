@@ -181,7 +181,8 @@ static void write_arrays(const char *dir, const char *file, size_t count, const 
 static void expect_error(const char *fields, size_t count, const array *arrays, const char *says) {
     char dir[PATH_SIZE], text[256];
     workdir_make(dir);
-    snprintf(text, sizeof text, "return rnn { input_size = 3, hidden_size = 2, %s }\n", fields);
+    snprintf(text, sizeof text,
+             "return rnn { target = \"native\", input_size = 3, hidden_size = 2, %s }\n", fields);
     write_file(dir, "net.lua", text);
     write_arrays(dir, "case.safetensors", count, arrays);
     expect(dir, 1, "", says, "verify", "net.lua", "--case=case.safetensors", NULL);
@@ -332,7 +333,8 @@ static void expect_caught(const char *body, const char *says) {
     char dir[PATH_SIZE], path[PATH_SIZE], text[2048];
     workdir_make(dir);
     write_file(dir, "net.lua",
-               "return rnn { name = \"net\", input_size = 2, hidden_size = 2, seq_len = 1,\n"
+               "return rnn { target = \"native\", name = \"net\", input_size = 2, hidden_size = 2, "
+               "seq_len = 1,\n"
                "  bias = false, nonlinearity = \"relu\", weights = \"net.safetensors\" }\n");
     const array arrays[] = {{"weight_ih_l0", 2, {2, 2}, identity},
                             {"weight_hh_l0", 2, {2, 2}, zeros}};

@@ -1,5 +1,6 @@
 /* Code for a list of targets: each of them computes what is right, also those that read weights
  * which were laid out for another one, and weights are there once where that pays. */
+#include "support/cli.h"
 #include "support/generate.h"
 #include "support/model.h"
 #include "support/model_run.h"
@@ -117,4 +118,57 @@ Test(generated_lists, heads_and_one_step, .timeout = 400) {
                                  {RNNC_DENSE, {0}, 97, 70, RNNC_TANH, 1, 0, 0}};
     check_list(layers, 2, 5, 2, "batch = 2,", 3.1);
     check_list(layers, 2, 1, 1, "seq_len = 1,", 3.1);
+}
+
+/* A folder with a network as `rnnc init --program --name=net` makes it. */
+static void start(char dir[PATH_SIZE]) {
+    workdir_make(dir);
+    expect_runs(run(dir, "init", "--program", "--name=net", NULL, NULL), "init");
+}
+
+Test(generated_lists, is_the_default) {
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    start(dir);
+    expect_runs(run(dir, "compile", "net.lua", "-o", ".", NULL), "compile");
+    path_join(path, dir, "net.c");
+    char *const text = file_read(path, NULL);
+    cr_assert(text);
+    cr_expect(strstr(text, "\n    \"portable, avx2, avx512\",\n"), "%s", text);
+    free(text);
+    workdir_remove(dir);
+}
+
+Test(generated_lists, native_is_said_to_be_bound) {
+    static const char words[] = "net.lua: note: target = \"native\" is ";
+    static const char text[] = "return rnn { input_size = 2, hidden_size = 3 }\n";
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    path_join(path, dir, "net.lua");
+    cr_assert(file_write(path, text, sizeof text - 1));
+    outcome bound = run(dir, "compile", "net.lua", "--target=native", "-o", "bound");
+    cr_expect_eq(strncmp(bound.err, words, sizeof words - 1) == 0, target_runs("avx2"), "%s",
+                 bound.err);
+    outcome_free(&bound);
+    expect(dir, 0, NULL, "", "compile", "net.lua", "-oall", NULL);
+    expect(dir, 0, NULL, "", "compile", "net.lua", "--target=avx2", "-oone");
+    workdir_remove(dir);
+}
+
+Test(generated_lists, a_program_says_what_the_cpu_lacks, .timeout = 100) {
+    char dir[PATH_SIZE], program[PATH_SIZE];
+    rnnc_error err;
+    start(dir);
+    expect_runs(run(dir, "compile", "net.lua", "--target=avx2", "-o", "."), "compile");
+    take_away(dir, "avx2");
+    cr_assert(compile_c(NULL, "-O1", dir, "main.c net.c net_weights.c", "hello", &err), "%s",
+              err.message);
+    path_join(program, dir, "hello");
+    const char *const argv[] = {program, NULL};
+    outcome o = process_run(argv, dir, NULL, 10);
+    cr_expect_eq(o.code, 1);
+    cr_expect_str_empty(o.out);
+    cr_expect(strstr(o.err, "net: this CPU lacks the vectors (avx2) that the code is for"), "%s",
+              o.err);
+    outcome_free(&o);
+    workdir_remove(dir);
 }

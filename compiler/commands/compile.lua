@@ -47,6 +47,10 @@ return function(arguments, options)
         return
     end
     local files, more = generate(spec, options)
+    if spec.bound then
+        more[#more + 1] = fail.line(spec.path, nil, "note", string.format("target = \"native\" is %s on this machine: "
+            .. "CPUs without it cannot run the code; leave target out for code that runs on all", spec.target[1]))
+    end
     for _, list in ipairs { notes, more } do
         for _, note in ipairs(list) do host.complain(note) end
     end

@@ -64,7 +64,7 @@ return {
         doc = { "time steps in a call, or \"any\": then the call says" },
     },
     {
-        name = "target", type = "choices", choices = target_names, default = "native",
+        name = "target", type = "choices", choices = target_names, default = targets.everywhere,
         also = { "targets", "arch", "march", "isa", "cpu" },
         check = function(value)
             local anywhere
@@ -82,8 +82,8 @@ return {
             end
         end,
         doc = {
-            "the CPU that the code is for, or a list { \"avx2\", \"avx512\" }: the best that runs is taken",
-            "native is the best that this machine can run.",
+            "the CPU that the code is for, or a list, of which the best that runs is taken",
+            "\"native\" is the best that this machine can run, and may not run on others.",
         },
     },
     {

@@ -130,16 +130,16 @@ local function check_prefixes(list, lines, report)
     end
 end
 
--- The best target that this machine can run, in place of "native".
+-- The best target that this machine can run, in place of "native", and is it one that others may lack?
 local function resolve(list)
-    if list[1] ~= "native" then return list end
+    if list[1] ~= "native" then return list, false end
     local cpu, best = host.cpu(), nil
     for _, name in ipairs(targets.order) do
         local runs = true
         for _, need in ipairs(targets[name].needs) do runs = runs and cpu[need] end
         if runs then best = name end
     end
-    return { best }
+    return { best }, #targets[best].needs > 0
 end
 
 -- The value of an option in place of the field: "a,b" is a list.
@@ -167,7 +167,7 @@ end
 -- spec.from_text(text, file, options) -> spec, notes. `file` is the path for messages, and what
 -- weights are relative to; options may override `target` and `weights` (relative to the current
 -- directory then), and have a list `define` of NAME=VALUE. notes are lines for the user that are no errors.
--- spec.residual is a number of values then, or false.
+-- spec.residual is a number of values then, or false; spec.bound: is the code for CPUs like this one only?
 function spec.from_text(text, file, options)
     options = options or {}
     text = text:gsub("^\239\187\191", "")
@@ -219,7 +219,7 @@ function spec.from_text(text, file, options)
             notes[#notes + 1] = fail.line(file, dropping[i][2][field], "note", dropping[i][3] .. words)
         end
     end
-    result.target = resolve(result.target)
+    result.target, result.bound = resolve(result.target)
     if result.residual == true then
         result.residual = layers.outputs_of(result.layers and result.layers[#result.layers] or result)
     end

@@ -28,6 +28,9 @@ local lookup = { template = "fast_lookup.c", needs = { "mul" },
 -- From the least to the most demanding; "native" is the last one that the machine can run.
 targets.order = { "scalar", "portable", "avx2", "avx512" }
 
+-- What code is for unless a spec says otherwise: runs on every machine, and well on those that most have.
+targets.everywhere = { "portable", "avx2", "avx512" }
+
 -- Of a Cortex-M4: most sums of a tile are one for each of four rows, and with one operand of each they leave registers.
 targets.scalar = {
     doc = "any C99 compiler, one float at a time, least code: for processors without vectors",

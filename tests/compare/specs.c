@@ -63,7 +63,8 @@ static void put_shape(uint64_t number) {
     printf("-- %s %zu %zu %zu %zu %zu %zu%s%s%s\n", cells[kind], input, hidden, layers, 1 + both,
            batch, steps, projection[0] ? " projected" : "", units ? " dense " : "",
            units ? strchr(head, '=') + 2 : "");
-    printf("return model { name = \"net\", batch = %zu, seq_len = %zu, layers = { rnn { cell = "
+    printf("return model { name = \"net\", target = \"native\", batch = %zu, seq_len = %zu, layers "
+           "= { rnn { cell = "
            "\"%s\", input_size = %zu, hidden_size = %zu, num_layers = %zu, bidirectional = %s%s, "
            "prefix = \"r.\" }%s } }\n",
            batch, steps, cells[kind], input, hidden, layers, both ? "true" : "false", projection,

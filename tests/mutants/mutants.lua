@@ -1270,6 +1270,12 @@ mutants.list = {
       tests = { "training/verify" } },
     { what = "training: what was NaN once is forgotten", file = "templates/gradients.c.t",
       find = "return isnan(a) || a >= b ? a : b;", replace = "return a >= b ? a : b;", tests = { "training/verify" } },
+    { what = "the default target is this machine's", file = "compiler/spec/network_fields.lua",
+      find = "default = targets.everywhere", replace = 'default = "native"', tests = { "generated_lists" } },
+    { what = "code for this machine only comes without a word", file = "compiler/spec/spec.lua",
+      find = "#targets[best].needs > 0", replace = "false", tests = { "generated_lists" } },
+    { what = "a list with portable is refused by other machines", file = "templates/source.c.t",
+      find = [[x86 and p.variants[1].isa == ""]], replace = "false", tests = { "build" } },
 }
 
 -- Those of strangers.
