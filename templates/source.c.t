@@ -108,7 +108,7 @@
 @ include("chunks.c", { fn = "next_chunk" .. v.suffix, chunk = v.division.kind ~= "chunks" and v.chunk })
 @ end
 
-@ include("run.c", { v = v, p = p, run_parameters = run_parameters, meets = meets })
+@ put(forward(v, p, run_parameters, meets(v)))
 @ if divided(v) then
 @ include("members.c", { v = v, words = v.division.kind == "chunks" or meets(v), arguments = ((run_words .. ", workspace"):gsub("[%w_]+", "w->%0")) })
 @ end

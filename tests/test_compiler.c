@@ -26,3 +26,4 @@ Test(compiler, results) { run("results"); }
 Test(compiler, charts) { run("charts"); }
 Test(compiler, limits) { run("limits"); }
 Test(compiler, paths) { run("paths"); }
+Test(compiler, statements) { run("statements"); }

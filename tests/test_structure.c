@@ -284,3 +284,39 @@ Test(structure, lines_of_lua_fit) {
         }
     }
 }
+
+/* Templates that are more Lua than C, until what they decide is data. */
+static const char much_lua[] =
+    "units_share.c.t units_product.c.t units_layer.c.t batch_product.c.t batch_layer.c.t "
+    "activations.c.t page_roofline.svg.t source.c.t transpose.c.t softmax.c.t";
+
+/* Templates with lines that do not fit. */
+static const char wide[] =
+    "units_share.c.t units_product.c.t units_layer.c.t batch_product.c.t batch_layer.c.t "
+    "page_roofline.svg.t source.c.t transpose.c.t softmax.c.t members.c.t vector_x86.c.t "
+    "page.html.t header.h.t functions.c.t vector_portable.c.t transpose_groups.c.t exact.c.t "
+    "chunks.c.t fast_lookup.c.t page.css.t";
+
+/* Templates are text first: at most 40 % of their lines are Lua, and all of them fit. Names of
+ * exceptions that are none any more have to go. */
+Test(structure, templates_are_text_first) {
+    enum { MOST_LUA = 40, MOST = 120 };
+    find_files("templates", ".t");
+    for (size_t k = 0; k < file_count; k++) {
+        const char *const name = strrchr(files[k], '/') + 1;
+        char *const text = file_read(files[k], NULL);
+        size_t lines = 0, lua = 0, widest = 0;
+        cr_assert(text);
+        for (const char *at = text; *at; lines++) {
+            const size_t length = strcspn(at, "\n"), blank = strspn(at, " ");
+            lua += at[blank] == '@' && at[blank + 1] != '{';
+            widest = length > widest ? length : widest;
+            at += length + (at[length] == '\n');
+        }
+        cr_expect((lua * 100 > lines * MOST_LUA) == lists(much_lua, name),
+                  "%s: %zu of %zu lines are Lua", files[k], lua, lines);
+        cr_expect((widest > MOST) == lists(wide, name), "%s: a line of %zu columns", files[k],
+                  widest);
+        free(text);
+    }
+}
