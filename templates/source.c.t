@@ -99,7 +99,7 @@
 @ for _, stage in ipairs(v.stages) do
 @ if stage.kind == "stack" then
 @ for _, layer in ipairs(stage.layers) do
-@ include(v.kernel .. "_layer.c", { l = layer, attribute = v.attribute, state = stage.state_parts, gates_stride = stage.gates_stride, block = v.block, in_turns = v.division.kind == "chunks", shared = v.division.kind == "panels" })
+@ put(layers(v, stage, layer))
 @ end
 @ end
 @ end
@@ -246,7 +246,7 @@ static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *worksp
 #endif
 @ end
 @ local indent = #v.needs > 0 and "        " or "    "
-@ if open then
+@ if open and (not p.only or p.only == v.target) then
 @ if #v.needs > 0 then
     if (supported@{v.suffix}()) {
 @ else

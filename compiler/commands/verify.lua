@@ -6,6 +6,7 @@ local host = require "host"
 local models = require "import.models"
 local network = require "measure.network"
 local recorded_case = require "measure.recorded_case"
+local subject = require "measure.subject"
 local targets = require "tables.targets"
 local verify_gradients = require "measure.verify_gradients"
 local weights = require "weights.weights"
@@ -147,12 +148,13 @@ local function weights_of(spec, seed)
     return loaded
 end
 
--- Runs all of `runs` on one build; true if they pass.
-local function verify(spec, options, directory, runs, recorded, seed, seconds)
+-- Runs all of `runs` on one target's build; true if they pass.
+local function verify(spec, target, options, directory, runs, recorded, seed, seconds)
     local library = build.network(spec, options, directory, "rnnc verify")
     local own = weights_of(spec, seed)
     print_heading(spec, string.format("%s for %s, weights %s: against double precision", spec.name,
-        table.concat(spec.target, ", "), spec.weights and "built in" or "random"))
+        target .. (#spec.target > 1 and " of " .. table.concat(spec.target, ", ") or ""),
+        spec.weights and "built in" or "random"))
     local passed, results = true, {}
     for i, run in ipairs(runs) do
         local result, problem = host.trial {
@@ -178,26 +180,19 @@ local function verify(spec, options, directory, runs, recorded, seed, seconds)
     return passed
 end
 
--- Each target of the list alone, as far as this CPU runs it, after all of them in one.
-local function builds_of(spec)
-    local cpu, builds = host.cpu(), {}
-    local function runs(name)
-        for _, need in ipairs(targets[name].needs) do
-            if not cpu[need] then return false end
-        end
-        return true
-    end
-    local any = false
-    for _, name in ipairs(spec.target) do any = any or runs(name) end
-    if any then builds[1] = spec.target end
-    for _, name in ipairs(spec.target) do
-        if not runs(name) then
-            host.print("target " .. name .. ": this CPU cannot run it")
-        elseif #spec.target > 1 then
-            builds[#builds + 1] = { name }
+-- The targets of the list that this CPU runs. What is not the best of them is reached by code that takes no other.
+local function targets_of(spec)
+    local list = {}
+    for _, name in ipairs(targets.order) do
+        for _, wanted in ipairs(spec.target) do
+            if wanted == name and subject.runs(name) then
+                list[#list + 1] = name
+            elseif wanted == name then
+                host.print("target " .. name .. ": this CPU cannot run it")
+            end
         end
     end
-    return builds
+    return list
 end
 
 local function temporary()
@@ -223,18 +218,19 @@ return function(arguments, options)
     local recorded = options.case and recorded_case.apply(spec, options.case)
     for _, note in ipairs(notes) do host.complain(note) end
     local runs = recorded and { recorded } or random_runs(spec)
-    local builds = builds_of(spec)
-    if #builds == 0 then
+    local names = targets_of(spec)
+    if #names == 0 then
         fail.at("rnnc verify", "this CPU runs none of the targets; choose one with --target")
     end
     local passed = true
-    for _, list in ipairs(builds) do
-        spec.target = list
+    for i, name in ipairs(names) do
+        -- The last one is what is taken anyway, so that with --keep the files of all targets stay.
+        options.only = i < #names and name or nil
         local directory = options.keep or temporary()
         local _ <close> = setmetatable({}, { __close = function()
             if not options.keep then host.remove_tree(directory) end
         end })
-        passed = verify(spec, options, directory, runs, recorded, seed, seconds) and passed
+        passed = verify(spec, name, options, directory, runs, recorded, seed, seconds) and passed
     end
     host.print(string.format("tolerance %.0e absolute (times the largest output, if that is more than 1), or %d times "
         .. "what rounding alone does to the output; relative and ulp of outputs of at least 0.001",

@@ -2,6 +2,7 @@
 -- hands the plan to the templates.
 local activations = require "tables.activations"
 local forward = require "emit.forward.forward"
+local layers = require "emit.forward.layers"
 local host = require "host"
 local products = require "kernels.products"
 local template = require "emit.template"
@@ -176,7 +177,7 @@ local function fields_of(plan)
         needs_text = #plan.variants[1].needs == 0 and "" or plan.variants[1].target,
         x_shape = shape, y_shape = plan.last_step and batch or shape,
         state_shape = function(state) return state_shape(plan, state, batch) end,
-        literal = literal, update = update_of, forward = forward, cpu_checks = cpu_checks,
+        literal = literal, update = update_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
         weights_declaration = host.weights_declaration(plan.weights_symbol, plan.packed_count, plan.weights_as),
         weights_expression = host.weights_expression(plan.weights_symbol, plan.packed_count, plan.weights_as),
     }

@@ -28,7 +28,7 @@ local function train_head(command)
 end
 
 -- generate(spec, options) -> list of {name=, text=}, notes, what pipeline.run returned. options: those of
--- `rnnc compile`, and `choices` (in place of those of a file of rnnc tune; see pipeline.lua).
+-- `rnnc compile`, and `choices` (in place of those of a file of rnnc tune) and `only`, see pipeline.lua.
 return function(spec, options)
     local form, row = weight_forms.of(spec, options)
     if options.ablate and not ablate.parts[options.ablate] then
@@ -39,7 +39,7 @@ return function(spec, options)
     local hash = loaded and host.weights_hash(loaded)
     local function run(choices)
         return pipeline.run(spec, { weights_as = form, weights_hash = hash, command = command_line(spec, options, form),
-                                    ablate = options.ablate, choices = choices })
+                                    ablate = options.ablate, choices = choices, only = options.only })
     end
     local result, warnings
     if options.choices then

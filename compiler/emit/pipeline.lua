@@ -133,7 +133,8 @@ end
 -- options: weights_as ("c", "floats", "blob" or "none"), weights_hash (host.weights_hash of their values; or nil),
 -- command (for the comment on top of the files), ablate (what
 -- the pass of that name takes away, for measurements; or nil), choices (target -> what passes/choose.lua takes in
--- place of the cost model's choice; or nil).
+-- place of the cost model's choice; or nil), only (the target that is taken when the program runs, whatever the CPU
+-- has besides; or nil).
 -- dumps: stage -> its result; a list over targets where the stage is a target's own.
 function pipeline.run(spec, options)
     local dumps = {}

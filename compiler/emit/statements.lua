@@ -5,7 +5,7 @@
 --     { kind = "when", condition, body, otherwise }      otherwise: a list of nodes, or nil
 --     { kind = "call", fn, arguments }
 --     { kind = "set", text }                              an assignment, or continue
---     { kind = "barrier" }, { kind = "post" }             of a team, see templates/team.c.t
+--     { kind = "barrier", met }, { kind = "post" }        of a team, see templates/team.c.t
 --     { kind = "comment", text }
 --     { kind = "text", text, names }                      lines of a template that declare `names`
 --
@@ -74,7 +74,8 @@ function statements.zero(to, count) return statements.call("memset", to, "0", co
 
 function statements.set(text) return { kind = "set", text = text } end
 function statements.comment(text) return { kind = "comment", text = text } end
-function statements.barrier() return { kind = "barrier" } end
+-- met: C text of the address of what counts how often they have met.
+function statements.barrier(met) return { kind = "barrier", met = met or "&met" } end
 function statements.post() return { kind = "post" } end
 function statements.text(text, names) return { kind = "text", text = text, names = names } end
 
@@ -128,7 +129,7 @@ local function reads(node, see)
     elseif node.kind == "set" or node.kind == "text" then
         all(node.text)
     elseif node.kind == "barrier" then
-        all("team", "part", "parts", "met")
+        all("team", "part", "parts", node.met)
     elseif node.kind == "post" then
         all("team", "part", "parts")
     end
@@ -293,7 +294,7 @@ local printers = {}
 
 function printers.declare(put, indent, node) put(indent .. declaration(node) .. ";") end
 function printers.set(put, indent, node) put(indent .. node.text .. ";") end
-function printers.barrier(put, indent) put(indent .. "meet(team, part, parts, &met);") end
+function printers.barrier(put, indent, node) put(indent .. "meet(team, part, parts, " .. node.met .. ");") end
 function printers.post(put, indent) put(indent .. "if (parts > 1) team->post(team->context, part);") end
 
 function printers.comment(put, indent, node)
@@ -341,14 +342,23 @@ function statements.print(list, indent)
     return table.concat(lines, "\n") .. "\n"
 end
 
--- statements.broken(line) -> the same in lines of at most 120 columns.
-statements.broken = broken
-
 -- statements.program(list, parameters) -> the program simplified and checked.
 function statements.program(list, parameters)
     local program = prune(statements.simplified(list))
     statements.check(program, parameters)
     return program
+end
+
+-- statements.define(doc, name, parameters, list) -> the C of a function, with a comment in front of it. doc: its lines;
+-- name: all that stands in front of the parameters, which are C text.
+function statements.define(doc, name, parameters, list)
+    local names = {}
+    for one in (parameters .. ","):gmatch("([%w_]+),") do names[#names + 1] = one end
+    return table.concat {
+        "\n/* ", doc:gsub("\n", "\n * ") .. (doc:find "\n" and "\n */\n" or " */\n"),
+        broken(name .. "(" .. parameters .. ")"), "\n{\n",
+        statements.print(statements.program(list, names), "    "), "}\n",
+    }
 end
 
 return statements

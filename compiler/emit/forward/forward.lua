@@ -383,16 +383,9 @@ return function(v, p, parameters, meets)
     end
     if f.by_chunk or meets then parameters = parameters .. ", const rnnc_team *team" end
     if f.sliced or f.parted then parameters = parameters .. ", size_t member, size_t members" end
-    local names = {}
-    for one in (parameters .. ","):gmatch("([%w_]+),") do names[#names + 1] = one end
-    local checked = statements.program(program(f), names)
     local doc = format("Runs the network for %s. Sequences go through in blocks of at most %d", v.target, v.block)
         .. (f.by_stage and ".\nA layer needs the whole sequence of what is below it, so stages follow each other."
             or format("; every\nstage runs a chunk of at most %d steps before the next chunk begins.", v.chunk))
         .. ((f.sliced or f.parted) and "\nMember `member` of `members` does its share of it." or "")
-    return table.concat {
-        "\n/* ", doc:gsub("\n", "\n * "), "\n */\n",
-        statements.broken(format("%s void run%s(%s)", v.attribute, v.suffix, parameters)), "\n{\n",
-        statements.print(checked, "    "), "}\n",
-    }
+    return statements.define(doc, v.attribute .. " void run" .. v.suffix, parameters, program(f))
 end
