@@ -12,7 +12,17 @@
 #include <string.h>
 @ local x86 = false
 @ for _, v in ipairs(variants) do x86 = x86 or v.isa ~= "" end
-@ if x86 then
+@ -- In a list with a target for every machine the others are left out elsewhere, as in source.c.t.
+@ local guarded = x86 and variants[1].isa == ""
+@ if guarded then
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define VECTORS_X86
+#include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+@ elseif x86 then
 
 #if !defined(__x86_64__) || !defined(__GNUC__)
 #error "@{name}_train.c is for x86-64 and gcc or clang: generate it with target = \"portable\""
@@ -34,6 +44,9 @@ const @{name}_tensor @{name}_tensors[@{upper}_TENSORS] = {
 @{structs}
 @ for _, v in ipairs(variants) do
 /* ---- @{v.target} @{rep("-", 100 - 11 - #v.target)} */
+@ if guarded and v.isa ~= "" then
+#ifdef VECTORS_X86
+@ end
 
 @ include(v.prelude, v)
 
@@ -42,6 +55,9 @@ const @{name}_tensor @{name}_tensors[@{upper}_TENSORS] = {
 
 @{v.forward}
 @{v.backward}
+@ if guarded and v.isa ~= "" then
+#endif
+@ end
 @ end
 /* ---- calls @{rep("-", 88)} */
 
@@ -107,6 +123,9 @@ size_t @{name}_@{which[1]}_size(size_t seq_len, size_t batch)
 }
 
 @ end
+@ if guarded then
+#ifdef VECTORS_X86
+@ end
 @ for _, v in ipairs(variants) do
 @ if #v.needs > 0 then
 /* Can this CPU run the code for @{v.target}? */
@@ -116,6 +135,9 @@ static int supported@{v.suffix}(void)
 }
 
 @ end
+@ end
+@ if guarded then
+#endif
 @ end
 @ local input = facts.tokens and "tokens" or "x"
 /* What both calls ask of their arguments. */
@@ -183,8 +205,14 @@ static void take_tokens(size_t seq_len, size_t batch, const int32_t *lengths, co
 @ -- The program on the best target that this CPU has.
 @ local function best(program, symbols)
 @ local open = true
+@ if guarded then
+#ifdef VECTORS_X86
+@ end
 @ for i = #variants, 1, -1 do
 @ local v = variants[i]
+@ if guarded and i == 1 then
+#endif
+@ end
 @ if open and #v.needs > 0 then
     if (supported@{v.suffix}()) {
         @{name}_run_@{program}@{v.suffix}(&b@{symbols});

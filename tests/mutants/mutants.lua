@@ -1266,6 +1266,8 @@ mutants.list = {
       find = "#targets[best].needs > 0", replace = "false", tests = { "generated_lists" } },
     { what = "a list with portable is refused by other machines", file = "templates/source.c.t",
       find = [[x86 and p.variants[1].isa == ""]], replace = "false", tests = { "build" } },
+    { what = "training of a list with portable is refused by other machines", file = "templates/train.c.t",
+      find = [[x86 and variants[1].isa == ""]], replace = "false", tests = { "build" } },
     { what = "verify runs the best target of a list only", file = "templates/source.c.t",
       find = "(not p.only or p.only == v.target)", replace = "true", tests = { "verify_cases/*" } },
     { what = "statements: a sum says + 0", file = "compiler/emit/statements.lua",
