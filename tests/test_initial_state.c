@@ -319,9 +319,10 @@ ParameterizedTest(const size_t *number, initial_state, of_the_weights, .timeout 
 /* ---- from a spec and its weights to a program ---- */
 
 Test(initial_state, built_in, .timeout = 120) {
-    static const char text[] = "return rnn { target = \"native\", name = \"net\", cell = \"lstm\", "
-                               "input_size = 2, hidden_size = 3,\n"
-                               "  initial_state = true, weights = \"net.safetensors\" }\n";
+    static const char text[] =
+        "return rnn { target = \"portable\", name = \"net\", cell = \"lstm\", "
+        "input_size = 2, hidden_size = 3,\n"
+        "  initial_state = true, weights = \"net.safetensors\" }\n";
     static const char program[] =
         "#include \"net.h\"\n#include <stdio.h>\n#include <string.h>\n"
         "int main(void) {\n"
