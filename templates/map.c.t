@@ -5,7 +5,8 @@
 @{attribute} void @{fn}(const float *from, float *RESTRICT to, ptrdiff_t count)
 {
     for (ptrdiff_t i = 0; i < count; i += @{lanes}) {
-@ for _, line in ipairs(update { suffix = "0", sum = function() return vec .. "_load(from + i)" end, store = function() return "to + i" end }) do
+@ local function load_from() return vec .. "_load(from + i)" end
+@ for _, line in ipairs(update { suffix = "0", sum = load_from, store = function() return "to + i" end }) do
         @{line}
 @ end
     }
