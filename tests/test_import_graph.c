@@ -4,6 +4,7 @@
 #include "support/hostile.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,6 +63,45 @@ static const struct {
      "v\x12\x02\x08\x0b",
      6, "node W_o (Const) has another number of values than its shape\n"},
 };
+
+/* A graph of `count` nodes, each of which hands on what the one before has. */
+static char *chain(size_t count, const char *op, size_t *size) {
+    char *const bytes = malloc(count * 64), *to = bytes;
+    cr_assert(bytes != NULL);
+    for (size_t i = 0; i < count; i++) {
+        char body[64];
+        const int n = snprintf(body, sizeof body, "\n\x06%06zu\x12%c%s\x1a\x06%06zu", i,
+                               (int)strlen(op), op, i ? i - 1 : 999999);
+        to += sprintf(to, "\n%c", n);
+        memcpy(to, body, (size_t)n);
+        to += n;
+    }
+    *size = (size_t)(to - bytes);
+    return bytes;
+}
+
+Test(import_graph, long_chains, .timeout = 120) {
+    static const struct {
+        const char *op;
+        size_t count;
+        const char *line;
+    } chains[] = {
+        {"Identity", 100, "node 000099 (Identity) hands on what is not there\n"},
+        {"Identity", 40000, "node 039999 (Identity) hands on what is not there\n"},
+        {"Softmax", 40000, "node 039934 (Softmax) is behind more than 64 layers\n"},
+        {"Exit", 2, "node 000001 (Exit) ends no loop of dynamic_rnn\n"},
+    };
+    char dir[PATH_SIZE], line[512];
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+        size_t size;
+        char *const bytes = chain(chains[i].count, chains[i].op, &size);
+        import_bytes(dir, "a.pb", bytes, size, line);
+        cr_expect_str_eq(line, chains[i].line);
+        free(bytes);
+    }
+    workdir_remove(dir);
+}
 
 /* The file's bytes with others in the first place where `find` is; NULL: it is nowhere. */
 static char *changed(const char *file, const char *find, const char *replace, size_t length,

@@ -15,8 +15,10 @@ local functions <const> = {
 
 local additions <const> = { Add = true, AddV2 = true, BiasAdd = true }
 
--- A name of the file, in a line of its own.
-local function named(node) return string.format("node %s (%s)", (node.name:gsub("%c", "?")), node.op) end
+-- A node in a message, in one line.
+local function named(node)
+    return string.format("node %s (%s)", (node.name:sub(1, 200):gsub("%c", "?")), (node.op:sub(1, 40):gsub("%c", "?")))
+end
 
 -- The float tensor of a constant; nil: the place is none. A list of values may end early: the last one stands for the
 -- rest (tensor.proto).

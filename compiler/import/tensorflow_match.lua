@@ -14,12 +14,12 @@ local STEPS_MAX <const> = 64
 local silent <const> = { Identity = true, Enter = true, StopGradient = true }
 
 -- match.graph(file, named) -> graph: nodes, by name (graph.nodes) and in order (graph.list); graph.raw(text) -> the
--- place of an input, graph.place(text) -> the same past nodes that only hand it on, nil if there is none;
--- graph.bad(node, message) ends the reading. named(node) -> its name in a message.
+-- place of an input, graph.past(place) -> the place past nodes that only hand it on, nil if there is none;
+-- graph.place(text) -> both; graph.bad(node, message) ends the reading. named(node) -> its name in a message.
 function match.graph(file, named)
     local list, problem = host.graph(file.bytes)
     if not list then fail.at(file.path, "is no graph of TensorFlow that can be read: " .. problem) end
-    local graph = { list = list, nodes = {}, path = file.path }
+    local graph = { list = list, nodes = {}, path = file.path, named = named }
     function graph.bad(node, message) fail.at(file.path, named(node) .. " " .. message) end
     for _, node in ipairs(list) do
         if graph.nodes[node.name] then graph.bad(node, "is there twice") end
@@ -27,18 +27,18 @@ function match.graph(file, named)
     end
     function graph.raw(text)
         if not text or text:sub(1, 1) == "^" then return nil end
-        local name, port = text:match("^(.*):(%d%d?)$")
-        local node = graph.nodes[name or text]
+        local port = text:sub(-3):match(":(%d%d?)$")
+        local node = graph.nodes[port and text:sub(1, -#port - 2) or text]
         return node and { node = node, port = math.tointeger(tonumber(port or 0)) } or nil
     end
-    function graph.place(text)
-        local place = graph.raw(text)
+    function graph.past(place)
         for _ = 1, STEPS_MAX do
             if not place or not silent[place.node.op] then return place end
             place = graph.raw(place.node.inputs[1])
         end
         return nil
     end
+    function graph.place(text) return graph.past(graph.raw(text)) end
     return graph
 end
 
@@ -60,13 +60,13 @@ function match.output(graph)
         if not read[node] and not idle[node.op] then
             if found then
                 fail.at(graph.path, string.format("its graph has several outputs, %s and %s; freeze it for one",
-                    (found.name:gsub("%c", "?")), (node.name:gsub("%c", "?"))))
+                    graph.named(found), graph.named(node)))
             end
             found = node
         end
     end
     if not found then fail.at(graph.path, "its graph has no output") end
-    return graph.place(found.name)
+    return graph.past({ node = found, port = 0 }) or graph.bad(found, "hands on what is not there")
 end
 
 -- A pattern is a text, the name under which a place is kept (the same place each time), or { operation, patterns of
