@@ -66,6 +66,25 @@ support.case("many times as long is said without digits that nobody reads", func
     assert(bars[1].times == "2.50×" and bars[2].times == "12346×", bars[1].times .. " " .. bars[2].times)
 end)
 
+-- A team, or a machine that is described too slow, may be faster than the light of one core.
+support.case("bars end where the axis of all says, below one times the light, too", function()
+    local rows = { { code = "own", threads = 2, min_us = 0.3, median_us = 0.4 },
+                   { code = "other", threads = 1, min_us = 2, median_us = 3 } }
+    local chart = charts.bars({ { title = "p", light_us = 1, rows = rows } })
+    local bars, axis = chart.groups[1].bars, math.log(5 / 0.2)
+    local function check(got, value)
+        local want = 100 * math.log(value / 0.2) / axis
+        assert(math.abs(got - want) <= 0.01, string.format("%s, wanted %.2f", got, want))
+    end
+    check(bars[1].least, 0.3)
+    check(bars[1].width, 0.4)
+    check(bars[2].least, 2)
+    check(bars[2].width, 3)
+    local at = {}
+    for _, tick in ipairs(chart.ticks) do at[tick.name] = tick.at end
+    check(at["grid one"], 1)
+end)
+
 -- ---- roofline ----
 
 local function machine_of(l1, l2, l3)
