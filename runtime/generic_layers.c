@@ -127,11 +127,14 @@ static void softmax(float *row, size_t n, int is_log) {
     float most = row[0], sum = 0;
     for (size_t i = 1; i < n; i++)
         most = row[i] > most ? row[i] : most;
-    for (size_t i = 0; i < n; i++)
-        sum += expf(row[i] - most);
+    for (size_t i = 0; i < n; i++) {
+        const float e = expf(row[i] - most);
+        sum += e;
+        row[i] = is_log ? row[i] : e;
+    }
     const float less = most + logf(sum);
     for (size_t i = 0; i < n; i++)
-        row[i] = is_log ? row[i] - less : expf(row[i] - most) / sum;
+        row[i] = is_log ? row[i] - less : row[i] / sum;
 }
 
 static void activate(const rnnc_kernels *kernels, const rnnc_layer *layer, float *row) {
