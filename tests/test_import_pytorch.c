@@ -44,6 +44,7 @@ static const form_case forms[] = {
     {"weight_norm", 0x1p-23, "  weight_ih_l0 "},
     {"parametrized", 0x1p-23, "  weight_ih_l0 "},
     {"weight_norm_columns", 0x1p-23, "  weight_ih_l0 "},
+    {"pruned", 0, "pruned, multiplied by its mask\n"},
     {"protocol4", 0, "  *  became rnn "},
 };
 
@@ -263,6 +264,7 @@ static const struct {
     {"complex", "weight_ih_l0: is of a ComplexFloatStorage, which rnnc does not read\n"},
     {"weight_norm_axes", "weight_ih_l0_g (2, 2) and weight_ih_l0_v (2, 2) do not fit together\n"},
     {"weight_norm_shapes", "weight_ih_l0_g (3, 1) and weight_ih_l0_v (2, 2) do not fit together\n"},
+    {"mask_shapes", "weight_ih_l0_mask (4, 1) and weight_ih_l0_orig (2, 2) do not fit together\n"},
     {"spectral_norm",
      "fc.parametrizations.weight.original is a factor of a weight in a way that rnnc does not know "
      "(spectral norm?); remove it before saving: "

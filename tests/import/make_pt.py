@@ -178,6 +178,19 @@ def weight_norm_of_columns(weights):
     return made
 
 
+def pruned(weights):
+    """Matrices as what was trained and a mask, of halves and quarters so that the products say where it is read."""
+    made = collections.OrderedDict()
+    for name, values, shape in weights:
+        if len(shape) != 2:
+            made[name] = tensor(values, shape)
+            continue
+        factors = [0.5 if i % 3 else 0.25 for i in range(len(values))]
+        made[name + "_orig"] = tensor([v / f for v, f in zip(values, factors)], shape)
+        made[name + "_mask"] = tensor(factors, shape)
+    return made
+
+
 def quantised(weights):
     """Values that are multiples of 2^-6 as int8: matrices for each row, vectors in one."""
     made = collections.OrderedDict()
@@ -213,7 +226,7 @@ forms = {
     "bfloat16": lambda w: plain(w, "BFloat16Storage"), "compiled": lambda w: plain(w, prefix="_orig_mod."),
     "strided": lambda w: {n: column_major(v, s) for n, v, s in w},
     "weight_norm": lambda w: weight_norm(w, "%s_g", "%s_v"),
-    "weight_norm_columns": weight_norm_of_columns,
+    "weight_norm_columns": weight_norm_of_columns, "pruned": pruned,
     "parametrized": lambda w: weight_norm(w, "parametrizations.%s.original0", "parametrizations.%s.original1"),
 }
 
@@ -413,6 +426,9 @@ wrong = {
         "weight_hh_l0": tensor([1.0] * 4, (2, 2))}),
     "weight_norm_shapes": lambda: saved({
         "weight_ih_l0_g": tensor([1.0] * 3, (3, 1)), "weight_ih_l0_v": tensor([1.0] * 4, (2, 2)),
+        "weight_hh_l0": tensor([1.0] * 4, (2, 2))}),
+    "mask_shapes": lambda: saved({
+        "weight_ih_l0_mask": tensor([1.0] * 4, (4, 1)), "weight_ih_l0_orig": tensor([1.0] * 4, (2, 2)),
         "weight_hh_l0": tensor([1.0] * 4, (2, 2))}),
     "spectral_norm": lambda: saved({
         "weight_ih_l0": tensor([1.0] * 4, (2, 2)), "weight_hh_l0": tensor([1.0] * 4, (2, 2)),
