@@ -12,22 +12,24 @@
  *                h, c          the old states
  *                PEEPHOLE(k, v)  v times the unit's value of weight_ci, _cf or _co, 0 without them
  *                RESET_BEFORE  RECURRENT(2) of a gru is W_hn (r h) + b_hn
- *              in the type `real`, which is double and float in turn
+ *                OPEN(v), CANDIDATE(v), OUTPUT(v)  of a sum, a sum and a cell state, what the
+ * config's functions make of it; without its own: sigmoid, tanh and tanh in the type `real`, which
+ * is double and float in turn
  *
  * No include guard: it is included once for each thing that is made of a row. Formulas are those of
  * the documentation of torch.nn.RNN, LSTM and GRU. */
 
-CELL(RNNC_RNN_TANH, rnn_tanh, 1, 0, 1, { h = TANH(GATE(0)); })
+CELL(RNNC_RNN_TANH, rnn_tanh, 1, 0, 1, { h = CANDIDATE(GATE(0)); })
 
-CELL(RNNC_RNN_RELU, rnn_relu, 1, 0, 1, { h = RELU(GATE(0)); })
+CELL(RNNC_RNN_RELU, rnn_relu, 1, 0, 1, { h = CANDIDATE(GATE(0)); })
 
 CELL(RNNC_LSTM, lstm, 4, 0, 2, {
-    c = SIGMOID(GATE(1) + PEEPHOLE(1, c)) * c + SIGMOID(GATE(0) + PEEPHOLE(0, c)) * TANH(GATE(2));
-    h = SIGMOID(GATE(3) + PEEPHOLE(2, c)) * TANH(c);
+    c = OPEN(GATE(1) + PEEPHOLE(1, c)) * c + OPEN(GATE(0) + PEEPHOLE(0, c)) * CANDIDATE(GATE(2));
+    h = OPEN(GATE(3) + PEEPHOLE(2, c)) * OUTPUT(c);
 })
 
 CELL(RNNC_GRU, gru, 3, 1u << 2, 1, {
-    const real n = TANH(INPUT(2) + (RESET_BEFORE ? 1 : SIGMOID(GATE(0))) * RECURRENT(2));
-    const real z = SIGMOID(GATE(1));
+    const real n = CANDIDATE(INPUT(2) + (RESET_BEFORE ? 1 : OPEN(GATE(0))) * RECURRENT(2));
+    const real z = OPEN(GATE(1));
     h = (1 - z) * n + z * h;
 })

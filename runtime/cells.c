@@ -1,14 +1,57 @@
 /* cells.c: the rows of cell_rows.h as functions, in double and in float, and as a table. */
 #include "cells.h"
-
-#include <math.h>
+#include "activations.h"
 
 #define INPUT(g) input[g]
 #define RECURRENT(g) recurrent[g]
 #define RESET_BEFORE config->reset_before
 #define PEEPHOLE(k, v) (config->peepholes ? (real)unit[k] * (v) : 0)
 #define GATE(g) (input[g] + recurrent[g])
-#define RELU(v) ((v) < 0 ? 0 : (v)) /* NaN stays NaN */
+
+/* The functions that a config without its own has. */
+static const rnnc_function sigmoid = {RNNC_SIGMOID, 0}, of_state = {RNNC_TANH, 0};
+
+static rnnc_function gate_of(const rnnc_config *config) {
+    return config->own_functions ? config->gate : sigmoid;
+}
+
+static rnnc_function candidate_of(const rnnc_config *config) {
+    static const rnnc_function rectifier = {RNNC_RELU, 0};
+    if (config->own_functions)
+        return config->candidate;
+    return config->cell == RNNC_RNN_RELU ? rectifier : of_state;
+}
+
+static rnnc_function output_of(const rnnc_config *config) {
+    return config->own_functions ? config->output : of_state;
+}
+
+/* Both keep NaN. */
+static double clipped(const rnnc_config *config, double sum) {
+    const double most = (double)config->clip;
+    return most > 0 && sum > most ? most : most > 0 && sum < -most ? -most : sum;
+}
+
+static double apply(rnnc_function function, double v) {
+    return rnnc_activation_find(function.activation)->of(v, (double)function.alpha);
+}
+
+static float clipped_float(const rnnc_config *config, float sum) {
+    const float most = config->clip;
+    return most > 0 && sum > most ? most : most > 0 && sum < -most ? -most : sum;
+}
+
+static float apply_float(rnnc_function function, float v) {
+    return rnnc_activation_find(function.activation)->of_float(v, function.alpha);
+}
+
+double rnnc_cell_gate(const rnnc_config *config, double sum) {
+    return apply(gate_of(config), clipped(config, sum));
+}
+
+float rnnc_cell_gate_float(const rnnc_config *config, float sum) {
+    return apply_float(gate_of(config), clipped_float(config, sum));
+}
 
 #define UPDATE(name, ...)                                                                          \
     static void name(const rnnc_config *config, const real *input, const real *recurrent,          \
@@ -21,23 +64,27 @@
     }
 
 #define real double
-#define TANH(v) tanh(v)
-#define SIGMOID(v) (1 / (1 + exp(-(v))))
+#define OPEN(v) rnnc_cell_gate(config, v)
+#define CANDIDATE(v) apply(candidate_of(config), clipped(config, v))
+#define OUTPUT(v) apply(output_of(config), v)
 #define CELL(constant, name, gates, apart, states, ...) UPDATE(name##_double, __VA_ARGS__)
 #include "cell_rows.h"
 #undef CELL
-#undef SIGMOID
-#undef TANH
+#undef OUTPUT
+#undef CANDIDATE
+#undef OPEN
 #undef real
 
 #define real float
-#define TANH(v) tanhf(v)
-#define SIGMOID(v) (1 / (1 + expf(-(v))))
+#define OPEN(v) rnnc_cell_gate_float(config, v)
+#define CANDIDATE(v) apply_float(candidate_of(config), clipped_float(config, v))
+#define OUTPUT(v) apply_float(output_of(config), v)
 #define CELL(constant, name, gates, apart, states, ...) UPDATE(name##_float, __VA_ARGS__)
 #include "cell_rows.h"
 #undef CELL
-#undef SIGMOID
-#undef TANH
+#undef OUTPUT
+#undef CANDIDATE
+#undef OPEN
 #undef real
 
 #define CELL(constant, name, gates, apart, states, ...)                                            \

@@ -21,6 +21,10 @@ typedef struct rnnc_cell_row {
                          const float *unit, float *h, float *c);
 } rnnc_cell_row;
 
+/* A gate from its sum, as the config's clip and functions say. */
+RNNC_HIDDEN double rnnc_cell_gate(const rnnc_config *config, double sum);
+RNNC_HIDDEN float rnnc_cell_gate_float(const rnnc_config *config, float sum);
+
 /* The row of a cell; NULL if there is no such cell. */
 RNNC_HIDDEN const rnnc_cell_row *rnnc_cell_find(rnnc_cell cell);
 

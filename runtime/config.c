@@ -1,7 +1,9 @@
 /* config.c: the sizes of a recurrent layer and the names and shapes of its weights, as PyTorch has
  * them. */
+#include "activations.h"
 #include "cells.h"
 
+#include <float.h>
 #include <stdio.h>
 
 size_t rnnc_config_gates(const rnnc_config *config) {
@@ -69,6 +71,30 @@ static rnnc_status check_projection(const rnnc_config *config, rnnc_error *error
     return RNNC_OK;
 }
 
+static rnnc_status check_functions(const rnnc_config *config, rnnc_error *error) {
+    const struct {
+        const char *name;
+        rnnc_function function;
+    } roles[] = {
+        {"gate", config->gate}, {"candidate", config->candidate}, {"output", config->output}};
+    if (!(config->clip >= 0 && config->clip <= FLT_MAX))
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "clip is %g: give a finite number above 0, or 0 for none",
+                         (double)config->clip);
+    for (size_t i = 0; config->own_functions && i < 3; i++) {
+        const rnnc_function function = roles[i].function;
+        if (!rnnc_activation_find(function.activation) || function.activation == RNNC_SOFTMAX ||
+            function.activation == RNNC_LOG_SOFTMAX)
+            return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                             "%s is activation %d: give one of single values", roles[i].name,
+                             (int)function.activation);
+        if (!(function.alpha >= -FLT_MAX && function.alpha <= FLT_MAX))
+            return rnnc_fail(error, RNNC_ERR_ARGUMENT, "the alpha of %s is not finite",
+                             roles[i].name);
+    }
+    return RNNC_OK;
+}
+
 rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
     if (!config)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT, "config is NULL");
@@ -93,7 +119,8 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
                  {"reverse", config->reverse},
                  {"reset_before", config->reset_before},
                  {"peepholes", config->peepholes},
-                 {"initial_state", config->initial_state}};
+                 {"initial_state", config->initial_state},
+                 {"own_functions", config->own_functions}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].value != 0 && flags[i].value != 1)
             return rnnc_fail(error, RNNC_ERR_ARGUMENT, "%s is %d: give 0 or 1", flags[i].name,
@@ -108,7 +135,9 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "reverse and bidirectional are 1: a bidirectional layer has a reverse "
                          "direction, give one of them");
-    const rnnc_status status = check_projection(config, error);
+    rnnc_status status = check_projection(config, error);
+    if (status == RNNC_OK)
+        status = check_functions(config, error);
     if (status != RNNC_OK)
         return status;
     size_t count, bytes;

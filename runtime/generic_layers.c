@@ -48,7 +48,8 @@ static void multiply_reset(const generic_run *r, const generic_chain *c, const r
         for (size_t j = 0; j < H; j++) {
             const float gate =
                 s->gates[row * s->ld_gates + j] + s->bias[j] + s->hidden[row * N + j];
-            r->fresh[row * H + j] = s->h_prev[row * s->ld_h_prev + j] / (1 + expf(-gate));
+            r->fresh[row * H + j] =
+                s->h_prev[row * s->ld_h_prev + j] * rnnc_cell_gate_float(c->config, gate);
         }
     multiply(r, H, H, r->fresh, H, c->w_hh + 2 * H, N, 0, r->hidden + 2 * H, N);
 }
@@ -56,7 +57,7 @@ static void multiply_reset(const generic_run *r, const generic_chain *c, const r
 static void step(const generic_run *r, const generic_chain *c, const rnnc_step *s) {
     const size_t number = (size_t)c->config->cell;
     if (number < sizeof r->kernels->step / sizeof r->kernels->step[0] && !c->config->reset_before &&
-        !c->peepholes)
+        !c->peepholes && !c->config->own_functions && !(c->config->clip > 0))
         r->kernels->step[number](s);
     else
         step_any(c, s);

@@ -49,8 +49,8 @@ static void step(const chain *w, const double *x, double *h, double *c, double *
     /* What the candidate of a gru multiplies with W_hn. */
     double *const candidate = w->config->reset_before ? fresh + w->H : h;
     for (size_t j = 0; w->config->reset_before && j < w->H; j++)
-        candidate[j] = h[j] / (1 + exp(-product(w->w_ih, w->b_ih, j, w->I, x) -
-                                       product(w->w_hh, w->b_hh, j, w->S, h)));
+        candidate[j] = h[j] * rnnc_cell_gate(w->config, product(w->w_ih, w->b_ih, j, w->I, x) +
+                                                            product(w->w_hh, w->b_hh, j, w->S, h));
     for (size_t j = 0; j < w->H; j++) {
         double input[RNNC_GATES_MAX], recurrent[RNNC_GATES_MAX];
         float unit[3] = {0};

@@ -23,7 +23,7 @@ extern "C" {
 #define RNNC_VERSION "0.1.0"
 
 /* Raised whenever the layout of rnnc_model or the meaning of a field changes. */
-#define RNNC_ABI 8u
+#define RNNC_ABI 9u
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -58,46 +58,6 @@ typedef enum rnnc_cell { RNNC_RNN_TANH = 0, RNNC_RNN_RELU, RNNC_LSTM, RNNC_GRU }
 /* "rnn_tanh", "rnn_relu", "lstm", "gru"; NULL if there is no such cell. */
 const char *rnnc_cell_name(rnnc_cell cell);
 
-/* The sizes of one stacked recurrent network, as of torch.nn.RNN, LSTM and GRU. Flags are 0 or 1.
- * batch_first is for users of a config alone; in a network, the network's own counts. */
-typedef struct rnnc_config {
-    rnnc_cell cell;
-    size_t input_size, hidden_size, num_layers;
-    int bias, batch_first, bidirectional;
-    size_t proj_size; /* lstm: less than hidden_size; 0: none */
-    int reverse; /* 1: the only direction goes from the last step to the first; see rnnc_call */
-    int reset_before;  /* 1, gru: n = tanh(W_in x + b_in + W_hn (r h) + b_hn), as in ONNX with
-                          linear_before_reset = 0; 0: PyTorch's r (W_hn h + b_hn) */
-    int peepholes;     /* 1, lstm: i += weight_ci c, f += weight_cf c, o += weight_co c_new */
-    int initial_state; /* 1: its weights have h0 and c0, for calls without them */
-} rnnc_config;
-
-/* One weight tensor by its name in a PyTorch state_dict: (rows, cols), or (rows) if cols is 0. */
-typedef struct rnnc_weight {
-    char
-        name[120]; /* weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_ci_l0,
-                      weight_cf_l0, weight_co_l0, weight_hr_l0, ..._reverse, those that are there */
-    size_t rows, cols;
-} rnnc_weight;
-
-/* What a layer of a network does to each time step:
- *   RECURRENT  as `recurrent` says; torch.nn.RNN, LSTM or GRU
- *   EMBEDDING  row `token` of a table (inputs, outputs); torch.nn.Embedding. Only the first layer.
- *   DENSE      activation(W x + b), W (outputs, inputs); torch.nn.Linear. With last_step it runs
- *              once, on the last step of each sequence, and so do the layers behind it, which are
- *              dense too. With last_state, behind a RECURRENT layer, it does the same on the last
- *              state of each direction: torch.cat(h_n[-2], h_n[-1]) of a bidirectional one, whose
- *              reverse half has seen one step only at the last step. That of a direction that goes
- *              backwards is what it put out for the first step. With tied W is the table of the
- *              EMBEDDING that is the first layer, and the layer has no weight of its own.
- *   ACTIVATION activation(x), of the layer before it; inputs and outputs are as many */
-typedef enum rnnc_layer_kind {
-    RNNC_RECURRENT = 0,
-    RNNC_EMBEDDING,
-    RNNC_DENSE,
-    RNNC_ACTIVATION
-} rnnc_layer_kind;
-
 /* By PyTorch's formulas and, where nothing else is said, its constants. Softmax and log_softmax are
  * over the outputs of a step; the others are of each value v:
  *   ELU           v, or alpha (exp(v) - 1) below 0        LEAKY_RELU  v, or alpha v below 0
@@ -131,6 +91,59 @@ typedef enum rnnc_activation {
 
 /* "none", "tanh", "leaky_relu", as in a spec; NULL if there is no such activation. */
 const char *rnnc_activation_name(rnnc_activation activation);
+
+/* A function of single values: one of rnnc_activation but SOFTMAX and LOG_SOFTMAX, and its alpha.
+ */
+typedef struct rnnc_function {
+    rnnc_activation activation;
+    float alpha; /* of ELU, LEAKY_RELU, HARD_SIGMOID; finite */
+} rnnc_function;
+
+/* The sizes of one stacked recurrent network, as of torch.nn.RNN, LSTM and GRU. Flags are 0 or 1.
+ * batch_first is for users of a config alone; in a network, the network's own counts. */
+typedef struct rnnc_config {
+    rnnc_cell cell;
+    size_t input_size, hidden_size, num_layers;
+    int bias, batch_first, bidirectional;
+    size_t proj_size; /* lstm: less than hidden_size; 0: none */
+    int reverse; /* 1: the only direction goes from the last step to the first; see rnnc_call */
+    int reset_before;  /* 1, gru: n = tanh(W_in x + b_in + W_hn (r h) + b_hn), as in ONNX with
+                          linear_before_reset = 0; 0: PyTorch's r (W_hn h + b_hn) */
+    int peepholes;     /* 1, lstm: i += weight_ci c, f += weight_cf c, o += weight_co c_new */
+    int initial_state; /* 1: its weights have h0 and c0, for calls without them */
+    float clip;        /* sums of gates and candidates are bounded to -clip .. clip before their
+                          functions, as by ONNX Runtime; 0: they are not */
+    int own_functions; /* 1: instead of PyTorch's it has these, those that there are in the cell */
+    rnnc_function gate, candidate; /* lstm: of i, f, o and of g; gru: of r, z and of n; rnn, of
+                                      either kind: candidate is that of its sum */
+    rnnc_function output;          /* lstm: of the cell state, h = o output(c) */
+} rnnc_config;
+
+/* One weight tensor by its name in a PyTorch state_dict: (rows, cols), or (rows) if cols is 0. */
+typedef struct rnnc_weight {
+    char
+        name[120]; /* weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_ci_l0,
+                      weight_cf_l0, weight_co_l0, weight_hr_l0, ..._reverse, those that are there */
+    size_t rows, cols;
+} rnnc_weight;
+
+/* What a layer of a network does to each time step:
+ *   RECURRENT  as `recurrent` says; torch.nn.RNN, LSTM or GRU
+ *   EMBEDDING  row `token` of a table (inputs, outputs); torch.nn.Embedding. Only the first layer.
+ *   DENSE      activation(W x + b), W (outputs, inputs); torch.nn.Linear. With last_step it runs
+ *              once, on the last step of each sequence, and so do the layers behind it, which are
+ *              dense too. With last_state, behind a RECURRENT layer, it does the same on the last
+ *              state of each direction: torch.cat(h_n[-2], h_n[-1]) of a bidirectional one, whose
+ *              reverse half has seen one step only at the last step. That of a direction that goes
+ *              backwards is what it put out for the first step. With tied W is the table of the
+ *              EMBEDDING that is the first layer, and the layer has no weight of its own.
+ *   ACTIVATION activation(x), of the layer before it; inputs and outputs are as many */
+typedef enum rnnc_layer_kind {
+    RNNC_RECURRENT = 0,
+    RNNC_EMBEDDING,
+    RNNC_DENSE,
+    RNNC_ACTIVATION
+} rnnc_layer_kind;
 
 typedef struct rnnc_layer {
     rnnc_layer_kind kind;

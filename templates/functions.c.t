@@ -1,5 +1,5 @@
-@ -- What dense layers may have behind their product besides tanh, sigmoid and relu, on whole vectors. NaN stays NaN, and
-@ -- infinities become what they become in PyTorch.
+@ -- What dense layers and cells may have besides tanh, sigmoid and relu, on whole vectors. NaN stays NaN, and infinities
+@ -- become what they become in PyTorch.
 @ -- functions: a set of names; vec, inline: the target's
 @ local function splat(x) return format("%s_splat(%sf)", vec, x) end
 @ local function call(name, ...) return format("%s_%s(%s)", vec, name, concat({ ... }, ", ")) end
@@ -43,6 +43,14 @@
 @{inline} @{vec} @{vec}_hard_tanh(@{vec} x)
 {
     return @{call("at_most", splat "1.0", call("at_least", splat "-1.0", "x"))};
+}
+
+@ end
+@ if functions.clip then
+/* x between -most and most. */
+@{inline} @{vec} @{vec}_clip(@{vec} x, @{vec} most)
+{
+    return @{call("at_least", call("sub", splat "0.0", "most"), call("at_most", "most", "x"))};
 }
 
 @ end

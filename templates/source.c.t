@@ -386,11 +386,14 @@ static const rnnc_pack_step pack_list[] = {
 
 @ local function config_text(layer)
 @ local s = layer.sizes
-@ return format("{ %s, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d }", layer.cell, s.I, s.H, s.L, layer.bias and 1 or 0, p.batch_first and 1 or 0, s.D == 2 and 1 or 0, layer.proj_size or 0, layer.reverse and 1 or 0, layer.reset_before and 1 or 0, layer.peepholes and 1 or 0, layer.initial_state and 1 or 0)
+@ local of = {}
+@ for i, f in ipairs(layer.functions) do of[i] = format("{ %s, %s }", f.constant, float(f.alpha)) end
+@ return format("{ %s, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %d, %s, %d, %s }", layer.cell, s.I, s.H, s.L, layer.bias and 1 or 0, p.batch_first and 1 or 0, s.D == 2 and 1 or 0, layer.proj_size or 0, layer.reverse and 1 or 0, layer.reset_before and 1 or 0, layer.peepholes and 1 or 0, layer.initial_state and 1 or 0, float(layer.clip), layer.own_functions and 1 or 0, concat(of, ", "))
 @ end
-@ local none = "{ RNNC_RNN_TANH, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }"
+@ local nothing = "{ RNNC_IDENTITY, 0.0f }"
+@ local none = format("{ RNNC_RNN_TANH, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.0f, 0, %s, %s, %s }", nothing, nothing, nothing)
 /* kind, { cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, proj_size,
- * reverse, reset_before, peepholes, initial_state }, inputs, outputs, activation, bias, last_step, last_state, tied,
+ * reverse, reset_before, peepholes, initial_state, clip, own_functions, gate, candidate, output }, inputs, outputs, activation, bias, last_step, last_state, tied,
  * alpha */
 static const rnnc_layer layer_list[] = {
 @ for _, layer in ipairs(p.layers) do

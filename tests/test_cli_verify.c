@@ -339,6 +339,8 @@ Test(verify, sees_each_difference, .timeout = 120) {
         {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 0, 0, 1, 4}}, " HEAD, "1, 0", 0},
         {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 0, 4}}, " HEAD, "1, 0", 0},
         {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 1, 0}}, " HEAD, "1, 0", 0},
+        {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 1, 4, .clip = 2}}, " HEAD, "1, 0", 0},
+        {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 1, 4, .own_functions = 1}}, " HEAD, "1, 0", 0},
         {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 7, 3, RNNC_ELU, 1, 0, 1, 0, 0.5f}", "1, 0",
          0},
         {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 2, RNNC_ELU, 1, 0, 1, 0, 0.5f}", "1, 0",

@@ -72,6 +72,8 @@ static rnnc_layer random_stack(rng *r, size_t inputs, bool backwards) {
     rnnc_layer layer = {.kind = RNNC_RECURRENT, .recurrent = config};
     if (layer.recurrent.bidirectional)
         layer.recurrent.reverse = 0;
+    if (rng_below(r, 3) == 0)
+        activation_choose_functions(&layer.recurrent, r);
     return layer;
 }
 

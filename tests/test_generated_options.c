@@ -28,6 +28,15 @@ typedef struct option {
 #define HEAD(from, to, ...)                                                                        \
     { .kind = RNNC_DENSE, .inputs = from, .outputs = to, .bias = 1, __VA_ARGS__ }
 
+#define FUNCTIONS(g, n, o) .own_functions = 1, .gate = {g}, .candidate = {n}, .output = {o}
+#define LINEAR RNNC_IDENTITY, 0
+#define TANH RNNC_TANH, 0
+#define SIGMOID RNNC_SIGMOID, 0
+#define RELU RNNC_RELU, 0
+#define SOFT RNNC_SOFTSIGN, 0
+#define HARD(slope) RNNC_HARD_SIGMOID, slope
+#define ELU(alpha) RNNC_ELU, alpha
+
 static const option networks[] = {
     /* reset_after = false: inputs in the step and before it, no bias, panels of several vectors and
      * rows, columns left over. */
@@ -44,6 +53,25 @@ static const option networks[] = {
      2,
      {RNN(RNNC_LSTM, 9, 37, 1, .bidirectional = 1, .peepholes = 1),
       RNN(RNNC_LSTM, 74, 5, 1, .bias = 1, .peepholes = 1)}},
+    /* Functions of gates, candidates and cell states, and a clip: in all cells, of units and of
+     * sequences, with inputs in the step and before it, besides other options. */
+    {"gates_hard", 1, {RNN(RNNC_LSTM, 3, 20, 2, .bias = 1, FUNCTIONS(HARD(0.2f), TANH, TANH))}},
+    {"gates_lstm",
+     2,
+     {RNN(RNNC_LSTM, 19, 37, 1, .bidirectional = 1, .peepholes = 1, .clip = 0.75f,
+          FUNCTIONS(TANH, SOFT, RELU)),
+      RNN(RNNC_LSTM, 74, 5, 1, .bias = 1, FUNCTIONS(SIGMOID, LINEAR, ELU(0.5f)))}},
+    {"gates_gru",
+     3,
+     {RNN(RNNC_GRU, 3, 21, 2, .bias = 1, FUNCTIONS(HARD(0.25f), SOFT, LINEAR)),
+      RNN(RNNC_GRU, 21, 9, 1, .bias = 1, .reset_before = 1, .clip = 0.5f,
+          FUNCTIONS(SOFT, SIGMOID, LINEAR)),
+      RNN(RNNC_GRU, 9, 12, 1, .clip = 0.125f)}},
+    {"gates_rnn",
+     3,
+     {RNN(RNNC_RNN_TANH, 4, 9, 2, .clip = 0.375f),
+      RNN(RNNC_RNN_TANH, 9, 18, 1, .bias = 1, FUNCTIONS(LINEAR, SIGMOID, LINEAR)),
+      RNN(RNNC_RNN_TANH, 18, 6, 1, .bidirectional = 1, FUNCTIONS(LINEAR, LINEAR, LINEAR))}},
     /* direction = "reverse": alone, where every stage runs a chunk before the next chunk; below and
      * above a forward layer, and with both directions, where stages follow each other. */
     {"reverse", 1, {RNN(RNNC_GRU, 3, 21, 2, .bias = 1, .reverse = 1)}},

@@ -68,6 +68,56 @@ Test(generated_small, decaying_states_end_at_zero, .timeout = 240) {
     }
 }
 
+/* What other functions make of states and sums of 0 is not lost: a sigmoid of 0 is a half. All
+ * inputs, states and weights are 0, and so are the sums, in every step of the first unit. */
+Test(generated_small, functions_of_nothing, .timeout = 240) {
+    static const rnnc_function sigmoid = {RNNC_SIGMOID, 0}, tanh_of = {RNNC_TANH, 0};
+    static const rnnc_function hard = {RNNC_HARD_SIGMOID, 0.2f}, linear = {RNNC_IDENTITY, 0};
+    const rnnc_config configs[] = {
+        {RNNC_RNN_TANH, 2, 5, 1, .own_functions = 1, .candidate = sigmoid},
+        {RNNC_LSTM, 2, 5, 1, .own_functions = 1, .gate = sigmoid, .candidate = hard,
+         .output = linear},
+        {RNNC_LSTM, 2, 5, 1, .own_functions = 1, .gate = hard, .candidate = tanh_of,
+         .output = sigmoid},
+        {RNNC_GRU, 2, 5, 1, .own_functions = 1, .gate = sigmoid, .candidate = hard},
+        {RNNC_GRU, 2, 5, 1, .reset_before = 1, .own_functions = 1, .gate = hard,
+         .candidate = sigmoid}};
+    enum { CONFIGS = sizeof configs / sizeof *configs };
+    for (size_t k = 0; k < 2 * TARGETS * CONFIGS; k++) {
+        if (!target_runs(targets[k / 2 % TARGETS]))
+            continue;
+        rng r = {.state = 3 + k};
+        rnnc_error err;
+        problem p = problem_make(&configs[k / 2 / TARGETS], 3, k % 2 ? 17 : 1, false, &r);
+        memset(p.x, 0, problem_x_count(&p) * sizeof(float));
+        for (size_t w = 0; w < p.weight_count; w++) {
+            const rnnc_weight tensor = problem_weight(&p.config, w);
+            memset(p.weight[w], 0, tensor.rows * (tensor.cols ? tensor.cols : 1) * sizeof(float));
+        }
+        problem_solve(&p);
+        const spec as = spec_for(&p, "nothing", targets[k / 2 % TARGETS], false, false, "none");
+        network n;
+        cr_assert(network_open(&n, &as, &p, NULL, "-O1", &err), "%s", err.message);
+        float *const y = malloc(sizeof(float) * problem_y_count(&p));
+        void *const workspace = malloc(n.model->workspace_size(p.seq_len, p.batch));
+        cr_assert(y && workspace);
+        const rnnc_call call = {.weights = n.packed,
+                                .seq_len = p.seq_len,
+                                .batch = p.batch,
+                                .x = p.x,
+                                .y = y,
+                                .workspace = workspace};
+        cr_assert_eq(n.model->forward(&call), RNNC_OK);
+        for (size_t i = 0; i < problem_y_count(&p); i++)
+            cr_assert(fabs((double)y[i] - p.y[i]) <= 1e-6 && fabs(p.y[i]) > 0.1,
+                      "%s: value %zu is %g for %g", spec_line(&as), i, (double)y[i], p.y[i]);
+        free(workspace);
+        free(y);
+        network_close(&n);
+        problem_free(&p);
+    }
+}
+
 /* A network whose units keep 0.9 of their states a step, which begin at 1e-28: an rnn by the unit's
  * own weight, lstm by gate f, gru by gate z. */
 static problem fading_problem(rnnc_cell cell, size_t batch, rng *r) {

@@ -21,20 +21,21 @@
 #include <string.h>
 
 static const char lua_row[] =
-    "local mgu_f = { \"sigmoid\", gate \"f\" }\n"
-    "local mgu_n = { \"tanh\", { \"add\", { \"input\", \"n\" },\n"
-    "                                     { \"mul\", mgu_f, { \"recurrent\", \"n\" } } } }\n"
+    "local mgu_f = { \"gate_activation\", gate \"f\" }\n"
+    "local mgu_n = { \"candidate_activation\", { \"add\", { \"input\", \"n\" },\n"
+    "    { \"mul\", mgu_f, { \"recurrent\", \"n\" } } } }\n"
     "cells.mgu = {\n"
     "    constant = \"RNNC_MGU\", gates = { \"f\", \"n\" }, apart = { \"n\" }, states = { \"h\" "
     "},\n"
+    "    functions = { gate_activation = \"sigmoid\", candidate_activation = \"tanh\" },\n"
     "    update = { { \"h\", { \"add\", { \"state\", \"h\" },\n"
     "                          { \"mul\", mgu_f, { \"sub\", mgu_n, { \"state\", \"h\" } } } } } "
     "},\n"
     "}\n\n";
 
 static const char c_row[] = "\nCELL(RNNC_MGU, mgu, 2, 1u << 1, 1, {\n"
-                            "    const real f = SIGMOID(GATE(0));\n"
-                            "    h = (1 - f) * h + f * TANH(INPUT(1) + f * RECURRENT(1));\n"
+                            "    const real f = OPEN(GATE(0));\n"
+                            "    h = (1 - f) * h + f * CANDIDATE(INPUT(1) + f * RECURRENT(1));\n"
                             "})\n";
 
 enum { RNNC_MGU = RNNC_GRU + 1, LAYERS_MAX = 3 };

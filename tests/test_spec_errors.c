@@ -142,10 +142,11 @@ Test(spec_errors, good_specs_pass, .timeout = 120) {
 Test(spec_errors, every_field_is_explained) {
     static const char *const names[] = {
         "name", "cell", "input_size", "hidden_size", "num_layers", "nonlinearity", "bias",
-        "batch_first", "dropout", "bidirectional", "direction", "reset_after", "peepholes",
-        "proj_size", "initial_state", "weights", "prefix", "map", "batch", "seq_len", "target",
-        "threads", "lengths", "chunk", "streaming", "deterministic", "residual", "activation",
-        "train",
+        "batch_first", "dropout", "bidirectional", "direction", "reset_after", "peepholes", "alpha",
+        "gate_activation", "gate_alpha", "candidate_activation", "candidate_alpha",
+        "output_activation", "output_alpha", "clip", "proj_size", "initial_state", "weights",
+        "prefix", "map", "batch", "seq_len", "target", "threads", "lengths", "chunk", "streaming",
+        "deterministic", "residual", "activation", "train",
         /* of a model, and of its layers */
         "layers", "input_size", "prefix", "num_embeddings", "dim", "units", "activation", "activation",
         "alpha",

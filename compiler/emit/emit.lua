@@ -3,6 +3,7 @@
 local activations = require "tables.activations"
 local forward = require "emit.forward.forward"
 local layers = require "emit.forward.layers"
+local expressions = require "ir.expressions"
 local host = require "host"
 local products = require "kernels.products"
 local template = require "emit.template"
@@ -30,6 +31,7 @@ local function update_of(variant, product)
             state = names.state,
             weight = function(vector) return names.weight(product.unit_weights[vector]) end,
             new = fresh,
+            ["local"] = function(name) return name end,
         }
         local function text(tree)
             if type(tree) == "number" then
@@ -41,8 +43,14 @@ local function update_of(variant, product)
             return string.format("%s_%s(%s)", variant.vec, tree[1], table.concat(arguments, ", "))
         end
         local lines = {}
+        local function define(name, tree)
+            lines[#lines + 1] = string.format("const %s %s = %s;", variant.vec, name, text(tree))
+        end
         for _, pair in ipairs(product.update) do
-            lines[#lines + 1] = string.format("const %s %s = %s;", variant.vec, fresh(pair[1]), text(pair[2]))
+            -- What occurs twice, such as the candidate of a gru, has a name.
+            local parts, trees = expressions.shared({ pair[2] }, string.format("%s_part_%s_", pair[1], names.suffix))
+            for _, part in ipairs(parts) do define(part[1], part[2]) end
+            define(fresh(pair[1]), trees[1])
         end
         for _, state in ipairs(product.states) do
             local value, tiny = fresh(state), product.tiny[state]
@@ -98,12 +106,12 @@ local function describe_layer(layer)
                 .. (layer.last_step and ", last step only" or layer.last_state and ", last states only" or ""))
     end
     local s = layer.sizes
-    return string.format("%s %d -> %d%s%s%s%s%s", layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H,
+    return string.format("%s %d -> %d%s%s%s%s%s%s", layer.label, s.I, s.H,
         layer.reset_before and ", reset before the product" or layer.peepholes and ", peepholes" or "",
         s.P ~= s.H and string.format(" projected to %d", s.P) or "",
         s.L > 1 and string.format(", %d layers", s.L) or "",
         s.D == 2 and ", both directions" or layer.reverse and ", backwards" or "",
-        layer.bias and "" or ", no bias")
+        layer.bias and "" or ", no bias", layer.functions_text)
 end
 
 local function describe(plan)

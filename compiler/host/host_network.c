@@ -60,6 +60,16 @@ static float number_field(lua_State *L, int index, const char *name) {
     return value;
 }
 
+/* The function {activation=, alpha=} in that field of the table at `index`. */
+static rnnc_function function_field(lua_State *L, int index, const char *name) {
+    lua_getfield(L, index, name);
+    const int at = lua_gettop(L);
+    luaL_checktype(L, at, LUA_TTABLE);
+    const rnnc_function function = {activation_field(L, at), number_field(L, at, "alpha")};
+    lua_pop(L, 1);
+    return function;
+}
+
 /* The layer of the table on top of the stack. */
 static rnnc_layer read_layer(lua_State *L, int batch_first) {
     static const char *const kinds[] = {"recurrent", "embedding", "dense", "activation", NULL};
@@ -79,7 +89,12 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
                           .reverse = network_flag_field(L, index, "reverse"),
                           .reset_before = network_flag_field(L, index, "reset_before"),
                           .peepholes = network_flag_field(L, index, "peepholes"),
-                          .initial_state = network_flag_field(L, index, "initial_state")};
+                          .initial_state = network_flag_field(L, index, "initial_state"),
+                          .clip = number_field(L, index, "clip"),
+                          .own_functions = network_flag_field(L, index, "own_functions"),
+                          .gate = function_field(L, index, "gate"),
+                          .candidate = function_field(L, index, "candidate"),
+                          .output = function_field(L, index, "output")};
         return layer;
     }
     layer.inputs = network_size_field(L, index, "inputs");

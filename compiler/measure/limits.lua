@@ -15,7 +15,6 @@
 -- A dense layer is a product with the input; an embedding loads its rows. Loads run at the rate of the
 -- cache that the weights of that product fit in, if they leave it room for something else. The parts add
 -- up: in a real program some overlap, so that a little more than 100 per cent is possible.
-local cells = require "tables.cells"
 local expressions = require "ir.expressions"
 local known = require "tables.functions"
 
@@ -56,29 +55,26 @@ local function function_time(machine, count)
     return count * FUNCTION_CYCLES / LANES / (machine.clock_ghz * 1e9)
 end
 
--- limits.functions(update) -> how many different values of sigmoid and tanh an update (see cells.lua) needs.
+-- Is it one of those that take their time? A few instructions are nothing beside a product.
+local function takes_time(name)
+    local row = known.rows[name]
+    return row ~= nil and row.cost[2] >= 5
+end
+
+-- limits.functions(update) -> how many different values of functions like sigmoid and tanh an update (see cells.lua)
+-- needs.
 function limits.functions(update)
     local seen, count = {}, 0
     local function visit(tree)
         if type(tree) ~= "table" then return end
         local key = expressions.key(tree)
-        if (tree[1] == "tanh" or tree[1] == "sigmoid") and not seen[key] then
+        if takes_time(tree[1]) and not seen[key] then
             seen[key], count = true, count + 1
         end
         for i = 2, #tree do visit(tree[i]) end
     end
     for _, pair in ipairs(update) do visit(pair[2]) end
     return count
-end
-
--- The update of the cell that rnnc.h calls so.
-local function update_of(constant)
-    for _, row in pairs(cells) do
-        for _, cell in pairs(type(row) == "table" and row.variants or { row }) do
-            if type(cell) == "table" and cell.constant == constant then return cell.update end
-        end
-    end
-    error("no cell " .. tostring(constant))
 end
 
 -- Seconds of the product of `batch` rows with n x k weights in a step, which has to wait for the one before.
@@ -89,7 +85,7 @@ end
 local parts_of = {}
 
 function parts_of.stack(layer, machine, steps, batch, add)
-    local s, functions = layer.sizes, limits.functions(update_of(layer.cell))
+    local s, functions = layer.sizes, limits.functions(layer.formula)
     local n = s.G * s.H
     for index = 0, s.L - 1 do
         local k = index == 0 and s.I or s.D * s.P
@@ -102,9 +98,8 @@ end
 
 function parts_of.activation(layer, machine, steps, batch, add)
     local rows = (layer.once and 1 or steps) * batch
-    local row = known.rows[layer.activation]
-    -- A few instructions are nothing beside the product.
-    if layer.activation ~= "none" and not (row and row.cost[2] < 5) then
+    -- Those of whole rows, which have no row, take their time.
+    if layer.activation ~= "none" and (takes_time(layer.activation) or not known.rows[layer.activation]) then
         add("activation", function_time(machine, rows * layer.outputs))
     end
 end

@@ -4,15 +4,28 @@ local specs = require "spec.spec"
 
 local network = {}
 
+-- The function in the first of these roles that the cell has.
+local function function_of(functions, ...)
+    for _, role in ipairs { ... } do
+        local found = functions[role]
+        if found then return { activation = found[1], alpha = found[2] or 0.0 } end
+    end
+    return { activation = "none", alpha = 0.0 }
+end
+
 local of_layer = {
     rnn = function(item)
+        local functions = cells.functions(item)
         return {
             kind = "recurrent", cell = cells.of(item).constant:gsub("^RNNC_", ""):lower(),
             input_size = item.input_size, hidden_size = item.hidden_size, num_layers = item.num_layers,
             bias = item.bias, bidirectional = item.bidirectional, proj_size = item.proj_size or 0,
             reverse = item.direction == "reverse", reset_before = item.reset_after == false,
             peepholes = item.peepholes or false,
-            initial_state = item.initial_state,
+            initial_state = item.initial_state, clip = item.clip or 0.0, own_functions = cells.has_own_functions(item),
+            gate = function_of(functions, "gate_activation"),
+            candidate = function_of(functions, "candidate_activation", "nonlinearity"),
+            output = function_of(functions, "output_activation"),
         }
     end,
     embedding = function(item) return { kind = "embedding", inputs = item.num_embeddings, outputs = item.dim } end,

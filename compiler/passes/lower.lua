@@ -18,8 +18,10 @@
 --              last_state: its last step is that of each direction of the stack before it
 --   time       "forward" or "backward": all of them can take the steps in that order, one after the other; "whole":
 --              some need what the one before them made of all steps
---   stacks     recurrent layers of one size: gates, apart, states, reset, vectors (see cells.lua), reverse (they go
---              backwards), sizes
+--   stacks     recurrent layers of one size: gates, apart, states, reset, vectors (see cells.lua), formula (the update
+--              of the cell, which no pass changes), functions (by role) and own_functions (are they not
+--              PyTorch's?), clip, reverse
+--              (they go backwards), sizes
 --                { I, H, P, L, D, G } (inputs, units, outputs of a direction, layers, directions, gates)
 --                and scans; P differs from H where the output is projected; first: state -> the weight that
 --                calls without it start from
@@ -76,6 +78,8 @@ local function stack_of(item, spec, add)
     local stack = {
         cell = cell.constant, gates = cell.gates, apart = cell.apart, states = cell.states,
         reset = cell.reset, vectors = cell.vectors or {}, sizes = sizes,
+        formula = cell.update, functions = cells.functions(item), own_functions = cells.has_own_functions(item),
+        clip = item.clip,
         reverse = item.direction == "reverse", bias = item.bias, dropout = item.dropout,
         steps = spec.seq_len, batch = spec.batch, scans = {}, first = {},
     }

@@ -135,6 +135,33 @@ local function plus_input(residual, input)
     return residual == input and "; plus the input" or string.format("; plus the first %d of the input", residual)
 end
 
+-- The functions of a stack in the order of rnnc_config, each { role, name, constant, alpha, there }; of a cell without
+-- it: none.
+local function functions_of(stack)
+    local list = {}
+    for i, wanted in ipairs { { "gate_activation" }, { "candidate_activation", "nonlinearity" },
+                              { "output_activation" } } do
+        local role = wanted[1]
+        if not stack.functions[role] then role = wanted[2] end
+        local found = stack.functions[role or ""] or { "none" }
+        list[i] = { role = role or wanted[1], name = found[1], constant = activations.of(found[1]).constant,
+                    alpha = found[2] or 0.0, there = stack.functions[role or ""] ~= nil }
+    end
+    return list
+end
+
+-- The functions and the clip that a layer has instead of PyTorch's, for people: ", gates hard_sigmoid of 0.2".
+local function functions_text(layer)
+    local words = {}
+    for _, f in ipairs(layer.own_functions and layer.functions or {}) do
+        if f.there then
+            words[#words + 1] = string.format(", %s %s", f.role:match("^[^_]*"), activations.text(f.name, f.alpha))
+        end
+    end
+    if layer.clip > 0 then words[#words + 1] = string.format(", clip %.6g", layer.clip) end
+    return table.concat(words)
+end
+
 -- What stays the same on all targets, a row per stage, for the header and the reader of the plan.
 local function layers_of(ir)
     local list, width = {}, nil
@@ -146,6 +173,11 @@ local function layers_of(ir)
             layer.cell, layer.sizes, layer.bias, layer.states = stack.cell, stack.sizes, stack.bias, stack.states
             layer.dropout, layer.reverse = stack.dropout, stack.reverse
             layer.reset_before, layer.peepholes = stack.reset ~= nil, #stack.vectors > 0
+            layer.formula, layer.functions = stack.formula, functions_of(stack)
+            layer.clip, layer.own_functions = stack.clip or 0.0, stack.own_functions
+            layer.functions_text = functions_text(layer)
+            layer.label = stack.functions.nonlinearity and stack.own_functions and "rnn"
+                or stack.cell:gsub("RNNC_", ""):lower()
             -- Floats of one sequence's states of the stacks before this one, for each state.
             layer.before, layer.state_width = {}, {}
             local s = stack.sizes

@@ -135,10 +135,11 @@ local function layer_line(layer)
                 .. (layer.last_step and ", last step only" or layer.last_state and ", last states only" or ""))
     end
     local s = layer.sizes
-    return string.format("%s, input %d, hidden %d%s, %d layer(s), %d direction(s)%s%s%s",
-        layer.cell:gsub("RNNC_", ""):lower(), s.I, s.H, s.P ~= s.H and string.format(" projected to %d", s.P) or "",
+    return string.format("%s, input %d, hidden %d%s, %d layer(s), %d direction(s)%s%s%s%s",
+        layer.label, s.I, s.H, s.P ~= s.H and string.format(" projected to %d", s.P) or "",
         s.L, s.D, layer.reverse and ", backwards" or "", layer.bias and "" or ", no bias",
-        layer.reset_before and ", reset before the product" or layer.peepholes and ", peepholes" or "")
+        layer.reset_before and ", reset before the product" or layer.peepholes and ", peepholes" or "",
+        layer.functions_text)
 end
 
 -- The lines about shapes: x, y and the states.

@@ -10,19 +10,6 @@ local function cell_names()
     return list
 end
 
-local function nonlinearities()
-    local list = {}
-    for name in pairs(cells.rnn.variants) do list[#list + 1] = name end
-    -- Backwards: tanh, which is PyTorch's default, before relu.
-    table.sort(list, function(a, b) return a > b end)
-    return list
-end
-
-local function has_nonlinearity(fields)
-    local cell = cells[fields.cell]
-    return cell and cell.variants
-end
-
 return {
     {
         name = "cell", type = "choice", default = "rnn", choices = cell_names,
@@ -48,17 +35,6 @@ return {
         name = "num_layers", type = "integer", least = 1, most = 128, default = 1,
         also = { "layers", "n_layers", "nlayers", "L", "depth" },
         doc = { "layers on top of each other; each reads the output of the one below" },
-    },
-    {
-        name = "nonlinearity", type = "choice", choices = nonlinearities,
-        default = function(fields) return has_nonlinearity(fields) and "tanh" or nil end,
-        optional = true, also = { "activation_function", "act", "nonlinear" },
-        check = function(_, fields)
-            if fields.cell and not has_nonlinearity(fields) then
-                return "a cell \"" .. fields.cell .. "\" has its own functions; leave nonlinearity out"
-            end
-        end,
-        doc = { "the function of a cell \"rnn\"" },
     },
     {
         name = "bias", type = "boolean", default = true, also = { "use_bias", "biases" },

@@ -1,19 +1,11 @@
 -- layer_fields: what a model says of an embedding or a dense layer, and of any layer, a row per field; see fields.lua.
 local activations = require "tables.activations"
+local other_functions = require "spec.other_functions"
 
 -- With the longest name of PyTorch, bias_hh_l127_reverse, this fits in rnnc_weight.name (rnnc.h).
 local PREFIX_MAX <const> = 96
 
--- Functions that other tools have and rnnc has not, or calls otherwise.
-local other_functions = {}
-for other, name in pairs { linear = "none", identity = "none", logsoftmax = "log_softmax", swish = "silu",
-                           leakyrelu = "leaky_relu", hardtanh = "hard_tanh", hardsigmoid = "hard_sigmoid",
-                           hardswish = "hard_swish", hard_silu = "hard_swish" } do
-    other_functions[other] = string.format('write "%s"', name)
-end
-for name in ("celu glu softmin softshrink hardshrink tanhshrink logsigmoid exponential"):gmatch("%S+") do
-    other_functions[name] = "rnnc has no " .. name .. '; as the last function of all the program can apply it to y'
-end
+local of_dense <const> = other_functions "; as the last function of all the program can apply it to y"
 
 -- Those of a layer that is nothing else.
 local function functions_alone()
@@ -22,7 +14,7 @@ local function functions_alone()
 end
 
 local alone_instead = { linear = "leave the layer out", identity = "leave the layer out", none = "leave the layer out" }
-for other, remedy in pairs(other_functions) do alone_instead[other] = alone_instead[other] or remedy end
+for other, remedy in pairs(of_dense) do alone_instead[other] = alone_instead[other] or remedy end
 
 return {
     {
@@ -52,7 +44,8 @@ return {
     {
         id = "dense.activation", name = "activation", type = "choice", default = "none",
         choices = activations.names,
-        also = { "nonlinearity", "act", "function" }, instead = other_functions,
+        also = { "nonlinearity", "act", "function" },
+        instead = of_dense,
         doc = {
             "what follows the product",
             "softmax and log_softmax: over the outputs, in the last layer only. By PyTorch's formulas: gelu",

@@ -10,19 +10,23 @@
 --                { "state", S }      the state before the step
 --                { "new", S }        the state after the step, when it stands above
 --                { "weight", V }     the unit's value of the tensor V
---                { FUNCTION, TREE, ... }  a row of functions.lua
+--                { FUNCTION, TREE, ... }  a row of functions.lua, or a role (roles.lua)
+-- functions    by role, which is a field of a spec, the function (activations.lua) that it is where a spec says nothing
 -- vectors      names of tensors with a value for each unit, or nil
 -- tiny         by state, what it becomes 0 with: a tree whose value is below flush_below when the new state is. The
 --              sums are known before their functions are, so nobody waits for the comparison. A gate that
---              is not among them is named by `or_nan`, so that its NaN is not lost. Without this field:
---              each new state by itself.
+--              is not among them is named by `or_nan`, so that its NaN is not lost. Without this field,
+--              and with other functions, of which a small sum need not be small: each new state by itself.
 -- reset        { gates, of, value }: the recurrent product of the gates `of` takes not h but `value`, which is made of
 --              `gates` and the state. Among all gates these come first, and those of `of` last
 -- constant     the name of the cell in rnnc.h
--- variants     rows by the spec's `nonlinearity`, instead of the fields above
+-- variants     rows by the spec's `nonlinearity`, instead of the fields above; of another function: that of tanh
 --
 -- Formulas: torch.nn.RNN, LSTM (Gers, Schmidhuber, Cummins 2000), GRU (Cho et al. 2014, with the reset
 -- gate after the product, as cuDNN and PyTorch have it, or, as the paper has it, before).
+local activations = require "tables.activations"
+local roles = require "tables.roles"
+
 local cells = {}
 
 -- States below this become 0: those that decay would end in subnormal numbers (below 2^-126), with which a step takes
@@ -35,22 +39,32 @@ cells.flush_below = "0x1p-112f"
 
 local function gate(name) return { "gate", name } end
 
+local function opened(sum) return { "gate_activation", sum } end
+
+local function candidate(sum) return { "candidate_activation", sum } end
+
+local function shown(state) return { "output_activation", state } end
+
 cells.rnn = { variants = {} }
 
 for _, name in ipairs { "tanh", "relu" } do
     cells.rnn.variants[name] = {
         constant = "RNNC_RNN_" .. name:upper(), gates = { "h" }, apart = {}, states = { "h" },
-        update = { { "h", { name, gate "h" } } }, tiny = { h = gate "h" },
+        functions = { nonlinearity = name },
+        update = { { "h", { "nonlinearity", gate "h" } } }, tiny = { h = gate "h" },
     }
 end
+
+local of_lstm <const> = { gate_activation = "sigmoid", candidate_activation = "tanh", output_activation = "tanh" }
 
 cells.lstm = {
     constant = "RNNC_LSTM", gates = { "i", "f", "g", "o" }, apart = {}, states = { "h", "c" },
     update = {
-        { "c", { "add", { "mul", { "sigmoid", gate "f" }, { "state", "c" } },
-                        { "mul", { "sigmoid", gate "i" }, { "tanh", gate "g" } } } },
-        { "h", { "mul", { "sigmoid", gate "o" }, { "tanh", { "new", "c" } } } },
+        { "c", { "add", { "mul", opened(gate "f"), { "state", "c" } },
+                        { "mul", opened(gate "i"), candidate(gate "g") } } },
+        { "h", { "mul", opened(gate "o"), shown { "new", "c" } } },
     },
+    functions = of_lstm,
     tiny = { c = { "new", "c" }, h = { "or_nan", { "new", "c" }, gate "o" } },
 }
 
@@ -60,23 +74,25 @@ local function peep(name, state) return { "mul", { "weight", name }, state } end
 cells.lstm.peephole = {
     constant = "RNNC_LSTM", gates = { "i", "f", "g", "o" }, apart = {}, states = { "h", "c" },
     vectors = { "weight_ci", "weight_cf", "weight_co" },
+    functions = of_lstm,
     update = {
         { "c", { "add",
-            { "mul", { "sigmoid", { "add", gate "f", peep("weight_cf", { "state", "c" }) } }, { "state", "c" } },
-            { "mul", { "sigmoid", { "add", gate "i", peep("weight_ci", { "state", "c" }) } },
-                     { "tanh", gate "g" } } } },
-        { "h", { "mul", { "sigmoid", { "add", gate "o", peep("weight_co", { "new", "c" }) } },
-                        { "tanh", { "new", "c" } } } },
+            { "mul", opened { "add", gate "f", peep("weight_cf", { "state", "c" }) }, { "state", "c" } },
+            { "mul", opened { "add", gate "i", peep("weight_ci", { "state", "c" }) }, candidate(gate "g") } } },
+        { "h", { "mul", opened { "add", gate "o", peep("weight_co", { "new", "c" }) }, shown { "new", "c" } } },
     },
 }
 
-local gru_n = { "tanh", { "add", { "input", "n" }, { "mul", { "sigmoid", gate "r" }, { "recurrent", "n" } } } }
+local of_gru <const> = { gate_activation = "sigmoid", candidate_activation = "tanh" }
 
-local function mixed(n) return { "add", n, { "mul", { "sigmoid", gate "z" }, { "sub", { "state", "h" }, n } } } end
+local gru_n = candidate { "add", { "input", "n" }, { "mul", opened(gate "r"), { "recurrent", "n" } } }
+
+local function mixed(n) return { "add", n, { "mul", opened(gate "z"), { "sub", { "state", "h" }, n } } } end
 
 cells.gru = {
     constant = "RNNC_GRU", gates = { "r", "z", "n" }, apart = { "n" }, states = { "h" },
     update = { { "h", mixed(gru_n) } },
+    functions = of_gru,
     tiny = { h = { "or_nan",
                    { "or_nan", { "either", { "state", "h" }, { "either", { "input", "n" }, { "recurrent", "n" } } },
                      gate "r" }, gate "z" } },
@@ -85,8 +101,9 @@ cells.gru = {
 -- GRU with reset_after = false: n = tanh(W_in x + b_in + W_hn (r h) + b_hn).
 cells.gru.reset_before = {
     constant = "RNNC_GRU", gates = { "r", "z", "n" }, apart = {}, states = { "h" },
-    reset = { gates = { "r" }, of = { "n" }, value = { "mul", { "sigmoid", gate "r" }, { "state", "h" } } },
-    update = { { "h", mixed { "tanh", gate "n" } } },
+    reset = { gates = { "r" }, of = { "n" }, value = { "mul", opened(gate "r"), { "state", "h" } } },
+    update = { { "h", mixed(candidate(gate "n")) } },
+    functions = of_gru,
 }
 
 local function tiny_by_itself(states)
@@ -95,14 +112,62 @@ local function tiny_by_itself(states)
     return tiny
 end
 
--- cells.of(spec) -> the row for a validated spec.
-function cells.of(spec)
+-- The tree with the functions of the spec in place of their roles.
+local function with_functions(tree, spec, functions)
+    if type(tree) ~= "table" then return tree end
+    local out = {}
+    for i, part in ipairs(tree) do out[i] = with_functions(part, spec, functions) end
+    local role = roles[tree[1]]
+    if not role then return out end
+    local name, sum = spec[tree[1]] or functions[tree[1]], out[2]
+    local activation = activations.of(name)
+    if spec.clip and role.clips then sum = { "clip", sum, spec.clip } end
+    if activation.of == "none" then return sum end
+    return { name, sum, activation.alpha and (spec[role.alpha] or activation.alpha) }
+end
+
+-- The row for a validated spec, with roles for functions.
+local function row_of(spec)
     local cell = assert(cells[spec.cell], "no such cell")
-    local row = cell.variants and assert(cell.variants[spec.nonlinearity], "no such nonlinearity") or cell
+    local row = cell.variants and (cell.variants[spec.nonlinearity] or cell.variants.tanh) or cell
     if spec.reset_after == false then row = assert(row.reset_before, "a cell without a reset") end
     if spec.peepholes then row = assert(row.peephole, "a cell without peepholes") end
-    row.tiny = row.tiny or tiny_by_itself(row.states)
     return row
+end
+
+-- cells.functions(spec) -> by role, { name, alpha or nil } of the cell's functions.
+function cells.functions(spec)
+    local list = {}
+    for role, name in pairs(row_of(spec).functions or {}) do
+        name = spec[role] or name
+        list[role] = { name, activations.alpha(name) and (spec[roles[role].alpha] or activations.alpha(name)) }
+    end
+    return list
+end
+
+-- cells.has_own_functions(spec): has its cell others than PyTorch's?
+function cells.has_own_functions(spec)
+    for role, name in pairs(row_of(spec).functions or {}) do
+        if spec[role] and spec[role] ~= name then return true end
+    end
+    return false
+end
+
+-- cells.is_plain(spec): has its cell the functions of PyTorch, and no clip?
+function cells.is_plain(spec) return not cells.has_own_functions(spec) and not spec.clip end
+
+-- cells.of(spec) -> a row for a validated spec, with its functions. Errors: a function that there is not.
+function cells.of(spec)
+    local row, cell = row_of(spec), {}
+    for name, value in pairs(row) do cell[name] = value end
+    local function filled(tree) return with_functions(tree, spec, row.functions) end
+    cell.update = {}
+    for i, pair in ipairs(row.update) do cell.update[i] = { pair[1], filled(pair[2]) } end
+    if row.reset then
+        cell.reset = { gates = row.reset.gates, of = row.reset.of, value = filled(row.reset.value) }
+    end
+    cell.tiny = cells.is_plain(spec) and row.tiny or tiny_by_itself(row.states)
+    return cell
 end
 
 return cells

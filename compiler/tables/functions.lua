@@ -168,6 +168,9 @@ functions.rows = {
                      means = { "at_most", 1, { "relu", { "add", { "mul", arg(2), arg(1) }, 0.5 } } } },
     hard_tanh = { arity = 1, cost = { 0, 2 }, vector = vector("at_least", "at_most"), ulps = 0,
                   means = { "at_most", 1, { "at_least", -1, arg(1) } } },
+    -- between -limit and limit
+    clip = { arity = 2, cost = { 0, 3 }, means = { "at_least", { "neg", arg(2) }, { "at_most", arg(2), arg(1) } },
+             vector = vector("sub", "at_least", "at_most"), ulps = 0 },
     softsign = { arity = 1, range = { -1, 1 }, cost = { 1, 3 }, value = function(a) return a / (1 + math.abs(a)) end,
                  derivative = { { "div", 1, { "mul", { "add", 1, magnitude }, { "add", 1, magnitude } } } },
                  c = "{1} / (1.0{f} + fabs{f}({1}))", level = 3, named = 1,

@@ -74,3 +74,84 @@ void activation_choose(rnnc_layer *layer, bool rows, rng *r) {
     while (!rows && (layer->activation == RNNC_SOFTMAX || layer->activation == RNNC_LOG_SOFTMAX));
     layer->alpha = activation_has_alpha(layer->activation) ? alphas[rng_below(r, 5)] : 0.0f;
 }
+
+static double function_of(rnnc_function f, double v) {
+    return activation_of(f.activation, (double)f.alpha, v);
+}
+
+static double clipped(const rnnc_config *config, double sum) {
+    const double most = (double)config->clip;
+    return most > 0.0 ? clamp(sum, -most, most) : sum;
+}
+
+double activation_of_gate(const rnnc_config *config, double sum) {
+    const double v = clipped(config, sum);
+    return config->own_functions ? function_of(config->gate, v) : logistic(v);
+}
+
+double activation_of_candidate(const rnnc_config *config, double sum) {
+    const double v = clipped(config, sum);
+    if (config->own_functions)
+        return function_of(config->candidate, v);
+    return config->cell == RNNC_RNN_RELU ? activation_of(RNNC_RELU, 0.0, v) : tanh(v);
+}
+
+double activation_of_state(const rnnc_config *config, double state) {
+    return config->own_functions ? function_of(config->output, state) : tanh(state);
+}
+
+static rnnc_function choose_function(rng *r) {
+    rnnc_layer layer = {.kind = RNNC_DENSE};
+    activation_choose(&layer, false, r);
+    return (rnnc_function){layer.activation, layer.alpha};
+}
+
+void activation_choose_functions(rnnc_config *config, rng *r) {
+    static const rnnc_function gates[] = {{RNNC_SIGMOID, 0},
+                                          {RNNC_HARD_SIGMOID, 0.2f},
+                                          {RNNC_HARD_SIGMOID, 0.5f},
+                                          {RNNC_IDENTITY, 0}};
+    if (rng_below(r, 4) == 0)
+        config->clip = rng_below(r, 2) ? 0.5f : 2.0f;
+    if (rng_below(r, 2))
+        return;
+    config->own_functions = 1;
+    config->gate = gates[rng_below(r, config->clip > 0 && config->clip < 1 ? 4 : 3)];
+    config->candidate = choose_function(r);
+    config->output = choose_function(r);
+    /* A relu is a cell of its own, and functions that are PyTorch's are none. */
+    const bool gated = config->cell == RNNC_LSTM || config->cell == RNNC_GRU;
+    if (!gated)
+        config->cell = config->candidate.activation == RNNC_RELU ? RNNC_RNN_RELU : RNNC_RNN_TANH;
+    config->own_functions =
+        gated ? config->gate.activation != RNNC_SIGMOID ||
+                    config->candidate.activation != RNNC_TANH ||
+                    (config->cell == RNNC_LSTM && config->output.activation != RNNC_TANH)
+              : config->candidate.activation != RNNC_RELU &&
+                    config->candidate.activation != RNNC_TANH;
+}
+
+static void put_function(FILE *out, const char *role, const char *alpha, rnnc_function f) {
+    fprintf(out, ", %s = \"%s\"", role, rnnc_activation_name(f.activation));
+    if (activation_has_alpha(f.activation))
+        fprintf(out, ", %s = %.9g", alpha, (double)f.alpha);
+}
+
+void activation_put_functions(FILE *out, const rnnc_config *config) {
+    const bool gated = config->cell == RNNC_LSTM || config->cell == RNNC_GRU;
+    if (config->clip > 0)
+        fprintf(out, ", clip = %.9g", (double)config->clip);
+    if (!config->own_functions) {
+        if (config->cell == RNNC_RNN_RELU)
+            fputs(", nonlinearity = \"relu\"", out);
+        return;
+    }
+    if (!gated) {
+        put_function(out, "nonlinearity", "alpha", config->candidate);
+        return;
+    }
+    put_function(out, "gate_activation", "gate_alpha", config->gate);
+    put_function(out, "candidate_activation", "candidate_alpha", config->candidate);
+    if (config->cell == RNNC_LSTM)
+        put_function(out, "output_activation", "output_alpha", config->output);
+}

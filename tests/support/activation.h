@@ -1,5 +1,5 @@
-/* activation.h: what a dense layer may have behind its product, from PyTorch's documentation alone.
- */
+/* activation.h: what dense and recurrent layers may have behind their products, from the
+ * documentation of PyTorch and ONNX alone. */
 #ifndef TEST_ACTIVATION_H
 #define TEST_ACTIVATION_H
 
@@ -7,6 +7,7 @@
 
 #include <rnnc.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 /* One value behind an activation with that alpha; not softmax and log_softmax. Aborts for those and
  * for one that there is not. */
@@ -14,6 +15,19 @@ double activation_of(rnnc_activation activation, double alpha, double v);
 
 /* Has it an alpha? */
 bool activation_has_alpha(rnnc_activation activation);
+
+/* What a recurrent layer makes of the sum of a gate, of that of its candidate, and of its cell
+ * state on the way out. */
+double activation_of_gate(const rnnc_config *config, double sum);
+double activation_of_candidate(const rnnc_config *config, double sum);
+double activation_of_state(const rnnc_config *config, double state);
+
+/* Random functions and a clip for the layer, mostly those of PyTorch; gates stay within [-1/2, 1],
+ * so that states do not grow, and rounding errors with them. */
+void activation_choose_functions(rnnc_config *config, rng *r);
+
+/* The fields of a spec that say so: ", clip = 2, gate_activation = ..."; "" for PyTorch's. */
+void activation_put_functions(FILE *out, const rnnc_config *config);
 
 /* A random activation for the layer, and an alpha; softmax and log_softmax only if `rows`. */
 void activation_choose(rnnc_layer *layer, bool rows, rng *r);

@@ -267,7 +267,9 @@ bool check_description(const rnnc_model *model, const problem *p, rnnc_error *er
     const rnnc_config *const a = &network->layer[0].recurrent, *const b = &p->config;
     if (a->cell != b->cell || a->input_size != b->input_size || a->hidden_size != b->hidden_size ||
         a->num_layers != b->num_layers || a->bias != b->bias || a->batch_first != b->batch_first ||
-        a->bidirectional != b->bidirectional)
+        a->bidirectional != b->bidirectional || a->clip < b->clip || a->clip > b->clip ||
+        a->own_functions != b->own_functions ||
+        (a->own_functions && a->candidate.activation != b->candidate.activation))
         return fail(err, "the model's config is not the spec's");
     if ((model->seq_len && model->seq_len != p->seq_len) ||
         (model->batch && model->batch != p->batch))

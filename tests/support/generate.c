@@ -1,5 +1,6 @@
 #define _XOPEN_SOURCE 700
 #include "generate.h"
+#include "activation.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -92,12 +93,11 @@ static char *spec_print(const spec *s, const char *separator) {
             cells[c->cell], separator);
     fprintf(out, "input_size = %zu, hidden_size = %zu, num_layers = %zu,%s", c->input_size,
             c->hidden_size, c->num_layers, separator);
-    if (c->cell == RNNC_RNN_TANH || c->cell == RNNC_RNN_RELU)
-        fprintf(out, "nonlinearity = \"%s\",%s", c->cell == RNNC_RNN_RELU ? "relu" : "tanh",
-                separator);
-    fprintf(out, "bias = %s, batch_first = %s, bidirectional = %s, dropout = %g,%s",
+    fprintf(out, "bias = %s, batch_first = %s, bidirectional = %s, dropout = %g",
             c->bias ? "true" : "false", c->batch_first ? "true" : "false",
-            c->bidirectional ? "true" : "false", s->dropout, separator);
+            c->bidirectional ? "true" : "false", s->dropout);
+    activation_put_functions(out, c);
+    fprintf(out, ",%s", separator);
     if (s->weights)
         fprintf(out, "weights = \"%s\",%s", s->weights, separator);
     if (s->prefix)

@@ -332,8 +332,7 @@ static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
     } else {
         fprintf(out, "rnn { cell = \"%s\", hidden_size = %zu, num_layers = %zu", cells[c->cell],
                 c->hidden_size, c->num_layers);
-        if (c->cell == RNNC_RNN_RELU)
-            fputs(", nonlinearity = \"relu\"", out);
+        activation_put_functions(out, c);
         fprintf(out, ", bias = %s, bidirectional = %s", c->bias ? "true" : "false",
                 c->bidirectional ? "true" : "false");
         if (c->peepholes)

@@ -11,8 +11,6 @@ static void expect(bool there) {
         abort();
 }
 
-static double logistic(double v) { return 1 / (1 + exp(-v)); }
-
 /* A row of a product with its bias. */
 static double dot(const float *w, const float *b, size_t row, const double *v, size_t n) {
     double sum = b ? (double)b[row] : 0;
@@ -36,37 +34,39 @@ static void advance(const recurrent *r, const double *x, double *h, double *c) {
     const float *const w_hr = r->config->proj_size ? r->tensors[biases + peepholes] : NULL;
     double *const units = calloc(H, sizeof *units);
     expect(units);
+#define OPEN(v) activation_of_gate(r->config, v)
+#define N(v) activation_of_candidate(r->config, v)
 #define X(g) dot(r->tensors[0], b_ih, (g)*H + j, x, I)
 #define R(g) dot(r->tensors[1], b_hh, (g)*H + j, h, S)
     for (size_t j = 0; j < H; j++) {
-        if (r->config->cell == RNNC_RNN_TANH) {
-            units[j] = tanh(X(0) + R(0));
-        } else if (r->config->cell == RNNC_RNN_RELU) {
-            units[j] = fmax(X(0) + R(0), 0);
+        if (r->config->cell == RNNC_RNN_TANH || r->config->cell == RNNC_RNN_RELU) {
+            units[j] = N(X(0) + R(0));
         } else if (r->config->cell == RNNC_LSTM) {
 #define P(k) (peepholes ? (double)r->tensors[biases + (k)][j] * c[j] : 0)
-            const double keep = logistic(X(1) + R(1) + P(1)), in = logistic(X(0) + R(0) + P(0));
-            c[j] = keep * c[j] + in * tanh(X(2) + R(2));
-            units[j] = logistic(X(3) + R(3) + P(2)) * tanh(c[j]);
+            const double keep = OPEN(X(1) + R(1) + P(1)), in = OPEN(X(0) + R(0) + P(0));
+            c[j] = keep * c[j] + in * N(X(2) + R(2));
+            units[j] = OPEN(X(3) + R(3) + P(2)) * activation_of_state(r->config, c[j]);
 #undef P
         } else {
-            const double z = logistic(X(1) + R(1));
-            double of_state = logistic(X(0) + R(0)) * R(2);
+            const double z = OPEN(X(1) + R(1));
+            double of_state = OPEN(X(0) + R(0)) * R(2);
             if (r->config->reset_before) {
                 double *const kept = calloc(H, sizeof *kept);
                 expect(kept);
                 const size_t unit = j;
                 for (j = 0; j < H; j++)
-                    kept[j] = h[j] * logistic(X(0) + R(0));
+                    kept[j] = h[j] * OPEN(X(0) + R(0));
                 j = unit;
                 of_state = dot(r->tensors[1], b_hh, 2 * H + j, kept, H);
                 free(kept);
             }
-            units[j] = z * h[j] + (1 - z) * tanh(X(2) + of_state);
+            units[j] = z * h[j] + (1 - z) * N(X(2) + of_state);
         }
     }
 #undef X
 #undef R
+#undef N
+#undef OPEN
     for (size_t k = 0; k < S; k++)
         h[k] = w_hr ? dot(w_hr, NULL, k, units, H) : units[k];
     free(units);

@@ -205,6 +205,18 @@ bool model_run_all_ways(const rnnc_model *net, const float *packed, const model 
     return ok;
 }
 
+static bool same_function(rnnc_function a, rnnc_function b) {
+    return a.activation == b.activation && !(a.alpha < b.alpha || a.alpha > b.alpha);
+}
+
+/* Those that the cell has. */
+static bool same_functions(const rnnc_config *a, const rnnc_config *b) {
+    const bool gated = a->cell == RNNC_LSTM || a->cell == RNNC_GRU;
+    return !a->own_functions || (same_function(a->candidate, b->candidate) &&
+                                 (!gated || same_function(a->gate, b->gate)) &&
+                                 (a->cell != RNNC_LSTM || same_function(a->output, b->output)));
+}
+
 static bool same_layer(const rnnc_layer *a, const rnnc_layer *b) {
     if (a->kind != b->kind)
         return false;
@@ -215,7 +227,8 @@ static bool same_layer(const rnnc_layer *a, const rnnc_layer *b) {
                x->bias == y->bias && x->bidirectional == y->bidirectional &&
                x->proj_size == y->proj_size && x->reverse == y->reverse &&
                x->reset_before == y->reset_before && x->peepholes == y->peepholes &&
-               x->initial_state == y->initial_state;
+               x->initial_state == y->initial_state && !(x->clip < y->clip || x->clip > y->clip) &&
+               x->own_functions == y->own_functions && same_functions(x, y);
     if (a->inputs != b->inputs || a->outputs != b->outputs)
         return false;
     return a->kind == RNNC_EMBEDDING ||

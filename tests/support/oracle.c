@@ -15,8 +15,6 @@ static layout sequence_layout(int batch_first, size_t seq_len, size_t batch, siz
                        : (layout){.step = batch * width, .row = width};
 }
 
-static double logistic(double v) { return 1.0 / (1.0 + exp(-v)); }
-
 /* sum_k matrix[row][k] * vector[k] */
 static double row_product(const float *matrix, size_t row, size_t cols, const double *vector) {
     double sum = 0.0;
@@ -43,15 +41,15 @@ static double from_state(const cell_weights *w, size_t g, size_t j, const double
     return row_product(w->hh, row, w->hidden, h) + (w->bhh ? (double)w->bhh[row] : 0.0);
 }
 
-/* n of a gru whose reset gate is applied to the state before the product. */
-static double candidate_of_reset(const cell_weights *w, size_t j, const double *in,
-                                 const double *h) {
+/* The sum of n of a gru whose reset gate is applied to the state before the product. */
+static double sum_of_reset(const rnnc_config *config, const cell_weights *w, size_t j,
+                           const double *in, const double *h) {
     const size_t row = 2 * w->hidden + j;
     double sum = from_input(w, 2, j, in) + (w->bhh ? (double)w->bhh[row] : 0.0);
     for (size_t k = 0; k < w->hidden; k++)
         sum += (double)w->hh[row * w->hidden + k] * h[k] *
-               logistic(from_input(w, 0, k, in) + from_state(w, 0, k, h));
-    return tanh(sum);
+               activation_of_gate(config, from_input(w, 0, k, in) + from_state(w, 0, k, h));
+    return sum;
 }
 
 /* One unit's new state from the old state h of all units (H); c is the unit's cell state. */
@@ -60,28 +58,26 @@ static double next_unit(const rnnc_config *config, const cell_weights *w, size_t
     double gate[4];
     switch (config->cell) {
     case RNNC_RNN_TANH:
-        return tanh(from_input(w, 0, j, in) + from_state(w, 0, j, h));
-    case RNNC_RNN_RELU: {
-        const double v = from_input(w, 0, j, in) + from_state(w, 0, j, h);
-        return v <= 0.0 ? 0.0 : v; /* NaN stays NaN, as in torch.relu */
-    }
+    case RNNC_RNN_RELU:
+        return activation_of_candidate(config, from_input(w, 0, j, in) + from_state(w, 0, j, h));
     case RNNC_LSTM:
         for (size_t g = 0; g < 4; g++)
             gate[g] = from_input(w, g, j, in) + from_state(w, g, j, h);
         for (size_t k = 0; w->peepholes && k < 2; k++)
             gate[k] += (double)w->peepholes[k][j] * *c;
-        *c = logistic(gate[1]) * *c + logistic(gate[0]) * tanh(gate[2]);
+        *c = activation_of_gate(config, gate[1]) * *c +
+             activation_of_gate(config, gate[0]) * activation_of_candidate(config, gate[2]);
         gate[3] += w->peepholes ? (double)w->peepholes[2][j] * *c : 0;
-        return logistic(gate[3]) * tanh(*c);
+        return activation_of_gate(config, gate[3]) * activation_of_state(config, *c);
     case RNNC_GRU:
         break;
     }
     for (size_t g = 0; g < 2; g++)
-        gate[g] = logistic(from_input(w, g, j, in) + from_state(w, g, j, h));
-    const double candidate = config->reset_before
-                                 ? candidate_of_reset(w, j, in, h)
-                                 : tanh(from_input(w, 2, j, in) + gate[0] * from_state(w, 2, j, h));
-    return (1.0 - gate[1]) * candidate + gate[1] * h[j];
+        gate[g] = activation_of_gate(config, from_input(w, g, j, in) + from_state(w, g, j, h));
+    const double sum = config->reset_before
+                           ? sum_of_reset(config, w, j, in, h)
+                           : from_input(w, 2, j, in) + gate[0] * from_state(w, 2, j, h);
+    return (1.0 - gate[1]) * activation_of_candidate(config, sum) + gate[1] * h[j];
 }
 
 static double *zeros(size_t n) {

@@ -21,6 +21,7 @@ static rnnc_layer random_recurrent(rng *r, size_t inputs) {
                           .bidirectional = rng_below(r, 3) == 0};
     config.peepholes = config.cell == RNNC_LSTM && rng_below(r, 3) == 0;
     config.reset_before = config.cell == RNNC_GRU && rng_below(r, 2);
+    activation_choose_functions(&config, r);
     config.reverse = !config.bidirectional && rng_below(r, 4) == 0;
     if (config.cell == RNNC_LSTM && config.hidden_size > 1 && rng_below(r, 2))
         config.proj_size = 1 + rng_below(r, config.hidden_size - 1);

@@ -6,7 +6,7 @@
 #include "rng.h"
 #include <stdbool.h>
 
-enum { RANDOM_MODEL_LAYERS = 10, RANDOM_MODEL_TENSORS = 96 };
+enum { RANDOM_MODEL_LAYERS = 10, RANDOM_MODEL_TENSORS = 192 };
 
 typedef struct random_model {
     rnnc_layer *layer; /* the network's */

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PICK(r, list) ((list)[rng_below(r, sizeof(list) / sizeof *(list))])
@@ -40,18 +41,30 @@ void random_options(rng *r, const char *fields, char *text, size_t room) {
     if (strcmp(cell, "lstm") == 0 && width > 1 && rng_below(r, 2))
         snprintf(projection, sizeof projection, ", proj_size = %zu",
                  1 + rng_below(r, (size_t)width - 1));
-    if (strcmp(cell, "rnn") == 0 && rng_below(r, 2))
-        snprintf(projection, sizeof projection, ", nonlinearity = \"relu\"");
+    /* Functions and a clip of the cell. */
+    char *functions = NULL;
+    size_t functions_size = 0;
+    FILE *const out = open_memstream(&functions, &functions_size);
+    rnnc_config config = {.cell = strcmp(cell, "lstm") == 0  ? RNNC_LSTM
+                                  : strcmp(cell, "gru") == 0 ? RNNC_GRU
+                                  : rng_below(r, 2)          ? RNNC_RNN_TANH
+                                                             : RNNC_RNN_RELU};
+    if (!out)
+        abort();
+    activation_choose_functions(&config, r);
+    activation_put_functions(out, &config);
+    fclose(out);
     int n = snprintf(text, room,
                      "return model { name = \"net\", %s batch = %s, "
                      "seq_len = %s, threads = %d, target = %s, activation = \"%s\", lengths = %s, "
                      "batch_first = %s, deterministic = %s, layers = { %s"
-                     "rnn { cell = \"%s\"%s, hidden_size = %d, num_layers = %d%s, "
+                     "rnn { cell = \"%s\"%s, hidden_size = %d, num_layers = %d%s%s, "
                      "bidirectional = %s, bias = %s, initial_state = %s, prefix = \"a.\" }",
                      fields, batch, PICK(r, steps), 1 + (int)rng_below(r, 4), PICK(r, targets),
                      rng_below(r, 2) ? "fast" : "exact", flag(r), flag(r), flag(r), first, cell,
                      embeds ? "" : ", input_size = 3", width, 1 + (int)rng_below(r, 3), projection,
-                     both ? "true" : "false", flag(r), flag(r));
+                     functions, both ? "true" : "false", flag(r), flag(r));
+    free(functions);
     const bool two = head > 0 && rng_below(r, 2);
     if (two) /* the first takes the states */
         n += snprintf(text + n, room - (size_t)n,

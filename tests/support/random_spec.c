@@ -1,4 +1,5 @@
 #include "random_spec.h"
+#include "activation.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -71,6 +72,8 @@ random_spec random_spec_make(uint64_t number) {
                      .bias = rng_below(&r, 4) != 0,
                      .batch_first = (int)rng_below(&r, 2),
                      .bidirectional = rng_below(&r, 3) == 0};
+    if (rng_below(&r, 3) == 0)
+        activation_choose_functions(&c, &r);
     size_t seq_len, batch;
     random_spec_run(&c, &r, &seq_len, &batch);
     one.p = problem_make(&c, seq_len, batch, rng_below(&r, 4) != 0, &r);

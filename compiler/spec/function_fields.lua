@@ -1,0 +1,98 @@
+-- function_fields: the functions of a recurrent cell, a row per field; see fields.lua.
+local activations = require "tables.activations"
+local cells = require "tables.cells"
+local other_functions = require "spec.other_functions"
+local roles = require "tables.roles"
+
+-- Functions of one value; softmax is none.
+local function of_values()
+    local list = {}
+    for _, row in ipairs(activations) do
+        if row.of ~= "row" then list[#list + 1] = row.name end
+    end
+    return list
+end
+
+-- The functions of a cell by its name, or of a name that is none: {}.
+local function functions_of(cell)
+    local row = cells[cell]
+    return row and (row.functions or row.variants and row.variants.tanh.functions) or {}
+end
+
+-- Which cells have a function in that role, as words: 'cell "lstm"', 'cells "gru" and "lstm"'.
+local function owners(role)
+    local list = {}
+    for name in pairs(cells) do
+        if type(cells[name]) == "table" and functions_of(name)[role] then list[#list + 1] = '"' .. name .. '"' end
+    end
+    table.sort(list)
+    return #list == 1 and "a cell " .. list[1] .. " has" or "cells " .. table.concat(list, " and ") .. " have"
+end
+
+-- The field of a role, which is left out for the function that the cell has in PyTorch.
+local function of_role(role, also, doc)
+    return {
+        name = role, type = "choice", choices = of_values, optional = true, also = also,
+        instead = other_functions "",
+        check = function(_, fields)
+            if fields.cell and not functions_of(fields.cell)[role] then
+                return string.format("only %s a function of %s; leave %s out", owners(role), roles[role].of, role)
+            end
+        end,
+        doc = doc,
+    }
+end
+
+-- The field with the alpha of a role's function.
+local function alpha_of(role, id)
+    return {
+        id = id, name = roles[role].alpha, type = "number", least = -1000, most = 1000, optional = true,
+        default = function(fields) return activations.alpha(fields[role]) end,
+        check = function(_, fields)
+            if fields[role] and activations.alpha(fields[role]) then return end
+            return fields[role] and string.format('%s = "%s" has no alpha; leave it out', role, fields[role])
+                or "it is the number in " .. role .. ", which is not given; leave it out"
+        end,
+        doc = { "the number in elu, leaky_relu or hard_sigmoid as " .. role },
+    }
+end
+
+local nonlinearity = of_role("nonlinearity", { "activation_function", "act", "nonlinear" }, {
+    "the function of a cell \"rnn\"",
+    "tanh and relu are PyTorch's; any function of values that a dense layer may have can be one.",
+})
+nonlinearity.default = function(fields) return functions_of(fields.cell).nonlinearity end
+nonlinearity.check = function(_, fields)
+    if fields.cell and not functions_of(fields.cell).nonlinearity then
+        return "a cell \"" .. fields.cell .. "\" has its own functions; leave nonlinearity out"
+    end
+end
+
+return {
+    nonlinearity,
+    alpha_of("nonlinearity", "rnn.alpha"),
+    of_role("gate_activation", { "recurrent_activation", "inner_activation", "gate_function" }, {
+        "lstm, gru: the function of the gates, default \"sigmoid\"",
+        "Keras' recurrent_activation, ONNX's f: any function of values that a dense layer may have.",
+    }),
+    alpha_of "gate_activation",
+    of_role("candidate_activation", { "cell_activation", "candidate_function" }, {
+        "lstm, gru: the function of the candidate (lstm: g, gru: n), default \"tanh\"",
+        "Keras' activation, ONNX's g.",
+    }),
+    alpha_of "candidate_activation",
+    of_role("output_activation", { "hidden_activation", "state_activation" }, {
+        "lstm: the function of the cell state on its way out, default \"tanh\"",
+        "Keras' activation again, ONNX's h.",
+    }),
+    alpha_of "output_activation",
+    {
+        name = "clip", type = "number", least = 0, most = 1000000, optional = true,
+        also = { "cell_clip", "clip_value", "clip_threshold" },
+        check = function(value) if value == 0 then return "everything would be 0; leave clip out for none" end end,
+        doc = {
+            "the sums of gates and candidates are bounded to -clip .. clip before their functions",
+            "ONNX's clip, as ONNX Runtime has it; the cell state itself is not bounded. Default: they are not.",
+        },
+    },
+}
