@@ -29,6 +29,8 @@ static const recorded_case cases[] = {
     {"burn_lstm_lstm", "lstm.onnx", 5, 2, "in.input", NULL, "out.output", "out.h_n", "out.c_n", 0},
     {"burn_rnn_rnn_with_initial_state", "rnn_with_initial_state.onnx", 5, 2, "in.input", "in.h_0",
      "out.output", "out.h_n", NULL, 0},
+    {"onnx2c_lstm_activations", "model.onnx", 1, 3, "input_0.pb", NULL, NULL, "output_0.pb", NULL,
+     0},
     {"onnx2c_lstm_bidirectional", "model.onnx", 1, 3, "input_0.pb", NULL, NULL, "output_0.pb", NULL,
      0},
     {"onnx2c_lstm_with_initial_state", "model.onnx", 5, 4, "input_0.pb", "input_3.pb",

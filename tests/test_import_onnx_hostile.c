@@ -44,12 +44,25 @@ static const struct {
     {"LSTM;x W R;z;layout=2;", "node 0 (LSTM): has a layout 2\n"},
     {"LSTM;x W R;z;layout=one;",
      "node 0 (LSTM): its attribute layout has another type than it has to have\n"},
-    {"LSTM;x W R;z;clip=1.5;", "node 0 (LSTM): has a clip, which rnnc has not\n"},
+    {"LSTM;x W R;z;clip=-1.5;", "node 0 (LSTM): has a clip of -1.5\n"},
+    {"LSTM;x W R;z;clip=one;",
+     "node 0 (LSTM): its attribute clip has another type than it has to have\n"},
     {"LSTM;x W R;z;input_forget=1;", "node 0 (LSTM): has input_forget, which rnnc has not\n"},
     {"LSTM;x W R;z;hidden_size=3;", "node 0 (LSTM): has a hidden_size other than its R\n"},
     {"LSTM;x W R;z;activations=[Relu;", "node 0 (LSTM): has 1 activations instead of 3\n"},
-    {"LSTM;x W R;z;activations=Sigmoid,Relu,Tanh;",
-     "node 0 (LSTM): has the activations sigmoid relu tanh; rnnc's lstm has sigmoid tanh tanh\n"},
+    {"LSTM;x W R;z;activations=Sigmoid,ThresholdedRelu,Tanh;",
+     "node 0 (LSTM): has the activation ThresholdedRelu, which rnnc has not\n"},
+    {"LSTM;x W R;z;activations=Sigmoid,Tanh,ScaledTanh activation_alpha=[0.5;",
+     "node 0 (LSTM): has the activation ScaledTanh with alpha 0.5; rnnc has it with 1\n"},
+    {"LSTM;x W R;z;activations=HardSigmoid,Tanh,Tanh activation_beta=[0.25;",
+     "node 0 (LSTM): has the activation HardSigmoid with beta 0.25; rnnc has it with 0.5\n"},
+    {"LSTM;x W R;z;activations=HardSigmoid,Tanh,Elu activation_alpha=[0.5;",
+     "node 0 (LSTM): has 1 values of activation_alpha for 3 functions, of which 2 take one\n"},
+    {"LSTM;x W2 R2;z;direction=bidirectional activations=Sigmoid,Tanh,Tanh,Sigmoid,Relu,Tanh;",
+     "node 0 (LSTM): has other activations in its second direction, which rnnc has not\n"},
+    {"LSTM;x W2 R2;z;direction=bidirectional "
+     "activations=HardSigmoid,Tanh,Tanh,HardSigmoid,Tanh,Tanh activation_alpha=0.25,0.5;",
+     "node 0 (LSTM): has other activations in its second direction, which rnnc has not\n"},
     {"RNN;x V V;z;;", "node 0 (RNN): its R is (2) instead of a matrix for each direction\n"},
     {"LSTM;x W2 R;z;;", "node 0 (LSTM): its W is (2, 8, 2), and (1, 8, 2) is expected\n"},
     {"LSTM;x W R V;z;;", "node 0 (LSTM): its B is (2), and (1, 16) is expected\n"},
@@ -126,7 +139,7 @@ Test(import_onnx_hostile, nodes_that_are_wrong, .timeout = 120) {
     for (size_t i = 0; i < sizeof node_cases / sizeof *node_cases; i++) {
         onnx_bytes graph = graph_make();
         const char *at = node_cases[i].nodes;
-        char op[64], inputs[64], outputs[64], attributes[64];
+        char op[256], inputs[256], outputs[256], attributes[256];
         while (onnx_word(&at, ";", op)) {
             onnx_word(&at, ";", inputs);
             onnx_word(&at, ";", outputs);

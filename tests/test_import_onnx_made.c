@@ -1,6 +1,7 @@
 /* ONNX models as exporters of PyTorch and Keras arrange them, made here of random networks whose
  * answers the tests' own oracle computes in double. */
 #define _XOPEN_SOURCE 700
+#include "support/activation.h"
 #include "support/cli.h"
 #include "support/generate.h"
 #include "support/model.h"
@@ -138,6 +139,51 @@ static void put_state(exporter *e, char what, size_t row, size_t directions, siz
     onnx_node(&e->graph, "ConstantOfShape", all, name, "");
 }
 
+/* Appends a list of numbers, one for each function that has one, or (`all`) for each function. */
+static void put_numbers(char *text, const char *name, const rnnc_function *functions, size_t count,
+                        size_t directions, bool all, bool is_beta) {
+    bool first = true;
+    for (size_t i = 0; i < count * directions; i++) {
+        const rnnc_function f = functions[i % count];
+        const bool affine = f.activation == RNNC_IDENTITY;
+        const bool hard = f.activation == RNNC_HARD_SIGMOID;
+        if (!all && !affine && !(is_beta ? hard : activation_has_alpha(f.activation)))
+            continue;
+        const double alpha = affine ? 1 : (double)f.alpha, beta = affine ? 0 : hard ? 0.5 : 0;
+        if (first)
+            sprintf(text + strlen(text), " %s=[", name);
+        sprintf(text + strlen(text), "%s%#.9g", first ? "" : ",", is_beta ? beta : alpha);
+        first = false;
+    }
+}
+
+/* The attributes of functions and the clip: nothing where they are the operator's own. */
+static void put_functions(const exporter *e, const rnnc_config *c, char *text) {
+    static const char *const names[] = {
+        [RNNC_IDENTITY] = "Affine",   [RNNC_TANH] = "Tanh",
+        [RNNC_RELU] = "Relu",         [RNNC_SIGMOID] = "Sigmoid",
+        [RNNC_ELU] = "Elu",           [RNNC_LEAKY_RELU] = "LeakyRelu",
+        [RNNC_SOFTPLUS] = "Softplus", [RNNC_HARD_SIGMOID] = "HardSigmoid",
+        [RNNC_SOFTSIGN] = "Softsign"};
+    const bool gated = c->cell == RNNC_LSTM || c->cell == RNNC_GRU;
+    const size_t directions = c->bidirectional ? 2 : 1;
+    const size_t count = c->cell == RNNC_LSTM ? 3 : gated ? 2 : 1;
+    rnnc_function functions[3] = {c->gate, c->candidate, c->output};
+    if (!gated)
+        functions[0] = c->own_functions           ? c->candidate
+                       : c->cell == RNNC_RNN_RELU ? (rnnc_function){RNNC_RELU, 0}
+                                                  : (rnnc_function){RNNC_TANH, 0};
+    if (c->clip > 0)
+        sprintf(text + strlen(text), " clip=%#.9g", (double)c->clip);
+    if (!c->own_functions && c->cell != RNNC_RNN_RELU)
+        return;
+    for (size_t i = 0; i < count * directions; i++)
+        sprintf(text + strlen(text), "%s%s", i ? "," : " activations=[",
+                names[functions[i % count].activation]);
+    put_numbers(text, "activation_alpha", functions, count, directions, e->style & GATHERED, false);
+    put_numbers(text, "activation_beta", functions, count, directions, e->style & GATHERED, true);
+}
+
 /* One level of a stack: (time, batch, values) to the same, and its states. */
 static void put_level(exporter *e, const rnnc_config *c, size_t columns) {
     static const char *const ops[] = {
@@ -145,7 +191,7 @@ static void put_level(exporter *e, const rnnc_config *c, size_t columns) {
     const size_t directions = c->bidirectional ? 2 : 1, count = c->bias ? 4 : 2;
     const int layout = (e->style & LAYOUT) != 0;
     char w[32], r[32], b[32] = "-", h0[32] = "-", c0[32] = "", y[32], h[32], cn[32] = "";
-    char inputs[256], outputs[128], attributes[256];
+    char inputs[256], outputs[128], attributes[512];
     put_weights(e, c, 0, count, directions, columns, w);
     put_weights(e, c, 1, count, directions, c->hidden_size, r);
     if (c->bias)
@@ -165,15 +211,13 @@ static void put_level(exporter *e, const rnnc_config *c, size_t columns) {
     snprintf(inputs, sizeof inputs, "%s %s %s %s %s %s%s%s", e->value, w, r, b,
              e->style & LENGTHS ? "lengths" : "-", h0, c0[0] ? " " : "", c0);
     snprintf(outputs, sizeof outputs, "%s %s %s", y, h, cn);
-    snprintf(attributes, sizeof attributes, "hidden_size=%zu direction=%s%s%s%s", c->hidden_size,
+    snprintf(attributes, sizeof attributes, "hidden_size=%zu direction=%s%s%s", c->hidden_size,
              c->bidirectional ? "bidirectional"
              : c->reverse     ? "reverse"
                               : "forward",
              layout ? " layout=1" : "",
-             c->cell != RNNC_RNN_RELU ? ""
-             : c->bidirectional       ? " activations=Relu,Relu"
-                                      : " activations=[Relu",
              c->cell == RNNC_GRU && !c->reset_before ? " linear_before_reset=1" : "");
+    put_functions(e, c, attributes);
     onnx_node(&e->graph, ops[c->cell], inputs, outputs, attributes);
     snprintf(e->hn + strlen(e->hn), 64, "%s%s", e->hn[0] ? " " : "", h);
     if (cn[0])
@@ -481,6 +525,12 @@ static void expect_answers(const model *m, unsigned style, unsigned seed) {
     workdir_remove(dir);
 }
 
+static bool is_of_onnx(rnnc_function f) {
+    return f.activation <= RNNC_SIGMOID || f.activation == RNNC_ELU ||
+           f.activation == RNNC_LEAKY_RELU || f.activation == RNNC_SOFTPLUS ||
+           f.activation == RNNC_HARD_SIGMOID || f.activation == RNNC_SOFTSIGN;
+}
+
 /* A stack of a random kind. */
 static rnnc_layer random_stack(rng *r, size_t inputs, size_t hidden) {
     rnnc_layer l = {.kind = RNNC_RECURRENT};
@@ -494,6 +544,11 @@ static rnnc_layer random_stack(rng *r, size_t inputs, size_t hidden) {
     c->bidirectional = rng_below(r, 2) != 0;
     c->reverse = !c->bidirectional && rng_below(r, 3) == 0;
     c->reset_before = c->cell == RNNC_GRU && rng_below(r, 2);
+    /* Functions that ONNX has. */
+    do
+        activation_choose_functions(c, r);
+    while (c->own_functions &&
+           !(is_of_onnx(c->gate) && is_of_onnx(c->candidate) && is_of_onnx(c->output)));
     return l;
 }
 

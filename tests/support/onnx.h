@@ -56,13 +56,13 @@ static inline void onnx_message(onnx_bytes *m, unsigned field, onnx_bytes *inner
 
 enum { ONNX_FLOAT = 1, ONNX_INT32 = 6, ONNX_INT64 = 7, ONNX_BOOL = 9 };
 
-/* The word of `text` at *at, which moves behind it and the separator; up to 63 bytes. 0: the end.
+/* The word of `text` at *at, which moves behind it and the separator; up to 255 bytes. 0: the end.
  */
-static inline int onnx_word(const char **at, const char *separators, char word[64]) {
+static inline int onnx_word(const char **at, const char *separators, char word[256]) {
     const size_t length = strcspn(*at, separators);
     if (!**at)
         return 0;
-    snprintf(word, 64, "%.*s", (int)length, *at);
+    snprintf(word, 256, "%.*s", (int)length, *at);
     *at += length + ((*at)[length] != 0);
     return 1;
 }
@@ -71,7 +71,7 @@ static inline int onnx_word(const char **at, const char *separators, char word[6
 static inline onnx_bytes onnx_tensor(const char *name, int type, const char *dims, const void *data,
                                      size_t size) {
     onnx_bytes tensor = {0};
-    char word[64];
+    char word[256];
     while (onnx_word(&dims, ",", word))
         onnx_number(&tensor, 1, strtoll(word, NULL, 10));
     onnx_number(&tensor, 2, type);
@@ -96,7 +96,7 @@ static inline void onnx_floats(onnx_bytes *graph, const char *name, const char *
 static inline void onnx_ints(onnx_bytes *graph, const char *name, const char *numbers) {
     int64_t list[64];
     size_t count = 0;
-    char word[64], dims[16];
+    char word[256], dims[16];
     while (count < 64 && onnx_word(&numbers, ",", word))
         list[count++] = strtoll(word, NULL, 10);
     snprintf(dims, sizeof dims, "%zu", count);
@@ -108,7 +108,7 @@ static inline void onnx_ints(onnx_bytes *graph, const char *name, const char *nu
 static inline void onnx_value(onnx_bytes *graph, unsigned field, const char *name, int type,
                               const char *dims) {
     onnx_bytes shape = {0}, tensor = {0}, of_type = {0}, value = {0};
-    char word[64];
+    char word[256];
     while (onnx_word(&dims, ",", word)) {
         onnx_bytes dim = {0};
         if (word[0] >= '0' && word[0] <= '9')
@@ -129,7 +129,7 @@ static inline void onnx_value(onnx_bytes *graph, unsigned field, const char *nam
  * "direction=reverse": the type is that of the value's looks. */
 static inline void onnx_attribute(onnx_bytes *node, const char *text) {
     onnx_bytes attribute = {0};
-    char name[64], word[64];
+    char name[256], word[256];
     onnx_word(&text, "=", name);
     onnx_text(&attribute, 1, name);
     const int list = text[0] == '[' || strchr(text, ',');
@@ -155,7 +155,7 @@ static inline void onnx_attribute(onnx_bytes *node, const char *text) {
 static inline void onnx_node(onnx_bytes *graph, const char *op, const char *inputs,
                              const char *outputs, const char *attributes) {
     onnx_bytes node = {0};
-    char word[64];
+    char word[256];
     while (onnx_word(&inputs, " ", word))
         onnx_text(&node, 1, strcmp(word, "-") == 0 ? "" : word);
     while (onnx_word(&outputs, " ", word))

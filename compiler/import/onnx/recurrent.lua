@@ -6,42 +6,25 @@
 local constants = require "import.onnx.constants"
 local dimensions = require "import.onnx.dimensions"
 local features = require "import.onnx.features"
+local functions = require "import.onnx.functions"
 local signals = require "import.onnx.signals"
 local tensors = require "import.tensors"
 
--- cell: what rnnc calls it; order: where PyTorch's gates stand among ONNX's; functions: of gates and states, the
--- defaults of ONNX, which are PyTorch's.
+-- cell: what rnnc calls it; order: where PyTorch's gates stand among ONNX's; functions: f, g and h of ONNX, each the
+-- field of a spec and ONNX's default, which is PyTorch's.
 local cells <const> = {
-    RNN = { cell = "rnn", order = { 1 }, functions = { "tanh" }, text = "" },
-    LSTM = { cell = "lstm", order = { 1, 3, 4, 2 }, functions = { "sigmoid", "tanh", "tanh" },
-             text = ", gates i o f c as i f g o" },
-    GRU = { cell = "gru", order = { 2, 1, 3 }, functions = { "sigmoid", "tanh" }, text = ", gates z r h as r z n" },
+    RNN = { cell = "rnn", order = { 1 }, functions = { { "nonlinearity", "tanh" } }, text = "" },
+    LSTM = { cell = "lstm", order = { 1, 3, 4, 2 }, text = ", gates i o f c as i f g o",
+             functions = { { "gate_activation", "sigmoid" }, { "candidate_activation", "tanh" },
+                           { "output_activation", "tanh" } } },
+    GRU = { cell = "gru", order = { 2, 1, 3 }, text = ", gates z r h as r z n",
+            functions = { { "gate_activation", "sigmoid" }, { "candidate_activation", "tanh" } } },
 }
-
--- The functions of the cell; those that rnnc has not end the reading.
-local function functions_of(node, row, directions)
-    local count, given = #row.functions, node:attribute("activations", "strings", {})
-    local wanted = count * directions
-    node:check(#given == 0 or #given == wanted, "has %d activations instead of %d", #given, wanted)
-    local first
-    for direction = 1, directions do
-        local own = {}
-        for i = 1, count do own[i] = (given[(direction - 1) * count + i] or row.functions[i]):lower() end
-        local text = table.concat(own, " ")
-        node:check(not first or text == first, "has other activations in its second direction, which rnnc has not")
-        first = text
-    end
-    if row.cell == "rnn" and first == "relu" then return "relu" end
-    node:check(first == table.concat(row.functions, " "), "has the activations %s; rnnc's %s has %s", first, row.cell,
-        row.cell == "rnn" and "tanh or relu" or table.concat(row.functions, " "))
-    return nil
-end
 
 -- Attributes that ask for what rnnc has not.
 local function refuse_others(node, row, direction)
     node:check(direction == "forward" or direction == "reverse" or direction == "bidirectional",
         "has a direction %q", direction)
-    node:check(not node.attributes.clip, "has a clip, which rnnc has not")
     node:check(node:attribute("input_forget", "i", 0) == 0, "has input_forget, which rnnc has not")
     if row.cell == "lstm" and node.values[8] then
         node:check(constants.is_zero(node:constant(8, "P")), "has peepholes (P), which rnnc has not")
@@ -152,11 +135,11 @@ local function recurrent(node)
         lengths = lengths(node, dimensions.of(source.axes[time_axis])),
         fields = {
             cell = row.cell, hidden_size = hidden, bias = bias, bidirectional = directions == 2,
-            nonlinearity = functions_of(node, row, directions),
             direction = direction == "reverse" and "reverse" or nil, reset_after = reset_after,
         },
         text = row.text,
     }
+    functions.put(node, row.functions, directions, layer.fields)
     local runs = {}
     for d = 1, directions do runs[d] = { layer = layer, direction = d } end
     local values, both = { size = hidden, values = true, name = "values" }, { signals.runs_atom(directions) }
