@@ -40,6 +40,22 @@ Test(import_keras, both_directions_and_reset_after, .timeout = 120) {
     expect_recorded("bidirectional.h5", "bidirectional.safetensors");
 }
 
+/* Functions of gates and candidates that are not PyTorch's. */
+Test(import_keras, functions_of_cells, .timeout = 120) {
+    expect_recorded("functions.keras", "functions.safetensors");
+}
+
+/* What Keras 2.0 recorded, for keras-js: functions, both directions, several calls of a layer that
+ * keeps its state. */
+Test(import_keras, recorded_by_keras, .timeout = 240) {
+    for (int i = 0; i < 9; i++) {
+        char file[64], recorded[64];
+        snprintf(file, sizeof file, "../kerasjs_lstm/%d.h5", i);
+        snprintf(recorded, sizeof recorded, "../kerasjs_lstm/%d.safetensors", i);
+        expect_recorded(file, recorded);
+    }
+}
+
 Test(import_keras, archives_of_keras_3, .timeout = 120) {
     expect_recorded("text.keras", "text.safetensors");
 }
@@ -143,8 +159,9 @@ static const struct {
     {"\"units\": 4", "\"units\":-4",
      "layer \"both\" (Bidirectional): units is no number above 0\n"},
     {"\"recurrent_activation\": \"sigmoid\"", "\"recurrent_activation\": \"sigmiod\"",
-     "layer \"both\" (Bidirectional): recurrent_activation = \"sigmiod\"; rnnc's lstm has sigmoid "
-     "there\n"},
+     "layer \"both\" (Bidirectional): rnnc has no function \"sigmiod\"\n"},
+    {"\"recurrent_activation\": \"sigmoid\"", "\"recurrent_activation\": \"softmax\"",
+     "layer \"both\" (Bidirectional): softmax of a whole row as the function of a cell\n"},
     {"\"use_bias\": true", "\"use_bias\":false",
      "layer \"both\" (Bidirectional): use_bias is false, and the file has a bias of it\n"},
     {"\"merge_mode\": \"concat\"", "\"merge_mode\": \"concut\"",

@@ -3,6 +3,7 @@ local activations = require "tables.activations"
 local fields = require "spec.fields"
 local json = require "import.json"
 local keras_weights = require "import.keras_weights"
+local roles = require "tables.roles"
 
 -- Keras' names of functions, where rnnc's is another.
 local functions <const> = {
@@ -48,19 +49,24 @@ local function known(name)
     return false
 end
 
--- Sets the function of a dense layer: a value of a config, or its name with a layer's own config. state: of the model,
--- see below.
-local function activate(made, value, state, check, own)
+-- rnnc's name and alpha, if it has one, of a function: a value of a config, or its name with a layer's own config.
+-- state: of the model, see below.
+local function named(value, state, check, own)
     local name, config = function_of(value)
     config = own or config
     if name == "linear" then name = "none" end
     local alpha = config.negative_slope or config.alpha
     if name == "relu" and alpha and alpha ~= 0 then name = "leaky_relu" end
     check(known(name), "rnnc has no function %q", name)
-    made.activation = name ~= "none" and name or nil
     if name == "hard_sigmoid" and state.version < 3 then alpha = 0.2 end
     if name == "leaky_relu" and not alpha then alpha = state.version < 3 and 0.3 or 0.2 end
-    if type(alpha) == "number" and name ~= "relu" then made.alpha = alpha end
+    return name, activations.alpha(name) and type(alpha) == "number" and alpha or nil
+end
+
+-- Sets the function of a dense layer.
+local function activate(made, value, state, check, own)
+    local name, alpha = named(value, state, check, own)
+    made.activation, made.alpha = name ~= "none" and name or nil, alpha
 end
 
 local function whole(config, name, check)
@@ -69,17 +75,25 @@ local function whole(config, name, check)
     return value
 end
 
--- The functions of a cell: rnnc's, or those that its fields can say.
-local function check_functions(made, config, cell, check)
-    local own = function_of(config.activation or "tanh")
-    if cell == "rnn" then
-        check(own == "tanh" or own == "relu", "activation = %q; rnnc's rnn has tanh or relu", own)
-        made.nonlinearity = own == "relu" and "relu" or nil
-        return
+-- The field of a config that names the function of a role; null there is a linear one.
+local function own_function(config, field, default)
+    if config[field] == nil then return default end
+    return config[field]
+end
+
+-- Sets the functions of a cell that are not PyTorch's: `activation` is that of candidates and of an lstm's cell state,
+-- `recurrent_activation` that of gates.
+local function put_functions(made, config, cell, state, check)
+    local function put(role, value, default)
+        local name, alpha = named(value, state, check)
+        check(activations.of(name).of ~= "row", "%s of a whole row as the function of a cell", name)
+        if name ~= default then made[role], made[roles[role].alpha] = name, alpha end
     end
-    local gates = function_of(config.recurrent_activation or "sigmoid")
-    check(own == "tanh", "activation = %q; rnnc's %s has tanh there", own, cell)
-    check(gates == "sigmoid", "recurrent_activation = %q; rnnc's %s has sigmoid there", gates, cell)
+    local own = own_function(config, "activation", "tanh")
+    if cell == "rnn" then return put("nonlinearity", own, "tanh") end
+    put("gate_activation", own_function(config, "recurrent_activation", "sigmoid"), "sigmoid")
+    put("candidate_activation", own, "tanh")
+    if cell == "lstm" then put("output_activation", own, "tanh") end
 end
 
 -- A cell of the config, in one direction or two; halves: { name of the half in the file, suffix in PyTorch }, ...
@@ -93,7 +107,7 @@ local function recurrent(class, config, halves, state, check)
     }
     check(not config.time_major, "time_major = True; rnnc reads what has the batch first, or last")
     local made = { cell = layer.cell, hidden_size = layer.units, bias = layer.use_bias, prefix = state.prefix }
-    check_functions(made, config, layer.cell, check)
+    put_functions(made, config, layer.cell, state, check)
     if layer.cell == "gru" and not layer.reset_after then made.reset_after = false end
     if (config.go_backwards == true) ~= state.reversed then made.direction = "reverse" end
     local list = {}

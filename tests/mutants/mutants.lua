@@ -406,6 +406,12 @@ mutants.list = {
     { what = "reference: a unit has the first one's peepholes", file = "runtime/reference.c",
       find = "w->peephole[k][j]", replace = "w->peephole[k][0]", tests = options },
     -- ---- functions of cells, clip ----
+    { what = "Keras: the cell state of an lstm has tanh always", file = "compiler/import/keras_layers.lua",
+      find = [[if cell == "lstm" then put("output_activation", own, "tanh") end]], replace = "",
+      tests = { "import_keras/recorded_by_keras" } },
+    { what = "Keras 2 has the slope of Keras 3", file = "compiler/import/keras_layers.lua",
+      find = [[if name == "hard_sigmoid" and state.version < 3 then alpha = 0.2 end]], replace = "",
+      tests = { "import_keras/recorded_by_keras" } },
     { what = "ONNX: alphas stand at the functions' places always", file = "compiler/import/onnx/functions.lua",
       find = "given[#given == takers and next or i]", replace = "given[i]", tests = { "import_onnx_made/*" } },
     { what = "ONNX: alphas stand one behind the other always", file = "compiler/import/onnx/functions.lua",

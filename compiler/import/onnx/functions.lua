@@ -29,8 +29,8 @@ end
 local function numbers_of(node, what, rows)
     local given, takers = node:attribute("activation_" .. what, "floats", {}), 0
     for _, row in ipairs(rows) do takers = takers + (row[what] and 1 or 0) end
-    node:check(#given == 0 or #given == takers or #given == #rows, "has %d values of activation_%s for %d functions, of "
-        .. "which %d take one", #given, what, #rows, takers)
+    node:check(#given == 0 or #given == takers or #given == #rows,
+        "has %d values of activation_%s for %d functions, of which %d take one", #given, what, #rows, takers)
     local list, next = {}, 1
     for i, row in ipairs(rows) do
         if row[what] then

@@ -29,19 +29,19 @@ def softmax(v):
     return e / e.sum(-1, keepdims=True)
 
 
-def lstm(x, weights):
+def lstm(x, weights, gate=sigmoid, function=np.tanh):
     kernel, own, bias = (np.asarray(w, "f8") for w in weights)
     h = c = np.zeros(own.shape[0])
     out = []
     for step in x:
         i, f, g, o = np.split(step @ kernel + h @ own + bias, 4)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = sigmoid(o) * np.tanh(c)
+        c = gate(f) * c + gate(i) * function(g)
+        h = gate(o) * function(c)
         out.append(h)
     return np.array(out)
 
 
-def gru(x, weights, reset_after=True):
+def gru(x, weights, reset_after=True, gate=sigmoid, function=np.tanh):
     kernel, own, bias = (np.asarray(w, "f8") for w in weights)
     units, out = own.shape[0], []
     h = np.zeros(units)
@@ -49,12 +49,12 @@ def gru(x, weights, reset_after=True):
         if reset_after:
             zx, rx, nx = np.split(step @ kernel + bias[0], 3)
             zh, rh, nh = np.split(h @ own + bias[1], 3)
-            z, r = sigmoid(zx + zh), sigmoid(rx + rh)
-            n = np.tanh(nx + r * nh)
+            z, r = gate(zx + zh), gate(rx + rh)
+            n = function(nx + r * nh)
         else:
             zx, rx, nx = np.split(step @ kernel + bias, 3)
-            z, r = sigmoid(zx + h @ own[:, :units]), sigmoid(rx + h @ own[:, units:2 * units])
-            n = np.tanh(nx + (r * h) @ own[:, 2 * units:])
+            z, r = gate(zx + h @ own[:, :units]), gate(rx + h @ own[:, units:2 * units])
+            n = function(nx + (r * h) @ own[:, 2 * units:])
         h = z * h + (1 - z) * n
         out.append(h)
     return np.array(out)
@@ -240,9 +240,37 @@ def elsewhere():
                 file.create_dataset("model_weights/head/kernel:0", data=draw(5, 2), compression="gzip")
 
 
+# Functions of cells, by name and as objects; null is a linear one.
+def functions():
+    first, second = [draw(2, 12), draw(4, 12), draw(2, 12)], [draw(4, 20), draw(5, 20), draw(20)]
+    third, fourth = [draw(5, 9), draw(3, 9), draw(9)], [draw(3, 4), draw(4, 4)]
+    slope = {"module": "keras.layers", "class_name": "LeakyReLU", "config": {"negative_slope": 0.25}}
+    layers = [cell("GRU", "gru", 4, True, activation="softsign", recurrent_activation="hard_sigmoid", reset_after=True,
+                   batch_shape=[None, None, 2]),
+              cell("LSTM", "lstm", 5, True, activation=None, recurrent_activation="softsign"),
+              cell("GRU", "own", 3, True, activation="sigmoid", recurrent_activation="tanh", reset_after=False),
+              cell("SimpleRNN", "rnn", 4, True, activation=slope, use_bias=False)]
+    write_keras("functions.keras", {"class_name": "Sequential", "config": {"name": "net", "layers": layers}},
+                {"%s/cell/vars/%d" % (group, i): values
+                 for group, tensors in (("gru", first), ("lstm", second), ("gru_1", third), ("simple_rnn", fourth))
+                 for i, values in enumerate(tensors)})
+
+    def hard(v):
+        return np.clip(v / 6 + 0.5, 0, 1)
+
+    def softsign(v):
+        return v / (1 + np.abs(v))
+
+    x = draw(9, 2)
+    h = lstm(gru(x, first, True, hard, softsign), second, softsign, lambda v: v)
+    h = gru(h, third, False, np.tanh, sigmoid)
+    write_case("functions.safetensors", x=x, y=simple(h, fourth, lambda v: np.where(v > 0, v, 0.25 * v)))
+
+
 bidirectional()
 text()
 cudnn()
 backwards()
 elsewhere()
 windows()
+functions()
