@@ -324,6 +324,24 @@ Test(import, reset_before_the_product, .timeout = 120) {
                   "    reset_after = false,\n");
 }
 
+/* Some of the biases of two layers and directions. */
+Test(import, some_biases, .timeout = 120) {
+    static const char text[] =
+        "{\"a.weight_ih_l0\": [[2]], \"a.weight_hh_l0\": [[1]], \"a.bias_hh_l0\": [1], "
+        "\"a.weight_ih_l0_reverse\": [[2]], \"a.weight_hh_l0_reverse\": [[1]], "
+        "\"a.bias_ih_l0_reverse\": [1], \"a.weight_ih_l1\": [[2, 3]], \"a.weight_hh_l1\": [[1]], "
+        "\"a.weight_ih_l1_reverse\": [[2, 3]], \"a.weight_hh_l1_reverse\": [[1]]}";
+    expect_import("some.json", text, sizeof text - 1,
+                  "  a.bias_ih_l0, which is missing          became 0\n"
+                  "  a.bias_hh_l0_reverse, which is missing  became 0\n"
+                  "  a.bias_ih_l1, which is missing          became 0\n"
+                  "  a.bias_hh_l1, which is missing          became 0\n"
+                  "  a.bias_ih_l1_reverse, which is missing  became 0\n"
+                  "  a.bias_hh_l1_reverse, which is missing  became 0\n"
+                  "  a.*                                     became rnn 1 -> 2\n",
+                  "num_layers = 2");
+}
+
 /* Cells by themselves behind a wrapper, with one bias of two, and a convolution over one step as
  * head; beside it a tensor of no use, and one that holds no floats. */
 Test(import, cells_and_convolutions, .timeout = 120) {
@@ -358,12 +376,12 @@ Test(import, cells_and_convolutions, .timeout = 120) {
     cr_assert(bytes != NULL);
     expect_import(
         "cells.safetensors", bytes, size,
-        "  module.*               became the same without module.\n"
-        "  cell.* of a cell       became a layer: cell.*_l0\n"
-        "  conv.weight (2, 3, 1)  became dense: a convolution over one step\n"
-        "  cell.bias_ih_l0 alone  became cell.bias_hh_l0 is 0\n"
-        "  cell.*                 became rnn lstm 4 -> 3\n"
-        "  conv.*                 became dense 3 -> 2\n"
+        "  module.*                           became the same without module.\n"
+        "  cell.* of a cell                   became a layer: cell.*_l0\n"
+        "  conv.weight (2, 3, 1)              became dense: a convolution over one step\n"
+        "  cell.bias_hh_l0, which is missing  became 0\n"
+        "  cell.*                             became rnn lstm 4 -> 3\n"
+        "  conv.*                             became dense 3 -> 2\n"
         "  not used:   mean (4)\n"
         "  not told:   functions behind layers: none is taken; ",
         "        rnn { cell = \"lstm\", input_size = 4, hidden_size = 3, prefix = \"cell.\" "

@@ -70,9 +70,13 @@ static const struct {
     {"LSTM;x W R - two;z;;",
      "node 0 (LSTM): its sequence_lens are in the file, and not all steps; rnnc has them from the "
      "program\n"},
-    {"LSTM;x W R - - R;z;;",
-     "node 0 (LSTM): its initial_h is in the file and not 0, which rnnc has not\n"},
-    {"LSTM;x W R - - - - R;z;;", "node 0 (LSTM): has peepholes (P), which rnnc has not\n"},
+    {"LSTM;x W R - - R;z;;", "node 0 (LSTM): its initial_h is in the file and differs between "
+                             "sequences, which rnnc has not\n"},
+    {"LSTM;x W R - - W3;z;;", "node 0 (LSTM): its initial_h is in the file and differs between "
+                              "sequences, which rnnc has not\n"},
+    {"LSTM;x W R - - M;z;;", "node 0 (LSTM): its initial_h is no state of its size\n"},
+    {"LSTM;x W R - - - W2;z;;", "node 0 (LSTM): its initial_c is no state of its size\n"},
+    {"LSTM;x W R - - - - R;z;;", "node 0 (LSTM): its P is (1, 8, 2), and (1, 6) is expected\n"},
     {"LSTM;x W;z;;", "node 0 (LSTM): has no R\n"},
     {"LSTM;- W R;z;;", "node 0 (LSTM): has no X\n"},
     {"LSTM;V W R;z;;", "node 0 (LSTM): its X is no sequence of three axes\n"},

@@ -23,7 +23,8 @@ enum {
     GIVEN = 8,     /* states are inputs of the graph, sliced; otherwise zeros by the shape of x */
     LAYOUT = 16,   /* batch_first by layout = 1 instead of Transpose */
     LENGTHS = 32,
-    STYLES = 64
+    IN_FILE = 64, /* given states are in the file; the batch is 1 */
+    STYLES = 128
 };
 
 typedef struct exporter {
@@ -68,7 +69,7 @@ static size_t torch_gate(rnnc_cell cell, size_t gate) {
 static void put_weights(exporter *e, const rnnc_config *c, size_t which, size_t count,
                         size_t directions, size_t columns, char name[32]) {
     const size_t gates = problem_gates(c->cell), H = c->hidden_size, block = H * columns;
-    const size_t biases = count > 1 && which >= 2 ? 2 : 1;
+    const size_t biases = which >= 2 ? 2 : 1;
     float *const all = malloc(directions * biases * gates * block * sizeof *all);
     char dims[64];
     for (size_t d = 0; d < directions; d++)
@@ -87,11 +88,39 @@ static void put_weights(exporter *e, const rnnc_config *c, size_t which, size_t 
     free(all);
 }
 
-/* The initial state "h" or "c" of one level: a part of an input, or zeros. */
+/* The peepholes of i, o and f, which stand behind the others of a direction as i, f and o. */
+static void put_peepholes(exporter *e, const rnnc_config *c, size_t count, size_t directions,
+                          char name[32]) {
+    static const size_t order[] = {0, 2, 1};
+    const size_t H = c->hidden_size;
+    float *const all = malloc(directions * 3 * H * sizeof *all);
+    char dims[64];
+    for (size_t d = 0; d < directions; d++)
+        for (size_t k = 0; k < 3; k++)
+            memcpy(all + (d * 3 + k) * H, e->m->values[e->weight + (d + 1) * count - 3 + order[k]],
+                   H * sizeof *all);
+    invent(e, name);
+    snprintf(dims, sizeof dims, "%zu,%zu", directions, 3 * H);
+    onnx_floats(&e->graph, name, dims, all, directions * 3 * H);
+    free(all);
+}
+
+/* The initial state "h" or "c" of one level: a part of an input, numbers, or zeros. */
 static void put_state(exporter *e, char what, size_t row, size_t directions, size_t hidden,
                       char name[32]) {
     const model *const m = e->m;
     char numbers[64], inputs[160], size[32];
+    if (e->style & IN_FILE) {
+        char dims[64];
+        invent(e, name);
+        if (e->style & LAYOUT)
+            snprintf(dims, sizeof dims, "1,%zu,%zu", directions, hidden);
+        else
+            snprintf(dims, sizeof dims, "%zu,1,%zu", directions, hidden);
+        onnx_floats(&e->graph, name, dims, (what == 'h' ? m->h0 : m->c0) + row * hidden,
+                    directions * hidden);
+        return;
+    }
     if (e->style & GIVEN) {
         char from[32], to[32], axis[32];
         invent(e, from);
@@ -188,16 +217,19 @@ static void put_functions(const exporter *e, const rnnc_config *c, char *text) {
 static void put_level(exporter *e, const rnnc_config *c, size_t columns) {
     static const char *const ops[] = {
         [RNNC_RNN_TANH] = "RNN", [RNNC_RNN_RELU] = "RNN", [RNNC_LSTM] = "LSTM", [RNNC_GRU] = "GRU"};
-    const size_t directions = c->bidirectional ? 2 : 1, count = c->bias ? 4 : 2;
+    const size_t directions = c->bidirectional ? 2 : 1, count = problem_tensors(c);
     const int layout = (e->style & LAYOUT) != 0;
-    char w[32], r[32], b[32] = "-", h0[32] = "-", c0[32] = "", y[32], h[32], cn[32] = "";
+    char w[32], r[32], b[32] = "-", h0[32] = "-", c0[32] = "-", p[32] = "-", y[32], h[32],
+                       cn[32] = "";
     char inputs[256], outputs[128], attributes[512];
     put_weights(e, c, 0, count, directions, columns, w);
     put_weights(e, c, 1, count, directions, c->hidden_size, r);
     if (c->bias)
         put_weights(e, c, 2, count, directions, 1, b);
+    if (c->peepholes)
+        put_peepholes(e, c, count, directions, p);
     e->weight += count * directions;
-    if (!layout || !(e->style & GIVEN)) {
+    if (!layout || e->style & IN_FILE || !(e->style & GIVEN)) {
         put_state(e, 'h', e->h_row, directions, c->hidden_size, h0);
         if (c->cell == RNNC_LSTM)
             put_state(e, 'c', e->c_row, directions, c->hidden_size, c0);
@@ -208,8 +240,8 @@ static void put_level(exporter *e, const rnnc_config *c, size_t columns) {
     invent(e, h);
     if (c->cell == RNNC_LSTM)
         invent(e, cn);
-    snprintf(inputs, sizeof inputs, "%s %s %s %s %s %s%s%s", e->value, w, r, b,
-             e->style & LENGTHS ? "lengths" : "-", h0, c0[0] ? " " : "", c0);
+    snprintf(inputs, sizeof inputs, "%s %s %s %s %s %s %s %s", e->value, w, r, b,
+             e->style & LENGTHS ? "lengths" : "-", h0, c0, p);
     snprintf(outputs, sizeof outputs, "%s %s %s", y, h, cn);
     snprintf(attributes, sizeof attributes, "hidden_size=%zu direction=%s%s%s", c->hidden_size,
              c->bidirectional ? "bidirectional"
@@ -419,7 +451,7 @@ static onnx_bytes export_model(const model *m, unsigned style) {
         h_rows += c->num_layers * (c->bidirectional ? 2 : 1);
         c_rows += c->cell == RNNC_LSTM ? c->num_layers * (c->bidirectional ? 2 : 1) : 0;
     }
-    if (style & GIVEN) {
+    if (style & GIVEN && !(style & IN_FILE)) {
         snprintf(dims, sizeof dims, "%zu,%s,%zu", h_rows, batch, hidden);
         onnx_value(&e.graph, 11, "h0", ONNX_FLOAT, dims);
         snprintf(dims, sizeof dims, "%zu,%s,%zu", c_rows, batch, hidden);
@@ -506,8 +538,8 @@ static void expect_answers(const model *m, unsigned style, unsigned seed) {
                             .tokens = m->tokens,
                             .lengths = m->lengths,
                             .x = m->x,
-                            .h0 = m->h0,
-                            .c0 = m->c0,
+                            .h0 = style & IN_FILE ? NULL : m->h0,
+                            .c0 = style & IN_FILE ? NULL : m->c0,
                             .y = y,
                             .hn = hn,
                             .cn = c ? cn : NULL,
@@ -544,6 +576,7 @@ static rnnc_layer random_stack(rng *r, size_t inputs, size_t hidden) {
     c->bidirectional = rng_below(r, 2) != 0;
     c->reverse = !c->bidirectional && rng_below(r, 3) == 0;
     c->reset_before = c->cell == RNNC_GRU && rng_below(r, 2);
+    c->peepholes = c->cell == RNNC_LSTM && rng_below(r, 3) == 0;
     /* Functions that ONNX has. */
     do
         activation_choose_functions(c, r);
@@ -598,9 +631,11 @@ static void check_case(unsigned seed) {
     if (!batch_first)
         style &= ~(unsigned)LAYOUT;
     /* Names of states in that order are not those of rnnc. */
-    if (style & LAYOUT)
+    if (style & LAYOUT && !(style & IN_FILE))
         style &= ~(unsigned)GIVEN;
-    const size_t batch = style & SYMBOLIC || style & LAYOUT ? 1 : 3;
+    if (!(style & GIVEN))
+        style &= ~(unsigned)IN_FILE;
+    const size_t batch = style & (SYMBOLIC | LAYOUT | IN_FILE) ? 1 : 3;
     const bool with_states = (style & GIVEN) != 0;
     model m = model_make(layers, count, batch_first, 0, 5, batch, with_states, &r);
     if (lengths)
@@ -610,7 +645,7 @@ static void check_case(unsigned seed) {
     model_free(&m);
 }
 
-enum { SEEDS = 40, FAST_SEEDS = 16 };
+enum { SEEDS = 40, FAST_SEEDS = 24 };
 
 ParameterizedTestParameters(import_onnx_made, has_the_answers) {
     static unsigned seeds[SEEDS];

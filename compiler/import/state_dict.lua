@@ -53,16 +53,23 @@ local function flatten_convolutions(list, record)
     end
 end
 
--- A layer may have one of its two biases only; the other is 0 then.
+-- Where a network has some of the biases of its layers and directions, those that it has not are 0.
 local function complete_biases(list, record)
-    local present, more = {}, {}
-    for _, tensor in ipairs(list) do present[tensor.name] = true end
+    local present, biased, more = {}, {}, {}
     for _, tensor in ipairs(list) do
-        local prefix, kind, layer = tensor.name:match("^(.-)bias_([ih])h(_l%d+[_rev]*)$")
-        local other = prefix and prefix .. "bias_" .. (kind == "i" and "h" or "i") .. "h" .. layer
-        if other and not present[other] and #tensor.shape == 1 then
-            more[#more + 1] = tensors.named(tensors.zeros(tensor.shape[1]), other)
-            record.became[#record.became + 1] = { tensor.name .. " alone", other .. " is 0" }
+        present[tensor.name] = true
+        local prefix = tensor.name:match("^(.-)bias_[ih]h_l%d+")
+        if prefix then biased[prefix] = true end
+    end
+    for _, tensor in ipairs(list) do
+        local prefix, chain = tensor.name:match("^(.-)weight_ih(_l%d+)$")
+        if not prefix then prefix, chain = tensor.name:match("^(.-)weight_ih(_l%d+_reverse)$") end
+        for _, kind in ipairs(prefix and biased[prefix] and { "bias_ih", "bias_hh" } or {}) do
+            local name = prefix .. kind .. chain
+            if not present[name] and #tensor.shape == 2 then
+                more[#more + 1] = tensors.named(tensors.zeros(tensor.shape[1]), name)
+                record.became[#record.became + 1] = { name .. ", which is missing", "0" }
+            end
         end
     end
     table.move(more, 1, #more, #list + 1, list)

@@ -405,6 +405,17 @@ mutants.list = {
       find = "!c->peepholes &&", replace = "c->H > 0 &&", tests = options },
     { what = "reference: a unit has the first one's peepholes", file = "runtime/reference.c",
       find = "w->peephole[k][j]", replace = "w->peephole[k][0]", tests = options },
+    -- ---- what ONNX has in the file ----
+    { what = "ONNX: peepholes of o and f are those of the other", file = "compiler/import/onnx/recurrent.lua",
+      find = [[{ "i", "o", "f" }]], replace = [[{ "i", "f", "o" }]], tests = { "import_onnx_made/*" } },
+    { what = "ONNX: a state of the file is that of another layer", file = "compiler/import/onnx/network.lua",
+      find = "if a.fields.initial_state or b.fields.initial_state then return false end", replace = "",
+      tests = { "import_onnx_made/*" } },
+    { what = "ONNX: states of the first sequence are those of all", file = "compiler/import/onnx/recurrent.lua",
+      find = "for b = 1, known - 1 do", replace = "for b = 1, 0 do", tests = { "import_onnx_hostile/*" } },
+    { what = "biases of a reverse direction are not completed", file = "compiler/import/state_dict.lua",
+      find = [["^(.-)weight_ih(_l%d+_reverse)$"]], replace = [["^(.-)weight_ih(_l%d+_revers)$"]],
+      tests = { "import/some_biases" } },
     -- ---- functions of cells, clip ----
     { what = "Keras: the cell state of an lstm has tanh always", file = "compiler/import/keras_layers.lua",
       find = [[if cell == "lstm" then put("output_activation", own, "tanh") end]], replace = "",

@@ -70,6 +70,8 @@ end
 -- Layers of the same kind that follow each other are one of several layers.
 local function same_stack(a, b)
     if a.form ~= "rnn" or b.form ~= "rnn" then return false end
+    -- Their states are one tensor each.
+    if a.fields.initial_state or b.fields.initial_state then return false end
     for key, value in pairs(a.fields) do
         if key ~= "num_layers" and b.fields[key] ~= value then return false end
     end
@@ -100,11 +102,10 @@ local function layers_and_tensors(chain, record)
         for level, layer in ipairs(stack) do
             local place = first.form == "rnn" and "_l" .. level - 1 or ""
             for _, weight in ipairs(layer.weights) do
-                local tensor = weight.tensor
-                record.tensors[#record.tensors + 1] = {
-                    name = prefix .. weight.name .. place .. (weight.suffix or ""), shape = tensor.shape,
-                    data = tensor.data,
-                }
+                -- A `whole` one is of all levels together.
+                local name = prefix .. weight.name .. (weight.whole and "" or place) .. (weight.suffix or "")
+                record.tensors[#record.tensors + 1] = { name = name, shape = weight.tensor.shape,
+                                                        data = weight.tensor.data }
             end
             record.became[#record.became + 1] = {
                 graph.line(string.format("%s of %d -> %d", layer.label, layer.input, layer.outputs)),
@@ -134,7 +135,7 @@ end
 -- States that the program gives.
 local function given_states(chain, rows, total, record, path)
     for _, what in ipairs { "h", "c" } do
-        local bases, given, missing = {}, {}, {}
+        local bases, given, missing, owner = {}, {}, {}, nil
         for _, layer in ipairs(chain) do
             local state, row = layer[what .. "0"], rows[what][layer]
             if state then
@@ -146,8 +147,13 @@ local function given_states(chain, rows, total, record, path)
                 if not bases[state.input] then given[#given + 1] = state.input end
                 bases[state.input] = base
             elseif row then
+                if layer.fields.initial_state then owner = layer end
                 missing[#missing + 1] = layer.label
             end
+        end
+        if #given > 0 and owner then
+            fail.at(path, graph.line(string.format("%s: its initial_%s is in the file, and that of other layers comes "
+                .. "from the program, which rnnc has not", owner.label, what)))
         end
         for _, input in ipairs(given) do
             local alone = #given == 1 and #missing == 0 and bases[input] == 0

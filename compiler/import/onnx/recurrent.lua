@@ -22,13 +22,10 @@ local cells <const> = {
 }
 
 -- Attributes that ask for what rnnc has not.
-local function refuse_others(node, row, direction)
+local function refuse_others(node, direction)
     node:check(direction == "forward" or direction == "reverse" or direction == "bidirectional",
         "has a direction %q", direction)
     node:check(node:attribute("input_forget", "i", 0) == 0, "has input_forget, which rnnc has not")
-    if row.cell == "lstm" and node.values[8] then
-        node:check(constants.is_zero(node:constant(8, "P")), "has peepholes (P), which rnnc has not")
-    end
 end
 
 -- Input i as a constant of floats of that shape.
@@ -52,6 +49,9 @@ local function weights_of(node, row, sizes)
     local w = weight(node, 2, "W", sizes.directions, total, sizes.input)
     local r = weight(node, 3, "R", sizes.directions, total, hidden)
     local b = node.values[4] and weight(node, 4, "B", sizes.directions, 2 * total)
+    -- ONNX has the peepholes of i, o and f.
+    local p = row.cell == "lstm" and node.values[8] and weight(node, 8, "P", sizes.directions, 3 * hidden)
+    if p and constants.is_zero(p) then p = nil end
     node:spend(constants.count(w) + constants.count(r))
     for d = 0, sizes.directions - 1 do
         local suffix = d == 1 and "_reverse" or ""
@@ -61,18 +61,35 @@ local function weights_of(node, row, sizes)
             list[#list + 1] = { name = "bias_ih", suffix = suffix, tensor = rows(b, d, 0, total, order) }
             list[#list + 1] = { name = "bias_hh", suffix = suffix, tensor = rows(b, d, total, total, order) }
         end
+        for i, gate in ipairs(p and { "i", "o", "f" } or {}) do
+            list[#list + 1] = { name = "weight_c" .. gate, suffix = suffix,
+                                tensor = rows(p, d, (i - 1) * hidden, hidden, { 1 }) }
+        end
     end
-    return list, b ~= nil
+    return list, b ~= nil, p and true or nil
 end
 
--- The state that is given, { input, first, count } of its rows; nil: it is 0.
+-- A state that is in the file, as a tensor (directions, hidden) for all sequences; nil: it is 0.
+local function recorded_state(node, value, what, layer, batch_axis)
+    node:spend(constants.count(value))
+    if constants.is_zero(value) then return nil end
+    local wanted = { layer.directions, layer.directions, layer.hidden }
+    wanted[batch_axis] = value.shape[batch_axis]
+    node:check(value.data and tensors.is(value, table.unpack(wanted)), "its initial_%s is no state of its size", what)
+    local known = math.type(wanted[batch_axis]) == "integer" and wanted[batch_axis] or 1
+    local first = constants.slice(value, batch_axis, 0, 1)
+    for b = 1, known - 1 do
+        node:check(constants.slice(value, batch_axis, b, 1).data == first.data,
+            "its initial_%s is in the file and differs between sequences, which rnnc has not", what)
+    end
+    return { shape = { layer.directions, layer.hidden }, data = first.data }
+end
+
+-- The state that the program gives, { input, first } of its rows; or nil and that of the file, nil: it is 0.
 local function initial(node, i, what, layer, batch_axis)
     local value = node.values[i]
     if not value then return nil end
-    if not value.what then
-        node:check(constants.is_zero(value), "its initial_%s is in the file and not 0, which rnnc has not", what)
-        return nil
-    end
+    if not value.what then return nil, recorded_state(node, value, what, layer, batch_axis) end
     node:check(value.what == "input" and #value.axes == 3, "its initial_%s is no input of the graph", what)
     local input, role = value.input, what .. "0"
     node:check(not input.role or input.role == role, "its initial_%s is input %s, which is %s already", what,
@@ -85,6 +102,22 @@ local function initial(node, i, what, layer, batch_axis)
         and dimensions.of(value.axes[rows_axis]) == layer.directions
         and not (part and part.atom ~= input.axes[rows_axis][1]), "its initial_%s is no state of its size", what)
     return { input = input, first = part and part.first or 0 }
+end
+
+-- Puts states that are in the file among the weights; what one state lacks is 0.
+local function put_states(node, layer, h, c, given)
+    if not h and not c then return end
+    node:check(not given, "has one initial state in the file and one from the program, which rnnc has not")
+    local directions, hidden = layer.directions, layer.fields.hidden_size
+    local function put(name, state)
+        local zeros = tensors.zeros(directions * hidden)
+        layer.weights[#layer.weights + 1] = {
+            name = name, whole = true, tensor = { shape = { directions, hidden }, data = (state or zeros).data },
+        }
+    end
+    layer.fields.initial_state = true
+    put("h0", h)
+    if layer.fields.cell == "lstm" then put("c0", c) end
 end
 
 -- The lengths of the sequences, if the program gives them.
@@ -115,7 +148,7 @@ local function recurrent(node)
     features.bind(node, source.axes[time_axis], "time")
     features.bind(node, source.axes[batch_axis], "batch")
     local direction = node:attribute("direction", "s", "forward")
-    refuse_others(node, row, direction)
+    refuse_others(node, direction)
     local r = node:constant(3, "R")
     local hidden = r.shape[3]
     node:check(#r.shape == 3 and hidden > 0, "its R is %s instead of a matrix for each direction",
@@ -123,9 +156,10 @@ local function recurrent(node)
     node:check(node:attribute("hidden_size", "i", hidden) == hidden, "has a hidden_size other than its R")
     local directions = direction == "bidirectional" and 2 or 1
     local sizes = { directions = directions, hidden = hidden, input = input }
-    local list, bias = weights_of(node, row, sizes)
-    local h0, c0 = initial(node, 6, "h", sizes, layout == 0 and 2 or 1), nil
-    if row.cell == "lstm" then c0 = initial(node, 7, "c", sizes, layout == 0 and 2 or 1) end
+    local list, bias, peepholes = weights_of(node, row, sizes)
+    local h0, own_h = initial(node, 6, "h", sizes, layout == 0 and 2 or 1)
+    local c0, own_c
+    if row.cell == "lstm" then c0, own_c = initial(node, 7, "c", sizes, layout == 0 and 2 or 1) end
     -- The default of rnnc is left out.
     local reset_after
     if row.cell == "gru" and node:attribute("linear_before_reset", "i", 0) == 0 then reset_after = false end
@@ -136,10 +170,12 @@ local function recurrent(node)
         fields = {
             cell = row.cell, hidden_size = hidden, bias = bias, bidirectional = directions == 2,
             direction = direction == "reverse" and "reverse" or nil, reset_after = reset_after,
+            peepholes = peepholes,
         },
         text = row.text,
     }
     functions.put(node, row.functions, directions, layer.fields)
+    put_states(node, layer, own_h, own_c, h0 or c0)
     local runs = {}
     for d = 1, directions do runs[d] = { layer = layer, direction = d } end
     local values, both = { size = hidden, values = true, name = "values" }, { signals.runs_atom(directions) }
