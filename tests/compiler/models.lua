@@ -63,6 +63,8 @@ local models = {
     { "last state of one direction", model { rnn { input_size = 2 }, dense { units = 3, last_state = true } } },
     { "last states of lengths", model({ rnn { cell = "gru", input_size = 3, bidirectional = true },
         dense { units = 2, last_state = true } }, { lengths = true }) },
+    { "projection of lengths", model({ rnn { input_size = 3, hidden_size = 4, proj_size = 2, num_layers = 2,
+        bidirectional = true } }, { lengths = true }) },
     { "batch first", model({ rnn { input_size = 3, cell = "rnn", nonlinearity = "tanh" },
         dense { units = 2, activation = "sigmoid" } }, { batch_first = true }) },
     { "functions alone", model({ rnn { input_size = 2, bidirectional = true },

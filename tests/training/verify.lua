@@ -152,7 +152,7 @@ local function random_spec()
     if embeds then
         layers[1] = string.format("embedding { num_embeddings = %d, dim = %d }", vocabulary, rng.integer(1, 9))
     end
-    local projects = not lengths and often(20)
+    local projects = often(30)
     local text, cell = cell_text(not embeds)
     if projects and cell == "lstm" and not text:find("hidden_size = 1,") and not text:find("hidden_size = 1$") then
         text = text .. ", proj_size = 1"
@@ -190,8 +190,6 @@ end
 
 for what, text in pairs {
     ["initial_state"] = 'return rnn { input_size = 2, hidden_size = 3, initial_state = true }',
-    ["lengths and a projection"] =
-        'return rnn { cell = "lstm", input_size = 2, hidden_size = 3, proj_size = 2, lengths = true }',
 } do
     support.case("no training of " .. what, function()
         local spec = write("model.lua", text)

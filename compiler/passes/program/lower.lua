@@ -65,7 +65,10 @@ local function update_of(chain, from)
     local filled = filler(chain, from, made)
     for _, pair in ipairs(cell.update) do
         local state, value = pair[1], filled(pair[2])
-        if chain.lengths then value = { "select", is_live(), value, chain.at(state, chain.before, "j") } end
+        -- What is projected stays by itself, and h, which it becomes, is not the size of it.
+        if chain.lengths and not (chain.projects and state == cell.states[1]) then
+            value = { "select", is_live(), value, chain.at(state, chain.before, "j") }
+        end
         list[#list + 1] = statement { op = "map", from = from, over = { { "b", chain.B }, { "j", H } },
                                       sets = { { chain.at(state, chain.after, "j", true)[2], value } } }
         made[state] = true
@@ -96,7 +99,7 @@ local function scan(program, item, stack, layer, direction, input, width, output
     local suffix = "_l" .. layer .. (direction == 1 and "_reverse" or "")
     local id, backward = stack.number .. suffix, direction == 1 or stack.reverse
     local from = string.format("%s, layer %d%s", item.cell, layer, direction == 1 and ", reverse" or "")
-    local chain = { cell = cell, H = H, B = B, id = id, lengths = program.lengths,
+    local chain = { cell = cell, H = H, B = B, id = id, lengths = program.lengths, projects = P ~= H,
                     before = backward and "t + 1" or "t", after = backward and "t" or "t + 1" }
     local rows, name = #cell.gates * H, function(base) return stack.prefix .. base .. suffix end
     chain.weight = name
@@ -152,10 +155,15 @@ local function scan(program, item, stack, layer, direction, input, width, output
     local h = cell.states[1] .. id
     if P ~= H then
         put(program, name "weight_hr", "weight", { P, H })
-        body[#body + 1] = statement { op = "product", from = from, over = { { "b", B }, { "i", P } }, sum = { { "k",
-            H } },
-            out = access(h, chain.after, "b", "i"), a = access(name "weight_hr", "i", "k"),
-            b = access("full" .. id, "t", "b", "k") }
+        local into = program.lengths and put(program, "projected" .. id, "workspace", { T, B, P }) or h
+        body[#body + 1] = statement { op = "product", from = from, over = { { "b", B }, { "i", P } },
+            sum = { { "k", H } }, out = access(into, program.lengths and "t" or chain.after, "b", "i"),
+            a = access(name "weight_hr", "i", "k"), b = access("full" .. id, "t", "b", "k") }
+        if program.lengths then
+            body[#body + 1] = statement { op = "map", from = from, over = { { "b", B }, { "j", P } },
+                sets = { { access(h, chain.after, "b", "j"), { "select", is_live(), read(into, "t", "b", "j"),
+                                                               read(h, chain.before, "b", "j") } } } }
+        end
     end
     local value = read(h, chain.after, "b", "j")
     if program.lengths then value = { "select", is_live(), value, 0 } end
@@ -178,9 +186,6 @@ function layers.rnn(program, item, input, width)
     local stack = { cell = cell, H = item.hidden_size, D = item.bidirectional and 2 or 1, number = number,
                     reverse = item.direction == "reverse", prefix = item.prefix or "", initial = {}, final = {} }
     stack.P = (item.proj_size or 0) > 0 and item.proj_size or stack.H
-    if program.lengths and stack.P ~= stack.H then
-        error("a projection with lengths has no program yet", 0)
-    end
     if item.initial_state then error("an initial state of the weights has no program yet", 0) end
     for i, state in ipairs(cell.states) do
         local dims = { item.num_layers * stack.D, program.B, i == 1 and stack.P or stack.H }
