@@ -145,6 +145,9 @@ static rnnc_status check(const float *parameters, size_t seq_len, size_t batch, 
 {
     if (!parameters || !@{input} || !tape || !workspace || seq_len == 0 || batch == 0) return RNNC_ERR_ARGUMENT;
     if (!fits(seq_len, batch)) return RNNC_ERR_OVERFLOW;
+@ if needs then
+    if (!supported_@{needs}()) return RNNC_ERR_TARGET;
+@ end
 @ if facts.lengths then
     for (size_t b = 0; lengths && b < batch; ++b)
         if (lengths[b] == 0 || lengths[b] > seq_len) return RNNC_ERR_ARGUMENT;

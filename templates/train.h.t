@@ -59,7 +59,7 @@ size_t @{name}_train_workspace_size(size_t seq_len, size_t batch);
  *   tape        @{name}_tape_size(@{steps}, @{sequences}) bytes, any alignment
  *   workspace   @{name}_train_workspace_size(@{steps}, @{sequences}) bytes, any alignment; nothing in it is kept
  * Nothing may overlap. RNNC_ERR_ARGUMENT: a null pointer, no steps, no sequences@{facts.tokens and ", a token outside its range" or ""}@{facts.lengths and ", a length outside its range" or ""};
- * RNNC_ERR_OVERFLOW: sizes that do not fit in memory. Nothing is written then.
+ * RNNC_ERR_OVERFLOW: sizes that do not fit in memory.@{needs and format(" RNNC_ERR_TARGET: this CPU lacks %s.", needs) or ""} Nothing is written then.
  * Functions are exact ones, and no state is flushed to zero, whatever @{name}_forward does. */
 rnnc_status @{name}_train_forward(@{forward_parameters});
 

@@ -211,17 +211,14 @@ return function(arguments, options)
     local seed = whole(options, "seed", 1, 0)
     local seconds = math.min(whole(options, "seconds", RUN_SECONDS, 1), 1000000)
     local spec, notes = models.load(arguments[1], options)
-    if options.gradients then
-        for _, note in ipairs(notes) do host.complain(note) end
-        return verify_gradients(spec, options, seed, seconds)
-    end
-    local recorded = options.case and recorded_case.apply(spec, options.case)
+    local recorded = not options.gradients and options.case and recorded_case.apply(spec, options.case)
     for _, note in ipairs(notes) do host.complain(note) end
-    local runs = recorded and { recorded } or random_runs(spec)
     local names = targets_of(spec)
     if #names == 0 then
         fail.at("rnnc verify", "this CPU runs none of the targets; choose one with --target")
     end
+    if options.gradients then return verify_gradients(spec, names, options, seed, seconds) end
+    local runs = recorded and { recorded } or random_runs(spec)
     local passed = true
     for i, name in ipairs(names) do
         -- The last one is what is taken anyway, so that with --keep the files of all targets stay.

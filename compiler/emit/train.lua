@@ -232,6 +232,15 @@ local function variants_of(spec, forward, backward)
     return list
 end
 
+-- What every target of the spec needs of the CPU, its least one; false: nothing.
+local function least_needs(spec)
+    local wanted = {}
+    for _, name in ipairs(spec.target) do wanted[name] = true end
+    for _, name in ipairs(targets.order) do
+        if wanted[name] then return #targets[name].needs > 0 and name end
+    end
+end
+
 -- train.programs(spec, make) -> forward, backward by make(spec): programs.run or programs.plain. Errors, the user's: a
 -- spec for which there is no program.
 function train.programs(spec, make)
@@ -264,7 +273,7 @@ function train.files(spec, expected, head)
         name = spec.name, upper = upper, facts = facts, spec = spec, tape = tape_lines,
         forward_places = places(forward, tape, given), backward_places = places(backward, tape, given),
         structs = (program_text.parts(forward, "float")) .. "\n" .. (program_text.parts(backward, "float")),
-        variants = variants_of(spec, forward, backward),
+        variants = variants_of(spec, forward, backward), needs = least_needs(spec),
         forward_symbols = with_symbols(forward), backward_symbols = with_symbols(backward),
         tape_floats = tape_text, forward_floats = forward_text, backward_floats = backward_text,
         bound = math.max(tape_bound, forward_bound, backward_bound) + 4,

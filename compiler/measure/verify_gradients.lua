@@ -149,30 +149,25 @@ local function runs_of(spec)
     return runs
 end
 
--- verify_gradients(spec, options, seed, seconds) -> 0 if all pass, else 1. Errors: those of generate, and a case that
--- does not fit.
-return function(spec, options, seed, seconds)
-    local runs, file, shapes = runs_of(spec), nil, {}
-    if options.case then
-        local recorded = recorded_case.apply(spec, options.case)
-        if recorded.call_len ~= recorded.seq_len or recorded.call_batch ~= recorded.batch then
-            fail.at(options.case, "gradients are of one call; the spec has other sizes than the case")
-        end
-        file, recorded.case, recorded.scale = recorded.file, options.case, 1
-        for _, tensor in ipairs(file:list()) do shapes[tensor.name] = true end
-        runs = { recorded }
+-- All runs of one build; true if they pass. file: the case, or nil.
+local function verify(spec, runs, file, options, seed, seconds)
+    local directory = options.keep
+    if not directory then
+        local made, message = host.temporary()
+        directory = made or fail.at("rnnc verify", message)
     end
-    local directory, message = options.keep or host.temporary()
-    if not directory then fail.at("rnnc verify", message) end
     local _ <close> = setmetatable({}, { __close = function()
         if not options.keep then host.remove_tree(directory) end
     end })
+    local shapes = {}
+    for _, tensor in ipairs(file and file:list() or {}) do shapes[tensor.name] = true end
     local program, net = gradients.build(spec, options, directory, "rnnc verify")
     net.program = program
     local loaded = spec.weights and weights.load(spec) or weights.random(spec, seed, "rnnc verify")
     local values = weights.open(options.keep or directory, host.safetensors_text(loaded))
     net.values = {}
     for i = 1, net.parameters do net.values[i] = values:floats(net.names[i]) end
+    host.print(string.format("%s for %s: gradients", spec.name, table.concat(spec.target, ", ")))
     host.print(string.format("%-28s %8s %9s %9s %9s %9s %9s", "", "values", "largest", "error", "rounding", "slope",
         "recorded"))
     local passed = true
@@ -180,6 +175,27 @@ return function(spec, options, seed, seconds)
         local rng = generator(seed * 1000003 + i)
         local function tensor(name) return file and shapes[name] and file:floats(name) or nil end
         passed = one_run(net, directory, run, input_of(spec, net, run, rng, tensor), seconds) and passed
+    end
+    return passed
+end
+
+-- verify_gradients(spec, names, options, seed, seconds) -> 0 if all pass, else 1. names: the targets of the spec that
+-- this CPU runs: each is compiled and run by itself, and, of several, all in one. Errors: those of generate, and a case that does not fit.
+return function(spec, names, options, seed, seconds)
+    local runs, recorded = runs_of(spec), nil
+    if options.case then
+        recorded = recorded_case.apply(spec, options.case)
+        if recorded.call_len ~= recorded.seq_len or recorded.call_batch ~= recorded.batch then
+            fail.at(options.case, "gradients are of one call; the spec has other sizes than the case")
+        end
+        recorded.case, recorded.scale = options.case, 1
+        runs = { recorded }
+    end
+    local builds, passed = #spec.target > 1 and { spec.target } or {}, true
+    for _, name in ipairs(names) do builds[#builds + 1] = { name } end
+    for _, list in ipairs(builds) do
+        spec.target = list
+        passed = verify(spec, runs, recorded and recorded.file, options, seed, seconds) and passed
     end
     host.print(string.format("error: against double precision, %.0e of the largest value passes, or %d times "
         .. "`rounding`, what plain loops in float32 are off", RELATIVE, ROUNDINGS))

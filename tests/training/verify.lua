@@ -186,6 +186,15 @@ for i = 1, NETWORKS do
     support.case("random network " .. i, function() passes(random_spec(), nil, i % 8 == 0) end)
 end
 
+support.case("each target of several, and all in one", function()
+    local listed = {}
+    for i, name in ipairs(targets) do listed[i] = '"' .. name .. '"' end
+    local output = passes(string.format('return rnn { name = "net", cell = "gru", input_size = 3, hidden_size = 17, '
+        .. 'seq_len = 3, batch = 2, target = { %s } }', table.concat(listed, ", ")))
+    local _, builds = output:gsub("net for [%w, ]+: gradients", "")
+    assert(builds == #targets + 1, output)
+end)
+
 -- ---- what there is no program for ----
 
 for what, text in pairs {
