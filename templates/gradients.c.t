@@ -101,7 +101,7 @@ static void check_guards(const void *memory, size_t size, const char *what)
 
 static const char *const names[SEGMENTS] = {
 @ for _, label in ipairs(labels) do
-    "@{label}",
+    @{label},
 @ end
 };
 
@@ -294,7 +294,7 @@ int main(int argc, char **argv)
         }
         double slope = 0;
         if (i < Y) slope = slope_error(in64, scratch, right, at[i], at[i + 1]);
-        printf("%s %zu %.17g %.17g %.17g %.17g ", names[i], count_of(i), largest, error, rounding, slope);
+        printf("%d %zu %.17g %.17g %.17g %.17g ", i, count_of(i), largest, error, rounding, slope);
         printf("%d %.17g %.17g\n", has[i], from_recorded, recorded_largest);
     }
     return 0;

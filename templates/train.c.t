@@ -37,7 +37,7 @@
 
 const @{name}_tensor @{name}_tensors[@{upper}_TENSORS] = {
 @ for _, p in ipairs(facts.parameters) do
-    { "@{spec.prefix .. p.name}", @{p.offset}, @{p.cols > 0 and 2 or 1}, { @{p.rows}, @{p.cols > 0 and p.cols or 1} } },
+    { @{p.literal}, @{p.offset}, @{p.cols > 0 and 2 or 1}, { @{p.rows}, @{p.cols > 0 and p.cols or 1} } },
 @ end
 };
 

@@ -20,7 +20,7 @@ extern "C" {
 #define @{upper}_TENSORS @{#facts.parameters}
 
 @ for _, p in ipairs(facts.parameters) do
- /* @{format("%8d", p.offset)}  @{p.name} (@{p.rows}@{p.cols > 0 and ", " .. p.cols or ""}) */
+ /* @{format("%8d", p.offset)}  @{p.shown} (@{p.rows}@{p.cols > 0 and ", " .. p.cols or ""}) */
 @ end
 
 /* The tensors in the order of the vector, to load and save them by their names. */

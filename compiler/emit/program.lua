@@ -12,10 +12,14 @@ local emit = {}
 
 local WIDTH <const> = 110
 
--- emit.c_name(name) -> a buffer's in C: they are called by the names of PyTorch's tensors, which have dots.
-function emit.c_name(name) return (name:gsub("[^%w_]", "_")) end
+-- emit.c_name(name) -> a buffer's in C: they are called by the names of PyTorch's tensors, which have dots, and numbers
+-- in front of them.
+function emit.c_name(name) return (name:gsub("[^%w_]", "_"):gsub("^%d", "layer_%0")) end
 
 local c_name = emit.c_name
+
+-- emit.literal(text) -> it as a literal of C; `?` too, for trigraphs.
+function emit.literal(text) return '"' .. text:gsub('[\\"?]', "\\%0") .. '"' end
 
 -- The text of a form in C; at `level` 2 a sum needs no brackets, at 3 it does.
 local function form_text(form, level)

@@ -48,13 +48,16 @@ local function bound_of(buffer)
     return n
 end
 
--- The parameters one after the other: { name, c, offset, rows, cols, bound (of its first values, as C), normal },
--- and how many floats they are.
-local function parameters_of(expected)
+-- The parameters one after the other: { name, shown and literal (it in comments and as a string of C), c, offset, rows,
+-- cols, bound (of its first values, as C), normal }, and how many floats they are.
+local function parameters_of(expected, prefix)
     local list, at = {}, 0
     for i, weight in ipairs(expected) do
+        -- What ends a comment has no end there.
+        local shown = weight.name:gsub("%*/", "* /")
         local count = weight.rows * math.max(weight.cols, 1)
-        list[i] = { name = weight.name, c = program_text.c_name(weight.name), offset = at, count = count,
+        list[i] = { name = weight.name, shown = shown, literal = program_text.literal(prefix .. weight.name),
+                    c = program_text.c_name(weight.name), offset = at, count = count,
                     rows = weight.rows, cols = weight.cols, bound = string.format("%.17g", weight.bound),
                     normal = weight.item.layer == "embedding" }
         at = at + count
@@ -99,7 +102,8 @@ end
 -- train.place_of(facts, buffer) -> the argument of a call that the buffer is in, or is the adjoint of ("parameters",
 -- "x", "h0", "yn" ...), the offset in it as C, and whether it is the adjoint; nil: it is no argument.
 function train.place_of(facts, b)
-    local adjoint = b.name:match("^d_(.+)$")
+    -- A tensor may be called d_weight.
+    local adjoint = b.role ~= "weight" and b.name:match("^d_(.+)$") or nil
     local name = adjoint or b.name
     if facts.parameter[name] then return "parameters", tostring(facts.parameter[name]), adjoint ~= nil end
     if b.role == "workspace" or b.role == "tape" then return nil end
@@ -147,7 +151,7 @@ end
 -- floats), parameter (offsets by name), states { name, shape }, shapes by buffer, state_offset(state, stack), lengths,
 -- tokens (are they the input?).
 function train.facts(spec, expected, forward)
-    local list, count = parameters_of(expected)
+    local list, count = parameters_of(expected, spec.prefix or "")
     local facts = { parameters = list, count = count, parameter = {}, states = {}, shapes = {}, lengths = spec.lengths,
                     tokens = grammar.find(forward, "tokens") ~= nil }
     for _, p in ipairs(list) do facts.parameter[p.name] = p.offset end
@@ -245,7 +249,18 @@ end
 -- spec for which there is no program.
 function train.programs(spec, make)
     local made, forward, backward = pcall(make, spec)
-    if made then return forward, backward end
+    if made then
+        local seen = {}
+        for _, b in ipairs(backward.buffers) do
+            local name = program_text.c_name(b.name)
+            if seen[name] then
+                fail.at(spec.path, string.format("train: %s and %s would have one name in C, %s; give a layer another "
+                    .. "prefix", seen[name], b.name, name))
+            end
+            seen[name] = b.name
+        end
+        return forward, backward
+    end
     -- A text without a place is about the spec; anything else is a bug.
     if tostring(forward):find("^%S+:%d+:") then error(forward, 0) end
     fail.at(spec.path, "train: " .. tostring(forward))

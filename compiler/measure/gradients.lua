@@ -92,9 +92,10 @@ local function program_of(spec, expected)
     local forward, backward = train.programs(spec, programs.plain)
     local facts = train.facts(spec, expected, forward)
     local inputs, outputs = lists_of(facts)
-    local segments, labels, counts, listed = {}, {}, {}, {}
+    local segments, labels, literals, counts, listed = {}, {}, {}, {}, {}
     local function add(id, label, count, name)
-        segments[#segments + 1], labels[#labels + 1], counts[#counts + 1] = id, label, count
+        segments[#segments + 1], counts[#counts + 1] = id, count
+        labels[#labels + 1], literals[#literals + 1] = label, program_text.literal(label)
         listed[#listed + 1] = name
     end
     for i, p in ipairs(facts.parameters) do add("P" .. i, "grad." .. p.name, tostring(p.count), p.name) end
@@ -131,17 +132,18 @@ local function program_of(spec, expected)
     local forward_arguments, backward_arguments, pointers = arguments_of(spec, facts, inputs, outputs)
     local text = template.render("gradients.c", {
         name = spec.name, facts = facts, references = references, buffers = buffers_of(facts, forward, backward),
-        segments = segments, labels = labels, counts = counts, parameters = #facts.parameters,
+        segments = segments, labels = literals, counts = counts, parameters = #facts.parameters,
         forward_symbols = symbols_of(forward), backward_symbols = symbols_of(backward),
         forward_arguments = forward_arguments, backward_arguments = backward_arguments, call_pointers = pointers,
         zeroes = zeroes, batch_first = spec.batch_first,
     })
-    return text, { facts = facts, outputs = outputs, names = listed, counts = counts,
+    return text, { facts = facts, outputs = outputs, names = listed, labels = labels, counts = counts,
                    parameters = #facts.parameters }
 end
 
 -- gradients.build(spec, options, directory, command) -> the path of the program, and what it reads and compares:
--- { facts, outputs, names and counts (of values, as C) of the segments, parameters (how many of these are such) }.
+-- { facts, outputs, names, labels and counts (of values, as C) of the segments, parameters (how many of these are
+-- such) }.
 -- What is wrong is the user's mistake.
 function gradients.build(spec, options, directory, command)
     options.train = true

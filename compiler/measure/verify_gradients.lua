@@ -119,7 +119,7 @@ local function one_run(net, directory, run, bytes, seconds)
     local passed, rows = code == 0, 0
     for line in output:gmatch("[^\n]+") do
         local problem = line:match("^problem (.*)")
-        local name, rest = line:match("^(%S+) (.+)$")
+        local number, rest = line:match("^(%d+) (.+)$")
         local values = {}
         for word in (rest or ""):gmatch("%S+") do values[#values + 1] = tonumber(word) or 0 / 0 end
         if problem or #values ~= 8 then
@@ -127,7 +127,7 @@ local function one_run(net, directory, run, bytes, seconds)
             return false
         end
         values.count = math.tointeger(table.remove(values, 1))
-        passed, rows = judge(name, values) and passed, rows + 1
+        passed, rows = judge(net.labels[number + 1], values) and passed, rows + 1
     end
     if code ~= 0 then
         host.print(code and "it ended with " .. code or string.format("it takes longer than %d seconds", seconds))
@@ -180,7 +180,8 @@ local function verify(spec, runs, file, options, seed, seconds)
 end
 
 -- verify_gradients(spec, names, options, seed, seconds) -> 0 if all pass, else 1. names: the targets of the spec that
--- this CPU runs: each is compiled and run by itself, and, of several, all in one. Errors: those of generate, and a case that does not fit.
+-- this CPU runs: each is compiled and run by itself, and, of several, all in one. Errors: those of generate, and a
+-- case that does not fit.
 return function(spec, names, options, seed, seconds)
     local runs, recorded = runs_of(spec), nil
     if options.case then
