@@ -80,6 +80,8 @@ static const struct {
      "layers[0] (lstm): rnnc's lstm has tanh where this has \"relu\"\n"},
     {"{\"embedding\": {\"filename\": \"../a\", \"shape\": [1]}}",
      "\"embedding\": its filename is none of a file beside the manifest\n"},
+    {"{\"embedding\": {\"filename\": \"b/a\", \"shape\": [1]}}",
+     "\"embedding\": its filename is none of a file beside the manifest\n"},
     {"{\"embedding\": {\"filename\": \"b\", \"shape\": [1]}}", "\"embedding\": "},
     {"{\"embedding\": {\"filename\": \"b\", \"shape\": [1, 0]}}",
      "\"embedding\": its shape has what is no size\n"},
