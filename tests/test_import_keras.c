@@ -207,6 +207,34 @@ Test(import_keras, what_rnnc_has_not, .timeout = 120) {
     workdir_remove(dir);
 }
 
+/* Without a slope of its own the function leaky_relu has 0.2, and the layer LeakyReLU 0.3. */
+Test(import_keras, slopes_that_are_not_said, .timeout = 60) {
+    static const char *const heads[2][2] = {
+        {"\"units\":2,\"activation\":\"leaky_relu\"", "activation = \"leaky_relu\", alpha = 0.2,"},
+        {"\"units\":2,\"activation\":\"LeakyReLU\" ", "activation = \"leaky_relu\", alpha = 0.3,"},
+    };
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    size_t size;
+    need_hdf5();
+    workdir_make(dir);
+    for (size_t i = 0; i < 2; i++) {
+        char *const bytes = file_read(FOLDER "bidirectional.h5", &size);
+        cr_assert(bytes != NULL);
+        replace(bytes, size, "\"units\": 2, \"activation\": \"softmax\"", heads[i][0]);
+        path_join(path, dir, "net.h5");
+        cr_assert(file_write(path, bytes, size));
+        free(bytes);
+        outcome o = run(dir, "import", "net.h5", i == 0 ? "--output=a" : "--output=b", NULL, NULL);
+        cr_assert_eq(o.code, 0, "%s", o.err);
+        outcome_free(&o);
+        path_join(path, dir, i == 0 ? "a/model.lua" : "b/model.lua");
+        char *const text = file_read(path, NULL);
+        cr_expect(text && strstr(text, heads[i][1]), "%s", text);
+        free(text);
+    }
+    workdir_remove(dir);
+}
+
 /* A link is not followed, although the file that it names is there, and no filter is run. */
 Test(import_keras, weights_that_are_elsewhere, .timeout = 60) {
     static const struct {

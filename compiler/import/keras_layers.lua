@@ -22,16 +22,17 @@ for name in ("Dropout SpatialDropout1D GaussianDropout GaussianNoise AlphaDropou
     idle[name] = true
 end
 
--- The name of a function in a config, which is a text or { class_name, config }, and what else it says; null: linear.
+-- The name of a function in a config, which is a text or { class_name, config }, what else it says, and the name as
+-- it stands there, in small letters; null: linear.
 local function function_of(value)
     local config = {}
     if json.is_object(value) then
         config = json.is_object(value.config) and value.config or {}
         value = value.class_name == "function" and value.config or value.class_name
     end
-    if not value then return "linear", config end
+    if not value then return "linear", config, "linear" end
     local name = type(value) == "string" and value:lower() or "?"
-    return functions[name] or name, config
+    return functions[name] or name, config, name
 end
 
 -- Has the spec language a field of that name in an rnn or dense layer?
@@ -52,14 +53,15 @@ end
 -- rnnc's name and alpha, if it has one, of a function: a value of a config, or its name with a layer's own config.
 -- state: of the model, see below.
 local function named(value, state, check, own)
-    local name, config = function_of(value)
+    local name, config, given = function_of(value)
     config = own or config
     if name == "linear" then name = "none" end
     local alpha = config.negative_slope or config.alpha
     if name == "relu" and alpha and alpha ~= 0 then name = "leaky_relu" end
     check(known(name), "rnnc has no function %q", name)
     if name == "hard_sigmoid" and state.version < 3 then alpha = 0.2 end
-    if name == "leaky_relu" and not alpha then alpha = state.version < 3 and 0.3 or 0.2 end
+    -- The layer LeakyReLU has another slope than the function leaky_relu, in all versions.
+    if name == "leaky_relu" and not alpha then alpha = (own or given == "leakyrelu") and 0.3 or 0.2 end
     return name, activations.alpha(name) and type(alpha) == "number" and alpha or nil
 end
 

@@ -199,4 +199,7 @@ return {
       tests = { "runtime_pack/blobs" } },
     { what = "a case of another bias is verified", file = "compiler/measure/recorded_case.lua",
       find = '"D", "bias", "batch_first" }', replace = '"D", "batch_first" }', tests = { "verify_cases/*" } },
+    { what = "the layer LeakyReLU has the slope of the function", file = "compiler/import/keras_layers.lua",
+      find = '(own or given == "leakyrelu") and 0.3 or 0.2', replace = "0.2",
+      tests = { "import_keras/slopes_that_are_not_said" } },
 }
