@@ -92,7 +92,8 @@ return {
         check = function(value) if value == 0 then return "everything would be 0; leave clip out for none" end end,
         doc = {
             "the sums of gates and candidates are bounded to -clip .. clip before their functions",
-            "ONNX's clip, as ONNX Runtime has it; the cell state itself is not bounded. Default: they are not.",
+            "ONNX's clip, as ONNX Runtime has it; the cell state itself is not bounded.",
+            "Default: they are not bounded.",
         },
     },
 }
