@@ -19,9 +19,11 @@ extern "C" {
 #define @{upper}_PARAMETERS @{floats} /* floats */
 #define @{upper}_TENSORS @{#facts.parameters}
 
+/* Each tensor: the offset of its first float, its name and shape.
 @ for _, p in ipairs(facts.parameters) do
- /* @{format("%8d", p.offset)}  @{p.shown} (@{p.rows}@{p.cols > 0 and ", " .. p.cols or ""}) */
+ * @{format("%8d", p.offset)}  @{p.shown} (@{p.rows}@{p.cols > 0 and ", " .. p.cols or ""})
 @ end
+ */
 
 /* The tensors in the order of the vector, to load and save them by their names. */
 typedef struct @{name}_tensor {
