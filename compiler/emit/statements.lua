@@ -159,30 +159,30 @@ function statements.simplified(list)
     return result
 end
 
--- Takes away constants that nobody reads, until there is none.
-local function prune(list)
-    repeat
-        local read, again = {}, false
-        each(list, function(node) reads(node, function(name) read[name] = true end) end)
-        local function of(nodes)
-            for i = #nodes, 1, -1 do
-                local node = nodes[i]
-                if node.kind == "declare" and node.type:find "^const " then
-                    local kept = {}
-                    for _, entry in ipairs(node.entries) do
-                        if read[entry[1]] then kept[#kept + 1] = entry end
-                    end
-                    again = again or #kept < #node.entries
-                    node.entries = kept
-                    if #kept == 0 then table.remove(nodes, i) end
+-- Takes away constants that nothing behind them in their block reads, from the end, so that what only they read
+-- goes, too.
+local function prune(nodes)
+    for i = #nodes, 1, -1 do
+        local node = nodes[i]
+        if node.body then prune(node.body) end
+        if node.otherwise then prune(node.otherwise) end
+        if node.kind == "declare" and node.type:find "^const " then
+            local read = {}
+            local function mark(name) read[name] = true end
+            each(table.move(nodes, i + 1, #nodes, 1, {}), function(later) reads(later, mark) end)
+            local kept = {}
+            for k = #node.entries, 1, -1 do
+                local entry = node.entries[k]
+                if read[entry[1]] then
+                    table.insert(kept, 1, entry)
+                    if entry[2] then variables(entry[2], mark) end
                 end
-                if node.body then of(node.body) end
-                if node.otherwise then of(node.otherwise) end
             end
+            node.entries = kept
+            if #kept == 0 then table.remove(nodes, i) end
         end
-        of(list)
-    until not again
-    return list
+    end
+    return nodes
 end
 
 -- statements.check(list, parameters): an error unless every variable is declared where it is read and every one that
