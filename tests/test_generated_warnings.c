@@ -62,6 +62,28 @@ Test(generated_warnings, threads_that_share_little, .timeout = 240) {
                    "none", 0);
 }
 
+/* A function alone has the helpers that it calls, and no other. */
+Test(generated_warnings, functions_alone, .timeout = 240) {
+    static const char *const names[] = {
+        "tanh",     "relu",  "sigmoid",    "elu",  "selu",         "leaky_relu",
+        "softplus", "gelu",  "gelu_tanh",  "silu", "hard_sigmoid", "hard_tanh",
+        "softsign", "relu6", "hard_swish", "mish",
+    };
+    char dir[PATH_SIZE], text[256];
+    rnnc_error err;
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(
+            text, sizeof text,
+            "return rnn { name = \"net\", target = \"portable\", input_size = 3, hidden_size = "
+            "5, nonlinearity = \"%s\" }",
+            names[i]);
+        cr_assert(generate_text("net", text, "none", dir, &err), "%s: %s", text, err.message);
+        compile("clang", "-std=c11", 0, dir, "net.c", text);
+    }
+    workdir_remove(dir);
+}
+
 Test(generated_warnings, random_options, .timeout = 900) {
     static const char *const ways[] = {"none", "c", "blob", "floats"};
     rng random = {.state = 20};

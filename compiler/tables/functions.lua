@@ -180,7 +180,7 @@ functions.rows = {
     hard_swish = { arity = 1, cost = { 0, 4 }, means = { "mul", { "hard_sigmoid", arg(1), 1 / 6 }, arg(1) },
                    vector = vector("mul", "at_least", "at_most"), ulps = 3, absolute = 6e-8 },
     mish = { arity = 1, cost = { 1, 21 }, means = { "mul", arg(1), { "tanh", { "softplus", arg(1) } } },
-             vector = of_exponentials "exp", ulps = 5 },
+             vector = { needs = { "sub", "mul", "at_most", "scale", "add", "div" }, helpers = { "exp" } }, ulps = 5 },
     -- What passes make of sums, products and the functions above, to divide less or to be sooner ready.
     gated = { arity = 2, means = gated, cost = { 1, 17 }, vector = of_exponentials "exp", ulps = 4 },
     gated_tanh = { arity = 2, means = { "mul", { "sigmoid", arg(1) }, { "tanh", arg(2) } }, cost = { 1, 37 },
