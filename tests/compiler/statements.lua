@@ -68,6 +68,7 @@ end)
 case("constants that nothing reads are left out, and what only they read", function()
     local first, second = declare("const int", { "a", "n" }, { "b", "a + 1" }), declare("const int", { "c", "b" })
     is(text { first, second, set "y = a" }, "const int a = n;\ny = a;\n")
+    is(text { first, set "y = b" }, "const int a = n, b = a + 1;\ny = b;\n")
     local function loop(body) return count("int", "i", "n", { declare("const int", { "s", "x" }), set(body) }) end
     is(text { loop "y = i", loop "y = s" }, [[
 for (int i = 0; i < n; ++i)
