@@ -125,4 +125,24 @@ function accesses.with_body(program, body)
     return { name = program.name, symbols = program.symbols, buffers = program.buffers, body = body }
 end
 
+-- accesses.own_dim(access, var) -> the dim of the access whose index is the variable and nothing else, or nil: trips of
+-- its loop then touch different places.
+function accesses.own_dim(access, var)
+    for i = 2, #access do
+        local index = access[i]
+        if #index == 2 and index[1] == 0 and index[2][1] == var and index[2][2] == 1 and not index.lookup then
+            return i
+        end
+    end
+end
+
+-- accesses.names_variable(access, var) -> does an index of it depend on that variable?
+function accesses.names_variable(access, var)
+    for i = 2, #access do
+        if affine.factor(access[i], var) ~= 0 then return true end
+        if access[i].lookup and accesses.names_variable(access[i].lookup, var) then return true end
+    end
+    return false
+end
+
 return accesses

@@ -5,6 +5,7 @@
 -- What the forward program wrote is tape here. The caller gives d_ of its results (role seed); d_ of its arguments and
 -- weights are the results. It is right for programs where no value is written twice, as lower's are, and those of
 -- passes that only move statements; a max sends its adjoint to every value that is equal to it.
+local accesses = require "ir.accesses"
 local check = require "ir.check"
 local expressions = require "ir.expressions"
 local grammar = require "ir.grammar"
@@ -46,7 +47,7 @@ function rules.product(_, s, out)
         -- Variables that the target does not name are summed over.
         local over, sum = {}, {}
         for _, range in ipairs(all) do
-            local used = differentiate.names_variable(target, range[1])
+            local used = accesses.names_variable(target, range[1])
             table.insert(used and over or sum, range)
         end
         out[#out + 1] = statement { op = "product", from = s.from, over = over, sum = sum, out = adjoint_of(target),
@@ -81,17 +82,6 @@ local function reversed(program, body)
         end
     end
     return out
-end
-
--- differentiate.names_variable(access, name) -> does an index of it depend on that variable?
-function differentiate.names_variable(access, name)
-    for i = 2, #access do
-        for k = 2, #access[i] do
-            if access[i][k][1] == name then return true end
-        end
-        if access[i].lookup and differentiate.names_variable(access[i].lookup, name) then return true end
-    end
-    return false
 end
 
 local function zero(buffer)

@@ -7,17 +7,9 @@
 local accesses = require "ir.accesses"
 local check = require "ir.check"
 
-local hoist = {}
+local own_dim = accesses.own_dim
 
--- The dim of the access whose index is the variable and nothing else, or nil: trips then touch different places.
-local function own_dim(access, var)
-    for i = 2, #access do
-        local index = access[i]
-        if #index == 2 and index[1] == 0 and index[2][1] == var and index[2][2] == 1 and not index.lookup then
-            return i
-        end
-    end
-end
+local hoist = {}
 
 -- Do two accesses meet in a buffer, other than in the same trip?
 local function cross(a, b, var)

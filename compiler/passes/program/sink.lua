@@ -5,28 +5,11 @@
 -- final when its trip ends: written in the loop only in front of it and at the loop's variable, so that no other
 -- trip touches it, or not at all. Sums come in another order.
 local accesses = require "ir.accesses"
-local affine = require "ir.affine"
 local check = require "ir.check"
 
+local own_dim = accesses.own_dim
+
 local sink = {}
-
--- The index of the access that is the variable alone, or nil.
-local function own_dim(access, var)
-    for i = 2, #access do
-        local index = access[i]
-        if #index == 2 and index[1] == 0 and index[2][1] == var and index[2][2] == 1 and not index.lookup then
-            return i
-        end
-    end
-end
-
-local function names_variable(access, var)
-    for i = 2, #access do
-        if affine.factor(access[i], var) ~= 0 then return true end
-        if access[i].lookup and names_variable(access[i].lookup, var) then return true end
-    end
-    return false
-end
 
 -- What statement i adds to is its own, but for others that add to it and go too?
 local function adds_alone(touched, i, goes)
@@ -78,7 +61,7 @@ end
 -- For all trips: the variable is summed over, unless the target has a place for each.
 local function over_all(s, loop)
     local range = { loop.var, loop.extent }
-    local field = s.op == "product" and not names_variable(s.out, loop.var) and "sum" or "over"
+    local field = s.op == "product" and not accesses.names_variable(s.out, loop.var) and "sum" or "over"
     return accesses.changed(s, { [field] = { range, table.unpack(s[field]) } })
 end
 
