@@ -241,6 +241,23 @@ static void take_tokens(size_t seq_len, size_t batch, const int32_t *lengths, co
     (void)B;
 @ end
 @ end
+@ -- Where the buffers of a pass lie in tape and workspace, and the pass itself; which: "forward" or "backward".
+@ local function run_on(which, places, symbols)
+@ live()
+@ sizes()
+    @{name}_run_@{which}_buffers b;
+@ for i, part in ipairs(tape) do
+    b.@{part.c} = next;
+@ if i < #tape then
+    next += padded(@{part.count});
+@ end
+@ end
+@ for _, line in ipairs(places) do
+    @{line}
+@ end
+    (void)space;
+@ best(which, symbols)
+@ end
 rnnc_status @{name}_train_forward(@{forward_parameters})
 {
 @ fixed()
@@ -250,20 +267,7 @@ rnnc_status @{name}_train_forward(@{forward_parameters})
     float *next = aligned(tape), *space = aligned(workspace);
     memcpy(next, &head, sizeof head);
     next += HEAD;
-@ live()
-@ sizes()
-    @{name}_run_forward_buffers b;
-@ for i, part in ipairs(tape) do
-    b.@{part.c} = next;
-@ if i < #tape then
-    next += padded(@{part.count});
-@ end
-@ end
-@ for _, line in ipairs(forward_places) do
-    @{line}
-@ end
-    (void)space;
-@ best("forward", forward_symbols)
+@ run_on("forward", forward_places, forward_symbols)
 }
 
 rnnc_status @{name}_gradients(@{backward_parameters})
@@ -278,20 +282,7 @@ rnnc_status @{name}_gradients(@{backward_parameters})
     if (memcmp(head.magic, magic, sizeof magic) != 0 || head.seq_len != seq_len || head.batch != batch)
         return RNNC_ERR_ARGUMENT;
     next += HEAD;
-@ live()
-@ sizes()
-    @{name}_run_backward_buffers b;
-@ for i, part in ipairs(tape) do
-    b.@{part.c} = next;
-@ if i < #tape then
-    next += padded(@{part.count});
-@ end
-@ end
-@ for _, line in ipairs(backward_places) do
-    @{line}
-@ end
-    (void)space;
-@ best("backward", backward_symbols)
+@ run_on("backward", backward_places, backward_symbols)
 }
 
 @ include("train_loss.c", { name = name })
