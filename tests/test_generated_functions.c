@@ -34,20 +34,6 @@ static rnnc_layer dense(size_t inputs, size_t outputs, rnnc_activation activatio
                         .bias = 1};
 }
 
-static void *open_net(const model *m, const char *fields, const driver_shape *shape) {
-    char dir[PATH_SIZE];
-    rnnc_error err;
-    workdir_make(dir);
-    char *const text = model_text(m, fields);
-    cr_assert(generate_text("net", text, "none", dir, &err) && driver_write_shape(shape, dir, &err),
-              "%s: %s", text, err.message);
-    void *const library = build_library(NULL, "-O1", dir, NULL, &err);
-    cr_assert(library, "%s: %s", text, err.message);
-    workdir_remove(dir);
-    free(text);
-    return library;
-}
-
 /* On 23 steps of `batch` sequences: a call as a whole and, where that can be, in pieces. */
 static void check(const rnnc_layer *layers, size_t count, size_t batch, const char *more,
                   const driver_shape *shape) {
@@ -62,7 +48,7 @@ static void check(const rnnc_layer *layers, size_t count, size_t batch, const ch
         snprintf(number, sizeof number, "%zu", batch);
         snprintf(fields, sizeof fields, "name = \"net\", batch = %s, target = \"%s\", %s",
                  shape->fixed_batch ? number : "\"any\"", targets[i], more);
-        void *const library = open_net(&m, fields, shape);
+        void *const library = model_library(&m, fields, shape);
         const rnnc_model *const net = library_model(library, "net", &err);
         cr_assert(net, "%s", err.message);
         const driver d = driver_open(library, "net");

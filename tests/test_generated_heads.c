@@ -26,21 +26,6 @@ static rnnc_layer head(size_t inputs, size_t outputs, rnnc_activation activation
                         .bias = 1};
 }
 
-/* Generates and opens "net" with these fields, and its driver. */
-static void *open_net(const model *m, const char *fields, const driver_shape *shape) {
-    char dir[PATH_SIZE];
-    rnnc_error err;
-    workdir_make(dir);
-    char *const text = model_text(m, fields);
-    cr_assert(generate_text("net", text, "none", dir, &err) && driver_write_shape(shape, dir, &err),
-              "%s: %s", text, err.message);
-    void *const library = build_library(NULL, "-O1", dir, NULL, &err);
-    cr_assert(library, "%s: %s", text, err.message);
-    workdir_remove(dir);
-    free(text);
-    return library;
-}
-
 /* One network: fixed for `batch` sequences, or for any and with lengths. */
 static void check_wide(const char *target, size_t batch, bool any, bool batch_first) {
     const rnnc_layer layers[] = {head(3, 6, RNNC_TANH), cell(RNNC_RNN_TANH, 6, 7),
@@ -54,7 +39,7 @@ static void check_wide(const char *target, size_t batch, bool any, bool batch_fi
     snprintf(number, sizeof number, "%zu", batch);
     snprintf(fields, sizeof fields, "name = \"net\", batch = %s, target = \"%s\", lengths = %s,",
              any ? "\"any\"" : number, target, any ? "true" : "false");
-    void *const library = open_net(&m, fields, &shape);
+    void *const library = model_library(&m, fields, &shape);
     const rnnc_model *const net = library_model(library, "net", &err);
     cr_assert(net, "%s", err.message);
     const driver d = driver_open(library, "net");
@@ -106,7 +91,7 @@ Test(generated_heads, team, .timeout = 600) {
     model m = model_make(layers, 3, false, 0, T, B, true, &r);
     snprintf(fields, sizeof fields, "name = \"net\", batch = %d, threads = %d, target = \"%s\",", B,
              THREADS, target_runs("avx512") ? "avx512" : "portable");
-    void *const library = open_net(&m, fields, &shape);
+    void *const library = model_library(&m, fields, &shape);
     const rnnc_model *const net = library_model(library, "net", &err);
     cr_assert(net, "%s", err.message);
     float *const packed = model_pack(net, &m);

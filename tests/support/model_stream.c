@@ -1,10 +1,26 @@
 #include "model_stream.h"
+#include "process.h"
 
+#include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const model_way plain = {0};
+
+void *model_library(const model *m, const char *fields, const driver_shape *shape) {
+    char dir[PATH_SIZE];
+    rnnc_error err;
+    workdir_make(dir);
+    char *const text = model_text(m, fields);
+    cr_assert(generate_text("net", text, "none", dir, &err) && driver_write_shape(shape, dir, &err),
+              "%s: %s", text, err.message);
+    void *const library = build_library(NULL, "-O1", dir, NULL, &err);
+    cr_assert(library, "%s: %s", text, err.message);
+    workdir_remove(dir);
+    free(text);
+    return library;
+}
 
 /* Steps first .. last - 1 of m as a model of their own, which starts from `from`. */
 static model piece_of(const model *m, size_t first, size_t last, const model_results *from) {

@@ -1,9 +1,14 @@
-/* model_stream.h: what a stream promises, bit for bit. */
+/* model_stream.h: models that are generated with their driver, and what a stream promises, bit for
+ * bit. */
 #ifndef TEST_MODEL_STREAM_H
 #define TEST_MODEL_STREAM_H
 
 #include "driver.h"
 #include "model_run.h"
+
+/* Generates, compiles and opens "net" with these fields, without weights, and its driver; an
+ * assertion of the test fails if that cannot be done. close_library closes it. */
+void *model_library(const model *m, const char *fields, const driver_shape *shape);
 
 /* The sequence in random pieces by forward (if `pieces`) and by single steps (if the driver has
  * them), each from the states that the one before left, gives the bits of one call. For models
