@@ -23,7 +23,7 @@ extern "C" {
 #define RNNC_VERSION "0.1.0"
 
 /* Raised whenever the layout of rnnc_model or the meaning of a field changes. */
-#define RNNC_ABI 9u
+#define RNNC_ABI 10u
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -269,35 +269,35 @@ typedef struct rnnc_model {
  * post and wait may both be NULL, and then run may call one task after the other: only what needs
  * no word between the members, different sequences of a batch, is divided then. All members have to
  * compute with the same rounding and denormals.
- *   handover  nanoseconds from a post until who waits for it goes on. Cores of one chip need some
- *          tens, those of two some hundreds, and then a call may be faster on one thread; networks
- *          know from which handover on theirs is, and do not divide it. 0: not known, divide;
- *          RNNC_HANDOVER_FAR: members share a CPU, or are too busy to be measured. */
-#define RNNC_HANDOVER_FAR 1000000000
+ *   latency  between cores: nanoseconds from a post until the member that waits for it goes on.
+ * Some tens on cores of one chip, some hundreds on those of two, where a call may be faster on one
+ * thread; a network has a limit of its own, beyond which it does not divide a call. 0: not known,
+ * divide; RNNC_LATENCY_FAR: members share a CPU, or are too busy to be measured. */
+#define RNNC_LATENCY_FAR 1000000000
 typedef struct rnnc_team {
     size_t count; /* at least 1; more members than a network has use for do nothing */
     void *context;
     void (*run)(void *context, void (*task)(void *argument, size_t index), void *argument);
     void (*post)(void *context, size_t index);
     void (*wait)(void *context, size_t index, size_t count);
-    size_t handover;
+    size_t latency;
 } rnnc_team;
 
 /* A team of POSIX threads, of which the one that calls run is member 0. The others spin for some
  * microseconds when there is nothing to do, so that calls in a row find them awake, and then
- * sleep; they take the caller's rounding and denormals. Their handover is measured; threads that
+ * sleep; they take the caller's rounding and denormals. Their latency is measured; threads that
  * turn out to share a CPU are moved to others first, if the process has some, and may be moved on
- * by the system. It is RNNC_HANDOVER_FAR, unmeasured, where the process has fewer CPUs than the
+ * by the system. It is RNNC_LATENCY_FAR, unmeasured, where the process has fewer CPUs than the
  * team members. In the child of a fork, which has none of the threads, the team has one member from
  * then on, the caller, and computes alone. ARGUMENT: count is 0 or more than RNNC_TEAM_MAX. MEMORY:
  * no memory or no thread to be had; *team is NULL then. */
 #define RNNC_TEAM_MAX 64
 rnnc_status rnnc_team_create(size_t count, rnnc_team **team, rnnc_error *error);
 
-/* Measures the handover of any team anew, say after its threads have been bound to other cores: the
- * least of many rounds between the caller and each member, and of these the largest. It gives up
- * after 20 ms, with RNNC_HANDOVER_FAR. 0 without post and wait, or for a team of one. No run may be
- * under way. */
+/* Measures the latency between the cores of any team anew, say after its threads have been bound to
+ * other cores: the least of many rounds between the caller and each member, and of these the
+ * largest. It gives up after 20 ms, with RNNC_LATENCY_FAR. 0 without post and wait, or for a team
+ * of one. No run may be under way. */
 void rnnc_team_measure(rnnc_team *team);
 
 /* Ends the threads; no run may be under way. NULL is fine, and so is the child of a fork. */

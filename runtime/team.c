@@ -1,7 +1,7 @@
 /* Teams of POSIX threads: rnnc_team_create, rnnc_team_destroy.
  *
  * A task of a network lasts microseconds, so whoever waits looks at a counter in a cache line of
- * its own for a while, and sleeps or yields only then: a fork and join costs two handovers of a
+ * its own for a while, and sleeps or yields only then: a fork and join costs two latencies of a
  * cache line (about 0.3 us between two cores of a server of 2023), waking a sleeper tens of them.
  */
 #define _GNU_SOURCE /* sched_getcpu and what belongs to it */
@@ -183,7 +183,7 @@ static void spread(rnnc_team *team) {
     cpu_set_t allowed;
     if (sched_getaffinity(0, sizeof allowed, &allowed) == 0 &&
         (size_t)CPU_COUNT(&allowed) < team->count) {
-        team->handover = RNNC_HANDOVER_FAR;
+        team->latency = RNNC_LATENCY_FAR;
         return;
     }
     int here = sched_getcpu();
@@ -191,7 +191,7 @@ static void spread(rnnc_team *team) {
     int here = -1;
 #endif
     rnnc_team_measure(team);
-    if (team->handover < SHARED || team->handover == RNNC_HANDOVER_FAR)
+    if (team->latency < SHARED || team->latency == RNNC_LATENCY_FAR)
         return;
     team->run(team->context, move_apart, &here);
     rnnc_team_measure(team);
@@ -211,7 +211,7 @@ static void after_fork(void) { pthread_mutex_unlock(&teams_mutex); }
 static void after_fork_in_child(void) {
     for (threads *t = teams; t; t = t->next) {
         t->team.count = 1;
-        t->team.handover = 0;
+        t->team.latency = 0;
         atomic_store(&t->parked, 0);
         pthread_mutex_init(&t->mutex, NULL);
         pthread_cond_init(&t->begun, NULL);

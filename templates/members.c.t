@@ -19,8 +19,8 @@ static size_t members@{v.suffix}(const rnnc_team *team, size_t seq_len, size_t b
 @ elseif not parted then
     return 1;
 @ else
-    /* Those that share sequences wait for each other on the way, @{d.most_handover} ns for a word at the most. */
-    if (members == 1 || !team->post || !team->wait || seq_len < @{d.least_steps} || team->handover > @{d.most_handover}) return 1;
+    /* Those that share sequences wait for each other on the way, @{d.most_latency} ns for a word at the most. */
+    if (members == 1 || !team->post || !team->wait || seq_len < @{d.least_steps} || team->latency > @{d.most_latency}) return 1;
     return @{d.kind == "directions" and "2" or "members"};
 @ end
 }

@@ -370,7 +370,7 @@ Test(bench, plans_charge_the_rows_of_the_last_block, .timeout = 60) {
 /* `rnnc plan` says what binds each kernel. The numbers: 40 units are 3 vectors of 16; a step of one
  * row has 3*40 multiply-adds at two a cycle, 3*40 loads of weights and 40 broadcasts, one panel, at
  * two a cycle, and a chain of 40 columns in 4 cycles each, in so many parts, before 64 cycles of
- * handover. */
+ * latency. */
 Test(bench, plans_name_the_limit_that_binds, .timeout = 60) {
     char dir[PATH_SIZE], wanted[128];
     int parts = 1, cycles, update;

@@ -102,13 +102,13 @@ static void check_rows(const json_t *problem, const char *division) {
         cr_expect_eq(number(row, "threads"), i == 1 ? 2 : 1);
         cr_expect_eq(json_object_get(row, "division") != NULL, i == 1);
     }
-    const double handover = number(two, "handover_ns");
-    cr_expect(handover > 0);
-    if (handover > FAR_NS && strcmp(division, "slices") != 0 &&
+    const double latency = number(two, "latency_ns");
+    cr_expect(latency > 0);
+    if (latency > FAR_NS && strcmp(division, "slices") != 0 &&
         strcmp(json_string_value(json_object_get(two, "division")), "one") == 0)
         division = "one";
     expect_text(two, "division", division);
-    snprintf(note, sizeof note, "portable, %s, handover %.0f ns", division, handover);
+    snprintf(note, sizeof note, "portable, %s, latency %.0f ns", division, latency);
     expect_text(two, "note", note);
     cr_expect(number(two, "min_us") > 0 && number(two, "median_us") >= number(two, "min_us"));
     cr_expect(number(two, "rounds") >= 3 && number(two, "max_error") <= 1e-4);
@@ -166,8 +166,8 @@ Test(bench, threads_stand_in_table_csv_and_page, .timeout = 180) {
               "%s", result.out);
     cr_expect_neq(first, second);
     cr_expect(strstr(result.out, "\nspecialised (2 threads) ") &&
-                  strstr(result.out, "  portable, slices, handover ") &&
-                  strstr(result.out, "  portable, one, handover ") &&
+                  strstr(result.out, "  portable, slices, latency ") &&
+                  strstr(result.out, "  portable, one, latency ") &&
                   strstr(result.out, " times as fast as one thread (2), at the least "),
               "%s", result.out);
     /* Among the means it stands once, not also with the codes of others. */
@@ -182,7 +182,7 @@ Test(bench, threads_stand_in_table_csv_and_page, .timeout = 180) {
     cr_expect(strstr(text, ",code,threads,division,median_us,"), "%s", text);
     cr_expect(strstr(text, ",specialised,1,,"), "%s", text);
     cr_expect(strstr(text, ",specialised (2 threads),2,slices,"), "%s", text);
-    cr_expect(strstr(text, ",\"portable, slices, handover "), "%s", text);
+    cr_expect(strstr(text, ",\"portable, slices, latency "), "%s", text);
     free(text);
     path_join(path, dir, "out.html");
     text = file_read(path, NULL);

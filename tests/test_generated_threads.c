@@ -64,13 +64,13 @@ static double magnitude(const problem *p) {
     return largest;
 }
 
-/* What a team of enough members was asked for, whose handover takes so many nanoseconds. */
-static division division_seen(const network *n, const problem *p, size_t handover) {
+/* What a team of enough members was asked for, whose latency takes so many nanoseconds. */
+static division division_seen(const network *n, const problem *p, size_t latency) {
     own_team own;
     rnnc_error err;
     const variation v = {.team = &own.team};
     own_team_make(&own, n->model->threads, false);
-    own.team.handover = handover;
+    own.team.latency = latency;
     const bool ok = check_network(n->model, n->packed, p, &v, 2e-6 * magnitude(p), NULL, &err);
     own_team_free(&own);
     cr_assert(ok, "%s", err.message);

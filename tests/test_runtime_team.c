@@ -112,16 +112,16 @@ Test(runtime_team, members_round_as_the_caller, .timeout = 60) {
     rnnc_team_destroy(team);
 }
 
-/* The handover is that of the slowest member, at least some nanoseconds; unknown where there are no
+/* The latency is that of the slowest member, at least some nanoseconds; unknown where there are no
  * words. */
-Test(runtime_team, handover_is_measured, .timeout = 60) {
+Test(runtime_team, latency_is_measured, .timeout = 60) {
     for (size_t count = 1; count <= 3; count++) {
         rnnc_team *const team = make(count);
         for (int again = 0; again < 2; again++) {
-            cr_expect(count == 1 ? team->handover == 0
-                                 : team->handover > 0 && team->handover <= RNNC_HANDOVER_FAR,
-                      "%zu ns in a team of %zu", team->handover, count);
-            team->handover = (size_t)-1;
+            cr_expect(count == 1 ? team->latency == 0
+                                 : team->latency > 0 && team->latency <= RNNC_LATENCY_FAR,
+                      "%zu ns in a team of %zu", team->latency, count);
+            team->latency = (size_t)-1;
             rnnc_team_measure(team);
         }
         seen s = {.team = team};
@@ -131,14 +131,14 @@ Test(runtime_team, handover_is_measured, .timeout = 60) {
     }
     own_team own;
     own_team_make(&own, 2, true);
-    own.team.handover = 1;
+    own.team.latency = 1;
     rnnc_team_measure(&own.team);
-    cr_expect_eq(own.team.handover, 0);
+    cr_expect_eq(own.team.latency, 0);
     cr_expect_eq(own.runs, 0);
     own_team_free(&own);
     own_team_make(&own, 4, false);
     rnnc_team_measure(&own.team);
-    cr_expect_gt(own.team.handover, 0);
+    cr_expect_gt(own.team.latency, 0);
     cr_expect_eq(own.runs, 3);
     own_team_free(&own);
 }
@@ -152,7 +152,7 @@ static int in_child(rnnc_team *team) {
     if (s.calls[0] != 1 || s.calls[1] != 0)
         return 2;
     rnnc_team_measure(team);
-    if (team->handover != 0)
+    if (team->latency != 0)
         return 3;
     rnnc_team_destroy(team);
     if (rnnc_team_create(3, &team, NULL) != RNNC_OK)
@@ -265,14 +265,14 @@ Test(runtime_team, one_busy_cpu, .timeout = 120) {
         }
     }
     rnnc_team *const team = make(MEMBERS);
-    const size_t handover = team->handover;
+    const size_t latency = team->latency;
     rnnc_team_measure(team);
     rnnc_team_destroy(team);
     for (int i = 0; i < BUSY; i++) {
         kill(busy[i], SIGKILL);
         waitpid(busy[i], NULL, 0);
     }
-    cr_expect_eq(handover, RNNC_HANDOVER_FAR);
+    cr_expect_eq(latency, RNNC_LATENCY_FAR);
 }
 
 static atomic_int words;
@@ -299,7 +299,7 @@ Test(runtime_team, slow_words_are_far, .timeout = 60) {
     rnnc_team *const real = make(8);
     rnnc_team slow = {8, real, run_through, post_through, wait_slowly, 0};
     rnnc_team_measure(&slow);
-    cr_expect_eq(slow.handover, RNNC_HANDOVER_FAR, "%zu ns", slow.handover);
+    cr_expect_eq(slow.latency, RNNC_LATENCY_FAR, "%zu ns", slow.latency);
     /* Patience is for some words there and back with the first of the others. */
     cr_expect_leq(atomic_load(&words), 14);
     rnnc_team_destroy(real);

@@ -44,9 +44,9 @@ local function team_contender(problem, inputs, options, settings)
         local library, result = build.network(spec, options, settings.directory .. "/threads", COMMAND)
         c = contest.own(inputs, c.code, { library = library, symbol = problem.model .. "_model", cpus = cpus })
         problem.team_variant = subject.variant(result.plan, COMMAND)
-        c.handover_ns = c.dialogue and contest.handover(c) or 0
-        c.division = subject.sharing(problem.team_variant, problem.seq_len, problem.batch, c.handover_ns)
-        c.variant = string.format("%s, %s, handover %d ns", problem.team_variant.target, c.division, c.handover_ns)
+        c.latency_ns = c.dialogue and contest.latency(c) or 0
+        c.division = subject.sharing(problem.team_variant, problem.seq_len, problem.batch, c.latency_ns)
+        c.variant = string.format("%s, %s, latency %d ns", problem.team_variant.target, c.division, c.latency_ns)
         c.needed = true
     end
     c.threads = threads

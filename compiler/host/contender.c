@@ -215,8 +215,8 @@ void contender_serve(void *a_contender, int socket) {
         if (strncmp(line, "run ", 4) == 0) {
             wrong = run_once(c, &n, line + 4);
             say(socket, wrong ? "wrong" : "done", wrong);
-        } else if (strcmp(line, "handover") == 0) {
-            dprintf(socket, "%zu\n", n.call.team ? n.call.team->handover : 0);
+        } else if (strcmp(line, "latency") == 0) {
+            dprintf(socket, "%zu\n", n.call.team ? n.call.team->latency : 0);
         } else if (strncmp(line, "time ", 5) == 0) {
             dprintf(socket, "%.9g\n", time_calls(&n, strtol(line + 5, NULL, 10)));
         }

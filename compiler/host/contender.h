@@ -31,7 +31,7 @@ typedef struct contender {
 /* A dialogue_child: prepares the network, says "hello" or "absent WHY", then answers
  *   run FILE    one call on outputs filled with NaN; y, hn and cn as floats into FILE; "done", or
  *               "wrong WHY": a team has to give the bits that the same code gives without
- *   handover    that of the team, in nanoseconds
+ *   latency    that of the team, in nanoseconds
  *   time N      the seconds that N calls take
  * until the socket ends. */
 void contender_serve(void *a_contender, int socket);

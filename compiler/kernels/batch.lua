@@ -82,7 +82,7 @@ return function(vectors, beside)
         local tile = best_height(target, vectors, beside, net.H, net.G, net.G + net.apart, wide + net.P,
             cost.epilogue(target, net.update))
         local cycles = cost.transpose(target, (net.columns.first + net.P) * net.D * block, beside)
-            + cost.handover(target)
+            + cost.step_latency(target)
         for _, kind in ipairs(net.kinds) do
             local columns = net.columns[kind] + net.P
             local bytes = net.G * net.H * columns * 4

@@ -6,7 +6,7 @@
 --   l2, l3   its weights from the cache that holds them, for all rows at once where a panel stays in the
 --            first cache; only one of the two, and neither if all of them stay there
 --   latency  one sum after the other, as the next step needs this one's state: columns of a sum that is
---            not split further, then the handover; products with the input wait for nothing
+--            not split further, then the step latency; products with the input wait for nothing
 --
 -- They add up over all layers and directions that share a product. Rates and sizes are the target's (see
 -- targets.lua and cost.lua).
@@ -79,7 +79,7 @@ local function cycles_of(work, target, waits)
         local level = work.weights > target.l2 and "l3" or "l2"
         found[level] = work.passes * cost.weights(target, work.weights, work.weights)
     end
-    if waits then found.latency = work.chain + cost.handover(target) end
+    if waits then found.latency = work.chain + cost.step_latency(target) end
     return found
 end
 

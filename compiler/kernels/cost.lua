@@ -75,7 +75,7 @@ function cost.epilogue(target, update)
 end
 
 -- Cycles from the last sum of a step to the first product of the next: update, store, load.
-function cost.handover(target)
+function cost.step_latency(target)
     return 16 * target.fma_latency
 end
 

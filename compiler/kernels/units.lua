@@ -95,7 +95,7 @@ local function plan_with(net, target, deterministic, grouped)
     if not step then return nil end
     local own = most_vectors(vectors, step.vectors, net.members)
     local update = cost.update(target, net.update) + (grouped and cost.regroup() or 0)
-    local cycles = net.L * net.D * (step.cycles + own * rows * update + cost.handover(target))
+    local cycles = net.L * net.D * (step.cycles + own * rows * update + cost.step_latency(target))
     local serial = cycles / (net.L * net.D)
     local inputs = {}
     for _, kind in ipairs(net.kinds) do

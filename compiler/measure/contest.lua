@@ -34,9 +34,9 @@ function contest.sample(c)
     return seconds / c.calls, seconds
 end
 
--- contest.handover(c) -> that of its team, nanoseconds; nil: it has been given up.
-function contest.handover(c)
-    local answer, message = c.dialogue:ask("handover", PATIENCE)
+-- contest.latency(c) -> that of its team, nanoseconds; nil: it has been given up.
+function contest.latency(c)
+    local answer, message = c.dialogue:ask("latency", PATIENCE)
     return math.tointeger(tonumber(answer)) or give_up(c, message or answer)
 end
 

@@ -104,12 +104,12 @@ function subject.threads(options, command)
         THREADS_MAX))
 end
 
--- subject.sharing(variant, seq_len, batch, handover) -> how the team of a network with `threads` shares such a call:
--- "slices", "directions", ... or "one", see passes/divide.lua. handover: of the team, in nanoseconds.
-function subject.sharing(variant, seq_len, batch, handover)
+-- subject.sharing(variant, seq_len, batch, latency) -> how the team of a network with `threads` shares such a call:
+-- "slices", "directions", ... or "one", see passes/divide.lua. latency: of the team, in nanoseconds.
+function subject.sharing(variant, seq_len, batch, latency)
     local d = variant.division
     if d.slices_from > 0 and batch >= d.slices_from then return seq_len < d.least_slices and "one" or "slices" end
-    return (seq_len < d.least_steps or handover > d.most_handover) and "one" or d.kind
+    return (seq_len < d.least_steps or latency > d.most_latency) and "one" or d.kind
 end
 
 return subject

@@ -15,7 +15,7 @@
 --   slices_from   the batch from which calls are divided in slices instead; 0: never
 --   least_steps, least_slices
 --               time steps from which a call is divided by `kind`, or in slices, at all
---   most_handover  nanoseconds, see rnnc_team, up to which a call is divided by `kind` where members wait for
+--   most_latency  nanoseconds, see rnnc_team, up to which a call is divided by `kind` where members wait for
 --               each other
 --   members     of a team that have something to do
 --   chunk       steps in a chunk, for chunks
@@ -33,9 +33,9 @@ divide.doc = "how the threads of a team share a call"
 -- Measured with rnnc_team between two cores of a virtual machine at 4.2 GHz that are at times near each other, 57,
 -- 80, 10 and 3 ns, and at times far: 240, 410, 40 and 13 ns. These here are a little above the near ones; how far the
 -- cores are is known when the program runs.
-local HANDOVER <const>, FORK <const>, LINE <const>, BESIDE <const> = 360, 900, 60, 13
+local LATENCY <const>, FORK <const>, LINE <const>, BESIDE <const> = 360, 900, 60, 13
 
--- Nanoseconds of HANDOVER, at that clock; and how many times as far cores are supposed to be at the most.
+-- Nanoseconds of LATENCY, at that clock; and how many times as far cores are supposed to be at the most.
 local NEAR <const>, FARTHEST <const> = 86, 16
 
 -- Floats in a cache line.
@@ -74,7 +74,7 @@ function ways.directions(ir, whole, _, batch)
         end
     end
     return function(steps, far)
-        return far * (FORK + meetings * HANDOVER + steps * lines * BESIDE) + steps * cycles
+        return far * (FORK + meetings * LATENCY + steps * lines * BESIDE) + steps * cycles
     end
 end
 
@@ -102,7 +102,7 @@ function ways.chunks(ir, whole, members, batch)
             local stack = ir.stacks[stage.stack]
             local lines = #stack.states * batch * tiles.ceil(stack.sizes.H, FLOATS)
             work.layers = work.layers + stack.sizes.L
-            work.wait = work.wait + stack.sizes.L * (HANDOVER + LINE * lines)
+            work.wait = work.wait + stack.sizes.L * (LATENCY + LINE * lines)
         end
     end
     if work.layers == 0 then return nil, "there is no recurrent layer" end
@@ -129,12 +129,12 @@ function ways.panels(ir, _, members, batch, target)
             local words = (s.P ~= s.H and 2 or 1) * tiles.ceil(batch, plan.block)
             local floats = s.P ~= s.H and s.P + s.H or s.P
             local lines = batch * tiles.ceil(floats, FLOATS) * (members - 1) / members
-            meetings = meetings + s.L * s.D * (words * HANDOVER + BESIDE * lines)
+            meetings = meetings + s.L * s.D * (words * LATENCY + BESIDE * lines)
         end
     end
     if chains == 0 then return nil, "there is no recurrent layer" end
     return function(steps, far)
-        return far * (FORK + (chains + 1) * HANDOVER + steps * meetings) + steps * own.cycles
+        return far * (FORK + (chains + 1) * LATENCY + steps * meetings) + steps * own.cycles
     end
 end
 
@@ -148,8 +148,8 @@ local function least_steps(time, cycles)
     return steps
 end
 
--- The most nanoseconds of a handover with which `time` is a gain over so many cycles a step in a call of `steps`.
-local function most_handover(time, cycles, steps)
+-- The most nanoseconds of a latency with which `time` is a gain over so many cycles a step in a call of `steps`.
+local function most_latency(time, cycles, steps)
     local far = 1
     while far < FARTHEST and time(steps, far + 0.125) <= GAIN * cycles * steps do far = far + 0.125 end
     return math.floor(NEAR * far)
@@ -165,7 +165,7 @@ end
 -- The best way for one batch, without and with slices: { kind, time, least_steps, ... }, and its rivals.
 local function best_for(ir, target, batch, members, steps)
     local whole = choice(ir, target, batch)
-    local best = { kind = "one", cycles = steps * whole.cycles, least_steps = 1, share = batch, most_handover = 0 }
+    local best = { kind = "one", cycles = steps * whole.cycles, least_steps = 1, share = batch, most_latency = 0 }
     local considered = { { kind = "one", cycles = math.ceil(best.cycles) } }
     local function consider(kind, time, extra)
         if not time then
@@ -176,7 +176,7 @@ local function best_for(ir, target, batch, members, steps)
         considered[#considered + 1] = { kind = kind, cycles = math.ceil(cycles) }
         if least and least <= steps and cycles < best.cycles then
             best = { kind = kind, cycles = cycles, least_steps = least, share = batch,
-                     most_handover = most_handover(time, whole.cycles, steps) }
+                     most_latency = most_latency(time, whole.cycles, steps) }
             if kind == "slices" then best.share = extra else best.chunk = extra end
         end
     end
@@ -220,7 +220,7 @@ function divide.run(ir, target)
     ir.division = {
         kind = best.kind, share = best.share, members = members, chunk = best.chunk or 0, considered = considered,
         slices_from = best.kind == "slices" and 1 or best.slices_from or 0, steps = steps,
-        most_handover = best.most_handover, least_steps = best.least_steps,
+        most_latency = best.most_latency, least_steps = best.least_steps,
         least_slices = best.least_slices or best.least_steps,
     }
     return ir

@@ -14,11 +14,11 @@ local problem_fields = { "model", "problem", "seq_len", "batch", "flops", "bytes
 -- results.row(contender, problem, first) -> a row. problem: { seq_len, flops, bytes, light_us }; first: the row
 -- that others are compared with, or nil. Rates are those of the median; light is compared with the minimum,
 -- because the machine's limits are minima too, and for one thread only, because they are of one core.
--- A contender with `threads`, `division` and `handover_ns` is a team, see passes/divide.lua and rnnc_team.
+-- A contender with `threads`, `division` and `latency_ns` is a team, see passes/divide.lua and rnnc_team.
 function results.row(contender, problem, first)
     local row = { code = contender.code, note = contender.variant or "", max_error = contender.error,
                   threads = contender.threads or 1, division = contender.division,
-                  handover_ns = contender.handover_ns }
+                  latency_ns = contender.latency_ns }
     local times = contender.times
     if not times or #times == 0 then
         row.note = contender.note or "not measured"

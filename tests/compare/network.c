@@ -2,6 +2,10 @@
 #include "compare.h"
 #include "net.h"
 
+#if RNNC_ABI < 10
+#define latency handover /* what it was called in older trees */
+#endif
+
 #include <stdlib.h>
 
 compare_measure net_measure;
@@ -63,7 +67,7 @@ void *net_open(const request *v) {
         return NULL;
     }
     if (o->team)
-        o->team->handover = 0; /* divided, however far the cores are */
+        o->team->latency = 0; /* divided, however far the cores are */
     o->call = (rnnc_call){.weights = o->packed,
                           .seq_len = v->seq_len,
                           .batch = v->batch,

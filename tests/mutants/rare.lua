@@ -27,7 +27,7 @@ return {
     { what = "the first of the teams ends and the list is torn", file = "runtime/team.c",
       find = "    if (t->next)\n        t->next->link = t->link;", replace = "",
       tests = { "runtime_team/teams_end_in_any_order" } },
-    { what = "words that take long are waited for, all of them", file = "runtime/handover.c",
+    { what = "words that take long are waited for, all of them", file = "runtime/latency.c",
       find = "count < ROUNDS * WORDS && now < e->deadline", replace = "count < ROUNDS * WORDS",
       tests = { "runtime_team/slow_words_are_far" } },
     { what = "members of a team handle signals", file = "runtime/team.c",

@@ -15,7 +15,7 @@ typedef struct exchange {
     const rnnc_team *team;
     size_t other; /* the member that answers member 0 */
     double deadline;
-    double least; /* nanoseconds of a round; RNNC_HANDOVER_FAR * 2 * WORDS: none was in time */
+    double least; /* nanoseconds of a round; RNNC_LATENCY_FAR * 2 * WORDS: none was in time */
     int over;     /* written by member 0 before it posts */
 } exchange;
 
@@ -55,7 +55,7 @@ static void exchange_words(void *an_exchange, size_t index) {
 
 void rnnc_team_measure(rnnc_team *team) {
     double longest = 0;
-    const double deadline = nanoseconds() + PATIENCE, far = 2.0 * WORDS * RNNC_HANDOVER_FAR;
+    const double deadline = nanoseconds() + PATIENCE, far = 2.0 * WORDS * RNNC_LATENCY_FAR;
     for (size_t other = 1; team->post && team->wait && other < team->count; other++) {
         exchange e = {.team = team, .other = other, .deadline = deadline, .least = far};
         if (nanoseconds() < deadline)
@@ -63,5 +63,5 @@ void rnnc_team_measure(rnnc_team *team) {
         if (e.least > longest)
             longest = e.least;
     }
-    team->handover = (size_t)(longest / (2 * WORDS) + 0.5);
+    team->latency = (size_t)(longest / (2 * WORDS) + 0.5);
 }
