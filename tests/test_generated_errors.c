@@ -17,7 +17,7 @@ enum { SEQ_LEN = 4, BATCH = 3 };
 typedef struct bench_top {
     problem p;
     network n;
-    fence y, hn, workspace;
+    guard y, hn, workspace;
     rnnc_call call;
 } bench_top;
 
@@ -31,9 +31,9 @@ static bench_top set_up_with(bool fixed, const char *weights_as, bool lengths) {
     cr_assert(network_open(&b.n, &s, &b.p, NULL, "-O1", &err), "%s", err.message);
     const size_t size = b.n.model->workspace_size(SEQ_LEN, BATCH);
     cr_assert_neq(size, 0);
-    b.y = fence_floats(NULL, problem_y_count(&b.p));
-    b.hn = fence_floats(NULL, problem_state_count(&b.p));
-    b.workspace = fence_make(size, 0);
+    b.y = guard_floats(NULL, problem_y_count(&b.p));
+    b.hn = guard_floats(NULL, problem_state_count(&b.p));
+    b.workspace = guard_make(size, 0);
     b.call = (rnnc_call){.weights = b.n.packed,
                          .seq_len = SEQ_LEN,
                          .batch = BATCH,
@@ -50,19 +50,19 @@ static bench_top set_up(bool fixed, const char *weights_as) {
 }
 
 static void tear_down(bench_top *b) {
-    fence_free(&b->y);
-    fence_free(&b->hn);
-    fence_free(&b->workspace);
+    guard_free(&b->y);
+    guard_free(&b->hn);
+    guard_free(&b->workspace);
     network_close(&b->n);
     problem_free(&b->p);
 }
 
-static bool untouched(const fence *f) {
+static bool untouched(const guard *f) {
     const unsigned char *const bytes = f->data;
     for (size_t i = 0; i < f->size; i++)
         if (bytes[i] != 0xFF)
             return false;
-    return fence_intact(f);
+    return guard_intact(f);
 }
 
 /* Through the descriptor and, if that is asked for, through NAME_forward. */

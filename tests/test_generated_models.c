@@ -3,8 +3,8 @@
  * streams, its steps and pieces give the bits of one call. */
 #define _XOPEN_SOURCE 700
 #include "support/check.h"
-#include "support/fence.h"
 #include "support/generate.h"
+#include "support/guard.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -203,15 +203,15 @@ static void expect_near(const char *what, const float *got, const double *want, 
     cr_expect(worst <= tolerance * largest, "%s is off by %g", what, worst);
 }
 
-/* Runs the model in fenced buffers, y hn cn prefilled with NaN; `out` gets all three in a row. */
+/* Runs the model in guarded buffers, y hn cn prefilled with NaN; `out` gets all three in a row. */
 static void run(const rnnc_model *model, const float *packed, const record *r, float *out) {
     const size_t space = model->workspace_size(r->T, r->B);
     cr_assert(space > 0);
     /* All of it is NaN. */
-    fence y = fence_make(r->y_count * sizeof(float), 4);
-    fence hn = fence_make(r->h_count * sizeof(float), 4);
-    fence cn = fence_make((r->c_count ? r->c_count : 1) * sizeof(float), 4);
-    fence workspace = fence_make(space, 1);
+    guard y = guard_make(r->y_count * sizeof(float), 4);
+    guard hn = guard_make(r->h_count * sizeof(float), 4);
+    guard cn = guard_make((r->c_count ? r->c_count : 1) * sizeof(float), 4);
+    guard workspace = guard_make(space, 1);
     const rnnc_call call = {.weights = packed,
                             .seq_len = r->T,
                             .batch = r->B,
@@ -225,15 +225,15 @@ static void run(const rnnc_model *model, const float *packed, const record *r, f
                             .cn = r->c0 ? cn.data : NULL,
                             .workspace = workspace.data};
     cr_assert_eq(model->forward(&call), RNNC_OK);
-    cr_expect(fence_intact(&y) && fence_intact(&hn) && fence_intact(&cn) &&
-              fence_intact(&workspace));
+    cr_expect(guard_intact(&y) && guard_intact(&hn) && guard_intact(&cn) &&
+              guard_intact(&workspace));
     memcpy(out, y.data, r->y_count * sizeof(float));
     memcpy(out + r->y_count, hn.data, r->h_count * sizeof(float));
     memcpy(out + r->y_count + r->h_count, cn.data, r->c_count * sizeof(float));
-    fence_free(&y);
-    fence_free(&hn);
-    fence_free(&cn);
-    fence_free(&workspace);
+    guard_free(&y);
+    guard_free(&hn);
+    guard_free(&cn);
+    guard_free(&workspace);
 }
 
 /* Steps by NAME_step: the same bits. Time is the first axis then. */

@@ -4,7 +4,7 @@
  * answers are those of the double oracle. */
 #include "support/check.h"
 #include "support/driver.h"
-#include "support/fence.h"
+#include "support/guard.h"
 #include "support/model_run.h"
 #include "support/model_stream.h"
 
@@ -159,9 +159,9 @@ static void check_runtime(const rnnc_network *network, const model *m, const cha
     const size_t counts[] = {model_y_count(m), m->batch * s.h, m->batch * s.c};
     const size_t total = counts[0] + counts[1] + counts[2];
     const double *const want[] = {m->y, m->hn, m->cn};
-    fence out = fence_floats(NULL, total);
-    fence prepared = fence_floats(NULL, rnnc_generic_prepared_count(network));
-    fence workspace = fence_make(rnnc_generic_workspace_size(network, m->seq_len, m->batch), 3);
+    guard out = guard_floats(NULL, total);
+    guard prepared = guard_floats(NULL, rnnc_generic_prepared_count(network));
+    guard workspace = guard_make(rnnc_generic_workspace_size(network, m->seq_len, m->batch), 3);
     double *const exact = malloc(total * sizeof *exact), *const wide = malloc(total * sizeof *wide);
     float *const y = out.data;
     cr_assert(exact && wide);
@@ -192,11 +192,11 @@ static void check_runtime(const rnnc_network *network, const model *m, const cha
         cr_expect(reference <= 1e-12 * magnitude(m), "%s, reference: part %zu is off by %g", what,
                   i, reference);
     }
-    cr_expect(fence_intact(&out) && fence_intact(&workspace) && fence_intact(&prepared), "%s",
+    cr_expect(guard_intact(&out) && guard_intact(&workspace) && guard_intact(&prepared), "%s",
               what);
-    fence_free(&out);
-    fence_free(&prepared);
-    fence_free(&workspace);
+    guard_free(&out);
+    guard_free(&prepared);
+    guard_free(&workspace);
     free(exact);
     free(wide);
 }

@@ -9,8 +9,8 @@
  * double reference then have to agree with the oracle below. */
 #define _XOPEN_SOURCE 700
 #include "support/check.h"
-#include "support/fence.h"
 #include "support/generate.h"
+#include "support/guard.h"
 #include "support/rng.h"
 
 #include <criterion/criterion.h>
@@ -216,13 +216,13 @@ static runtime open_runtime(void *library) {
 }
 
 /* y and hn of a call, which were NaN before it. */
-static void expect_near(const example *e, const fence *y, const fence *hn, const char *what) {
+static void expect_near(const example *e, const guard *y, const guard *hn, const char *what) {
     const sizes *const s = &e->s;
     const double y_error = max_error(y->data, e->y, s->T * s->B * s->D * s->H);
     const double h_error = max_error(hn->data, e->hn, e->state_count);
     cr_expect(y_error <= 2e-6 && h_error <= 2e-6, "%s: y is off by %g, hn by %g", what, y_error,
               h_error);
-    cr_expect(fence_intact(y) && fence_intact(hn), "%s", what);
+    cr_expect(guard_intact(y) && guard_intact(hn), "%s", what);
 }
 
 /* Generated code and the generic network on one call; weights and workspace for each. */
@@ -234,9 +234,9 @@ static void check_float(const runtime *r, const rnnc_model *model, const example
     const size_t size = generated ? model->workspace_size(e->s.T, e->s.B)
                                   : r->workspace_size(network, e->s.T, e->s.B);
     cr_assert(count > 0 && size > 0);
-    fence weights = fence_floats(NULL, count), workspace = fence_make(size, 1);
-    fence y = fence_floats(NULL, e->s.T * e->s.B * e->s.D * e->s.H);
-    fence hn = fence_floats(NULL, e->state_count);
+    guard weights = guard_floats(NULL, count), workspace = guard_make(size, 1);
+    guard y = guard_floats(NULL, e->s.T * e->s.B * e->s.D * e->s.H);
+    guard hn = guard_floats(NULL, e->state_count);
     cr_assert_eq(generated ? r->pack(model, tensors, weights.data)
                            : r->prepare(network, tensors, weights.data),
                  RNNC_OK);
@@ -250,11 +250,11 @@ static void check_float(const runtime *r, const rnnc_model *model, const example
                             .workspace = workspace.data};
     cr_assert_eq(generated ? model->forward(&call) : r->generic(network, NULL, &call), RNNC_OK);
     expect_near(e, &y, &hn, generated ? "generated" : "generic");
-    cr_expect(fence_intact(&weights) && fence_intact(&workspace));
-    fence_free(&weights);
-    fence_free(&workspace);
-    fence_free(&y);
-    fence_free(&hn);
+    cr_expect(guard_intact(&weights) && guard_intact(&workspace));
+    guard_free(&weights);
+    guard_free(&workspace);
+    guard_free(&y);
+    guard_free(&hn);
 }
 
 static void check_reference(const runtime *r, const rnnc_network *network, const example *e) {

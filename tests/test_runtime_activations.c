@@ -1,7 +1,7 @@
 /* tanh and sigmoid in ulp over floats of every size, for each set of kernels. A strided sweep, over
  * every float once in a while: RNNC_TEST_STRIDE=1. */
 #include "../runtime/kernels.h"
-#include "fence.h"
+#include "guard.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -32,7 +32,7 @@ static double sigmoid_of(double x) { return 1 / (1 + exp(-x)); }
 static void sweep(void (*function)(size_t, const float *, float *), double (*exact)(double)) {
     const char *const asked = getenv("RNNC_TEST_STRIDE");
     const uint64_t stride = asked ? strtoull(asked, NULL, 10) : 1009;
-    fence in = fence_floats(NULL, BLOCK), out = fence_floats(NULL, BLOCK);
+    guard in = guard_floats(NULL, BLOCK), out = guard_floats(NULL, BLOCK);
     float *const x = in.data, *const y = out.data;
     uint64_t bits = 0;
     while (bits <= UINT32_MAX) {
@@ -49,9 +49,9 @@ static void sweep(void (*function)(size_t, const float *, float *), double (*exa
             cr_assert(error <= 4, "%a gives %a, off by %g ulp", (double)x[i], (double)y[i], error);
         }
     }
-    cr_assert(fence_intact(&in) && fence_intact(&out));
-    fence_free(&in);
-    fence_free(&out);
+    cr_assert(guard_intact(&in) && guard_intact(&out));
+    guard_free(&in);
+    guard_free(&out);
 }
 
 static void check_kernels(const rnnc_kernels *kernels) {
@@ -71,7 +71,7 @@ static void check_kernels(const rnnc_kernels *kernels) {
 /* The same value gives the same result at every place of a row of any length. */
 static void check_places(const rnnc_kernels *kernels) {
     for (size_t n = 1; n < 50; n++) {
-        fence row = fence_floats(NULL, n);
+        guard row = guard_floats(NULL, n);
         float *const x = row.data;
         float one_tanh = 0.7f, one_sigmoid = 0.7f;
         kernels->tanh(1, &one_tanh, &one_tanh);
@@ -83,8 +83,8 @@ static void check_places(const rnnc_kernels *kernels) {
             for (size_t i = 0; i < n; i++)
                 cr_assert(x[i] == (which ? one_sigmoid : one_tanh), "%zu of %zu", i, n);
         }
-        cr_assert(fence_intact(&row));
-        fence_free(&row);
+        cr_assert(guard_intact(&row));
+        guard_free(&row);
     }
 }
 

@@ -1,7 +1,7 @@
 /* BLAS: every backend against plain loops in double, for awkward sizes, strides and flags; the
  * choice of a backend. */
 #include "../runtime/kernels.h"
-#include "fence.h"
+#include "guard.h"
 #include "rng.h"
 
 #include <criterion/criterion.h>
@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A matrix of rows x ld floats in a fence that ends with its last element: the rest of a row, its
+/* A matrix of rows x ld floats in a guard that ends with its last element: the rest of a row, its
  * last one excepted, is NaN and must not be used. */
-static fence matrix(rng *r, size_t rows, size_t cols, size_t ld) {
+static guard matrix(rng *r, size_t rows, size_t cols, size_t ld) {
     const size_t count = rows == 0 ? 0 : (rows - 1) * ld + cols;
-    fence f = fence_floats(NULL, count);
+    guard f = guard_floats(NULL, count);
     for (size_t i = 0; i < rows; i++)
         rng_fill(r, (float *)f.data + i * ld, cols, 1);
     return f;
@@ -29,8 +29,8 @@ static void check_gemm(const rnnc_blas *blas, rng *r, int ta, int tb, size_t m, 
     const size_t a_rows = ta ? k : m, a_cols = ta ? m : k, b_rows = tb ? n : k, b_cols = tb ? k : n;
     const size_t lda = a_cols + rng_below(r, 3), ldb = b_cols + rng_below(r, 3);
     const size_t ldc = n + rng_below(r, 3);
-    fence fa = matrix(r, a_rows, a_cols, lda), fb = matrix(r, b_rows, b_cols, ldb);
-    fence fc = matrix(r, m, n, ldc);
+    guard fa = matrix(r, a_rows, a_cols, lda), fb = matrix(r, b_rows, b_cols, ldb);
+    guard fc = matrix(r, m, n, ldc);
     const float *const a = fa.data, *const b = fb.data;
     float *const c = fc.data;
     double *const want = malloc((m * n + 1) * sizeof *want);
@@ -45,8 +45,8 @@ static void check_gemm(const rnnc_blas *blas, rng *r, int ta, int tb, size_t m, 
             if (beta == 0)
                 c[i * ldc + j] = NAN; /* must not be read */
         }
-    fence_protect(&fa);
-    fence_protect(&fb);
+    guard_protect(&fa);
+    guard_protect(&fb);
     blas->sgemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
     for (size_t i = 0; i < m; i++) {
         for (size_t j = 0; j < n; j++) {
@@ -58,17 +58,17 @@ static void check_gemm(const rnnc_blas *blas, rng *r, int ta, int tb, size_t m, 
         for (size_t j = n; j < ldc && i + 1 < m; j++)
             cr_assert(isnan(c[i * ldc + j]), "%s wrote between rows", blas->name);
     }
-    cr_assert(fence_intact(&fc));
+    cr_assert(guard_intact(&fc));
     free(want);
-    fence_free(&fa);
-    fence_free(&fb);
-    fence_free(&fc);
+    guard_free(&fa);
+    guard_free(&fb);
+    guard_free(&fc);
 }
 
 static void check_gemv(const rnnc_blas *blas, rng *r, int trans, size_t m, size_t n, float alpha,
                        float beta) {
     const size_t lda = n + rng_below(r, 3), in = trans ? m : n, out = trans ? n : m;
-    fence fa = matrix(r, m, n, lda), fx = matrix(r, 1, in, in), fy = matrix(r, 1, out, out);
+    guard fa = matrix(r, m, n, lda), fx = matrix(r, 1, in, in), fy = matrix(r, 1, out, out);
     const float *const a = fa.data, *const x = fx.data;
     float *const y = fy.data;
     double *const want = malloc(out * sizeof *want);
@@ -80,19 +80,19 @@ static void check_gemv(const rnnc_blas *blas, rng *r, int trans, size_t m, size_
         if (beta == 0)
             y[i] = NAN;
     }
-    fence_protect(&fa);
-    fence_protect(&fx);
+    guard_protect(&fa);
+    guard_protect(&fx);
     blas->sgemv(trans, m, n, alpha, a, lda, x, beta, y);
     for (size_t i = 0; i < out; i++) {
         const double error = fabs((double)y[i] - want[i]);
         cr_assert(error <= tolerance(in), "%s sgemv %d %zu %zu %g %g: %zu is off %g", blas->name,
                   trans, m, n, (double)alpha, (double)beta, i, error);
     }
-    cr_assert(fence_intact(&fy));
+    cr_assert(guard_intact(&fy));
     free(want);
-    fence_free(&fa);
-    fence_free(&fx);
-    fence_free(&fy);
+    guard_free(&fa);
+    guard_free(&fx);
+    guard_free(&fy);
 }
 
 static void check_backend(const rnnc_blas *blas) {

@@ -2,8 +2,8 @@
 #define _XOPEN_SOURCE 700
 #include "rnnc.h"
 #include "support/cli.h"
-#include "support/fence.h"
 #include "support/generate.h"
+#include "support/guard.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -74,13 +74,13 @@ Test(runtime_file_kind, each_is_told_with_its_remedy) {
     path_join(path, dir, "file");
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         /* Exactly as large as the file: what reads beyond it is a crash. */
-        fence memory = fence_make(files[i].size, 0);
+        guard memory = guard_make(files[i].size, 0);
         unsigned char *const bytes = memory.data;
         memset(bytes, 0, files[i].size);
         memcpy(bytes + files[i].at, files[i].bytes, files[i].length);
         cr_assert(file_write(path, (const char *)bytes, files[i].size));
         expect_kind(path, bytes, i);
-        fence_free(&memory);
+        guard_free(&memory);
     }
     workdir_remove(dir);
 }

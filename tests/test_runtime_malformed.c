@@ -1,7 +1,7 @@
 /* Safetensors files that are wrong in every way that we can think of: each gets a clear error. The
  * bytes lie between guard pages, so that a read beyond them is a crash. */
 #define _DEFAULT_SOURCE
-#include "fence.h"
+#include "guard.h"
 #include "rnnc.h"
 #include "support/generate.h"
 
@@ -13,9 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A header and n bytes of data, which count up, in a fence. */
-static fence file_of(const char *header, size_t length, size_t data) {
-    const fence f = fence_make(8 + length + data, 0);
+/* A header and n bytes of data, which count up, in a guard. */
+static guard file_of(const char *header, size_t length, size_t data) {
+    const guard f = guard_make(8 + length + data, 0);
     unsigned char *const bytes = f.data;
     const uint64_t stated = length;
     memcpy(bytes, &stated, 8);
@@ -57,12 +57,12 @@ Test(runtime_malformed, well_formed) {
         {"{\"[{\\\"{[[[[[\":" T("F8_E5M2", "[1]", "[0,1]") "}", 1},
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        fence f = file_of(files[i].header, strlen(files[i].header), files[i].data);
-        fence_protect(&f);
+        guard f = file_of(files[i].header, strlen(files[i].header), files[i].data);
+        guard_protect(&f);
         rnnc_error error = {.message = ""};
         cr_expect_eq(open_bytes(f.data, f.size, &error), RNNC_OK, "%s: %s", files[i].header,
                      error.message);
-        fence_free(&f);
+        guard_free(&f);
     }
 }
 
@@ -143,14 +143,14 @@ Test(runtime_malformed, refused) {
         {"{\"a\":{\"b\":{\"c\":{}}}}", 0, "nests deeper"},
     };
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        fence f = file_of(files[i].header, strlen(files[i].header), files[i].data);
-        fence_protect(&f);
+        guard f = file_of(files[i].header, strlen(files[i].header), files[i].data);
+        guard_protect(&f);
         rnnc_error error = {.message = ""};
         cr_expect_eq(open_bytes(f.data, f.size, &error), RNNC_ERR_FORMAT, "%s", files[i].header);
         cr_expect(strncmp(error.message, "(memory): ", 10) == 0 &&
                       strstr(error.message, files[i].says) && !strchr(error.message, '\n'),
                   "%s: says: %s", files[i].header, error.message);
-        fence_free(&f);
+        guard_free(&f);
     }
 }
 
@@ -158,21 +158,21 @@ static const char whole[] = "{\"__metadata__\":{\"k\":\"v\"},\"a\":" T(
     "F32", "[2]", "[0,8]") ",\"b\":" T("F16", "[1]", "[8,10]") "}";
 
 Test(runtime_malformed, truncated_at_every_byte) {
-    fence all = file_of(whole, strlen(whole), 10);
+    guard all = file_of(whole, strlen(whole), 10);
     rnnc_error error = {.message = ""};
     cr_assert_eq(open_bytes(all.data, all.size, &error), RNNC_OK, "%s", error.message);
     for (size_t size = 0; size < all.size; size++) {
-        fence part = fence_make(size ? size : 1, 0);
+        guard part = guard_make(size ? size : 1, 0);
         memcpy(part.data, all.data, size);
         cr_expect_eq(open_bytes(part.data, size, &error), RNNC_ERR_FORMAT, "%zu bytes", size);
-        fence_free(&part);
+        guard_free(&part);
     }
-    fence_free(&all);
+    guard_free(&all);
 }
 
 /* Every byte changed in a few ways: no crash, and what is accepted can be read. */
 Test(runtime_malformed, every_byte_changed) {
-    fence f = file_of(whole, strlen(whole), 10);
+    guard f = file_of(whole, strlen(whole), 10);
     unsigned char *const bytes = f.data;
     for (size_t i = 0; i < f.size; i++)
         for (unsigned flip = 1; flip < 256; flip = flip * 2 + 1) {
@@ -191,7 +191,7 @@ Test(runtime_malformed, every_byte_changed) {
             }
             bytes[i] ^= (unsigned char)flip;
         }
-    fence_free(&f);
+    guard_free(&f);
 }
 
 Test(runtime_malformed, header_lengths) {
@@ -208,12 +208,12 @@ Test(runtime_malformed, header_lengths) {
                    {1, "header, byte"},
                    {9, "header, byte"}};
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
-        fence f = file_of("{        }", 10, 0);
+        guard f = file_of("{        }", 10, 0);
         memcpy(f.data, &lengths[i].length, 8);
         rnnc_error error = {.message = ""};
         cr_expect_eq(open_bytes(f.data, f.size, &error), RNNC_ERR_FORMAT);
         cr_expect(strstr(error.message, lengths[i].says), "%s", error.message);
-        fence_free(&f);
+        guard_free(&f);
     }
 }
 
@@ -234,7 +234,7 @@ Test(runtime_malformed, long_headers) {
         {"{", "\"%x\":{\"\":[]}", "}", 0},
     };
     for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
-        fence f = fence_make(8 + LIMIT, 0);
+        guard f = guard_make(8 + LIMIT, 0);
         char *const text = (char *)f.data + 8;
         size_t used = strlen(headers[i].begin), room = LIMIT - 100;
         memcpy(f.data, &(uint64_t){LIMIT}, 8);
@@ -264,7 +264,7 @@ Test(runtime_malformed, long_headers) {
         int result = -1;
         cr_assert_eq(waitpid(child, &result, 0), child);
         cr_expect_eq(result, 0, "%s %s", headers[i].begin, headers[i].item);
-        fence_free(&f);
+        guard_free(&f);
     }
 }
 
@@ -279,11 +279,11 @@ Test(runtime_malformed, json_bombs) {
         memcpy(header, start, sizeof start);
         for (size_t j = 0; j < TIMES; j++)
             memcpy(header + 5 + j * each, openings[i], each);
-        fence f = file_of(header, length, 0);
+        guard f = file_of(header, length, 0);
         rnnc_error error = {.message = ""};
         cr_expect_eq(open_bytes(f.data, f.size, &error), RNNC_ERR_FORMAT);
         cr_expect(strstr(error.message, "nests deeper"), "%s", error.message);
-        fence_free(&f);
+        guard_free(&f);
         free(header);
     }
 }
@@ -292,10 +292,10 @@ Test(runtime_malformed, json_bombs) {
 Test(runtime_malformed, names_in_messages) {
     char header[6000];
     const int n = snprintf(header, sizeof header, "{\"x\\n\\u001b\\u007f[31m%05000d\":[]}", 0);
-    fence f = file_of(header, (size_t)n, 0);
+    guard f = file_of(header, (size_t)n, 0);
     rnnc_error error = {.message = ""};
     cr_assert_eq(open_bytes(f.data, f.size, &error), RNNC_ERR_FORMAT);
     cr_assert(strstr(error.message, "\"x???[31m000") && strstr(error.message, "000...\" is not"),
               "%s", error.message);
-    fence_free(&f);
+    guard_free(&f);
 }

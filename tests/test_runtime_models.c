@@ -3,7 +3,7 @@
  * lengths.
  */
 #include "check.h"
-#include "fence.h"
+#include "guard.h"
 #include "random_model.h"
 
 #include <criterion/criterion.h>
@@ -20,19 +20,19 @@ static double largest_difference(const double *a, const double *b, size_t n) {
 }
 
 static void check_reference(const random_model *m, const char *where) {
-    fence y = fence_make(m->y_count * sizeof(double), 0);
-    fence hn = fence_make(m->h_count * sizeof(double), 0);
-    fence cn = fence_make((m->c_count + 1) * sizeof(double), 0);
+    guard y = guard_make(m->y_count * sizeof(double), 0);
+    guard hn = guard_make(m->h_count * sizeof(double), 0);
+    guard cn = guard_make((m->c_count + 1) * sizeof(double), 0);
     cr_assert_eq(rnnc_reference_forward(&m->network, (const float *const *)m->tensor, &m->call,
                                         y.data, hn.data, m->sizes.c ? cn.data : NULL),
                  RNNC_OK, "%s", where);
     cr_assert(largest_difference(y.data, m->y, m->y_count) <= 1e-11, "%s: y", where);
     cr_assert(largest_difference(hn.data, m->hn, m->h_count) <= 1e-11, "%s: hn", where);
     cr_assert(largest_difference(cn.data, m->cn, m->c_count) <= 1e-11, "%s: cn", where);
-    cr_assert(fence_intact(&y) && fence_intact(&hn) && fence_intact(&cn), "%s", where);
-    fence_free(&y);
-    fence_free(&hn);
-    fence_free(&cn);
+    cr_assert(guard_intact(&y) && guard_intact(&hn) && guard_intact(&cn), "%s", where);
+    guard_free(&y);
+    guard_free(&hn);
+    guard_free(&cn);
 }
 
 /* A relu network has large values, and errors as large. */
@@ -52,14 +52,14 @@ static void check_generic(const random_model *m, const rnnc_blas *blas, bool in_
     const size_t count = rnnc_generic_prepared_count(&m->network);
     const size_t size = rnnc_generic_workspace_size(&m->network, m->call.seq_len, m->call.batch);
     cr_assert(count > 0 && size > 0, "%s", where);
-    fence prepared = fence_floats(NULL, count), workspace = fence_make(size, 3);
-    fence y = fence_floats(NULL, m->y_count);
-    fence hn = fence_floats(in_place ? m->h0 : NULL, m->h_count);
-    fence cn = fence_floats(in_place ? m->c0 : NULL, m->c_count);
+    guard prepared = guard_floats(NULL, count), workspace = guard_make(size, 3);
+    guard y = guard_floats(NULL, m->y_count);
+    guard hn = guard_floats(in_place ? m->h0 : NULL, m->h_count);
+    guard cn = guard_floats(in_place ? m->c0 : NULL, m->c_count);
     cr_assert_eq(rnnc_generic_prepare(&m->network, (const float *const *)m->tensor, prepared.data),
                  RNNC_OK);
-    cr_assert(fence_intact(&prepared), "%s", where);
-    fence_protect(&prepared);
+    cr_assert(guard_intact(&prepared), "%s", where);
+    guard_protect(&prepared);
     rnnc_call call = m->call;
     call.weights = prepared.data;
     call.workspace = workspace.data;
@@ -78,10 +78,10 @@ static void check_generic(const random_model *m, const rnnc_blas *blas, bool in_
     cr_assert(error <= tolerance, "%s: hn is off by %g", where, error);
     error = max_error(cn.data, m->cn, m->c_count);
     cr_assert(error <= tolerance, "%s: cn is off by %g", where, error);
-    fence *const all[] = {&prepared, &workspace, &y, &hn, &cn};
+    guard *const all[] = {&prepared, &workspace, &y, &hn, &cn};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        cr_assert(fence_intact(all[i]), "%s: guard %zu", where, i);
-        fence_free(all[i]);
+        cr_assert(guard_intact(all[i]), "%s: guard %zu", where, i);
+        guard_free(all[i]);
     }
 }
 

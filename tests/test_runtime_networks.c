@@ -1,7 +1,7 @@
 /* Networks at run time: the float ones on every backend and set of kernels, and the double
  * reference, against PyTorch's answers (tests/cases) and the tests' own oracle. */
 #include "check.h"
-#include "fence.h"
+#include "guard.h"
 #include "problem.h"
 
 #include <criterion/criterion.h>
@@ -17,10 +17,10 @@ typedef enum state_use { ALL, NO_OUTPUT, IN_PLACE } state_use;
 
 static const float *const *weights_of(const problem *p) { return (const float *const *)p->weight; }
 
-/* A fence with a copy of the values that cannot be written. */
-static fence read_only(const float *values, size_t count) {
-    fence f = fence_floats(values, count);
-    fence_protect(&f);
+/* A guard with a copy of the values that cannot be written. */
+static guard read_only(const float *values, size_t count) {
+    guard f = guard_floats(values, count);
+    guard_protect(&f);
     return f;
 }
 
@@ -30,7 +30,7 @@ static void expect_close(const char *what, const char *where, const float *got, 
     cr_assert(error <= tolerance, "%s: %s is off by %g", where, what, error);
 }
 
-/* Runs the float network in fences at odd alignments and compares all that it wrote. */
+/* Runs the float network in guards at odd alignments and compares all that it wrote. */
 static void check_generic(const problem *p, const rnnc_blas *blas, state_use use, double tolerance,
                           const char *where) {
     const rnnc_config *const config = &p->config;
@@ -39,19 +39,19 @@ static void check_generic(const problem *p, const rnnc_blas *blas, state_use use
     const size_t states = problem_state_count(p), count = rnnc_generic_prepared_count(&network);
     const size_t workspace_size = rnnc_generic_workspace_size(&network, p->seq_len, p->batch);
     cr_assert(count > 0 && workspace_size > 0, "%s", where);
-    fence prepared = fence_floats(NULL, count);
+    guard prepared = guard_floats(NULL, count);
     cr_assert_eq(rnnc_generic_prepare(&network, weights_of(p), prepared.data), RNNC_OK);
-    cr_assert(fence_intact(&prepared));
+    cr_assert(guard_intact(&prepared));
     for (size_t i = 0; i < count; i++)
         cr_assert(!isnan(((float *)prepared.data)[i]), "%s: prepared[%zu] was not set", where, i);
-    fence_protect(&prepared);
-    fence x = read_only(p->x, problem_x_count(p));
-    fence y = fence_floats(NULL, problem_y_count(p)), workspace = fence_make(workspace_size, 3);
-    fence h0 = fence_floats(p->h0, states), c0 = fence_floats(p->c0, states);
-    fence hn = fence_floats(NULL, states), cn = fence_floats(NULL, states);
+    guard_protect(&prepared);
+    guard x = read_only(p->x, problem_x_count(p));
+    guard y = guard_floats(NULL, problem_y_count(p)), workspace = guard_make(workspace_size, 3);
+    guard h0 = guard_floats(p->h0, states), c0 = guard_floats(p->c0, states);
+    guard hn = guard_floats(NULL, states), cn = guard_floats(NULL, states);
     if (use != IN_PLACE) {
-        fence_protect(&h0);
-        fence_protect(&c0);
+        guard_protect(&h0);
+        guard_protect(&c0);
     }
     const int has_c = config->cell == RNNC_LSTM;
     float *const h_out = use == NO_OUTPUT ? NULL : use == IN_PLACE ? h0.data : hn.data;
@@ -74,10 +74,10 @@ static void check_generic(const problem *p, const rnnc_blas *blas, state_use use
         expect_close("hn", where, h_out, p->hn, states, tolerance);
     if (c_out)
         expect_close("cn", where, c_out, p->cn, states, tolerance);
-    fence *const all[] = {&prepared, &x, &y, &workspace, &h0, &c0, &hn, &cn};
+    guard *const all[] = {&prepared, &x, &y, &workspace, &h0, &c0, &hn, &cn};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        cr_assert(fence_intact(all[i]), "%s: guard %zu", where, i);
-        fence_free(all[i]);
+        cr_assert(guard_intact(all[i]), "%s: guard %zu", where, i);
+        guard_free(all[i]);
     }
 }
 
@@ -92,8 +92,8 @@ static double max_difference(const double *a, const double *b, size_t count) {
 /* Runs the double reference, whole buffers and their guards. */
 static void check_reference(const problem *p, double tolerance, const char *where) {
     const size_t ys = problem_y_count(p), states = problem_state_count(p);
-    fence y = fence_make(ys * sizeof(double), 0), hn = fence_make(states * sizeof(double), 0);
-    fence cn = fence_make(states * sizeof(double), 0);
+    guard y = guard_make(ys * sizeof(double), 0), hn = guard_make(states * sizeof(double), 0);
+    guard cn = guard_make(states * sizeof(double), 0);
     const int has_c = p->config.cell == RNNC_LSTM;
     rnnc_layer layer;
     const rnnc_network network = problem_network(&p->config, &layer);
@@ -113,14 +113,14 @@ static void check_reference(const problem *p, double tolerance, const char *wher
         error = max_difference(cn.data, p->cn, states);
         cr_assert(error <= tolerance, "%s: cn of the reference is off by %g", where, error);
     }
-    cr_assert(fence_intact(&y) && fence_intact(&hn) && fence_intact(&cn));
+    cr_assert(guard_intact(&y) && guard_intact(&hn) && guard_intact(&cn));
     memset(y.data, 0xFF, y.size);
     cr_assert_eq(rnnc_reference_forward(&network, weights_of(p), &call, y.data, NULL, NULL),
                  RNNC_OK);
     cr_assert(max_difference(y.data, p->y, ys) <= tolerance);
-    fence_free(&y);
-    fence_free(&hn);
-    fence_free(&cn);
+    guard_free(&y);
+    guard_free(&hn);
+    guard_free(&cn);
 }
 
 static void check_all(const problem *p, double tolerance, const char *where) {

@@ -1,5 +1,5 @@
 /* Packing against the formula of rnnc_pack_step, blobs, and the checks before a model runs. */
-#include "fence.h"
+#include "guard.h"
 #include "problem.h"
 #include "process.h"
 
@@ -86,7 +86,7 @@ static void pack_by_formula(const rnnc_pack_step *s, const float *const *tensors
 
 static int same_bits(const void *a, const void *b, size_t size) { return memcmp(a, b, size) == 0; }
 
-static fence tensor_fences[4];
+static guard tensor_guards[4];
 static const float *tensors[4];
 
 static void make_tensors(void) {
@@ -95,9 +95,9 @@ static void make_tensors(void) {
         const size_t count = weights[i].rows * (weights[i].cols ? weights[i].cols : 1);
         float *const values = malloc(count * sizeof(float));
         rng_fill(&r, values, count, 1);
-        tensor_fences[i] = fence_floats(values, count);
-        fence_protect(&tensor_fences[i]);
-        tensors[i] = tensor_fences[i].data;
+        tensor_guards[i] = guard_floats(values, count);
+        guard_protect(&tensor_guards[i]);
+        tensors[i] = tensor_guards[i].data;
         free(values);
     }
 }
@@ -108,13 +108,13 @@ Test(runtime_pack, by_the_formula) {
     static float want[PACKED];
     for (size_t i = 0; i < STEPS; i++)
         pack_by_formula(&steps[i], tensors, want);
-    fence packed = fence_floats(NULL, PACKED);
+    guard packed = guard_floats(NULL, PACKED);
     cr_assert_eq(rnnc_pack_check(STEPS, steps, PACKED, 4, weights, &error), RNNC_OK, "%s",
                  error.message);
     cr_assert_eq(rnnc_pack(STEPS, steps, PACKED, tensors, packed.data), RNNC_OK);
     cr_assert(same_bits(packed.data, want, sizeof want));
-    cr_assert(fence_intact(&packed));
-    fence_free(&packed);
+    cr_assert(guard_intact(&packed));
+    guard_free(&packed);
 }
 
 /* A step that repeats packs what its steps would, written out. */
@@ -134,7 +134,7 @@ Test(runtime_pack, repeats_move_tensors_and_place) {
                            .tensor_step = 1,
                            .dst_step = 50};
     static float want[PACKED];
-    fence packed = fence_floats(NULL, PACKED);
+    guard packed = guard_floats(NULL, PACKED);
     cr_assert_eq(rnnc_pack_check(1, &step, PACKED, 4, weights, &error), RNNC_OK, "%s",
                  error.message);
     cr_assert_eq(rnnc_pack(1, &step, PACKED, tensors, packed.data), RNNC_OK);
@@ -143,13 +143,13 @@ Test(runtime_pack, repeats_move_tensors_and_place) {
     step.dst = 55;
     pack_by_formula(&step, tensors, want);
     cr_assert(same_bits(packed.data, want, sizeof want));
-    cr_assert(fence_intact(&packed));
-    fence_free(&packed);
+    cr_assert(guard_intact(&packed));
+    guard_free(&packed);
 }
 
 Test(runtime_pack, refuses_bad_steps) {
     make_tensors();
-    fence packed = fence_floats(NULL, PACKED);
+    guard packed = guard_floats(NULL, PACKED);
     rnnc_error error;
     rnnc_pack_step bad[20];
     for (size_t i = 0; i < 20; i++)
@@ -191,7 +191,7 @@ Test(runtime_pack, refuses_bad_steps) {
     cr_expect_eq(rnnc_pack(STEPS, steps, PACKED, tensors, NULL), RNNC_ERR_ARGUMENT);
     for (size_t i = 0; i < PACKED; i++)
         cr_assert(isnan(((float *)packed.data)[i]), "float %zu was written", i);
-    fence_free(&packed);
+    guard_free(&packed);
 }
 
 /* A model made by hand: its forward writes 1 to y[0]. */
@@ -226,7 +226,7 @@ Test(runtime_pack, model_loads_from_file_and_memory) {
     static float want[PACKED];
     for (size_t i = 0; i < STEPS; i++)
         pack_by_formula(&steps[i], (const float *const *)p.weight, want);
-    fence packed = fence_floats(NULL, PACKED);
+    guard packed = guard_floats(NULL, PACKED);
     cr_assert_eq(rnnc_model_load(&model, path, "rec.", packed.data, &error), RNNC_OK, "%s",
                  error.message);
     cr_assert(same_bits(packed.data, want, sizeof want));
@@ -235,7 +235,7 @@ Test(runtime_pack, model_loads_from_file_and_memory) {
     char *const bytes = file_read(path, &size);
     cr_assert_eq(rnnc_model_load_memory(&model, bytes, size, "rec.", packed.data, &error), RNNC_OK);
     cr_assert(same_bits(packed.data, want, sizeof want));
-    cr_assert(fence_intact(&packed));
+    cr_assert(guard_intact(&packed));
     cr_expect_eq(rnnc_model_load(&model, path, NULL, packed.data, &error), RNNC_ERR_MISSING);
     cr_expect(strstr(error.message, "rec."));
     cr_expect_eq(rnnc_model_load_memory(&model, bytes, size - 1, "rec.", packed.data, &error),
@@ -258,14 +258,14 @@ Test(runtime_pack, model_loads_from_file_and_memory) {
     cr_expect_eq(rnnc_model_workspace_size(&old, 1, 1), 0);
     free(bytes);
     problem_free(&p);
-    fence_free(&packed);
+    guard_free(&packed);
     workdir_remove(directory);
 }
 
 /* A model that is not as rnnc made it: nothing is read beyond its weights, and nothing written. */
 Test(runtime_pack, model_pack_checks_the_steps) {
     make_tensors();
-    fence packed = fence_floats(NULL, PACKED);
+    guard packed = guard_floats(NULL, PACKED);
     for (int i = 0; i < 4; i++) {
         rnnc_pack_step bad = steps[1];
         if (i == 0)
@@ -283,7 +283,7 @@ Test(runtime_pack, model_pack_checks_the_steps) {
     }
     for (size_t i = 0; i < PACKED; i++)
         cr_assert(isnan(((float *)packed.data)[i]), "float %zu was written", i);
-    fence_free(&packed);
+    guard_free(&packed);
 }
 
 Test(runtime_pack, blobs) {

@@ -1,7 +1,7 @@
 /* The elementwise step of each cell, in each set of kernels that this CPU can run, against the
  * formulas of torch.nn in double; rows of every width around that of a vector. */
 #include "../runtime/kernels.h"
-#include "fence.h"
+#include "guard.h"
 #include "rng.h"
 
 #include <criterion/criterion.h>
@@ -11,9 +11,9 @@
 
 static double sigmoid(double v) { return 1 / (1 + exp(-v)); }
 
-/* rows x cols random values, ld apart, in a fence. */
-static fence block(rng *r, size_t rows, size_t cols, size_t ld) {
-    fence f = fence_floats(NULL, (rows - 1) * ld + cols);
+/* rows x cols random values, ld apart, in a guard. */
+static guard block(rng *r, size_t rows, size_t cols, size_t ld) {
+    guard f = guard_floats(NULL, (rows - 1) * ld + cols);
     for (size_t i = 0; i < rows; i++)
         rng_fill(r, (float *)f.data + i * ld, cols, 3);
     return f;
@@ -22,10 +22,10 @@ static fence block(rng *r, size_t rows, size_t cols, size_t ld) {
 static void check_step(const rnnc_kernels *kernels, rnnc_cell cell, size_t rows, size_t H, rng *r) {
     const size_t G = cell == RNNC_LSTM ? 4 : cell == RNNC_GRU ? 3 : 1, N = G * H;
     const size_t ld_gates = N + 2, ld_h = H + 3, ld_prev = H + 1;
-    fence gates = block(r, rows, N, ld_gates), bias = block(r, 1, N, N);
-    fence hidden = block(r, rows, 3 * H, 3 * H), bias_n = block(r, 1, H, H);
-    fence prev = block(r, rows, H, ld_prev), c = block(r, rows, H, H);
-    fence h = fence_floats(NULL, (rows - 1) * ld_h + H);
+    guard gates = block(r, rows, N, ld_gates), bias = block(r, 1, N, N);
+    guard hidden = block(r, rows, 3 * H, 3 * H), bias_n = block(r, 1, H, H);
+    guard prev = block(r, rows, H, ld_prev), c = block(r, rows, H, H);
+    guard h = guard_floats(NULL, (rows - 1) * ld_h + H);
     double *const want = malloc(2 * rows * H * sizeof *want), *const want_c = want + rows * H;
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < H; j++) {
@@ -51,9 +51,9 @@ static void check_step(const rnnc_kernels *kernels, rnnc_cell cell, size_t rows,
                 *out = (1 - z) * n + z * (double)((float *)prev.data)[i * ld_prev + j];
             }
         }
-    fence *const inputs[] = {&gates, &bias, &hidden, &bias_n, &prev};
+    guard *const inputs[] = {&gates, &bias, &hidden, &bias_n, &prev};
     for (size_t i = 0; i < 5; i++)
-        fence_protect(inputs[i]);
+        guard_protect(inputs[i]);
     const rnnc_step step = {.rows = rows,
                             .H = H,
                             .gates = gates.data,
@@ -78,11 +78,11 @@ static void check_step(const rnnc_kernels *kernels, rnnc_cell cell, size_t rows,
         for (size_t j = H; j < ld_h && i + 1 < rows; j++)
             cr_assert(isnan(step.h[i * ld_h + j]), "wrote between rows");
     }
-    cr_assert(fence_intact(&h) && fence_intact(&c));
+    cr_assert(guard_intact(&h) && guard_intact(&c));
     for (size_t i = 0; i < 5; i++)
-        fence_free(inputs[i]);
-    fence_free(&c);
-    fence_free(&h);
+        guard_free(inputs[i]);
+    guard_free(&c);
+    guard_free(&h);
     free(want);
 }
 

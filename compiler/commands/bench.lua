@@ -2,7 +2,7 @@
 -- speed of light.
 local breakdown = require "measure.breakdown"
 local build = require "measure.build"
-local contest = require "measure.contest"
+local timing = require "measure.timing"
 local fail = require "base.fail"
 local host = require "host"
 local limits = require "measure.limits"
@@ -30,8 +30,8 @@ local function build_problem(problem, options, settings)
     end
 end
 
--- The same spec for a team of settings.threads; without a dialogue where it cannot have a core for each.
-local function team_contender(problem, inputs, options, settings)
+-- The same spec for a team of settings.threads; without a runner where it cannot have a core for each.
+local function team_candidate(problem, inputs, options, settings)
     local threads, cpus = settings.threads, settings.cpus
     local c = { code = string.format("specialised (%d threads)", threads) }
     if #cpus < threads then
@@ -42,9 +42,9 @@ local function team_contender(problem, inputs, options, settings)
         for name, value in pairs(problem.spec) do spec[name] = value end
         spec.threads = threads
         local library, result = build.network(spec, options, settings.directory .. "/threads", COMMAND)
-        c = contest.own(inputs, c.code, { library = library, symbol = problem.model .. "_model", cpus = cpus })
+        c = timing.own(inputs, c.code, { library = library, symbol = problem.model .. "_model", cpus = cpus })
         problem.team_variant = subject.variant(result.plan, COMMAND)
-        c.latency_ns = c.dialogue and contest.latency(c) or 0
+        c.latency_ns = c.runner and timing.latency(c) or 0
         c.division = subject.sharing(problem.team_variant, problem.seq_len, problem.batch, c.latency_ns)
         c.variant = string.format("%s, %s, latency %d ns", problem.team_variant.target, c.division, c.latency_ns)
         c.needed = true
@@ -53,17 +53,17 @@ local function team_contender(problem, inputs, options, settings)
     return c
 end
 
-local function own_contenders(problem, inputs, options, settings)
-    local own = contest.own(inputs, "specialised", { library = problem.library, symbol = problem.model .. "_model" })
+local function own_candidates(problem, inputs, options, settings)
+    local own = timing.own(inputs, "specialised", { library = problem.library, symbol = problem.model .. "_model" })
     own.needed = true
     local list = { own }
-    if settings.threads then list[2] = team_contender(problem, inputs, options, settings) end
-    list[#list + 1] = contest.own(inputs, "generic (OpenBLAS)", { blas = "openblas" })
-    list[#list + 1] = contest.own(inputs, "generic (built-in)", { blas = "builtin" })
+    if settings.threads then list[2] = team_candidate(problem, inputs, options, settings) end
+    list[#list + 1] = timing.own(inputs, "generic (OpenBLAS)", { blas = "openblas" })
+    list[#list + 1] = timing.own(inputs, "generic (built-in)", { blas = "builtin" })
     return list
 end
 
-local function other_contenders(problem, inputs, settings)
+local function other_candidates(problem, inputs, settings)
     local list, arguments = {}, problem.shape
     if not arguments or problem.spec.batch_first then
         return { { code = "other libraries",
@@ -75,7 +75,7 @@ local function other_contenders(problem, inputs, settings)
     arguments[#arguments + 1] = path
     for i, peer in ipairs(settings.peers) do
         settings.progress(problem.title .. ": " .. peer.name)
-        list[i] = peers.contender(peer, arguments, inputs, settings.directory)
+        list[i] = peers.candidate(peer, arguments, inputs, settings.directory)
     end
     arguments[#arguments] = nil
     return list
@@ -86,16 +86,16 @@ local function measure(problem, options, settings)
     build_problem(problem, options, settings)
     settings.progress(problem.title .. ": reference in double precision")
     local inputs = subject.inputs(problem, COMMAND)
-    local contenders = own_contenders(problem, inputs, options, settings)
-    for _, c in ipairs(contenders) do
-        if c.dialogue then contest.check(c, inputs, settings.directory) end
+    local candidates = own_candidates(problem, inputs, options, settings)
+    for _, c in ipairs(candidates) do
+        if c.runner then timing.check(c, inputs, settings.directory) end
     end
     if settings.peers then
-        local others = other_contenders(problem, inputs, settings)
-        table.move(others, 1, #others, #contenders + 1, contenders)
+        local others = other_candidates(problem, inputs, settings)
+        table.move(others, 1, #others, #candidates + 1, candidates)
     end
-    contest.run(contenders, settings.seconds, function(part) settings.progress(problem.title, part) end)
-    for i, c in ipairs(contenders) do
+    timing.run(candidates, settings.seconds, function(part) settings.progress(problem.title, part) end)
+    for i, c in ipairs(candidates) do
         problem.rows[i] = results.row(c, problem, problem.rows[1])
         if c.needed and not problem.rows[i].median_us then
             fail.at(COMMAND, string.format("%s: the generated code cannot be timed%s: %s", problem.path,

@@ -1,6 +1,6 @@
 -- rnnc tune: measures kernels and tiles for a network on this machine, and keeps what beats the cost model.
 local build = require "measure.build"
-local contest = require "measure.contest"
+local timing = require "measure.timing"
 local fail = require "base.fail"
 local host = require "host"
 local kernels = require "kernels.kernels"
@@ -67,11 +67,11 @@ local function candidate(problem, target, choice, inputs, options, settings)
     local directory, own = settings.directory .. "/" .. settings.count, { choices = { [target] = choice } }
     for name, value in pairs(options) do own[name] = value end
     local library = build.network(problem.spec, own, directory, COMMAND)
-    local c = contest.own(inputs, "candidate", { library = library, symbol = problem.model .. "_model" })
-    if c.dialogue and contest.check(c, inputs, directory) and contest.calibrate(c, SAMPLE_SECONDS) then
-        return { choice = choice, contender = c }
+    local c = timing.own(inputs, "candidate", { library = library, symbol = problem.model .. "_model" })
+    if c.runner and timing.check(c, inputs, directory) and timing.calibrate(c, SAMPLE_SECONDS) then
+        return { choice = choice, timed = c }
     end
-    if c.dialogue then c.dialogue:close() end
+    if c.runner then c.runner:close() end
     return nil, c.note or "it cannot be timed"
 end
 
@@ -91,7 +91,7 @@ local function tune_target(problem, target, inputs, options, settings)
         bar(0)
         return candidate(problem, target, choice, inputs, options, settings)
     end, first, function(new, old)
-        local wins, gain = search.beats(new.contender, old.contender, settings.seconds, bar)
+        local wins, gain = search.beats(new.timed, old.timed, settings.seconds, bar)
         if wins then
             settings.progress("")
             host.print(string.format("%s: %s is %.2f times as fast", target, text_of(new.choice, layers), gain))
@@ -103,7 +103,7 @@ local function tune_target(problem, target, inputs, options, settings)
         -- The last word: against the model's own choice, with more time.
         first = candidate(problem, target, list[1], inputs, options, settings)
         doing = "the best against the cost model's choice"
-        local wins, gain = search.beats(best.contender, first.contender, 4 * settings.seconds, bar)
+        local wins, gain = search.beats(best.timed, first.timed, 4 * settings.seconds, bar)
         settings.progress("")
         if wins then
             host.print(string.format("%s: %s is taken: %.2f times as fast as %s", target,
@@ -111,13 +111,13 @@ local function tune_target(problem, target, inputs, options, settings)
         else
             best = nil
         end
-        first.contender.dialogue:close()
+        first.timed.runner:close()
     else
         best = nil
     end
     settings.progress("")
     if not best then host.print(target .. ": nothing beats the cost model's choice for certain") end
-    found.contender.dialogue:close()
+    found.timed.runner:close()
     return best and { target = target, kernel = best.choice.kernel, tiles = best.choice.tiles, layers = layers }
 end
 

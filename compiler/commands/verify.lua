@@ -41,7 +41,7 @@ local function run_of_each(spec)
              call_batch = together, initial = false, lengths = false, inputs = "each" }
 end
 
--- What is run on random inputs: { seq_len, batch, call_len, call_batch, initial, lengths, inputs }, see host.trial:
+-- A run on random inputs: { seq_len, batch, call_len, call_batch, initial, lengths, inputs }, see host.isolated_run:
 -- each with initial states and without, with inputs far beyond 1, with sequences of different lengths if the spec has
 -- them; and one with all tokens.
 local function random_runs(spec)
@@ -157,7 +157,7 @@ local function verify(spec, target, options, directory, runs, recorded, seed, se
         spec.weights and "built in" or "random"))
     local passed, results = true, {}
     for i, run in ipairs(runs) do
-        local result, problem = host.trial {
+        local result, problem = host.isolated_run {
             library = library, symbol = spec.name .. "_model", network = network.of(spec), weights = own,
             seq_len = run.seq_len, batch = run.batch, call_len = run.call_len, call_batch = run.call_batch,
             initial = run.initial, lengths = run.lengths, inputs = run.inputs,

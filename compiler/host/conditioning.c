@@ -1,6 +1,6 @@
 #include "conditioning.h"
 #include "difference.h"
-#include "uniform.h"
+#include "rng.h"
 
 #include <float.h>
 #include <math.h>
@@ -24,7 +24,8 @@ static size_t count_of(const network_weights *weights) {
 
 static void move_weights(moved *m, const network_weights *weights, size_t count, uint64_t *state) {
     for (size_t i = 0; i < count; i++)
-        m->values[i] = nextafterf(weights->values[i], uniform(state) < 0 ? -HUGE_VALF : HUGE_VALF);
+        m->values[i] =
+            nextafterf(weights->values[i], rng_uniform(state) < 0 ? -HUGE_VALF : HUGE_VALF);
     for (size_t i = 0; i < weights->count; i++)
         m->tensors[i] = m->values + (weights->tensors[i] - weights->values);
 }

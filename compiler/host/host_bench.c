@@ -1,13 +1,13 @@
-/* host.problem, host.contender, host.start, host.cores, host.pin */
+/* host.problem, host.candidate, host.start, host.cores, host.pin */
 #define _XOPEN_SOURCE 700
+#include "candidate.h"
 #include "conditioning.h"
-#include "contender.h"
-#include "dialogue.h"
 #include "difference.h"
 #include "host.h"
 #include "network.h"
 #include "pin.h"
-#include "uniform.h"
+#include "rng.h"
+#include "runner.h"
 
 #include <errno.h>
 #include <lauxlib.h>
@@ -17,7 +17,7 @@
 #include <string.h>
 
 #define PROBLEM_TYPE "rnnc.problem"
-#define DIALOGUE_TYPE "rnnc.dialogue"
+#define RUNNER_TYPE "rnnc.runner"
 
 static int push_failure(lua_State *L, const char *message) {
     luaL_pushfail(L);
@@ -161,9 +161,9 @@ static int fill_inputs(problem *p, size_t vocabulary, uint64_t state) {
     else
         p->x = malloc((p->x_count + 1) * sizeof *p->x);
     for (size_t i = 0; p->x && i < p->x_count; i++)
-        p->x[i] = (float)uniform(&state);
+        p->x[i] = (float)rng_uniform(&state);
     for (size_t i = 0; p->tokens && i < p->x_count; i++)
-        p->tokens[i] = (int32_t)uniform_below(&state, vocabulary);
+        p->tokens[i] = (int32_t)rng_below(&state, vocabulary);
     return p->x || p->tokens ? 0 : -1;
 }
 
@@ -210,37 +210,37 @@ int host_problem(lua_State *L) {
     return 1;
 }
 
-/* ---- dialogues ---- */
+/* ---- runners ---- */
 
-static dialogue *check_dialogue(lua_State *L) { return luaL_checkudata(L, 1, DIALOGUE_TYPE); }
+static runner *check_runner(lua_State *L) { return luaL_checkudata(L, 1, RUNNER_TYPE); }
 
-/* dialogue:ask(line | nil, seconds) -> the answer, a line.
- * [dialogue, line | nil, seconds -> answer | fail, message] */
+/* runner:ask(line | nil, seconds) -> the answer, a line.
+ * [runner, line | nil, seconds -> answer | fail, message] */
 static int ask(lua_State *L) {
-    char reply[DIALOGUE_LINE], message[DIALOGUE_LINE];
-    if (dialogue_ask(check_dialogue(L), luaL_optstring(L, 2, NULL), luaL_checknumber(L, 3), reply,
-                     message) != 0)
+    char reply[RUNNER_LINE], message[RUNNER_LINE];
+    if (runner_ask(check_runner(L), luaL_optstring(L, 2, NULL), luaL_checknumber(L, 3), reply,
+                   message) != 0)
         return push_failure(L, message);
     lua_pushstring(L, reply);
     return 1;
 }
 
-static int end_dialogue(lua_State *L) {
-    dialogue_end(check_dialogue(L));
+static int end_runner(lua_State *L) {
+    runner_end(check_runner(L));
     return 0;
 }
 
-static const luaL_Reg dialogue_methods[] = {{"ask", ask}, {"close", end_dialogue}, {NULL, NULL}};
+static const luaL_Reg runner_methods[] = {{"ask", ask}, {"close", end_runner}, {NULL, NULL}};
 
-static dialogue *new_dialogue(lua_State *L) {
-    dialogue *const d = lua_newuserdatauv(L, sizeof *d, 0);
-    *d = (dialogue){0};
-    if (luaL_newmetatable(L, DIALOGUE_TYPE)) {
-        lua_pushcfunction(L, end_dialogue);
+static runner *new_runner(lua_State *L) {
+    runner *const d = lua_newuserdatauv(L, sizeof *d, 0);
+    *d = (runner){0};
+    if (luaL_newmetatable(L, RUNNER_TYPE)) {
+        lua_pushcfunction(L, end_runner);
         lua_setfield(L, -2, "__gc");
-        lua_pushcfunction(L, end_dialogue);
+        lua_pushcfunction(L, end_runner);
         lua_setfield(L, -2, "__close");
-        luaL_newlib(L, dialogue_methods);
+        luaL_newlib(L, runner_methods);
         lua_setfield(L, -2, "__index");
     }
     lua_setmetatable(L, -2);
@@ -262,11 +262,11 @@ static size_t read_cpus(lua_State *L, int table, int cpus[RNNC_TEAM_MAX]) {
     return (size_t)count;
 }
 
-/* host.contender(problem, {library=, symbol=, altered=, cpus=} or {blas=}) -> a dialogue with a
+/* host.candidate(problem, {library=, symbol=, altered=, cpus=} or {blas=}) -> a runner with a
  * process that runs the generated or the generic network on it, with several `cpus` a team of
- * threads with one each; contender.h has the lines. [problem, what -> dialogue | fail, message] */
-int host_contender(lua_State *L) {
-    contender c = {.problem = check_problem(L)};
+ * threads with one each; candidate.h has the lines. [problem, what -> runner | fail, message] */
+int host_candidate(lua_State *L) {
+    candidate c = {.problem = check_problem(L)};
     int cpus[RNNC_TEAM_MAX];
     lua_settop(L, 2);
     lua_getfield(L, 2, "library");
@@ -278,15 +278,15 @@ int host_contender(lua_State *L) {
     c.library = luaL_optstring(L, 3, NULL);
     c.symbol = luaL_optstring(L, 4, NULL);
     c.blas = luaL_optstring(L, 5, "builtin");
-    char message[DIALOGUE_LINE];
-    dialogue *const d = new_dialogue(L);
-    if (dialogue_start(d, NULL, contender_serve, &c, message) != 0)
+    char message[RUNNER_LINE];
+    runner *const d = new_runner(L);
+    if (runner_start(d, NULL, candidate_serve, &c, message) != 0)
         return push_failure(L, message);
     return 1;
 }
 
-/* host.start(words) -> a dialogue with the program words[1], which is found in PATH.
- * [words -> dialogue | fail, message] */
+/* host.start(words) -> a runner with the program words[1], which is found in PATH.
+ * [words -> runner | fail, message] */
 int host_start(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     const lua_Unsigned count = lua_rawlen(L, 1);
@@ -297,9 +297,9 @@ int host_start(lua_State *L) {
         argv[i] = (char *)luaL_checkstring(L, -1);
     }
     argv[count] = NULL;
-    char message[DIALOGUE_LINE];
-    dialogue *const d = new_dialogue(L);
-    if (dialogue_start(d, argv, NULL, NULL, message) != 0)
+    char message[RUNNER_LINE];
+    runner *const d = new_runner(L);
+    if (runner_start(d, argv, NULL, NULL, message) != 0)
         return push_failure(L, message);
     return 1;
 }

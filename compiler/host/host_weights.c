@@ -1,7 +1,7 @@
 /* host.weights, host.weights_hash, host.random_weights, host.pack, host.weights_blob */
 #include "host.h"
 #include "network.h"
-#include "uniform.h"
+#include "rng.h"
 
 #include <lauxlib.h>
 #include <math.h>
@@ -150,7 +150,7 @@ int host_random_weights(lua_State *L) {
         const double bound = luaL_checknumber(L, -1);
         lua_pop(L, 2);
         for (const float *const end = to + values_of(&weights->list[i]); to < end; to++)
-            *to = (float)(bound * uniform(&state));
+            *to = (float)(bound * rng_uniform(&state));
     }
     return 1;
 }

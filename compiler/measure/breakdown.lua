@@ -3,7 +3,7 @@
 -- with nothing but the sums, and the rest are products and what moves data for them. Parts that the CPU does
 -- at the same time as others count for less than they would alone.
 local build = require "measure.build"
-local contest = require "measure.contest"
+local timing = require "measure.timing"
 
 local steps = { "whole", "functions", "update" }
 
@@ -17,7 +17,7 @@ end
 -- breakdown(problem, inputs, options, settings) -> nanoseconds of a step { product =, activation =, update = },
 -- medians; nil if one of the networks cannot be timed. settings: { directory, seconds, progress, command }.
 return function(problem, inputs, options, settings)
-    local contenders = {}
+    local candidates = {}
     for i, what in ipairs(steps) do
         settings.progress(problem.title .. ": parts of a step")
         local library = problem.library
@@ -25,15 +25,15 @@ return function(problem, inputs, options, settings)
             library = build.network(problem.spec, with(options, "ablate", what), settings.directory .. "/" .. what,
                 settings.command)
         end
-        contenders[i] = contest.own(inputs, what, {
+        candidates[i] = timing.own(inputs, what, {
             library = library, symbol = problem.model .. "_model", altered = what ~= "whole",
         })
     end
-    contest.run(contenders, settings.seconds, function(part)
+    timing.run(candidates, settings.seconds, function(part)
         settings.progress(problem.title .. ": parts of a step", part)
     end)
     local ns = {}
-    for i, c in ipairs(contenders) do
+    for i, c in ipairs(candidates) do
         if not c.times or #c.times == 0 then return nil end
         ns[i] = 1e9 * c.times[(#c.times + 1) // 2] / problem.seq_len
     end

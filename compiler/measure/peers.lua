@@ -1,6 +1,6 @@
 -- peers: other libraries that run the same network, by the drivers in tests/bench/peers.
 local build = require "measure.build"
-local contest = require "measure.contest"
+local timing = require "measure.timing"
 local host = require "host"
 
 local peers = {}
@@ -59,14 +59,14 @@ function peers.open(directory)
 end
 
 -- The first line of a driver: the code's full name, or nil and why it is not to be had.
-local function greeting(dialogue)
-    local answer, message = dialogue:ask(nil, PATIENCE)
+local function greeting(runner)
+    local answer, message = runner:ask(nil, PATIENCE)
     if not answer then return nil, message end
     local name = answer:match("^hello (.+)$")
     return name, not name and "skipped: " .. answer:gsub("^absent ", "")
 end
 
--- Dialogues with all variants of a peer. A variant has a process of its own.
+-- Runners with all variants of a peer. A variant has a process of its own.
 local function candidates(peer, arguments)
     local list, failed = {}, nil
     for _, setting in ipairs(peer.settings) do
@@ -76,17 +76,17 @@ local function candidates(peer, arguments)
             table.move(setting, 1, #setting, 2, words)
             table.move(peer.words, 1, #peer.words, #words + 1, words)
             table.move(arguments, 1, #arguments, #words + 1, words)
-            local dialogue, message = host.start(words)
+            local runner, message = host.start(words)
             local name
-            if dialogue then name, message = greeting(dialogue) end
-            local answer = name and dialogue:ask("variant " .. number, PATIENCE)
+            if runner then name, message = greeting(runner) end
+            local answer = name and runner:ask("variant " .. number, PATIENCE)
             if answer and answer:find("^ready") then
                 local words_of = { (answer:gsub("^ready ?", "")) }
                 if #setting > 1 then words_of[#words_of + 1] = setting[#setting] end
-                list[#list + 1] = { code = name, dialogue = dialogue, variant = table.concat(words_of, ", ") }
+                list[#list + 1] = { code = name, runner = runner, variant = table.concat(words_of, ", ") }
             else
                 failed = failed or message or (answer or "it ends"):gsub("^cannot ", "")
-                if dialogue then dialogue:close() end
+                if runner then runner:close() end
                 if not (answer and answer:find("^cannot")) then break end
             end
             number = number + 1
@@ -95,13 +95,13 @@ local function candidates(peer, arguments)
     return list, failed
 end
 
--- peers.contender(peer, arguments, problem, directory) -> a contender, its fastest variant; without a dialogue
+-- peers.candidate(peer, arguments, problem, directory) -> a candidate, its fastest variant; without a runner
 -- and with a note if there is none.
-function peers.contender(peer, arguments, problem, directory)
+function peers.candidate(peer, arguments, problem, directory)
     if not peer.words then return { code = peer.name, note = peer.why_not } end
     local list, failed = candidates(peer, arguments)
     if #list == 0 then return { code = peer.name, note = failed } end
-    return contest.choose(list, problem, directory)
+    return timing.choose(list, problem, directory)
 end
 
 return peers

@@ -1,7 +1,7 @@
 -- search: looks for a choice of kernel and tiles that measures faster than the cost model's. Every kernel that
 -- applies is tried with the model's tiles; from the best one on, tiles change one number at a time for as long as
 -- that helps. A candidate races against the best so far and is dropped as soon as it is clearly behind.
-local contest = require "measure.contest"
+local timing = require "measure.timing"
 
 local search = {}
 
@@ -25,15 +25,15 @@ local function median(times)
     return sorted[(#sorted + 1) // 2], sorted[1]
 end
 
--- search.beats(new, old, seconds, progress) -> does the contender `new` run faster than `old`, and how many times?
+-- search.beats(new, old, seconds, progress) -> does the candidate `new` run faster than `old`, and how many times?
 -- Both stay open. progress(part) hears how far the race is, from 0 to 1.
 function search.beats(new, old, seconds, progress)
     local a, b, spent = {}, {}, 0
     while #a < LATE_ROUNDS and (#a < EARLY_ROUNDS or spent < seconds) do
         -- In turns, and neither always first.
         local first, second = #a % 2 == 0 and new or old, #a % 2 == 0 and old or new
-        local x, x_all = contest.sample(first)
-        local y, y_all = contest.sample(second)
+        local x, x_all = timing.sample(first)
+        local y, y_all = timing.sample(second)
         if not x or not y then return false end
         a[#a + 1], b[#b + 1] = first == new and x or y, first == new and y or x
         spent = spent + x_all + y_all
@@ -67,7 +67,7 @@ local function key_of(choice, layers)
     return table.concat(parts, " ")
 end
 
--- search.run(kernels, layers, try, best) -> the best candidate: { choice, contender }. kernels: choices with the
+-- search.run(kernels, layers, try, best) -> the best candidate: { choice, timed }. kernels: choices with the
 -- model's tiles, those of the best one first; try(choice) -> a candidate, or nil if it cannot be; best: the
 -- candidate of kernels[1]. race(new, old) -> is it faster?
 function search.run(kernels, layers, try, best, race)
@@ -79,11 +79,11 @@ function search.run(kernels, layers, try, best, race)
         local candidate = try(choice, key)
         if not candidate then return false end
         if race(candidate, best) then
-            best.contender.dialogue:close()
+            best.timed.runner:close()
             best = candidate
             return true
         end
-        if candidate.contender.dialogue then candidate.contender.dialogue:close() end
+        if candidate.timed.runner then candidate.timed.runner:close() end
         return false
     end
     for i = 2, #kernels do consider(kernels[i]) end

@@ -11,17 +11,17 @@ local columns = {
 -- What CSV says of a problem in front of each row.
 local problem_fields = { "model", "problem", "seq_len", "batch", "flops", "bytes", "light_us", "predicted_us" }
 
--- results.row(contender, problem, first) -> a row. problem: { seq_len, flops, bytes, light_us }; first: the row
+-- results.row(candidate, problem, first) -> a row. problem: { seq_len, flops, bytes, light_us }; first: the row
 -- that others are compared with, or nil. Rates are those of the median; light is compared with the minimum,
 -- because the machine's limits are minima too, and for one thread only, because they are of one core.
--- A contender with `threads`, `division` and `latency_ns` is a team, see passes/divide.lua and rnnc_team.
-function results.row(contender, problem, first)
-    local row = { code = contender.code, note = contender.variant or "", max_error = contender.error,
-                  threads = contender.threads or 1, division = contender.division,
-                  latency_ns = contender.latency_ns }
-    local times = contender.times
+-- A candidate with `threads`, `division` and `latency_ns` is a team, see passes/divide.lua and rnnc_team.
+function results.row(candidate, problem, first)
+    local row = { code = candidate.code, note = candidate.variant or "", max_error = candidate.error,
+                  threads = candidate.threads or 1, division = candidate.division,
+                  latency_ns = candidate.latency_ns }
+    local times = candidate.times
     if not times or #times == 0 then
-        row.note = contender.note or "not measured"
+        row.note = candidate.note or "not measured"
         return row
     end
     local median = times[(#times + 1) // 2]

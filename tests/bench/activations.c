@@ -10,7 +10,7 @@ enum { EXACT, FAST, NONE, ALL };
 int main(int argc, char **argv) {
     if (argc != 2 + ALL)
         fail("usage: activations EXACT.so FAST.so NONE.so T");
-    static contender all[ALL];
+    static candidate all[ALL];
     for (int i = 0; i < ALL; i++)
         all[i].model = symbol_of(argv[1 + i], "net_model");
     const size_t T = (size_t)strtoul(argv[1 + ALL], NULL, 10), rows = T * all[0].model->batch;

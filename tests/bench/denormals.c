@@ -1,6 +1,6 @@
 /* denormals.c NAME: what a step costs when states are too small to be normal numbers
  * (below 1.2e-38), which processors handle in microcode. One network, one sequence, no input.
- * Contenders:
+ * Candidates:
  *
  *   sound      states of usual size
  *   silence    after SILENCE steps of zeros, with biases of 0: what the states have decayed to
@@ -100,12 +100,12 @@ static rnnc_call after_silence(const float *packed, float *left) {
     return next;
 }
 
-enum { SOUND, SILENT, BIASED, HELD, FLUSHED, CONTENDERS };
+enum { SOUND, SILENT, BIASED, HELD, FLUSHED, CANDIDATES };
 
 int main(int argc, char **argv) {
     if (argc != 2)
         fail("usage: denormals NAME");
-    static contender all[CONTENDERS];
+    static candidate all[CANDIDATES];
     float left, left_biased;
     const float *const holds = weights(1.0f, 0.0f);
     all[SOUND].call = call_from(holds, 1.0f, STEPS);
@@ -115,9 +115,9 @@ int main(int argc, char **argv) {
     all[FLUSHED].call = all[HELD].call;
     all[FLUSHED].before = flush;
     all[FLUSHED].after = restore;
-    for (size_t i = 0; i < CONTENDERS; i++)
+    for (size_t i = 0; i < CANDIDATES; i++)
         all[i].model = &net_model;
-    take_turns(all, CONTENDERS);
+    take_turns(all, CANDIDATES);
     printf("%-24s %8.1f %8.2f %8.1e %8.2f %8.1e %8.2f %8.2f\n", argv[1],
            1e9 * all[SOUND].least / STEPS, all[SILENT].least / all[SOUND].least, (double)left,
            all[BIASED].least / all[SOUND].least, (double)left_biased,

@@ -23,7 +23,7 @@ int main(int argc, char **argv) {
     }
     const float *const x = random_floats(STEPS * BATCH * c->input_size, 1);
     const size_t states = c->num_layers * BATCH * c->hidden_size * (c->bidirectional ? 2 : 1);
-    static contender all[3];
+    static candidate all[3];
     for (size_t i = 0; i < 3; i++) {
         const rnnc_model *const m = models[i > 0];
         all[i].model = m;

@@ -1,4 +1,4 @@
-/* turns.h: contenders that take turns in short rounds, so that a change of the machine's speed
+/* turns.h: candidates that take turns in short rounds, so that a change of the machine's speed
  * meets each alike; the smallest and the median time of each. */
 #ifndef BENCH_TURNS_H
 #define BENCH_TURNS_H
@@ -12,17 +12,17 @@
 
 enum { ROUNDS = 51 };
 
-/* A round of a contender takes about as many seconds. */
+/* A round of a candidate takes about as many seconds. */
 static const double round_seconds = 0.002;
 
-typedef struct contender {
+typedef struct candidate {
     const rnnc_model *model;
     rnnc_call call;
     void (*before)(void); /* run before each call, or NULL */
     void (*after)(void);
     size_t calls;                        /* in a round */
     double times[ROUNDS], least, median; /* seconds of a call */
-} contender;
+} candidate;
 
 static void fail(const char *what) {
     fprintf(stderr, "bench: %s\n", what);
@@ -48,7 +48,7 @@ static float *random_floats(size_t n, float k) {
     return values;
 }
 
-static double measure(const contender *c) {
+static double measure(const candidate *c) {
     if (c->before)
         c->before();
     const double begin = now();
@@ -66,7 +66,7 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void take_turns(contender all[], size_t count) {
+static void take_turns(candidate all[], size_t count) {
     for (size_t i = 0; i < count; i++) {
         all[i].calls = 1;
         while (measure(&all[i]) * (double)all[i].calls < round_seconds)
@@ -74,7 +74,7 @@ static void take_turns(contender all[], size_t count) {
     }
     for (size_t round = 0; round < ROUNDS; round++)
         for (size_t i = 0; i < count; i++) {
-            contender *const c = &all[(i + round) % count];
+            candidate *const c = &all[(i + round) % count];
             c->times[round] = measure(c);
         }
     for (size_t i = 0; i < count; i++) {

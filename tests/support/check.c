@@ -56,43 +56,43 @@ double max_error(const float *got, const double *want, size_t n) {
 
 /* All the memory of one call. */
 typedef struct buffers {
-    fence x, h0, c0, lengths, weights, y, hn, cn, workspace;
+    guard x, h0, c0, lengths, weights, y, hn, cn, workspace;
 } buffers;
 
-enum { FENCES = 9 };
+enum { GUARDS = 9 };
 
-static void buffers_list(buffers *b, fence *all[FENCES]) {
-    fence *const list[FENCES] = {&b->x, &b->h0, &b->c0, &b->lengths,  &b->weights,
+static void buffers_list(buffers *b, guard *all[GUARDS]) {
+    guard *const list[GUARDS] = {&b->x, &b->h0, &b->c0, &b->lengths,  &b->weights,
                                  &b->y, &b->hn, &b->cn, &b->workspace};
     memcpy(all, list, sizeof list);
 }
 
 static void buffers_free(buffers *b) {
-    fence *all[FENCES];
+    guard *all[GUARDS];
     buffers_list(b, all);
-    for (size_t i = 0; i < FENCES; i++)
-        fence_free(all[i]);
+    for (size_t i = 0; i < GUARDS; i++)
+        guard_free(all[i]);
 }
 
 /* A state at the start: the problem's, zeros, or none. */
-static fence initial_state(const float *from, size_t count, const variation *v) {
+static guard initial_state(const float *from, size_t count, const variation *v) {
     if (!from && !v->zero_h0)
-        return (fence){0};
-    fence state = fence_floats(from, count);
+        return (guard){0};
+    guard state = guard_floats(from, count);
     if (!from)
         memset(state.data, 0, state.size);
     if (!v->in_place)
-        fence_protect(&state);
+        guard_protect(&state);
     return state;
 }
 
-static fence lengths_of(const rnnc_model *model, const problem *p, const variation *v) {
+static guard lengths_of(const rnnc_model *model, const problem *p, const variation *v) {
     if (!p->lengths && !(v->full_lengths && model->lengths))
-        return (fence){0};
-    fence f = fence_make(p->batch * sizeof(size_t), 0);
+        return (guard){0};
+    guard f = guard_make(p->batch * sizeof(size_t), 0);
     for (size_t b = 0; b < p->batch; b++)
         memcpy((size_t *)f.data + b, p->lengths ? &p->lengths[b] : &p->seq_len, sizeof(size_t));
-    fence_protect(&f);
+    guard_protect(&f);
     return f;
 }
 
@@ -100,34 +100,34 @@ static void buffers_make(buffers *b, const rnnc_model *model, const float *packe
                          const variation *v, size_t workspace_size) {
     const size_t states = problem_state_count(p);
     const bool lstm = p->config.cell == RNNC_LSTM;
-    b->x = fence_floats(p->x, problem_x_count(p));
-    fence_protect(&b->x);
+    b->x = guard_floats(p->x, problem_x_count(p));
+    guard_protect(&b->x);
     if (packed) {
-        b->weights = fence_floats(packed, model->packed_count);
-        fence_protect(&b->weights);
+        b->weights = guard_floats(packed, model->packed_count);
+        guard_protect(&b->weights);
     }
     b->h0 = initial_state(p->h0, states, v);
     if (lstm)
         b->c0 = initial_state(p->c0, states, v);
     b->lengths = lengths_of(model, p, v);
-    b->y = fence_floats(NULL, problem_y_count(p));
+    b->y = guard_floats(NULL, problem_y_count(p));
     if (!v->without_hn && !v->in_place)
-        b->hn = fence_floats(NULL, states);
+        b->hn = guard_floats(NULL, states);
     if (lstm && !v->without_cn && !v->in_place)
-        b->cn = fence_floats(NULL, states);
-    b->workspace = fence_make(workspace_size, v->misalign);
+        b->cn = guard_floats(NULL, states);
+    b->workspace = guard_make(workspace_size, v->misalign);
     if (v->garbage_workspace)
         for (size_t i = 0; i < workspace_size; i++)
             ((unsigned char *)b->workspace.data)[i] = (unsigned char)(i * 151 + 77);
 }
 
 static bool guards_intact(buffers *b, rnnc_error *err) {
-    static const char *const names[FENCES] = {"x", "h0", "c0", "lengths",  "weights",
+    static const char *const names[GUARDS] = {"x", "h0", "c0", "lengths",  "weights",
                                               "y", "hn", "cn", "workspace"};
-    fence *all[FENCES];
+    guard *all[GUARDS];
     buffers_list(b, all);
-    for (size_t i = 0; i < FENCES; i++)
-        if (all[i]->map && !fence_intact(all[i]))
+    for (size_t i = 0; i < GUARDS; i++)
+        if (all[i]->map && !guard_intact(all[i]))
             return fail(err, "bytes around %s were written", names[i]);
     return true;
 }

@@ -2,7 +2,7 @@
 #ifndef TEST_CHECK_H
 #define TEST_CHECK_H
 
-#include "fence.h"
+#include "guard.h"
 #include "problem.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,7 +35,7 @@ typedef struct variation {
     const rnnc_team *team;  /* that the call is given */
 } variation;
 
-/* Runs `model` once on the problem in fenced buffers: read-only x, h0, c0, lengths and weights; y,
+/* Runs `model` once on the problem in guarded buffers: read-only x, h0, c0, lengths and weights; y,
  * hn and cn prefilled with NaN, a workspace of exactly the stated size filled with NaN. `packed`
  * are the packed weights, NULL if they are built in. Checks the status, all of y, hn and cn against
  * the answers to `tolerance` (y beyond a length is 0 exactly), and the guards. If y_out is not

@@ -53,41 +53,41 @@ bool results_same(const model_results *a, const model_results *b) {
 
 /* ---- a call ---- */
 
-enum { FENCES = 9 };
+enum { GUARDS = 9 };
 
-/* Names of the fences, in the order in which model_run has them. */
-static const char *const fence_names[FENCES] = {"the input", "h0", "c0", "lengths",  "weights",
+/* Names of the guards, in the order in which model_run has them. */
+static const char *const guard_names[GUARDS] = {"the input", "h0", "c0", "lengths",  "weights",
                                                 "y",         "hn", "cn", "workspace"};
 
 /* `size` bytes copied from `from`, not to be written; nothing if from is NULL. */
-static fence read_only(const void *from, size_t size) {
+static guard read_only(const void *from, size_t size) {
     if (!from)
-        return (fence){0};
-    fence f = fence_make(size, 0);
+        return (guard){0};
+    guard f = guard_make(size, 0);
     memcpy(f.data, from, size);
-    fence_protect(&f);
+    guard_protect(&f);
     return f;
 }
 
 /* A state at the start: writable if the end goes there too, zeros if that has to be. */
-static fence state_at_start(const float *from, size_t count, bool in_place) {
+static guard state_at_start(const float *from, size_t count, bool in_place) {
     if (!in_place || !count)
         return read_only(count ? from : NULL, count * sizeof *from);
-    fence f = fence_floats(from, count);
+    guard f = guard_floats(from, count);
     if (!from)
         memset(f.data, 0, f.size);
     return f;
 }
 
-static fence lengths_of(const rnnc_model *net, const model *m, const model_way *way) {
+static guard lengths_of(const rnnc_model *net, const model *m, const model_way *way) {
     if (m->lengths)
         return read_only(m->lengths, m->batch * sizeof *m->lengths);
     if (!way->full_lengths || !net->lengths)
-        return (fence){0};
-    fence f = fence_make(m->batch * sizeof(size_t), 0);
+        return (guard){0};
+    guard f = guard_make(m->batch * sizeof(size_t), 0);
     for (size_t b = 0; b < m->batch; b++)
         memcpy((size_t *)f.data + b, &m->seq_len, sizeof(size_t));
-    fence_protect(&f);
+    guard_protect(&f);
     return f;
 }
 
@@ -104,17 +104,17 @@ bool model_run(const rnnc_model *net, const float *packed, const model *m, const
     if (workspace == 0)
         return fail(err, "workspace_size(%zu, %zu) is 0", m->seq_len, m->batch);
     const bool ends = !way->without_ends && !way->in_place;
-    fence f[FENCES] = {
+    guard f[GUARDS] = {
         s.tokens ? read_only(m->tokens, steps * sizeof *m->tokens)
                  : read_only(m->x, steps * s.input * sizeof *m->x),
         state_at_start(m->h0, h, way->in_place),
         state_at_start(m->c0, c, way->in_place),
         lengths_of(net, m, way),
         read_only(packed, net->packed_count * sizeof *packed),
-        fence_floats(NULL, model_y_count(m)),
-        ends && h ? fence_floats(NULL, h) : (fence){0},
-        ends && c ? fence_floats(NULL, c) : (fence){0},
-        fence_make(workspace, way->misalign),
+        guard_floats(NULL, model_y_count(m)),
+        ends && h ? guard_floats(NULL, h) : (guard){0},
+        ends && c ? guard_floats(NULL, c) : (guard){0},
+        guard_make(workspace, way->misalign),
     };
     for (size_t i = 0; way->garbage && i < workspace; i++)
         ((unsigned char *)f[8].data)[i] = (unsigned char)(i * 151 + 77);
@@ -134,15 +134,15 @@ bool model_run(const rnnc_model *net, const float *packed, const model *m, const
     const rnnc_status status =
         way->by_runtime ? rnnc_model_forward(net, &call, &why) : net->forward(&call);
     bool ok = status == RNNC_OK || fail(err, "status %d %.1000s", (int)status, why.message);
-    for (size_t i = 0; i < FENCES; i++)
-        if (ok && f[i].map && !fence_intact(&f[i]))
-            ok = fail(err, "bytes around %s were written", fence_names[i]);
+    for (size_t i = 0; i < GUARDS; i++)
+        if (ok && f[i].map && !guard_intact(&f[i]))
+            ok = fail(err, "bytes around %s were written", guard_names[i]);
     memset(to->y, 0xFF, to->count * sizeof *to->y);
     copy_out(to->y, call.y, model_y_count(m));
     copy_out(to->hn, call.hn, h);
     copy_out(to->cn, call.cn, c);
-    for (size_t i = 0; i < FENCES; i++)
-        fence_free(&f[i]);
+    for (size_t i = 0; i < GUARDS; i++)
+        guard_free(&f[i]);
     return ok;
 }
 

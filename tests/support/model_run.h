@@ -1,4 +1,4 @@
-/* model_run.h: calls a generated model in fenced buffers, and compares. */
+/* model_run.h: calls a generated model in guarded buffers, and compares. */
 #ifndef TEST_MODEL_RUN_H
 #define TEST_MODEL_RUN_H
 

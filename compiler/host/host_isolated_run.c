@@ -1,10 +1,10 @@
-/* host.trial */
+/* host.isolated_run */
 #include "conditioning.h"
 #include "difference.h"
 #include "host.h"
+#include "isolated_inputs.h"
+#include "isolated_run.h"
 #include "network.h"
-#include "trial.h"
-#include "trial_inputs.h"
 
 #include <lauxlib.h>
 #include <stdlib.h>
@@ -18,9 +18,9 @@ static const char *const output_names[OUTPUTS] = {"y", "hn", "cn"};
 static const char *const recorded_names[OUTPUTS] = {"recorded_y", "recorded_hn", "recorded_cn"};
 static const char *const generic_names[OUTPUTS] = {"generic_y", "generic_hn", "generic_cn"};
 
-/* All that a trial allocates; closed by Lua. */
+/* All that an isolated run allocates; closed by Lua. */
 typedef struct scratch {
-    trial trial;
+    isolated_run run;
     const network_weights *weights;
     double *right[OUTPUTS];  /* what y, hn and cn are in double precision */
     double *spread[OUTPUTS]; /* how far rounding moves them */
@@ -34,10 +34,10 @@ typedef struct scratch {
 
 static int close_scratch(lua_State *L) {
     scratch *const s = luaL_checkudata(L, 1, SCRATCH_TYPE);
-    trial *const t = &s->trial;
-    fence *const fences[] = {&t->x, &t->tokens, &t->lengths, &t->h0, &t->c0, &t->y, &t->hn, &t->cn};
-    for (size_t i = 0; i < sizeof fences / sizeof fences[0]; i++)
-        fence_close(fences[i]);
+    isolated_run *const t = &s->run;
+    guard *const guards[] = {&t->x, &t->tokens, &t->lengths, &t->h0, &t->c0, &t->y, &t->hn, &t->cn};
+    for (size_t i = 0; i < sizeof guards / sizeof guards[0]; i++)
+        guard_close(guards[i]);
     for (int k = 0; k < OUTPUTS; k++) {
         free(s->right[k]);
         free(s->spread[k]);
@@ -64,8 +64,8 @@ static scratch *new_scratch(lua_State *L) {
     return s;
 }
 
-static fence *output_of(scratch *s, int k) {
-    return k == Y ? &s->trial.y : k == HN ? &s->trial.hn : &s->trial.cn;
+static guard *output_of(scratch *s, int k) {
+    return k == Y ? &s->run.y : k == HN ? &s->run.hn : &s->run.cn;
 }
 
 /* Buffers for the outputs, and for what else computes them. -1 if memory is out. */
@@ -73,12 +73,12 @@ static int open_outputs(scratch *s) {
     for (int k = 0; k < OUTPUTS; k++) {
         if (s->count[k] == 0)
             continue;
-        fence *const f = output_of(s, k);
+        guard *const f = output_of(s, k);
         s->right[k] = malloc(s->count[k] * sizeof *s->right[k]);
         s->spread[k] = malloc(s->count[k] * sizeof *s->spread[k]);
         s->generic[k] = malloc(s->count[k] * sizeof *s->generic[k]);
         if (!s->right[k] || !s->spread[k] || !s->generic[k] ||
-            fence_open(f, s->count[k] * sizeof(float)) != 0)
+            guard_open(f, s->count[k] * sizeof(float)) != 0)
             return -1;
         memset(f->data, 0xff, f->size); /* NaN */
     }
@@ -109,12 +109,12 @@ static double largest_of(size_t n, const double *values) {
 static rnnc_status find_spread(scratch *s) {
     if (s->has_spread)
         return RNNC_OK;
-    const rnnc_call call = trial_call(&s->trial);
+    const rnnc_call call = isolated_call(&s->run);
     const rnnc_status status =
-        conditioning_of(s->trial.network, s->weights, &call, s->count, s->right, s->spread);
+        conditioning_of(s->run.network, s->weights, &call, s->count, s->right, s->spread);
     if (status == RNNC_OK)
         conditioning_onwards(s->spread[Y], s->count[Y] / (call.batch * s->row[Y]), call.batch,
-                             s->row[Y], s->trial.network->batch_first);
+                             s->row[Y], s->run.network->batch_first);
     s->has_spread = status == RNNC_OK;
     return status;
 }
@@ -153,18 +153,18 @@ static rnnc_status set_judged(lua_State *L, scratch *s, const char *field, int k
     return RNNC_OK;
 }
 
-static const float *floats_of(const fence *f) { return (const float *)(const void *)f->data; }
+static const float *floats_of(const guard *f) { return (const float *)(const void *)f->data; }
 
 /* The generic network on the same inputs, into s->generic. */
 static rnnc_status run_generic(scratch *s) {
-    const trial *const t = &s->trial;
+    const isolated_run *const t = &s->run;
     const size_t count = rnnc_generic_prepared_count(t->network);
     const size_t size = rnnc_generic_workspace_size(t->network, t->seq_len, t->batch);
     s->prepared = count ? malloc(count * sizeof *s->prepared) : NULL;
     s->workspace = size ? malloc(size) : NULL;
     if (!s->prepared || !s->workspace)
         return RNNC_ERR_MEMORY;
-    rnnc_call call = trial_call(t);
+    rnnc_call call = isolated_call(t);
     call.weights = s->prepared;
     call.workspace = s->workspace;
     call.y = s->generic[Y];
@@ -205,10 +205,10 @@ static int fail_with(lua_State *L, rnnc_status status, const char *message) {
     return 2;
 }
 
-/* The sizes of the trial and of its outputs, by the options. They are within the limits of the spec
+/* The sizes of the run and of its outputs, by the options. They are within the limits of the spec
  * language, so that none of these overflows. */
-static void size_trial(lua_State *L, scratch *s, const rnnc_network_sizes *sizes) {
-    trial *const t = &s->trial;
+static void size_isolated_run(lua_State *L, scratch *s, const rnnc_network_sizes *sizes) {
+    isolated_run *const t = &s->run;
     t->seq_len = network_size_field(L, 1, "seq_len");
     t->batch = network_size_field(L, 1, "batch");
     t->call_len = network_size_field(L, 1, "call_len");
@@ -216,8 +216,8 @@ static void size_trial(lua_State *L, scratch *s, const rnnc_network_sizes *sizes
     t->seconds = (int)network_size_field(L, 1, "seconds");
     if (t->call_len == 0 || t->call_batch == 0 || t->seq_len % t->call_len != 0 ||
         t->batch % t->call_batch != 0)
-        luaL_error(L, "calls of %d steps and %d sequences do not make up the trial",
-                   (int)t->call_len, (int)t->call_batch);
+        luaL_error(L, "calls of %d steps and %d sequences do not make up the run", (int)t->call_len,
+                   (int)t->call_batch);
     s->count[Y] = (sizes->last_step ? 1 : t->seq_len) * t->batch * sizes->output;
     s->count[HN] = t->batch * sizes->h;
     s->count[CN] = t->batch * sizes->c;
@@ -226,15 +226,16 @@ static void size_trial(lua_State *L, scratch *s, const rnnc_network_sizes *sizes
     s->row[CN] = s->count[CN];
 }
 
-/* host.trial{library=, symbol=, network= (see network_read), weights=, seq_len=, batch=, call_len=,
- * call_batch= (what one call takes of them: if not all, there are several, and the states are
- * carried), seed=, initial= (with h0 and c0?), lengths= (a list, or true for sequences of random
- * lengths), inputs= ("near", "far" or "each"; tokens: "near" or "each"), seconds=, tolerance= and
- * spreads= (see struct tolerance), generic_tolerance=, generic_spreads=, case= (a safetensors file
- * with x or tokens, y and what it has of h0, c0, hn, cn, or nil)} -> {y=, hn=, cn=} against double
- * precision, see set_judged; generic_y= and so on of the generic network, and recorded_y= of a
- * case; only those that the network, or the case, has. [options -> result | fail, message] */
-int host_trial(lua_State *L) {
+/* host.isolated_run{library=, symbol=, network= (see network_read), weights=, seq_len=, batch=,
+ * call_len=, call_batch= (what one call takes of them: if not all, there are several, and the
+ * states are carried), seed=, initial= (with h0 and c0?), lengths= (a list, or true for sequences
+ * of random lengths), inputs= ("near", "far" or "each"; tokens: "near" or "each"), seconds=,
+ * tolerance= and spreads= (see struct tolerance), generic_tolerance=, generic_spreads=, case= (a
+ * safetensors file with x or tokens, y and what it has of h0, c0, hn, cn, or nil)} -> {y=, hn=,
+ * cn=} against double precision, see set_judged; generic_y= and so on of the generic network, and
+ * recorded_y= of a case; only those that the network, or the case, has. [options -> result | fail,
+ * message] */
+int host_isolated_run(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
     lua_getfield(L, 1, "library");
@@ -247,7 +248,7 @@ int host_trial(lua_State *L) {
     rnnc_network_sizes sizes;
     const rnnc_network *const network = network_read(L, 6, &sizes);
     scratch *const s = new_scratch(L);
-    trial *const t = &s->trial;
+    isolated_run *const t = &s->run;
     t->library = luaL_checkstring(L, 2);
     t->symbol = luaL_checkstring(L, 3);
     t->network = network;
@@ -255,20 +256,20 @@ int host_trial(lua_State *L) {
     s->weights = weights;
     if (weights->count != sizes.weight_count)
         return luaL_error(L, "the network has other weights");
-    size_trial(L, s, &sizes);
+    size_isolated_run(L, s, &sizes);
     const tolerance own = tolerance_field(L, "tolerance", "spreads");
     const tolerance generic = tolerance_field(L, "generic_tolerance", "generic_spreads");
 
     rnnc_error error = {.message = ""};
     rnnc_status status = open_outputs(s) == 0 ? RNNC_OK : RNNC_ERR_MEMORY;
     if (status == RNNC_OK)
-        status = trial_open_inputs(L, t, &sizes, recorded, &error);
+        status = isolated_open_inputs(L, t, &sizes, recorded, &error);
     if (status != RNNC_OK)
         return fail_with(L, status, error.message);
-    char message[TRIAL_MESSAGE];
-    if (trial_run(t, message) != 0)
+    char message[ISOLATED_MESSAGE];
+    if (run_isolated(t, message) != 0)
         return fail_with(L, RNNC_OK, message);
-    const rnnc_call call = trial_call(t);
+    const rnnc_call call = isolated_call(t);
     status =
         rnnc_reference_forward(network, t->tensors, &call, s->right[Y], s->right[HN], s->right[CN]);
     if (status == RNNC_OK)

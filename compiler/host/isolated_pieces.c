@@ -1,6 +1,6 @@
-/* A long trial as calls of a fixed size, with the states carried from call to call. All of it runs
- * in the child of trial_run. */
-#include "trial.h"
+/* A long run as calls of a fixed size, with the states carried from call to call. All of it runs
+ * in the child of run_isolated. */
+#include "isolated_run.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +16,7 @@ static void copy(unsigned char *whole, unsigned char *part, size_t size, int bac
 
 /* Rows of `size` bytes, one for each step of each sequence, from the whole into the part, or back.
  */
-static void copy_steps(const trial *t, const piece *p, const fence *whole, const fence *part,
+static void copy_steps(const isolated_run *t, const piece *p, const guard *whole, const guard *part,
                        size_t size, int back) {
     for (size_t s = 0; s < p->steps; s++)
         for (size_t b = 0; b < p->sequences; b++) {
@@ -31,8 +31,8 @@ static void copy_steps(const trial *t, const piece *p, const fence *whole, const
 
 /* The states of the piece's sequences: a chain has its values of all sequences behind each other,
  * then comes the next chain. */
-static void copy_states(const trial *t, const piece *p, const fence *whole, const fence *part,
-                        int is_c, int back) {
+static void copy_states(const isolated_run *t, const piece *p, const guard *whole,
+                        const guard *part, int is_c, int back) {
     unsigned char *from = whole->data, *to = part->data;
     for (size_t i = 0; i < t->network->layer_count; i++) {
         const rnnc_layer *const layer = &t->network->layer[i];
@@ -52,21 +52,21 @@ static void copy_states(const trial *t, const piece *p, const fence *whole, cons
 }
 
 /* The whole's bytes for one sequence. */
-static size_t share(const trial *t, const fence *whole) { return whole->size / t->batch; }
+static size_t share(const isolated_run *t, const guard *whole) { return whole->size / t->batch; }
 
 /* Opens the buffer of a piece if the whole has one. */
-static int open_part(const fence *whole, fence *part, size_t size) {
+static int open_part(const guard *whole, guard *part, size_t size) {
     if (!whole->data)
         return 0;
-    if (fence_open(part, size) != 0)
+    if (guard_open(part, size) != 0)
         return -1;
     memset(part->data, 0xff, size);
     return 0;
 }
 
 /* The states that the piece starts from: those of the call, or those that the one before left. */
-static int open_states(const trial *t, const piece *p, trial *part) {
-    const fence *const h = p->step > 0 ? &t->hn : &t->h0, *const c = p->step > 0 ? &t->cn : &t->c0;
+static int open_states(const isolated_run *t, const piece *p, isolated_run *part) {
+    const guard *const h = p->step > 0 ? &t->hn : &t->h0, *const c = p->step > 0 ? &t->cn : &t->c0;
     if (open_part(h, &part->h0, share(t, h) * p->sequences) != 0 ||
         open_part(c, &part->c0, share(t, c) * p->sequences) != 0)
         return -1;
@@ -77,7 +77,7 @@ static int open_states(const trial *t, const piece *p, trial *part) {
     return 0;
 }
 
-static int open_piece(const trial *t, const piece *p, size_t y_size, trial *part) {
+static int open_piece(const isolated_run *t, const piece *p, size_t y_size, isolated_run *part) {
     const size_t rows = p->steps * p->sequences, all = t->seq_len * t->batch;
     if (open_states(t, p, part) != 0 || open_part(&t->x, &part->x, rows * (t->x.size / all)) != 0 ||
         open_part(&t->tokens, &part->tokens, rows * sizeof(int32_t)) != 0 ||
@@ -96,7 +96,8 @@ static int open_piece(const trial *t, const piece *p, size_t y_size, trial *part
     return 0;
 }
 
-static void take_outputs(const trial *t, const piece *p, int once, const trial *part) {
+static void take_outputs(const isolated_run *t, const piece *p, int once,
+                         const isolated_run *part) {
     if (once)
         memcpy(t->y.data + p->sequence * share(t, &t->y), part->y.data, part->y.size);
     else
@@ -107,32 +108,32 @@ static void take_outputs(const trial *t, const piece *p, int once, const trial *
         copy_states(t, p, &t->cn, &part->cn, 1, 1);
 }
 
-static int run_piece(const trial *t, const piece *p, int once, const rnnc_model *model,
-                     const float *packed, char message[TRIAL_MESSAGE]) {
-    trial part = *t;
-    fence *const fences[] = {&part.x,  &part.tokens, &part.lengths, &part.h0,
+static int run_piece(const isolated_run *t, const piece *p, int once, const rnnc_model *model,
+                     const float *packed, char message[ISOLATED_MESSAGE]) {
+    isolated_run part = *t;
+    guard *const guards[] = {&part.x,  &part.tokens, &part.lengths, &part.h0,
                              &part.c0, &part.y,      &part.hn,      &part.cn};
-    for (size_t i = 0; i < sizeof fences / sizeof fences[0]; i++)
-        *fences[i] = (fence){0};
+    for (size_t i = 0; i < sizeof guards / sizeof guards[0]; i++)
+        *guards[i] = (guard){0};
     part.seq_len = p->steps;
     part.batch = p->sequences;
     const size_t y_size = share(t, &t->y) / (once ? 1 : t->seq_len / p->steps) * p->sequences;
     int result = open_piece(t, p, y_size, &part);
     if (result != 0)
-        snprintf(message, TRIAL_MESSAGE, "not enough memory for one call");
+        snprintf(message, ISOLATED_MESSAGE, "not enough memory for one call");
     if (result == 0)
-        result = trial_call_once(&part, model, packed, message);
+        result = isolated_call_once(&part, model, packed, message);
     if (result == 0)
-        result = trial_check_outputs(&part, message);
+        result = isolated_check_outputs(&part, message);
     if (result == 0)
         take_outputs(t, p, once, &part);
-    for (size_t i = 0; i < sizeof fences / sizeof fences[0]; i++)
-        fence_close(fences[i]);
+    for (size_t i = 0; i < sizeof guards / sizeof guards[0]; i++)
+        guard_close(guards[i]);
     return result;
 }
 
-int trial_call_pieces(trial *t, const rnnc_model *model, const float *packed,
-                      char message[TRIAL_MESSAGE]) {
+int isolated_call_pieces(isolated_run *t, const rnnc_model *model, const float *packed,
+                         char message[ISOLATED_MESSAGE]) {
     rnnc_network_sizes sizes;
     if (rnnc_network_measure(t->network, &sizes, NULL) != RNNC_OK)
         return -1; /* not of a network that was read */

@@ -1,7 +1,7 @@
--- contest: times contenders in turns, so that a change of the machine's speed meets each alike.
+-- timing: times candidates in turns, so that a change of the machine's speed meets each alike.
 local host = require "host"
 
-local contest = {}
+local timing = {}
 
 -- Largest absolute error of y, hn and cn that passes, relative to the largest output if that is more than 1.
 local TOLERANCE <const> = 1e-4
@@ -18,33 +18,33 @@ local LEAST_ROUNDS <const>, MOST_ROUNDS <const> = 3, 1001
 local PATIENCE <const> = 120
 
 -- Rounds by which variants of one code are compared before the best of them competes.
-local TRIAL_ROUNDS <const> = 5
+local SELECTION_ROUNDS <const> = 5
 
 local function give_up(c, why)
     c.note = why
-    c.dialogue:close()
-    c.dialogue = nil
+    c.runner:close()
+    c.runner = nil
 end
 
--- contest.sample(c) -> seconds of a call, and of the calls of the sample. nil: it has been given up.
-function contest.sample(c)
-    local answer, message = c.dialogue:ask("time " .. c.calls, PATIENCE)
+-- timing.sample(c) -> seconds of a call, and of the calls of the sample. nil: it has been given up.
+function timing.sample(c)
+    local answer, message = c.runner:ask("time " .. c.calls, PATIENCE)
     local seconds = tonumber(answer)
     if not seconds then return give_up(c, message or answer) end
     return seconds / c.calls, seconds
 end
 
--- contest.latency(c) -> that of its team, nanoseconds; nil: it has been given up.
-function contest.latency(c)
-    local answer, message = c.dialogue:ask("latency", PATIENCE)
+-- timing.latency(c) -> that of its team, nanoseconds; nil: it has been given up.
+function timing.latency(c)
+    local answer, message = c.runner:ask("latency", PATIENCE)
     return math.tointeger(tonumber(answer)) or give_up(c, message or answer)
 end
 
--- contest.check(c, problem, directory): runs the contender once and judges its outputs; sets c.error. A wrong
+-- timing.check(c, problem, directory): runs the candidate once and judges its outputs; sets c.error. A wrong
 -- one is given up.
-function contest.check(c, problem, directory)
+function timing.check(c, problem, directory)
     local path = directory .. "/outputs"
-    local answer, message = c.dialogue:ask("run " .. path, PATIENCE)
+    local answer, message = c.runner:ask("run " .. path, PATIENCE)
     if answer ~= "done" then return give_up(c, (message or answer):gsub("^wrong ", "")) end
     local passes
     c.error, passes = problem:error(path, TOLERANCE, SPREADS)
@@ -52,11 +52,11 @@ function contest.check(c, problem, directory)
     return passes
 end
 
--- contest.calibrate(c, sample_seconds): finds how many calls make a sample of that length; true if it runs.
-function contest.calibrate(c, sample_seconds)
+-- timing.calibrate(c, sample_seconds): finds how many calls make a sample of that length; true if it runs.
+function timing.calibrate(c, sample_seconds)
     c.calls = 1
     repeat
-        local _, seconds = contest.sample(c)
+        local _, seconds = timing.sample(c)
         if not seconds then return end
         local enough = seconds >= sample_seconds or c.calls >= 1 << 24
         if not enough then c.calls = c.calls * 2 end
@@ -64,30 +64,30 @@ function contest.calibrate(c, sample_seconds)
     return true
 end
 
--- contest.choose(candidates, problem, directory) -> the fastest of some variants of one code, the others
+-- timing.choose(candidates, problem, directory) -> the fastest of some variants of one code, the others
 -- closed; or one of those that failed.
-function contest.choose(candidates, problem, directory)
+function timing.choose(candidates, problem, directory)
     local best
     for _, c in ipairs(candidates) do
         local least = math.huge
-        if c.dialogue and contest.check(c, problem, directory) and contest.calibrate(c, SAMPLE_SECONDS / 4) then
-            for _ = 1, TRIAL_ROUNDS do least = math.min(least, contest.sample(c) or math.huge) end
+        if c.runner and timing.check(c, problem, directory) and timing.calibrate(c, SAMPLE_SECONDS / 4) then
+            for _ = 1, SELECTION_ROUNDS do least = math.min(least, timing.sample(c) or math.huge) end
         end
-        c.trial = least
-        if not best or least < best.trial then best = c end
+        c.selected = least
+        if not best or least < best.selected then best = c end
     end
     for _, c in ipairs(candidates) do
-        if c ~= best and c.dialogue then c.dialogue:close() end
+        if c ~= best and c.runner then c.runner:close() end
     end
     return best
 end
 
--- contest.run(contenders, seconds, progress): each of them that has a dialogue gets `times`, seconds of a call
+-- timing.run(candidates, seconds, progress): each of them that has a runner gets `times`, seconds of a call
 -- in ascending order. progress(part) hears how far it is, from 0 to 1.
-function contest.run(contenders, seconds, progress)
+function timing.run(candidates, seconds, progress)
     local running = {}
-    for _, c in ipairs(contenders) do
-        if c.dialogue and contest.calibrate(c, math.min(SAMPLE_SECONDS, seconds / 10)) then
+    for _, c in ipairs(candidates) do
+        if c.runner and timing.calibrate(c, math.min(SAMPLE_SECONDS, seconds / 10)) then
             c.times = {}
             running[#running + 1] = c
         end
@@ -96,8 +96,8 @@ function contest.run(contenders, seconds, progress)
     while #running > 0 and round < MOST_ROUNDS and (round < LEAST_ROUNDS or spent < seconds) do
         for i = 1, #running do
             local c = running[(i + round) % #running + 1]
-            if c.dialogue then
-                local time, all = contest.sample(c)
+            if c.runner then
+                local time, all = timing.sample(c)
                 c.times[#c.times + 1] = time
                 spent = spent + (all or 0)
             end
@@ -106,27 +106,27 @@ function contest.run(contenders, seconds, progress)
         progress(math.min(1, math.max(spent / seconds, round / MOST_ROUNDS)))
     end
     for _, c in ipairs(running) do
-        if c.dialogue then
+        if c.runner then
             table.sort(c.times)
-            c.dialogue:close()
+            c.runner:close()
         else
             c.times = nil
         end
     end
 end
 
--- contest.own(problem, code, what) -> a contender of this process: see host.contender.
-function contest.own(problem, code, what)
+-- timing.own(problem, code, what) -> a candidate of this process: see host.candidate.
+function timing.own(problem, code, what)
     local c = { code = code }
-    local dialogue, message = host.contender(problem, what)
-    if not dialogue then
+    local runner, message = host.candidate(problem, what)
+    if not runner then
         c.note = message
         return c
     end
-    c.dialogue = dialogue
-    local answer, problem_of = dialogue:ask(nil, PATIENCE)
+    c.runner = runner
+    local answer, problem_of = runner:ask(nil, PATIENCE)
     if answer ~= "hello" then give_up(c, problem_of or (answer:gsub("^absent ", ""))) end
     return c
 end
 
-return contest
+return timing

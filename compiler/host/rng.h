@@ -1,13 +1,13 @@
-/* uniform.h: reproducible random numbers. */
-#ifndef RNNC_UNIFORM_H
-#define RNNC_UNIFORM_H
+/* rng.h: reproducible random numbers. */
+#ifndef RNNC_RNG_H
+#define RNNC_RNG_H
 
 #include <stdint.h>
 
 /* The next number of the sequence, uniform in [-1, 1); any state is a seed. */
-double uniform(uint64_t *state);
+double rng_uniform(uint64_t *state);
 
 /* The next number, uniform in 0 .. count - 1; count is far below 2^53. */
-uint64_t uniform_below(uint64_t *state, uint64_t count);
+uint64_t rng_below(uint64_t *state, uint64_t count);
 
 #endif

@@ -1,5 +1,5 @@
 #define _XOPEN_SOURCE 700
-#include "contender.h"
+#include "candidate.h"
 #include "network.h"
 #include "pin.h"
 
@@ -42,7 +42,7 @@ static float *zeros(size_t count) {
 
 /* Those that return a text return what is wrong, or NULL. */
 
-static const char *load_model(const contender *c, network *n) {
+static const char *load_model(const candidate *c, network *n) {
     const problem *const p = c->problem;
     void *const library = dlopen(c->library, RTLD_LAZY | RTLD_LOCAL);
     const rnnc_model *const model = library ? dlsym(library, c->symbol) : NULL;
@@ -63,7 +63,7 @@ static const char *load_model(const contender *c, network *n) {
     return NULL;
 }
 
-static const char *prepare_generic(const contender *c, network *n) {
+static const char *prepare_generic(const candidate *c, network *n) {
     const problem *const p = c->problem;
     static rnnc_error error;
     n->blas = strcmp(c->blas, "openblas") == 0 ? rnnc_blas_openblas(&error) : rnnc_blas_builtin();
@@ -89,7 +89,7 @@ static void pin_member(void *a_pinning, size_t index) {
 }
 
 /* A team on CPUs of its own: members that share one would wait for each other a time slice long. */
-static const char *gather_team(const contender *c, network *n) {
+static const char *gather_team(const candidate *c, network *n) {
     static rnnc_error error;
     rnnc_team *team;
     if (n->model->threads != c->threads)
@@ -103,7 +103,7 @@ static const char *gather_team(const contender *c, network *n) {
     return atomic_load(&p.failed) ? "a thread cannot be kept on a CPU of its own" : NULL;
 }
 
-static const char *prepare(const contender *c, network *n) {
+static const char *prepare(const candidate *c, network *n) {
     const problem *const p = c->problem;
     *n = (network){.network = p->network};
     const char *wrong = c->library ? load_model(c, n) : prepare_generic(c, n);
@@ -165,7 +165,7 @@ static const char *compare_with_one_thread(const problem *p, const network *with
     return same ? NULL : "its threads give other bits than one thread";
 }
 
-static const char *run_once(const contender *c, const network *n, const char *path) {
+static const char *run_once(const candidate *c, const network *n, const char *path) {
     const problem *const p = c->problem;
     const char *wrong = fill(p, n);
     if (!wrong && n->call.team)
@@ -203,8 +203,8 @@ static void say(int socket, const char *word, const char *why) {
     dprintf(socket, "%s%s%.900s\n", word, why ? " " : "", why ? why : "");
 }
 
-void contender_serve(void *a_contender, int socket) {
-    const contender *const c = a_contender;
+void candidate_serve(void *a_candidate, int socket) {
+    const candidate *const c = a_candidate;
     FILE *const in = fdopen(socket, "r");
     network n;
     char line[1024];

@@ -1,5 +1,5 @@
 #define _DEFAULT_SOURCE
-#include "fence.h"
+#include "guard.h"
 
 #include <signal.h>
 #include <stdint.h>
@@ -12,10 +12,10 @@ enum { PATTERN = 0xFF };
 
 static size_t page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
-fence fence_make(size_t size, size_t tail) {
+guard guard_make(size_t size, size_t tail) {
     const size_t page = page_size();
     const size_t inner = (size + tail + page - 1) / page * page + (size + tail == 0 ? page : 0);
-    fence f = {.map_size = inner + 2 * page, .size = size, .tail = tail};
+    guard f = {.map_size = inner + 2 * page, .size = size, .tail = tail};
     f.map = mmap(NULL, f.map_size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (f.map == MAP_FAILED || mprotect(f.map + page, inner, PROT_READ | PROT_WRITE))
         abort();
@@ -24,20 +24,20 @@ fence fence_make(size_t size, size_t tail) {
     return f;
 }
 
-fence fence_floats(const float *from, size_t n) {
-    fence f = fence_make(n * sizeof(float), 0);
+guard guard_floats(const float *from, size_t n) {
+    guard f = guard_make(n * sizeof(float), 0);
     if (from && n)
         memcpy(f.data, from, n * sizeof(float));
     return f;
 }
 
-void fence_protect(fence *f) {
+void guard_protect(guard *f) {
     const size_t page = page_size();
     if (mprotect(f->map + page, f->map_size - 2 * page, PROT_READ))
         abort();
 }
 
-bool fence_intact(const fence *f) {
+bool guard_intact(const guard *f) {
     const unsigned char *const begin = f->map + page_size();
     const unsigned char *const data = f->data;
     for (const unsigned char *p = begin; p < data; p++)
@@ -49,10 +49,10 @@ bool fence_intact(const fence *f) {
     return true;
 }
 
-void fence_free(fence *f) {
+void guard_free(guard *f) {
     if (f->map)
         munmap(f->map, f->map_size);
-    *f = (fence){0};
+    *f = (guard){0};
 }
 
 static const char *volatile context;

@@ -1,5 +1,5 @@
 #define _XOPEN_SOURCE 700
-#include "trial.h"
+#include "isolated_run.h"
 #include "cleanup.h"
 #include "network.h"
 
@@ -15,15 +15,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int fail(char message[TRIAL_MESSAGE], const char *format, ...) {
+static int fail(char message[ISOLATED_MESSAGE], const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vsnprintf(message, TRIAL_MESSAGE, format, args);
+    vsnprintf(message, ISOLATED_MESSAGE, format, args);
     va_end(args);
     return -1;
 }
 
-rnnc_call trial_call(const trial *t) {
+rnnc_call isolated_call(const isolated_run *t) {
     return (rnnc_call){.seq_len = t->seq_len,
                        .batch = t->batch,
                        .tokens = (const int32_t *)(const void *)t->tokens.data,
@@ -38,7 +38,7 @@ rnnc_call trial_call(const trial *t) {
 
 /* The rest runs in the child, which never returns: what it allocates goes with it. */
 
-static const rnnc_model *load_model(const trial *t, char *message) {
+static const rnnc_model *load_model(const isolated_run *t, char *message) {
     /* Lazily: NAME_pack calls the runtime, which is not there; the model's own steps are used. */
     void *const library = dlopen(t->library, RTLD_LAZY | RTLD_LOCAL);
     const rnnc_model *const model = library ? dlsym(library, t->symbol) : NULL;
@@ -52,9 +52,9 @@ static const rnnc_model *load_model(const trial *t, char *message) {
 }
 
 /* The call again with a team: the same bits, in outputs that are filled anew. */
-static int run_with_team(trial *t, const rnnc_model *model, rnnc_call *call, char *message) {
+static int run_with_team(isolated_run *t, const rnnc_model *model, rnnc_call *call, char *message) {
     enum { OUTPUTS = 3 };
-    const fence *const outputs[OUTPUTS] = {&t->y, &t->hn, &t->cn};
+    const guard *const outputs[OUTPUTS] = {&t->y, &t->hn, &t->cn};
     rnnc_team *team;
     rnnc_error error;
     if (rnnc_team_create(model->threads, &team, &error) != RNNC_OK)
@@ -90,27 +90,27 @@ static int run_with_team(trial *t, const rnnc_model *model, rnnc_call *call, cha
     return result;
 }
 
-int trial_check_outputs(const trial *t, char message[TRIAL_MESSAGE]) {
-    if (!fence_intact(&t->y) || (t->hn.data && !fence_intact(&t->hn)))
+int isolated_check_outputs(const isolated_run *t, char message[ISOLATED_MESSAGE]) {
+    if (!guard_intact(&t->y) || (t->hn.data && !guard_intact(&t->hn)))
         return fail(message, "forward writes in front of y or hn");
-    if (t->cn.data && !fence_intact(&t->cn))
+    if (t->cn.data && !guard_intact(&t->cn))
         return fail(message, "forward writes in front of cn");
     return 0;
 }
 
-int trial_call_once(trial *t, const rnnc_model *model, const float *packed,
-                    char message[TRIAL_MESSAGE]) {
-    fence workspace;
+int isolated_call_once(isolated_run *t, const rnnc_model *model, const float *packed,
+                       char message[ISOLATED_MESSAGE]) {
+    guard workspace;
     const size_t size = model->workspace_size(t->seq_len, t->batch);
-    if (size == 0 || fence_open(&workspace, size) != 0)
+    if (size == 0 || guard_open(&workspace, size) != 0)
         return fail(message, "a workspace of %zu bytes cannot be had", size);
     /* Nothing may depend on what the workspace held before: all ones are NaNs. */
     memset(workspace.data, 0xff, size);
-    fence *const inputs[] = {&t->x, &t->tokens, &t->lengths, &t->h0, &t->c0};
+    guard *const inputs[] = {&t->x, &t->tokens, &t->lengths, &t->h0, &t->c0};
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
         if (inputs[i]->data)
-            fence_protect(inputs[i]);
-    rnnc_call call = trial_call(t);
+            guard_protect(inputs[i]);
+    rnnc_call call = isolated_call(t);
     call.weights = packed;
     call.workspace = workspace.data;
     rnnc_error error;
@@ -118,13 +118,13 @@ int trial_call_once(trial *t, const rnnc_model *model, const float *packed,
         return fail(message, "forward fails: %s", error.message);
     if (model->threads > 1 && run_with_team(t, model, &call, message) != 0)
         return -1;
-    if (!fence_intact(&workspace))
+    if (!guard_intact(&workspace))
         return fail(message, "forward writes in front of the workspace");
-    fence_close(&workspace);
+    guard_close(&workspace);
     return 0;
 }
 
-static int run_model(trial *t, char *message) {
+static int run_model(isolated_run *t, char *message) {
     const rnnc_model *const model = load_model(t, message);
     if (!model)
         return -1;
@@ -135,12 +135,12 @@ static int run_model(trial *t, char *message) {
             return fail(message, "the weights cannot be packed");
     }
     const int at_once = t->call_len == t->seq_len && t->call_batch == t->batch;
-    return at_once ? trial_call_once(t, model, packed, message)
-                   : trial_call_pieces(t, model, packed, message);
+    return at_once ? isolated_call_once(t, model, packed, message)
+                   : isolated_call_pieces(t, model, packed, message);
 }
 
-static void child(trial *t, int done) {
-    char message[TRIAL_MESSAGE] = "";
+static void child(isolated_run *t, int done) {
+    char message[ISOLATED_MESSAGE] = "";
     /* Whoever handles these here, a sanitizer for one, would make an exit code of a crash. */
     signal(SIGSEGV, SIG_DFL);
     signal(SIGBUS, SIG_DFL);
@@ -152,7 +152,7 @@ static void child(trial *t, int done) {
 }
 
 /* Reads the child's last words. 1 if there are some, 0 if it ended without, -1 if it is late. */
-static int listen_to(int done, int seconds, char message[TRIAL_MESSAGE]) {
+static int listen_to(int done, int seconds, char message[ISOLATED_MESSAGE]) {
     struct pollfd wait = {.fd = done, .events = POLLIN};
     int ready;
     do
@@ -160,13 +160,13 @@ static int listen_to(int done, int seconds, char message[TRIAL_MESSAGE]) {
     while (ready < 0 && errno == EINTR);
     if (ready <= 0)
         return -1;
-    const ssize_t got = read(done, message, TRIAL_MESSAGE);
+    const ssize_t got = read(done, message, ISOLATED_MESSAGE);
     if (got <= 0 || message[got - 1] != '\0')
         return 0;
     return 1;
 }
 
-int trial_run(trial *t, char message[TRIAL_MESSAGE]) {
+int run_isolated(isolated_run *t, char message[ISOLATED_MESSAGE]) {
     int ends[2];
     if (pipe(ends) != 0)
         return fail(message, "no pipe can be made: %s", strerror(errno));
@@ -203,5 +203,5 @@ int trial_run(trial *t, char message[TRIAL_MESSAGE]) {
         return fail(message, "forward ends the process with exit code %d", WEXITSTATUS(status));
     if (message[0])
         return -1;
-    return trial_check_outputs(t, message);
+    return isolated_check_outputs(t, message);
 }

@@ -1,7 +1,7 @@
-/* The inputs of a trial: random ones of several kinds, or recorded ones. */
-#include "trial_inputs.h"
+/* The inputs of an isolated run: random ones of several kinds, or recorded ones. */
+#include "isolated_inputs.h"
 #include "network.h"
-#include "uniform.h"
+#include "rng.h"
 
 #include <lauxlib.h>
 #include <math.h>
@@ -19,28 +19,28 @@ enum { FAR_X = 10, FAR_C = 6 };
 
 /* Opens a buffer of floats, the tensor `name` of the recorded case or uniform in [-1, 1); with
  * powers > 0 of any size up to 2^powers. */
-static rnnc_status fill(fence *buffer, size_t count, int powers, uint64_t *state,
+static rnnc_status fill(guard *buffer, size_t count, int powers, uint64_t *state,
                         const rnnc_safetensors *file, const char *name, rnnc_error *error) {
-    if (fence_open(buffer, count * sizeof(float)) != 0)
+    if (guard_open(buffer, count * sizeof(float)) != 0)
         return RNNC_ERR_MEMORY;
     float *const values = (float *)(void *)buffer->data;
     if (file)
         return rnnc_safetensors_read_f32(file, name, values, count, error);
     for (size_t i = 0; i < count; i++) {
-        values[i] = (float)uniform(state);
+        values[i] = (float)rng_uniform(state);
         if (powers > 0) /* the first one in any case */
-            values[i] = ldexpf(values[i],
-                               i == 0 ? powers : (int)uniform_below(state, (uint64_t)powers + 1));
+            values[i] =
+                ldexpf(values[i], i == 0 ? powers : (int)rng_below(state, (uint64_t)powers + 1));
     }
     return RNNC_OK;
 }
 
 /* Opens x with one 1 in each row, of all columns in turns. */
-static rnnc_status fill_one_hot(fence *buffer, size_t rows, size_t width, uint64_t *state) {
-    if (fence_open(buffer, rows * width * sizeof(float)) != 0)
+static rnnc_status fill_one_hot(guard *buffer, size_t rows, size_t width, uint64_t *state) {
+    if (guard_open(buffer, rows * width * sizeof(float)) != 0)
         return RNNC_ERR_MEMORY;
     float *const values = (float *)(void *)buffer->data;
-    const size_t first = uniform_below(state, width);
+    const size_t first = rng_below(state, width);
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < width; i++)
             values[row * width + i] = i == (first + row) % width;
@@ -86,31 +86,30 @@ static rnnc_status read_tokens(const rnnc_safetensors *file, int32_t *to, size_t
     return status;
 }
 
-static rnnc_status fill_tokens(trial *t, size_t vocabulary, kind k, uint64_t *state,
+static rnnc_status fill_tokens(isolated_run *t, size_t vocabulary, kind k, uint64_t *state,
                                const rnnc_safetensors *file, rnnc_error *error) {
     const size_t count = t->seq_len * t->batch;
-    if (fence_open(&t->tokens, count * sizeof(int32_t)) != 0)
+    if (guard_open(&t->tokens, count * sizeof(int32_t)) != 0)
         return RNNC_ERR_MEMORY;
     int32_t *const tokens = (int32_t *)(void *)t->tokens.data;
     if (file)
         return read_tokens(file, tokens, count, error);
-    const size_t first = uniform_below(state, vocabulary);
+    const size_t first = rng_below(state, vocabulary);
     for (size_t i = 0; i < count; i++)
-        tokens[i] =
-            (int32_t)(k == EACH ? (first + i) % vocabulary : uniform_below(state, vocabulary));
+        tokens[i] = (int32_t)(k == EACH ? (first + i) % vocabulary : rng_below(state, vocabulary));
     return RNNC_OK;
 }
 
 /* The option `lengths`: a list, or true for a random number of steps for each sequence; of several,
  * the longest and the shortest are there. Nothing if it is false. */
-static rnnc_status fill_lengths(lua_State *L, trial *t, uint64_t *state) {
+static rnnc_status fill_lengths(lua_State *L, isolated_run *t, uint64_t *state) {
     const int type = lua_getfield(L, 1, "lengths");
     const int wanted = lua_toboolean(L, -1);
-    if (wanted && fence_open(&t->lengths, t->batch * sizeof(size_t)) != 0)
+    if (wanted && guard_open(&t->lengths, t->batch * sizeof(size_t)) != 0)
         return RNNC_ERR_MEMORY;
     size_t *const lengths = (size_t *)(void *)t->lengths.data;
     for (size_t b = 0; wanted && b < t->batch; b++) {
-        lengths[b] = 1 + uniform_below(state, t->seq_len);
+        lengths[b] = 1 + rng_below(state, t->seq_len);
         if (type == LUA_TTABLE) {
             lua_rawgeti(L, -1, (lua_Integer)b + 1);
             lengths[b] = (size_t)luaL_checkinteger(L, -1);
@@ -125,7 +124,7 @@ static rnnc_status fill_lengths(lua_State *L, trial *t, uint64_t *state) {
     return RNNC_OK;
 }
 
-static rnnc_status fill_x(trial *t, const rnnc_network_sizes *sizes, kind k, uint64_t *state,
+static rnnc_status fill_x(isolated_run *t, const rnnc_network_sizes *sizes, kind k, uint64_t *state,
                           const rnnc_safetensors *recorded, rnnc_error *error) {
     const size_t rows = t->seq_len * t->batch;
     if (sizes->vocabulary)
@@ -135,8 +134,8 @@ static rnnc_status fill_x(trial *t, const rnnc_network_sizes *sizes, kind k, uin
     return fill(&t->x, rows * sizes->input, k == FAR ? FAR_X : 0, state, recorded, "x", error);
 }
 
-rnnc_status trial_open_inputs(lua_State *L, trial *t, const rnnc_network_sizes *sizes,
-                              const rnnc_safetensors *recorded, rnnc_error *error) {
+rnnc_status isolated_open_inputs(lua_State *L, isolated_run *t, const rnnc_network_sizes *sizes,
+                                 const rnnc_safetensors *recorded, rnnc_error *error) {
     uint64_t state = network_size_field(L, 1, "seed");
     const int initial = network_flag_field(L, 1, "initial");
     lua_getfield(L, 1, "inputs");

@@ -1,7 +1,7 @@
-/* contender.h: what is timed by `rnnc bench`: a network on fixed inputs, in a process of its own
+/* candidate.h: what is timed by `rnnc bench`: a network on fixed inputs, in a process of its own
  * that answers on a socket. The lines are those of tests/bench/peers/README. */
-#ifndef RNNC_CONTENDER_H
-#define RNNC_CONTENDER_H
+#ifndef RNNC_CANDIDATE_H
+#define RNNC_CANDIDATE_H
 
 #include "rnnc.h"
 
@@ -19,21 +19,21 @@ typedef struct problem {
 
 /* Generated code if `library` (a path with a '/') is there, else the generic network on `blas`
  * ("builtin" or "openblas"). */
-typedef struct contender {
+typedef struct candidate {
     const problem *problem;
     const char *library, *symbol; /* "NAME_model" */
     int altered;                  /* 1: what it computes differs on purpose, its buffers do not */
     const char *blas;
     size_t threads;  /* 2 or more: generated code with a team of them, */
     const int *cpus; /* each member on a CPU of its own, the first on that of this process */
-} contender;
+} candidate;
 
-/* A dialogue_child: prepares the network, says "hello" or "absent WHY", then answers
+/* A runner_child: prepares the network, says "hello" or "absent WHY", then answers
  *   run FILE    one call on outputs filled with NaN; y, hn and cn as floats into FILE; "done", or
  *               "wrong WHY": a team has to give the bits that the same code gives without
  *   latency    that of the team, in nanoseconds
  *   time N      the seconds that N calls take
  * until the socket ends. */
-void contender_serve(void *a_contender, int socket);
+void candidate_serve(void *a_candidate, int socket);
 
 #endif

@@ -1,5 +1,5 @@
 #define _DEFAULT_SOURCE
-#include "fence.h"
+#include "guard.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -9,9 +9,9 @@ enum { PATTERN = 0xA5 };
 
 static size_t page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
-int fence_open(fence *f, size_t size) {
+int guard_open(guard *f, size_t size) {
     const size_t page = page_size();
-    *f = (fence){.size = size};
+    *f = (guard){.size = size};
     if (size > (size_t)-1 - 3 * page)
         return -1;
     const size_t middle = (size + page) / page * page;
@@ -28,20 +28,20 @@ int fence_open(fence *f, size_t size) {
     return 0;
 }
 
-void fence_protect(fence *f) {
+void guard_protect(guard *f) {
     const size_t page = page_size();
     mprotect(f->map + page, f->map_size - 2 * page, PROT_READ);
 }
 
-int fence_intact(const fence *f) {
+int guard_intact(const guard *f) {
     for (const unsigned char *p = f->map + page_size(); p < f->data; p++)
         if (*p != PATTERN)
             return 0;
     return 1;
 }
 
-void fence_close(fence *f) {
+void guard_close(guard *f) {
     if (f->map)
         munmap(f->map, f->map_size);
-    *f = (fence){0};
+    *f = (guard){0};
 }

@@ -1,5 +1,5 @@
 #define _XOPEN_SOURCE 700
-#include "dialogue.h"
+#include "runner.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -18,10 +18,10 @@ static double now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int fail(char message[DIALOGUE_LINE], const char *format, ...) {
+static int fail(char message[RUNNER_LINE], const char *format, ...) {
     va_list args;
     va_start(args, format);
-    vsnprintf(message, DIALOGUE_LINE, format, args);
+    vsnprintf(message, RUNNER_LINE, format, args);
     va_end(args);
     return -1;
 }
@@ -34,10 +34,10 @@ static void become(char **argv, int socket) {
     _exit(127);
 }
 
-int dialogue_start(dialogue *d, char **argv, dialogue_child child, void *context,
-                   char message[DIALOGUE_LINE]) {
+int runner_start(runner *d, char **argv, runner_child child, void *context,
+                 char message[RUNNER_LINE]) {
     int ends[2];
-    *d = (dialogue){0};
+    *d = (runner){0};
     /* A socket and not two pipes: writing to a child that is gone must not raise SIGPIPE. */
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
         return fail(message, "no socket can be made: %s", strerror(errno));
@@ -66,19 +66,19 @@ int dialogue_start(dialogue *d, char **argv, dialogue_child child, void *context
 }
 
 /* Ends the child, if it still runs, and returns its status. */
-static int reap(dialogue *d, int still_runs) {
+static int reap(runner *d, int still_runs) {
     int status = 0;
     if (still_runs)
         kill(-d->pid, SIGKILL);
     close(d->socket);
     while (waitpid(d->pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    *d = (dialogue){0};
+    *d = (runner){0};
     return status;
 }
 
 /* Moves a line out of the buffer, if there is one. */
-static int take_line(dialogue *d, char reply[DIALOGUE_LINE]) {
+static int take_line(runner *d, char reply[RUNNER_LINE]) {
     char *const end = memchr(d->buffer, '\n', d->filled);
     if (!end)
         return 0;
@@ -91,7 +91,7 @@ static int take_line(dialogue *d, char reply[DIALOGUE_LINE]) {
 }
 
 /* 1 for a line, 0 when the child has ended or babbles, -1 when it is late. */
-static int listen_to(dialogue *d, double deadline, char reply[DIALOGUE_LINE]) {
+static int listen_to(runner *d, double deadline, char reply[RUNNER_LINE]) {
     while (!take_line(d, reply)) {
         const double left = deadline - now();
         struct pollfd wait = {.fd = d->socket, .events = POLLIN};
@@ -100,7 +100,7 @@ static int listen_to(dialogue *d, double deadline, char reply[DIALOGUE_LINE]) {
             continue;
         if (ready <= 0)
             return -1;
-        const ssize_t got = read(d->socket, d->buffer + d->filled, DIALOGUE_LINE - d->filled);
+        const ssize_t got = read(d->socket, d->buffer + d->filled, RUNNER_LINE - d->filled);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -110,14 +110,14 @@ static int listen_to(dialogue *d, double deadline, char reply[DIALOGUE_LINE]) {
     return 1;
 }
 
-int dialogue_ask(dialogue *d, const char *line, double seconds, char reply[DIALOGUE_LINE],
-                 char message[DIALOGUE_LINE]) {
+int runner_ask(runner *d, const char *line, double seconds, char reply[RUNNER_LINE],
+               char message[RUNNER_LINE]) {
     if (d->pid == 0)
         return fail(message, "it has ended before");
     if (line) {
-        char text[DIALOGUE_LINE];
+        char text[RUNNER_LINE];
         const int length = snprintf(text, sizeof text, "%s\n", line);
-        if (length < 0 || length >= DIALOGUE_LINE)
+        if (length < 0 || length >= RUNNER_LINE)
             return fail(message, "the line is too long");
         /* A failure shows when the answer is missing. */
         (void)!send(d->socket, text, (size_t)length, MSG_NOSIGNAL);
@@ -125,7 +125,7 @@ int dialogue_ask(dialogue *d, const char *line, double seconds, char reply[DIALO
     const int heard = listen_to(d, now() + seconds, reply);
     if (heard == 1)
         return 0;
-    const int status = reap(d, heard < 0 || d->filled == DIALOGUE_LINE);
+    const int status = reap(d, heard < 0 || d->filled == RUNNER_LINE);
     if (heard < 0)
         return fail(message, "it is still running after %g seconds", seconds);
     if (WIFSIGNALED(status))
@@ -135,8 +135,8 @@ int dialogue_ask(dialogue *d, const char *line, double seconds, char reply[DIALO
     return fail(message, "it ends with exit code %d", WEXITSTATUS(status));
 }
 
-void dialogue_end(dialogue *d) {
+void runner_end(runner *d) {
     if (d->pid != 0)
         reap(d, 1);
-    *d = (dialogue){0};
+    *d = (runner){0};
 }
