@@ -42,9 +42,9 @@
 @ end
 @ end
 @ end
-@ if p.ahead > 0 then
+@ if p.prefetch > 0 then
 @ for bytes = 0, 4 * columns * stride - 1, 64 do
-        @{vec}_ahead(w_@{t.name}, @{p.ahead + bytes});
+        @{vec}_prefetch(w_@{t.name}, @{p.prefetch + bytes});
 @ end
 @ end
         @{t.name} += @{line};

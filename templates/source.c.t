@@ -59,19 +59,19 @@
 @ local run_words = format("weights, seq_len, batch, %s, %s%s", p.tokens and "tokens" or "x", p.lengths and "lengths, " or "", state_arguments)
 @ local function divided(v) return v.division.kind ~= "one" or v.division.slices_from > 0 end
 @ -- Do members meet on the way? Those of the two directions of one layer, in one block, do not.
-@ local function meets(v)
+@ local function barriers(v)
 @     local several = p.batch ~= "any" and p.batch > v.block
 @     local lone = #v.stages == 1 and v.stages[1].kind == "stack" and v.stages[1].sizes.L == 1
 @     return v.division.kind == "panels" or v.division.kind == "directions" and (several or not lone)
 @ end
 @ -- Is a call divided, do members meet; and not on x86-64 only?
-@ local teams, any_meets, all_teams, all_meet = false, false, false, false
+@ local teams, any_barriers, all_teams, all_barriers = false, false, false, false
 @ for _, v in ipairs(p.variants) do
-@     teams, any_meets = teams or divided(v), any_meets or meets(v)
-@     all_teams, all_meet = all_teams or divided(v) and not only_x86(v), all_meet or meets(v) and not only_x86(v)
+@     teams, any_barriers = teams or divided(v), any_barriers or barriers(v)
+@     all_teams, all_barriers = all_teams or divided(v) and not only_x86(v), all_barriers or barriers(v) and not only_x86(v)
 @ end
 @ if teams then
-@ include("team.c", { p = p, parameters = run_parameters, meets = any_meets, only_x86 = not all_meet })
+@ include("team.c", { p = p, parameters = run_parameters, barriers = any_barriers, only_x86 = not all_barriers })
 @ end
 @ for _, v in ipairs(p.variants) do
 
@@ -108,9 +108,9 @@
 @ include("chunks.c", { fn = "next_chunk" .. v.suffix, chunk = v.division.kind ~= "chunks" and v.chunk })
 @ end
 
-@ put(forward(v, p, run_parameters, meets(v)))
+@ put(forward(v, p, run_parameters, barriers(v)))
 @ if divided(v) then
-@ include("members.c", { v = v, words = v.division.kind == "chunks" or meets(v), arguments = ((run_words .. ", workspace"):gsub("[%w_]+", "w->%0")) })
+@ include("members.c", { v = v, words = v.division.kind == "chunks" or barriers(v), arguments = ((run_words .. ", workspace"):gsub("[%w_]+", "w->%0")) })
 @ end
 @ if only_x86(v) then
 #endif
@@ -258,7 +258,7 @@ static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *worksp
 @{indent}    work w = { @{run_words}, space, team, members };
 @{indent}    team->run(team->context, member@{v.suffix}, &w);
 @{indent}} else {
-@{indent}    run@{v.suffix}(@{run_words}, space@{(v.division.kind == "chunks" or meets(v)) and ", NULL" or ""}, 0, 1);
+@{indent}    run@{v.suffix}(@{run_words}, space@{(v.division.kind == "chunks" or barriers(v)) and ", NULL" or ""}, 0, 1);
 @{indent}}
 @ else
 @{indent}run@{v.suffix}(@{run_words}, space);

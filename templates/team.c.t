@@ -1,5 +1,5 @@
 @ -- What all targets need to share a call among the members of a team.
-@ -- p: the plan; parameters: those of a target's run function; meets: do members meet on the way, and
+@ -- p: the plan; parameters: those of a target's run function; barriers: do members meet on the way, and
 @ -- only_x86: is that on x86-64 only?
 
 /* A call, as every member of a team sees it. */
@@ -8,19 +8,19 @@ typedef struct work {
     const rnnc_team *team;
     size_t members; /* that take part */
 } work;
-@ if meets then
+@ if barriers then
 
 @ if only_x86 then
 #ifdef VECTORS_X86
 @ end
-/* Returns when all members have come here. met: how often they have met in this run. */
-static void meet(const rnnc_team *team, size_t member, size_t members, size_t *met)
+/* Returns when all members have come here. passed: the barriers so far in this run. */
+static void barrier(const rnnc_team *team, size_t member, size_t members, size_t *passed)
 {
     if (members == 1) return;
     team->post(team->context, member);
-    ++*met;
+    ++*passed;
     for (size_t i = 0; i < members; ++i)
-        if (i != member) team->wait(team->context, i, *met);
+        if (i != member) team->wait(team->context, i, *passed);
 }
 @ if only_x86 then
 #endif

@@ -139,10 +139,10 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 }
 @ end
 @ end
-@ if uses.ahead then
+@ if uses.prefetch then
 
 /* Asks for the cache line so many bytes behind p, which need not exist, into the second cache. */
-@{inline} void @{vec}_ahead(const float *p, uintptr_t bytes)
+@{inline} void @{vec}_prefetch(const float *p, uintptr_t bytes)
 {
     __builtin_prefetch((const void *)((uintptr_t)p + bytes), 0, 2);
 }

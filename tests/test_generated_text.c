@@ -225,8 +225,8 @@ Test(generated_text, distant_weights_are_asked_for, .timeout = 60) {
     static const struct {
         size_t hidden;
         const char *target, *line;
-    } cases[] = {{512, "avx512", "        f32x16_ahead(w_h, 3072);\n"},
-                 {512, "avx2", "        f32x8_ahead(w_h, 3072);\n"},
+    } cases[] = {{512, "avx512", "        f32x16_prefetch(w_h, 3072);\n"},
+                 {512, "avx2", "        f32x8_prefetch(w_h, 3072);\n"},
                  {512, "portable", NULL},
                  {128, "avx512", NULL}};
     char dir[PATH_SIZE];
@@ -242,7 +242,7 @@ Test(generated_text, distant_weights_are_asked_for, .timeout = 60) {
         char *const text = generated_file(dir, "ahead", ".c", &(size_t){0});
         cr_assert(text);
         cr_expect(strstr(text, cases[i].line ? cases[i].line : "void step_128_"), "case %zu", i);
-        cr_expect(cases[i].line || !strstr(text, "_ahead("), "case %zu", i);
+        cr_expect(cases[i].line || !strstr(text, "_prefetch("), "case %zu", i);
         free(text);
     }
     workdir_remove(dir);

@@ -5,7 +5,7 @@
 --     { kind = "when", condition, body, otherwise }      otherwise: a list of nodes, or nil
 --     { kind = "call", fn, arguments }
 --     { kind = "set", text }                              an assignment, or continue
---     { kind = "barrier", met }, { kind = "post" }        of a team, see templates/team.c.t
+--     { kind = "barrier", passed }, { kind = "post" }        of a team, see templates/team.c.t
 --     { kind = "comment", text }
 --     { kind = "text", text, names }                      lines of a template that declare `names`
 --
@@ -74,8 +74,8 @@ function statements.zero(to, count) return statements.call("memset", to, "0", co
 
 function statements.set(text) return { kind = "set", text = text } end
 function statements.comment(text) return { kind = "comment", text = text } end
--- met: C text of the address of what counts how often they have met.
-function statements.barrier(met) return { kind = "barrier", met = met or "&met" } end
+-- passed: C text of the address of the count of barriers passed.
+function statements.barrier(passed) return { kind = "barrier", passed = passed or "&passed" } end
 function statements.post() return { kind = "post" } end
 function statements.text(text, names) return { kind = "text", text = text, names = names } end
 
@@ -129,7 +129,7 @@ local function reads(node, see)
     elseif node.kind == "set" or node.kind == "text" then
         all(node.text)
     elseif node.kind == "barrier" then
-        all("team", "part", "parts", node.met)
+        all("team", "part", "parts", node.passed)
     elseif node.kind == "post" then
         all("team", "part", "parts")
     end
@@ -294,7 +294,7 @@ local printers = {}
 
 function printers.declare(put, indent, node) put(indent .. declaration(node) .. ";") end
 function printers.set(put, indent, node) put(indent .. node.text .. ";") end
-function printers.barrier(put, indent, node) put(indent .. "meet(team, part, parts, " .. node.met .. ");") end
+function printers.barrier(put, indent, node) put(indent .. "barrier(team, part, parts, " .. node.passed .. ");") end
 function printers.post(put, indent) put(indent .. "if (parts > 1) team->post(team->context, part);") end
 
 function printers.comment(put, indent, node)

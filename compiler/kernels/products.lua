@@ -200,8 +200,8 @@ end
 
 -- Bytes by which the batch kernel asks for weights before their use; 0: the second cache holds them all. Without,
 -- a call of lstm 256 x 2 whose weights have left the caches takes 5900 us, with it 5400, as one whose have not.
-local function ahead(ir, target)
-    return ir.layout.count * 4 > target.l2 and target.ahead or 0
+local function prefetch(ir, target)
+    return ir.layout.count * 4 > target.l2 and target.prefetch_distance or 0
 end
 
 -- How members of a team share the panels of a step and of its input product: in `grains`, each so many panels
@@ -240,7 +240,7 @@ local function dense(ir, target, what, choice, list, name)
         fields.ranged = what.ranged or false
     else
         fields.terms[1].pieces = joined(what.pieces)
-        fields.ahead = ahead(ir, target)
+        fields.prefetch = prefetch(ir, target)
         fields.height, fields.vectors, fields.block = tiles.panel(choice), choice.vectors, ir.block
         fields.stepped = what.stepped or false
         fields.rows, fields.beside = tiles.exact(tiles.ceil(what.units, ir.beside), choice.rows), ir.beside
@@ -321,7 +321,8 @@ local function batch_stack(ir, target, stage, list, suffix, input)
             table.insert(terms, 1, { name = "x", pieces = joined(from.pieces) })
             return list.add(product(stack, role, false, row, {
                 height = width, vectors = choice.vectors, block = ir.block, beside = ir.beside,
-                ahead = ahead(ir, target), rows = tiles.exact(tiles.ceil(s.H, ir.beside), choice.rows), terms = terms,
+                prefetch = prefetch(ir, target), terms = terms,
+                rows = tiles.exact(tiles.ceil(s.H, ir.beside), choice.rows),
                 vector_row = row,
             }), role .. "_" .. columns .. "_" .. s.H .. suffix)
         end

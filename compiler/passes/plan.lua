@@ -21,7 +21,7 @@ local function used(ir, target, list, maps)
     local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
                    scale = false, unless_tiny = false, either = false, or_nan = false,
                    transpose = ir.kernel == "batch" and ir.beside == 1, beside = ir.beside > 1,
-                   regroup = false, regroup_two = false, ahead = false, fma_next = false }
+                   regroup = false, regroup_two = false, prefetch = false, fma_next = false }
     for _, name in ipairs(rows.names()) do functions[name] = false end
     for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
     local function add_update(update)
@@ -43,7 +43,7 @@ local function used(ir, target, list, maps)
             end
         end
         uses.add = uses.add or (product.split or 1) > 1
-        uses.ahead = uses.ahead or (product.ahead or 0) > 0
+        uses.prefetch = uses.prefetch or (product.prefetch or 0) > 0
         uses.fma_next = uses.fma_next or (product.in_order or false)
         for _, panel in ipairs(product.grouped and product.role == "step" and product.panels or {}) do
             local last = panel.sums - (panel.vectors - 1) * #product.sums

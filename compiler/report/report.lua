@@ -42,7 +42,7 @@ end
 local function product_line(p)
     if p.height then
         return string.format("%-24s tiles of %d units x %d vectors of sequences%s", p.fn, p.height, p.vectors,
-            p.ahead > 0 and string.format(", weights asked for %d bytes ahead", p.ahead) or "")
+            p.prefetch > 0 and string.format(", prefetch distance %d bytes", p.prefetch) or "")
     end
     local rows = {}
     for _, tile in ipairs(p.rows) do rows[#rows + 1] = tostring(tile.rows) end

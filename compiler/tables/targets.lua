@@ -8,8 +8,9 @@
 --              the cost model of the kernels counts with them
 -- divide_cycles  reciprocal throughput of one vector division
 -- l1, l2       bytes of cache that the cost model supposes
--- ahead        bytes by which weights that the second cache does not hold are asked for before their use, so
---              that memory's 100 ns are over when they are needed; 0: there is no such instruction
+-- prefetch_distance
+--              bytes by which weights that do not fit in L2 are fetched before their use, so that memory's 100 ns
+--              are over when they are needed; 0: there is no such instruction
 -- needs        names that `host.cpu()` reports as true on a machine that can run the code
 -- isa          the compiler's names of the instruction sets, for __attribute__((target(...)))
 -- vector       the C type of a vector, which is also the prefix of its operations
@@ -35,21 +36,21 @@ targets.everywhere = { "portable", "avx2", "avx512" }
 targets.scalar = {
     doc = "any C99 compiler, one float at a time, least code: for processors without vectors",
     lanes = 1, registers = 16, most_sums = 4, fma_latency = 3, fma_per_cycle = 1, loads_per_cycle = 1,
-    divide_cycles = 14, l1 = 32768, l2 = 262144, ahead = 0,
+    divide_cycles = 14, l1 = 32768, l2 = 262144, prefetch_distance = 0,
     needs = {}, isa = "", vector = "f32", prelude = "vector_scalar.c", ordered = false, fast = rational,
 }
 
 targets.portable = {
     doc = "any C11 compiler; four floats at a time, as vectors where the machine has them",
     lanes = 4, registers = 16, most_sums = 8, fma_latency = 8, fma_per_cycle = 1, loads_per_cycle = 2,
-    divide_cycles = 5, l1 = 32768, l2 = 262144, ahead = 0,
+    divide_cycles = 5, l1 = 32768, l2 = 262144, prefetch_distance = 0,
     needs = {}, isa = "", vector = "f32x4", prelude = "vector_portable.c", ordered = false, fast = rational,
 }
 
 targets.avx2 = {
     doc = "x86-64 with AVX2 and FMA (Intel since 2013, AMD since 2015)",
     lanes = 8, registers = 16, most_sums = 15, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
-    divide_cycles = 5, l1 = 32768, l2 = 524288, ahead = 3072,
+    divide_cycles = 5, l1 = 32768, l2 = 524288, prefetch_distance = 3072,
     needs = { "avx2", "fma" }, isa = "avx2,fma", vector = "f32x8", prelude = "vector_x86.c", intrinsic = "_mm256",
     ordered = true, fast = rational,
 }
@@ -57,7 +58,7 @@ targets.avx2 = {
 targets.avx512 = {
     doc = "x86-64 with AVX-512 F, DQ, BW and VL (Intel servers since 2017, AMD since 2022)",
     lanes = 16, registers = 32, most_sums = 28, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
-    divide_cycles = 10, l1 = 49152, l2 = 1048576, ahead = 3072,
+    divide_cycles = 10, l1 = 49152, l2 = 1048576, prefetch_distance = 3072,
     needs = { "avx512" }, isa = "avx512f,avx512dq,avx512bw,avx512vl,fma", vector = "f32x16",
     prelude = "vector_x86.c", ordered = true, intrinsic = "_mm512", fast = lookup,
 }

@@ -12,7 +12,7 @@ end
 
 -- The C of a program with the parameters x, y, n, part, parts and team.
 local function text(list)
-    return statements.print(statements.program(list, { "x", "y", "n", "part", "parts", "team", "met" }), "")
+    return statements.print(statements.program(list, { "x", "y", "n", "part", "parts", "team", "passed" }), "")
 end
 
 case("sums without what adds nothing", function()
@@ -128,7 +128,7 @@ end)
 
 case("all parts come to a barrier", function()
     is(text { when("parts > 1", { statements.barrier() }), statements.post() },
-        "if (parts > 1)\n    meet(team, part, parts, &met);\n"
+        "if (parts > 1)\n    barrier(team, part, parts, &passed);\n"
         .. "if (parts > 1) team->post(team->context, part);\n")
     local words = "a barrier that some parts do not come to"
     support.fails(function() text { when("part == 0", { when("n", { statements.barrier() }) }) } end, words)

@@ -1186,7 +1186,7 @@ mutants.list = {
       file = "compiler/emit/forward/places.lua",
       find = [[self.by_chunk and "last" or "part == 0"]], replace = [["part == 0"]], tests = team },
     { what = "directions go on to the next layer without meeting", file = "templates/team.c.t",
-      find = "if (i != member) team->wait(team->context, i, *met);", replace = "(void)i;", tests = team },
+      find = "if (i != member) team->wait(team->context, i, *passed);", replace = "(void)i;", tests = team },
     { what = "slices work in one workspace", file = "compiler/emit/forward/forward.lua",
       find = [["workspace += slice * (%s)"]], replace = [["workspace += 0 * slice * (%s)"]], tests = team },
     { what = "the sequences that are over go to no slice", file = "compiler/emit/forward/forward.lua",

@@ -26,8 +26,8 @@ local function share(f)
     if f.by_chunk then
         list[#list + 1] = declare("const size_t",
             { "chunk", format("parts > 1 ? %d : %d", math.min(v.division.chunk, v.chunk), v.chunk) })
-    elseif f.meets then
-        list[#list + 1] = declare("size_t", { "met", "0" })
+    elseif f.barriers then
+        list[#list + 1] = declare("size_t", { "passed", "0" })
     end
     if not f.sliced then return list end
     local floats = sum(space.fixed, times("room", space.per_chunk_step), times("seq_len", space.per_step))
@@ -144,7 +144,7 @@ local function layer_call(f, stage, layer, direction)
             words[n] = word
         end
     end
-    if f.by_panel then add("team", "part", "parts", "&met") end
+    if f.by_panel then add("team", "part", "parts", "&passed") end
     -- It waits for the chunk before.
     if f.by_chunk then
         add("before", "other", sum("posted", f.posts[stage.number] + 1 + (number or 0), not number and layer))
@@ -159,10 +159,10 @@ local function dense(f, stage, from, from_t, from_b, once)
     local to, to_t, to_b = f:target(stage, once)
     local weights = sum("weights", stage.base)
     local bias = stage.parts.bias and sum("weights", stage.base + stage.parts.bias.offset) or nil
-    local meet = f.by_panel and not once and barrier()
+    local barrier_here = f.by_panel and not once and barrier()
     if not f.units then
         return { call(product.fn, weights, from, once and "0" or from_t, bias, to, once and "0" or to_t,
-            once and "1" or "(ptrdiff_t)steps"), meet }
+            once and "1" or "(ptrdiff_t)steps"), barrier_here }
     end
     local panels, first, last = 0, nil, nil
     for _, panel in ipairs(product.panels) do panels = panels + panel.count end
@@ -181,7 +181,7 @@ local function dense(f, stage, from, from_t, from_b, once)
     if f.direct and stage.last then conditions[#conditions + 1] = "y_t == rows * y_b" end
     if not stage.input and from ~= "input" then conditions[#conditions + 1] = "x_t == rows * x_b" end
     local whole = product_of(from, from_b, to, to_b, "(ptrdiff_t)steps * rows")
-    if #conditions == 0 then return { whole, meet } end
+    if #conditions == 0 then return { whole, barrier_here } end
     local function each(name, extent, body)
         return statements.count("ptrdiff_t", name, extent, { body })
     end
@@ -193,7 +193,7 @@ local function dense(f, stage, from, from_t, from_b, once)
             each("s", "(ptrdiff_t)steps", product_of(sum(from, "s * " .. from_t), from_b, sum(to, "s * " .. to_t), to_b,
                 "rows")),
         }),
-    }), meet }
+    }), barrier_here }
 end
 
 -- A function of what a stage left for the steps of a chunk, or once for each sequence. Rows have no gaps.
@@ -370,10 +370,10 @@ local function program(f)
     }
 end
 
--- forward(v, p, parameters, meets) -> the C of the function that runs the network on v, a variant of the plan p.
--- parameters: C text of those of all targets; meets: do members of a team meet on the way?
-return function(v, p, parameters, meets)
-    local f = places.of(v, p, meets)
+-- forward(v, p, parameters, barriers) -> the C of the function that runs the network on v, a variant of the plan p.
+-- parameters: C text of those of all targets; barriers: do members of a team meet on the way?
+return function(v, p, parameters, barriers)
+    local f = places.of(v, p, barriers)
     f.several = p.batch ~= "any" and p.batch > v.block
     -- After every layer a part that takes chunks in turns posts: layers of the stages before each one, and of all.
     f.posts = { all = 0 }
@@ -381,7 +381,7 @@ return function(v, p, parameters, meets)
         f.posts[i] = f.posts.all
         f.posts.all = f.posts.all + (stage.kind == "stack" and stage.sizes.L or 0)
     end
-    if f.by_chunk or meets then parameters = parameters .. ", const rnnc_team *team" end
+    if f.by_chunk or barriers then parameters = parameters .. ", const rnnc_team *team" end
     if f.sliced or f.parted then parameters = parameters .. ", size_t member, size_t members" end
     local doc = format("Runs the network for %s. Sequences go through in blocks of at most %d", v.target, v.block)
         .. (f.by_stage and ".\nA layer needs the whole sequence of what is below it, so stages follow each other."

@@ -109,23 +109,23 @@ end
 
 local function steps(k)
     local l = k.l
-    local meet = k.shared and statements.barrier "met"
+    local barrier_here = k.shared and statements.barrier "passed"
     local body = { declare("const ptrdiff_t", { "t", "backward ? steps - 1 - s : s" }) }
     local function add(node) body[#body + 1] = node end
     if k.reset then
         add(product_of_step(k, l.reset, sum("state", k.reset.offset), k.units and k.reset.stride))
-        add(meet)
+        add(barrier_here)
     end
     if k.wide then
         local at = sum("state", k.wide.offset)
         add(product_of_step(k, l.step, at, k.units and k.wide.stride))
-        add(meet)
+        add(barrier_here)
         add(call(l.projection.fn, weights(l.parts.projection), at, k.units and k.wide.stride, "seq + t * seq_t",
             k.units and "seq_b", k.units and "rows", range(k, "projection")))
     else
         add(product_of_step(k, l.step, "seq + t * seq_t", k.units and "seq_b"))
     end
-    add(meet)
+    add(barrier_here)
     add(statements.set "h = seq + t * seq_t")
     if k.units then add(statements.set "h_b = seq_b") end
     return statements.count("ptrdiff_t", "s", "steps", { body })
@@ -188,6 +188,6 @@ return function(v, stage, l)
     if k.units then add("ptrdiff_t rows") end
     add("int backward")
     if k.in_turns then add("const rnnc_team *before", "size_t other", "size_t count") end
-    if k.shared then add("const rnnc_team *team", "size_t part", "size_t parts", "size_t *met") end
+    if k.shared then add("const rnnc_team *team", "size_t part", "size_t parts", "size_t *passed") end
     return statements.define(doc(k), v.attribute .. " void " .. l.fn, table.concat(parameters, ", "), program(k))
 end

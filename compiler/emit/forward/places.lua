@@ -19,10 +19,10 @@ local format = string.format
 local places = {}
 places.__index = places
 
-function places.of(v, p, meets)
+function places.of(v, p, barriers)
     local kind, units = v.division.kind, v.kernel == "units"
     local self = {
-        v = v, p = p, units = units, meets = meets, stages = v.stages, last = v.stages[#v.stages],
+        v = v, p = p, units = units, barriers = barriers, stages = v.stages, last = v.stages[#v.stages],
         growing = p.batch == "any", imported = not units or p.lengths,
         sliced = v.division.slices_from > 0,
         by_direction = kind == "directions", by_chunk = kind == "chunks", by_panel = kind == "panels",
