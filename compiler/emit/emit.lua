@@ -5,6 +5,7 @@ local forward = require "emit.forward.forward"
 local layers = require "emit.forward.layers"
 local expressions = require "ir.expressions"
 local host = require "host"
+local model_rows = require "emit.model_rows"
 local products = require "kernels.products"
 local template = require "emit.template"
 
@@ -165,9 +166,6 @@ local function state_shape(plan, state, batch)
     return table.concat(parts, " then ")
 end
 
--- A text as a literal of C. `?` too, for trigraphs.
-local function literal(text) return '"' .. text:gsub('[\\"?]', "\\%0") .. '"' end
-
 -- Everything that the templates see of the plan and of names in C.
 local function fields_of(plan)
     local list, long = parameters_of(plan, false), parameters_of(plan, plan.lengths)
@@ -185,7 +183,7 @@ local function fields_of(plan)
         needs_text = #plan.variants[1].needs == 0 and "" or plan.variants[1].target,
         x_shape = shape, y_shape = plan.last_step and batch or shape,
         state_shape = function(state) return state_shape(plan, state, batch) end,
-        literal = literal, update = update_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
+        model_rows = model_rows, update = update_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
         weights_declaration = host.weights_declaration(plan.weights_symbol, plan.packed_count, plan.weights_as),
         weights_expression = host.weights_expression(plan.weights_symbol, plan.packed_count, plan.weights_as),
     }

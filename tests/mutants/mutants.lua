@@ -692,7 +692,7 @@ mutants.list = {
       find = "+ seq_len * @{w.per_step}) * sizeof", replace = "+ (seq_len - 1) * @{w.per_step}) * sizeof" },
     { what = "a fixed size is one too small", file = "templates/source.c.t",
       find = "const size_t @{name[1]} = @{name[2]};", replace = "const size_t @{name[1]} = @{name[2] - 1};" },
-    { what = "calls of another size than the fixed one are accepted", file = "templates/source.c.t",
+    { what = "calls of another size than the fixed one are accepted", file = "templates/model.c.t",
       find = "if (call->@{name[1]} != @{name[2]}) return", replace = "if (call->@{name[1]} == 0) return",
       tests = { "generated_errors/other_sizes_than_generated_for" } },
     { what = "x = NULL is not looked at", file = "templates/source.c.t",
@@ -719,7 +719,7 @@ mutants.list = {
     { what = "the least demanding target is asked for first", file = "templates/source.c.t",
       find = "@ for i = #p.variants, 1, -1 do", replace = "@ for i = 1, #p.variants do",
       tests = { "generated_text/best_target_is_tried_first" } },
-    { what = "generated code keeps a counter", file = "templates/source.c.t",
+    { what = "generated code keeps a counter", file = "templates/model.c.t",
       find = "static rnnc_status forward_call(const rnnc_call *call)\n{",
       replace = "static rnnc_status forward_call(const rnnc_call *call)\n{\n"
           .. "    static volatile int calls;\n    ++calls;",
