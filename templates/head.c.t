@@ -7,6 +7,9 @@
 @ for _, v in ipairs(p.variants) do
  *
  * @{v.target}: kernel "@{v.label}", blocks of @{v.block} sequence(s), chunks of @{v.chunk} step(s).
+@ for _, other in ipairs(v.others) do
+ *   Calls with lengths: kernel "@{other.label}".
+@ end
 @ for _, line in ipairs(reasons(v)) do
  *   @{line}
 @ end

@@ -6,7 +6,7 @@
 
 /* The members of a team (NULL: none) that a call is divided among; one if the others would not gain
  * enough. */
-static size_t members@{v.suffix}(const rnnc_team *team, size_t seq_len, size_t batch)
+static size_t @{v.members}(const rnnc_team *team, size_t seq_len, size_t batch)
 {
     const size_t members = !team ? 1 : team->count < @{d.members} ? team->count : @{d.members};
 @ if d.slices_from > 1 then
@@ -25,8 +25,8 @@ static size_t members@{v.suffix}(const rnnc_team *team, size_t seq_len, size_t b
 @ end
 }
 
-static void member@{v.suffix}(void *argument, size_t index)
+static void @{v.member}(void *argument, size_t index)
 {
     const work *const w = (const work *)argument;
-    if (index < w->members) run@{v.suffix}(@{arguments}@{words and ", w->team" or ""}, index, w->members);
+    if (index < w->members) @{v.run}(@{arguments}@{words and ", w->team" or ""}, index, w->members);
 }

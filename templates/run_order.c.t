@@ -5,7 +5,7 @@ ptrdiff_t order[@{block}];
 size_t length[@{block}], longest = 0;
 for (ptrdiff_t i = 0; i < all; ++i) {
     const ptrdiff_t b = (ptrdiff_t)first + i;
-    const size_t n = lengths ? lengths[b] : seq_len;
+    const size_t n = lengths[b];
     ptrdiff_t j = i;
     for (; j > 0 && length[j - 1] < n; --j) {
         length[j] = length[j - 1];

@@ -54,9 +54,19 @@
 @{weights_declaration}
 @ end
 @ -- What a target's run function takes: as parameters, and as words.
-@ local run_parameters = format("const float *weights, size_t seq_len, size_t batch, %s, %s%s, float *workspace",
-@     p.tokens and "const int32_t *tokens" or "const float *x", p.lengths and "const size_t *lengths, " or "", state_parameters)
-@ local run_words = format("weights, seq_len, batch, %s, %s%s", p.tokens and "tokens" or "x", p.lengths and "lengths, " or "", state_arguments)
+@ local function run_parameters(lengths)
+@     return format("const float *weights, size_t seq_len, size_t batch, %s, %s%s, float *workspace",
+@         p.tokens and "const int32_t *tokens" or "const float *x", lengths and "const size_t *lengths, " or "", state_parameters)
+@ end
+@ local function run_words(lengths)
+@     return format("weights, seq_len, batch, %s, %s%s", p.tokens and "tokens" or "x", lengths and "lengths, " or "", state_arguments)
+@ end
+@ -- All programs of a target, each behind those of which it uses functions.
+@ local function programs(v)
+@     local list = { v }
+@     for _, other in ipairs(v.others) do list[#list + 1] = other end
+@     return list
+@ end
 @ local function divided(v) return v.division.kind ~= "one" or v.division.slices_from > 0 end
 @ -- Do members meet on the way? Those of the two directions of one layer, in one block, do not.
 @ local function barriers(v)
@@ -66,12 +76,14 @@
 @ end
 @ -- Is a call divided, do members meet; and not on x86-64 only?
 @ local teams, any_barriers, all_teams, all_barriers = false, false, false, false
-@ for _, v in ipairs(p.variants) do
+@ for _, target in ipairs(p.variants) do
+@ for _, v in ipairs(programs(target)) do
 @     teams, any_barriers = teams or divided(v), any_barriers or barriers(v)
 @     all_teams, all_barriers = all_teams or divided(v) and not only_x86(v), all_barriers or barriers(v) and not only_x86(v)
 @ end
+@ end
 @ if teams then
-@ include("team.c", { p = p, parameters = run_parameters, barriers = any_barriers, only_x86 = not all_barriers })
+@ include("team.c", { p = p, parameters = run_parameters(p.lengths), barriers = any_barriers, only_x86 = not all_barriers })
 @ end
 @ for _, v in ipairs(p.variants) do
 
@@ -87,8 +99,10 @@
 @ include("softmax.c", { vec = v.vec, lanes = v.lanes, attribute = v.attribute, suffix = v.suffix, name = p.softmax, outputs = p.output })
 
 @ end
-@ if v.kernel == "batch" then
-@ include(v.beside > 1 and "transpose_groups.c" or "transpose.c", { fn = "transpose" .. v.suffix, back = "transpose_back" .. v.suffix, vec = v.vec, lanes = v.lanes, beside = v.beside, inline = v.inline, attribute = v.attribute })
+@ local target = v
+@ for _, v in ipairs(programs(target)) do
+@ if v.own_transposes then
+@ include(v.beside > 1 and "transpose_groups.c" or "transpose.c", { fn = v.transpose, back = v.transpose_back, vec = v.vec, lanes = v.lanes, beside = v.beside, inline = v.inline, attribute = v.attribute })
 @ end
 @ for _, product in ipairs(v.products) do
 @ include(v.kernel .. "_product.c", { p = product, vec = v.vec, lanes = v.lanes, inline = v.inline, attribute = v.attribute, update = update(v, product) })
@@ -99,18 +113,19 @@
 @ for _, stage in ipairs(v.stages) do
 @ if stage.kind == "stack" then
 @ for _, layer in ipairs(stage.layers) do
-@ put(layers(v, stage, layer))
+@ if layer.own then put(layers(v, stage, layer)) end
 @ end
 @ end
 @ end
-@ if p.lengths then
+@ if v.lengths then
 
-@ include("chunks.c", { fn = "next_chunk" .. v.suffix, chunk = v.division.kind ~= "chunks" and v.chunk })
+@ include("chunks.c", { fn = v.next_chunk, chunk = v.division.kind ~= "chunks" and v.chunk })
 @ end
 
-@ put(forward(v, p, run_parameters, barriers(v)))
+@ put(forward(v, p, run_parameters(v.lengths), barriers(v)))
 @ if divided(v) then
-@ include("members.c", { v = v, words = v.division.kind == "chunks" or barriers(v), arguments = ((run_words .. ", workspace"):gsub("[%w_]+", "w->%0")) })
+@ include("members.c", { v = v, words = v.division.kind == "chunks" or barriers(v), arguments = ((run_words(v.lengths) .. ", workspace"):gsub("[%w_]+", "w->%0")) })
+@ end
 @ end
 @ if only_x86(v) then
 #endif
@@ -186,8 +201,23 @@ static void first_@{state}(const float *weights, size_t batch, float *@{state})
 
 @ end
 @ local input = p.tokens and "tokens" or "x"
+@ -- A call of one program.
+@ local function call(indent, v)
+@ local words = run_words(v.lengths)
+@ if divided(v) then
+@{indent}const size_t members = @{v.members}(team, seq_len, batch);
+@{indent}if (members > 1) {
+@{indent}    work w = { @{run_words(p.lengths)}, space, team, members };
+@{indent}    team->run(team->context, @{v.member}, &w);
+@{indent}} else {
+@{indent}    @{v.run}(@{words}, space@{(v.division.kind == "chunks" or barriers(v)) and ", NULL" or ""}, 0, 1);
+@{indent}}
+@ else
+@{indent}@{v.run}(@{words}, space);
+@ end
+@ end
 /* Runs on the best target that this CPU has@{p.threads > 1 and ", with the team if it is not NULL" or ""}. */
-static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *workspace"))}@{p.threads > 1 and ", const rnnc_team *team" or ""})
+static rnnc_status run(@{(run_parameters(p.lengths):gsub("float %*workspace", "void *workspace"))}@{p.threads > 1 and ", const rnnc_team *team" or ""})
 {
 @ if p.tokens then
 @ if p.lengths then
@@ -252,17 +282,13 @@ static rnnc_status run(@{(run_parameters:gsub("float %*workspace", "void *worksp
 @ else
 @ open = false
 @ end
-@ if divided(v) then
-@{indent}const size_t members = members@{v.suffix}(team, seq_len, batch);
-@{indent}if (members > 1) {
-@{indent}    work w = { @{run_words}, space, team, members };
-@{indent}    team->run(team->context, member@{v.suffix}, &w);
-@{indent}} else {
-@{indent}    run@{v.suffix}(@{run_words}, space@{(v.division.kind == "chunks" or barriers(v)) and ", NULL" or ""}, 0, 1);
+@ for _, other in ipairs(v.others) do
+@{indent}if (lengths) {
+@ call(indent .. "    ", other)
+@{indent}    return RNNC_OK;
 @{indent}}
-@ else
-@{indent}run@{v.suffix}(@{run_words}, space);
 @ end
+@ call(indent, v)
 @{indent}return RNNC_OK;
 @ if #v.needs > 0 then
     }

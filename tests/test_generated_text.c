@@ -219,6 +219,36 @@ Test(generated_text, best_target_is_tried_first, .timeout = 60) {
     workdir_remove(dir);
 }
 
+/* Where sequences may have different lengths, calls without lengths run what they would run in a
+ * network without them, word for word. */
+Test(generated_text, lengths_leave_other_calls_alone, .timeout = 60) {
+    static const spec cases[] = {
+        {.config = {RNNC_LSTM, 20, 50, 1, 1, 0, 0, 0}, .batch = 32},
+        {.config = {RNNC_GRU, 64, 64, 2, 1, 0, 0, 0}, .batch = 1},
+        {.config = {RNNC_RNN_TANH, 20, 50, 1, 1, 0, 1, 0}},
+    };
+    char dir[PATH_SIZE];
+    rnnc_error err;
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *text[2], *program[2];
+        for (int lengths = 0; lengths < 2; lengths++) {
+            spec s = cases[i];
+            s.name = "calls", s.target = "avx512", s.weights_as = "none", s.lengths = lengths;
+            cr_assert(spread_generate(&s, dir, NULL, NULL, &err), "%s", err.message);
+            text[lengths] = generated_file(dir, "calls", ".c", &(size_t){0});
+            program[lengths] = text[lengths] ? strstr(text[lengths], "void run_avx512(") : NULL;
+            char *const end = program[lengths] ? strstr(program[lengths], "\n}\n") : NULL;
+            cr_assert(end, "case %zu has no run_avx512", i);
+            *end = 0;
+        }
+        cr_expect_str_eq(program[0], program[1], "case %zu", i);
+        free(text[0]);
+        free(text[1]);
+    }
+    workdir_remove(dir);
+}
+
 /* Weights that the second cache does not hold, and only those, are asked for ahead; the portable
  * target has no way to. */
 Test(generated_text, distant_weights_are_asked_for, .timeout = 60) {

@@ -19,7 +19,8 @@ local SAMPLE_SECONDS <const> = 0.001
 local function choices_of(spec, target)
     local function choose(wanted)
         local choices = wanted and { [target] = wanted }
-        return pipeline.run(spec, { weights_as = "none", command = COMMAND, choices = choices }).dumps.choose[1].ir
+        local chosen = pipeline.run(spec, { weights_as = "none", command = COMMAND, choices = choices }).dumps.choose
+        return chosen[#chosen].ir
     end
     local function choice_of(ir)
         local choice = { file = COMMAND, kernel = ir.label, tiles = {} }

@@ -10,6 +10,7 @@ local choice = require "kernels.choice"
 local plan = require "passes.plan"
 local products = require "kernels.products"
 local emit = require "emit.emit"
+local serve = require "passes.serve"
 local targets = require "tables.targets"
 
 local pipeline = {}
@@ -29,18 +30,22 @@ end
 
 local function apply(name, ir, ...) return require("passes." .. name).run(copy(ir), ...) end
 
--- The targets from the least to the most demanding, which is how code for several is laid out.
-local function in_order(names)
+-- The programs of the targets { target, role, ir, wanted (see choose) }, from the least to the most demanding target,
+-- which is how code for several is laid out. What was measured is the first program's.
+local function programs_of(ir, names, choices)
     local wanted, list = {}, {}
     for _, name in ipairs(names) do wanted[name] = true end
     for _, name in ipairs(targets.order) do
-        if wanted[name] then list[#list + 1] = name end
+        for _, program in ipairs(wanted[name] and serve.programs(ir) or {}) do
+            list[#list + 1] = { target = name, role = program.role, ir = program.ir,
+                                wanted = program.role == "" and choices and choices[name] or nil }
+        end
     end
     return list
 end
 
--- A target may read the weights of another one of the list, if that takes at most so many times as long by the cost
--- model: the weights are in the program once for each layout.
+-- A program may read the weights of another one of the list, if that takes at most so many times as long by the cost
+-- model: the weights are in the result once for each layout.
 local MOST_SLOWER <const> = 1.1
 
 -- Do gates lie side by side in a vector, which only vectors as long can read?
@@ -57,39 +62,40 @@ local function signature(own)
     return products.key(steps)
 end
 
--- The IR of a target after each of its passes, by name. like: widths of another one's panels, by stage, or nil; base:
--- where the weights begin; wanted: see choose.
-local function passes_of(ir, name, base, like, wanted)
-    local own, after = copy(ir), {}
-    own.wanted, own.like = wanted, like
+-- The IR of a program after each of its target's passes, by name. like: widths of another one's panels, by stage, or
+-- nil; base: where the weights begin.
+local function passes_of(program, base, like)
+    local own, after = copy(program.ir), {}
+    own.wanted, own.like = not like and program.wanted or nil, like
     for _, pass in ipairs(target_passes) do
-        own = apply(pass, own, targets[name], base)
+        own = apply(pass, own, targets[program.target], base)
         after[pass] = own
     end
     return after
 end
 
--- The same where `other`, the passes of another target, has laid out the weights; nil: they cannot be read so, or it
--- takes too long. free: the target's own way.
-local function sharing(ir, name, other, free)
-    local own, widths = copy(ir), {}
+-- The same where `other`, the passes of another program, has laid out the weights; nil: they cannot be read so, or it
+-- takes too long. free: the program's own way.
+local function sharing(program, other, free)
+    local own, widths = copy(program.ir), {}
     for i, stage in ipairs(other.layout.stages) do widths[i] = stage.widths end
     own.like = widths
-    if other.layout.kernel ~= "units" or grouped(other.layout) or not choice(own, targets[name], ir.batch) then
+    if other.layout.kernel ~= "units" or grouped(other.layout)
+        or not choice(own, targets[program.target], own.batch) then
         return nil
     end
-    local after = passes_of(ir, name, other.layout.layout.base, widths)
+    local after = passes_of(program, other.layout.layout.base, widths)
     after.layout.slower = after.layout.cycles / free.layout.cycles
     return after.layout.slower <= MOST_SLOWER and after or nil
 end
 
--- All targets with the weights of one, if that can be: a list of passes, and that one's index.
-local function all_as_one(ir, names, free)
+-- All programs with the weights of one, if that can be: a list of passes, and that one's index.
+local function all_as_one(programs, free)
     local best, index, least
-    for i in ipairs(names) do
-        local all, worst = {}, 1
-        for k, name in ipairs(names) do
-            all[k] = k == i and free[k] or worst and sharing(ir, name, free[i], free[k])
+    for i, owner in ipairs(programs) do
+        local all, worst = {}, owner.role == "" and 1 or nil
+        for k, program in ipairs(programs) do
+            all[k] = k == i and free[k] or worst and sharing(program, free[i], free[k])
             worst = worst and all[k] and math.max(worst, all[k].layout.slower or 1)
         end
         if worst and (not least or worst < least) then best, index, least = all, i, worst end
@@ -97,32 +103,32 @@ local function all_as_one(ir, names, free)
     return best, index
 end
 
--- The passes of all targets, and the index of the one whose weights each reads. base: where the weights begin;
--- choices: see pipeline.run
-local function passes_of_all(ir, names, base, choices)
+-- The passes of all programs, and the index of the one whose weights each reads. base: where the weights begin;
+-- tuned: has some target what was measured?
+local function passes_of_all(programs, base, tuned)
     local free, owners = {}, {}
-    for i, name in ipairs(names) do free[i] = passes_of(ir, name, base, nil, choices and choices[name]) end
+    for i, program in ipairs(programs) do free[i] = passes_of(program, base) end
     local all, index
-    if #names > 1 and not choices then all, index = all_as_one(ir, names, free) end
+    if #programs > 1 and not tuned then all, index = all_as_one(programs, free) end
     if all then
-        for i in ipairs(names) do owners[i] = index end
+        for i in ipairs(programs) do owners[i] = index end
         return all, owners
     end
     all = {}
     -- The widest panels first: others may be read as several.
-    for i = #names, 1, -1 do
-        for k = #names, i + 1, -1 do
+    for i = #programs, 1, -1 do
+        for k = #programs, i + 1, -1 do
             if owners[k] == k and not owners[i] then
                 if signature(free[i].layout.layout) == signature(all[k].layout.layout) then
-                    all[i] = passes_of(ir, names[i], all[k].layout.layout.base, nil, choices and choices[names[i]])
-                elseif not choices then
-                    all[i] = sharing(ir, names[i], all[k], free[i])
+                    all[i] = passes_of(programs[i], all[k].layout.layout.base)
+                elseif not tuned then
+                    all[i] = sharing(programs[i], all[k], free[i])
                 end
                 owners[i] = all[i] and k
             end
         end
         if not owners[i] then
-            all[i], owners[i] = passes_of(ir, names[i], base, nil, choices and choices[names[i]]), i
+            all[i], owners[i] = passes_of(programs[i], base), i
             base = base + all[i].layout.layout.count
         end
     end
@@ -146,16 +152,28 @@ function pipeline.run(spec, options)
         dumps[name] = ir
     end
     local first = layout.first(ir)
-    local variants, layouts, names = {}, {}, in_order(spec.target)
-    local all, owners = passes_of_all(ir, names, first.count, options.choices)
-    for i, name in ipairs(names) do
+    local variants, layouts, programs = {}, {}, programs_of(ir, spec.target, options.choices)
+    local all, owners = passes_of_all(programs, first.count, options.choices ~= nil)
+    local names = {}
+    for i, program in ipairs(programs) do
+        names[i] = program.target .. program.role:gsub("_", ", ")
+        local own = all[i].layout
+        own.layout.shared = owners[i] ~= i and names[owners[i]] or false
+        layouts[i] = own.layout
+    end
+    for i in ipairs(programs) do
         for pass, own in pairs(all[i]) do
             dumps[pass] = dumps[pass] or {}
-            dumps[pass][i] = { target = name, ir = own }
+            dumps[pass][i] = { target = names[i], ir = own }
         end
-        local own = all[i].layout
-        own.layout.shared = owners[i] ~= i and names[owners[i]]
-        variants[i], layouts[i] = plan.variant(own, name), own.layout
+    end
+    -- The first program of a target is the last one of its list.
+    local shared
+    for i = #programs, 1, -1 do
+        local program = programs[i]
+        if program.role == "" then shared = {} end
+        local variant = plan.variant(all[i].layout, program.target, program.role, shared)
+        if program.role == "" then table.insert(variants, 1, variant) end
     end
     local the_plan = plan.assemble(ir, variants, layouts, first, options)
     dumps.plan = the_plan

@@ -104,29 +104,71 @@ local function bits_of(text)
     return string.format("0x%08x", (string.unpack("<I4", string.pack("<f", tonumber((text:gsub("f$", "")))))))
 end
 
--- plan.variant(ir, name) -> what is emitted for one target, from the IR after all passes.
-function plan.variant(ir, name)
-    local target, suffix = targets[name], "_" .. name
-    local list, maps = products.list(), products.list()
+-- Layers of a variant that are the same functions as those of `main`, another one of its target, take their names; the
+-- others are its own: layer.own.
+local function share_layers(variant, main)
+    local function text(v, stage, layer)
+        local facts = { v.kernel, v.division.kind, v.kernel ~= "units" and v.block, stage.state_parts,
+                        stage.gates_stride, layer.kind, layer.parts, layer.hoisted, layer.columns or false }
+        for _, name in ipairs { "input", "reset", "step", "projection" } do
+            facts[#facts + 1] = layer[name] and layer[name].fn or false
+        end
+        return products.key(facts)
+    end
+    for i, stage in ipairs(variant.stages) do
+        for k, layer in ipairs(stage.layers or {}) do
+            local other = main and main.stages[i].layers[k]
+            layer.own = not (other and text(variant, stage, layer) == text(main, main.stages[i], other))
+            if not layer.own then layer.fn = other.fn end
+        end
+    end
+end
+
+-- The first variant of a target has another one of it, and all that both of them use.
+local function add_other(main, other)
+    table.insert(main.others, 1, other)
+    for _, what in ipairs { "functions", "helpers", "uses" } do
+        for name, there in pairs(other[what]) do main[what][name] = main[what][name] or there end
+    end
+end
+
+-- plan.variant(ir, name, role, shared) -> what is emitted for one program of a target, from the IR after all passes.
+-- role: see serve.lua. shared: a table that all programs of a target are given, the first one first: of what they have
+-- in common there is one.
+function plan.variant(ir, name, role, shared)
+    local target, suffix, main = targets[name], "_" .. name, shared.main
+    shared.products, shared.maps = shared.products or products.list(), shared.maps or products.list()
+    local list, maps = shared.products, shared.maps
+    local had, had_maps = #list, #maps
     products.of(ir, target, list, suffix)
     products.maps(ir, maps, suffix)
-    list.add, maps.add = nil, nil
-    bounds.of(ir, target)
+    if not main then bounds.of(ir, target) end
     local functions, helpers, uses = used(ir, target, list, maps)
-    return {
+    local same = main and main.transposes == ir.beside and ir.kernel == "batch"
+    local transpose = same and main.transpose or "transpose" .. suffix .. role
+    local variant = {
+        role = role, lengths = ir.lengths, others = {},
+        run = "run" .. suffix .. role, member = "member" .. suffix .. role, members = "members" .. suffix .. role,
+        next_chunk = "next_chunk" .. suffix .. role,
+        transpose = transpose, transpose_back = transpose .. (ir.beside > 1 and "_back" or ""),
+        transposes = ir.kernel == "batch" and ir.beside, own_transposes = ir.kernel == "batch" and not same,
         target = name, needs = target.needs, lanes = target.lanes, vec = target.vector, isa = target.isa,
         prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix,
         inline = "INLINE" .. suffix:upper(), attribute = "KERNEL" .. suffix:upper(),
         fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, label = ir.label, block = ir.block,
         beside = ir.beside, input_row = ir.input_row,
-        chunk = ir.chunk, considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles, products = list,
-        maps = maps,
-        stages = stages_of(ir, suffix), schedule = ir.schedule, division = ir.division,
+        chunk = ir.chunk, considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles,
+        products = table.move(list, had + 1, #list, 1, {}), maps = table.move(maps, had_maps + 1, #maps, 1, {}),
+        stages = stages_of(ir, suffix .. role), schedule = ir.schedule, division = ir.division,
         workspace = ir.layout.workspace, packed_count = ir.layout.count, shared = ir.layout.shared,
         slower = ir.slower or 1,
         functions = functions, helpers = helpers, uses = uses, fast = target.fast,
         flush_below = cells.flush_below, flush_bits = bits_of(cells.flush_below),
     }
+    share_layers(variant, main)
+    shared.main = main or variant
+    if main then add_other(main, variant) end
+    return variant
 end
 
 -- For a line that lists the layers.

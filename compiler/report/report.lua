@@ -91,6 +91,15 @@ function report.division(variant)
     return table.concat(lines, "\n")
 end
 
+-- Whose packed weights a program reads; several: are there others?
+local function weights_line(add, v, several)
+    if v.shared then
+        add("  reads the packed weights of %s, %.2f times the cycles with weights of its own", v.shared, v.slower)
+    elseif several then
+        add("  its own packed weights, %s", bytes(v.packed_count * 4))
+    end
+end
+
 local function variant_lines(add, plan, v)
     add("")
     add("target %s: %d floats in a vector", v.target, v.lanes)
@@ -108,10 +117,10 @@ local function variant_lines(add, plan, v)
         add("  %s", bounds_line(product))
     end
     division_lines(add, v.division)
-    if v.shared then
-        add("  reads the packed weights of %s, %.2f times the cycles with weights of its own", v.shared, v.slower)
-    elseif #plan.variants > 1 then
-        add("  its own packed weights, %s", bytes(v.packed_count * 4))
+    weights_line(add, v, #plan.variants > 1)
+    for _, other in ipairs(v.others) do
+        add("  calls with lengths: kernel %s, %d cycles for a step of all sequences", other.label, other.cycles)
+        weights_line(add, other, true)
     end
     add("  batch in blocks of %d, time in chunks of %d, %s outermost", v.block, v.chunk, v.schedule.outer)
     local peak = 2 * v.lanes * v.fma_per_cycle

@@ -1054,7 +1054,9 @@ mutants.list = {
 
     -- ---- lengths and streaming ----
     { what = "sequences are taken for a step shorter than they are", file = "templates/run_order.c.t",
-      find = "lengths ? lengths[b] : seq_len;", replace = "lengths ? lengths[b] - 1 : seq_len;", tests = alone },
+      find = "n = lengths[b];", replace = "n = lengths[b] - 1;", tests = alone },
+    { what = "calls without lengths run the program of those with them", file = "compiler/passes/serve.lua",
+      find = [[with(ir, "lengths", false)]], replace = "ir", tests = { "generated_text/*" } },
     { what = "a chunk does not end where a sequence does", file = "templates/chunks.c.t",
       find = "return length[n - 1] - done < @{most} ? length[n - 1] - done : @{most};",
       replace = "return length[0] - done < @{most} ? length[0] - done : @{most};", tests = alone },

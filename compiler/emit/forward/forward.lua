@@ -82,11 +82,11 @@ local function chunks(f, direction, body)
     local v = f.v
     local alone = f.by_direction and direction ~= "d" and "part == 0 && " or ""
     local chunk = f.by_chunk and "chunk" or tostring(v.chunk)
-    if f.p.lengths then
+    if f.v.lengths then
         return statements.loop(declare("size_t", { "done", "0" }, { "steps" }), alone .. "done < longest",
             "done += steps", {
                 declare("size_t", { "t" }), declare("ptrdiff_t", { "rows" }),
-                statements.set(format("steps = next_chunk%s(length, all, done, %s, %s&t, &rows)", v.suffix, direction,
+                statements.set(format("steps = %s(length, all, done, %s, %s&t, &rows)", v.next_chunk, direction,
                     f.by_chunk and "chunk, " or "")),
                 body,
             })
@@ -175,7 +175,7 @@ local function dense(f, stage, from, from_t, from_b, once)
     end
     if once then return { product_of(from, from_b, to, to_b, f.all) } end
     -- Rows of one step after the other lie as those of one step do where a block is full.
-    local full = not f.p.lengths and not f.growing and f.p.batch % v.block == 0 or v.block == 1
+    local full = not f.v.lengths and not f.growing and f.p.batch % v.block == 0 or v.block == 1
     local conditions = {}
     if not full then conditions[1] = "rows == " .. f.many end
     if f.direct and stage.last then conditions[#conditions + 1] = "y_t == rows * y_b" end
@@ -308,7 +308,7 @@ local function once(f)
         if stage.last_step then width = stage.input.row end
     end
     local function add(node) list[#list + 1] = node end
-    if f.p.lengths then
+    if f.v.lengths then
         add(statements.comment
             "Sequences without steps come last in the block; nothing was gathered of them, and their y is 0.")
         add(declare("ptrdiff_t", { "filled", "all" }))
@@ -323,7 +323,7 @@ local function once(f)
         end
     end
     add(moves.export(f, "top", nil, f.p.output, true))
-    if f.p.lengths then
+    if f.v.lengths then
         local row = zero(format("y + %s * y_b", f.sequence), f.p.output)
         add(statements.count("ptrdiff_t", "b", "all", { row }, "filled"))
     end
@@ -357,14 +357,14 @@ local function program(f)
             "first += " .. block, {
                 declare("const ptrdiff_t",
                     { f.all, format("(ptrdiff_t)(%s - first < %d ? %s - first : %d)", final, block, final, block) }),
-                p.lengths and statements.text(template.render("run_order.c", { block = block }),
+                v.lengths and statements.text(template.render("run_order.c", { block = block }),
                     { "order", "length", "longest" }),
                 not f.units and not p.tokens and when("rows < " .. block,
                     { zero("input", times("room", v.workspace.input)) }),
                 moves.states(f, true, alone),
                 f.by_panel and barrier(),
                 f.by_stage and by_stages(f) or by_chunks(f),
-                p.last_step and once(f) or p.lengths and padding(f),
+                p.last_step and once(f) or v.lengths and padding(f),
                 moves.states(f, false, f.parted and f.finisher),
             }),
     }
@@ -387,5 +387,5 @@ return function(v, p, parameters, barriers)
         .. (f.by_stage and ".\nA layer needs the whole sequence of what is below it, so stages follow each other."
             or format("; every\nstage runs a chunk of at most %d steps before the next chunk begins.", v.chunk))
         .. ((f.sliced or f.parted) and "\nMember `member` of `members` does its share of it." or "")
-    return statements.define(doc, v.attribute .. " void run" .. v.suffix, parameters, program(f))
+    return statements.define(doc, v.attribute .. " void " .. v.run, parameters, program(f))
 end

@@ -8,7 +8,7 @@ local format = string.format
 
 local moves = {}
 
-local function transpose(f, back) return "transpose" .. (back and f.v.beside > 1 and "_back" or "") .. f.v.suffix end
+local function transpose(f, back) return back and f.v.transpose_back or f.v.transpose end
 
 -- Calls of sequences of a block: for (b ...) body.
 local function each_row(rows, body, also) return count("ptrdiff_t", "b", rows, body, nil, also) end
@@ -138,13 +138,13 @@ function moves.ends(f, stage)
         -- The forward half after the last step, the reverse half after the first one, where that direction ends.
         local half = before.unit_stride * (f.units and 1 or f.v.block)
         if not f.units then to, next_row = "ends", nil end
-        local last = f.p.lengths and "length[b]" or "seq_len"
+        local last = f.v.lengths and "length[b]" or "seq_len"
         return each_row(f.units and "rows" or "1", {
             when(last .. " == t + steps", { copy(to, sum(from, at_end, next_row), half) }),
             when("t == 0", { copy(sum(to, half), sum(from, next_row, half), half) }),
         }, f.first_part)
     end
-    if f.p.lengths then
+    if f.v.lengths then
         return each_row("rows", {
             when("length[b] == t + steps", { copy(to, sum(from, at_end, next_row), row) }),
         }, f.first_part)

@@ -23,11 +23,11 @@ function places.of(v, p, barriers)
     local kind, units = v.division.kind, v.kernel == "units"
     local self = {
         v = v, p = p, units = units, barriers = barriers, stages = v.stages, last = v.stages[#v.stages],
-        growing = p.batch == "any", imported = not units or p.lengths,
+        growing = p.batch == "any", imported = not units or v.lengths,
         sliced = v.division.slices_from > 0,
         by_direction = kind == "directions", by_chunk = kind == "chunks", by_panel = kind == "panels",
         by_stage = v.schedule.outer == "stages", long = v.schedule.slots == "steps", direct = v.schedule.direct,
-        all = p.lengths and "all" or "rows", sequence = p.lengths and "order[b]" or "((ptrdiff_t)first + b)",
+        all = v.lengths and "all" or "rows", sequence = v.lengths and "order[b]" or "((ptrdiff_t)first + b)",
     }
     self.parted = self.by_direction or self.by_chunk or self.by_panel
     -- Parts that go their own ways for a while have what is as long as a chunk for themselves.
