@@ -52,13 +52,9 @@ local function array_of(bytes, bad)
     return { dtype = type[1], shape = shape, data = bytes:sub(at) }
 end
 
--- npz.read(path) -> the bytes of a safetensors file with the arrays of the archive; nil: the file does not begin as an
--- archive does. Errors: a member that is no array of a type that a case can have, more than 256 MB.
-function npz.read(path)
-    local start = host.head(path, 4)
-    if start and start ~= "PK\3\4" then return nil end
-    local bytes = host.read(path, BYTES_MAX)
-    if not bytes or bytes:sub(1, 4) ~= "PK\3\4" then return nil end
+-- npz.from_bytes(path, bytes) -> the bytes of a safetensors file with the arrays of an archive, the file `path`.
+-- Errors: a member that is no array of a type that a case can have, more than 256 MB.
+function npz.from_bytes(path, bytes)
     local archive, problem = host.zip(bytes)
     if not archive then fail.at(path, "is no archive that can be read: " .. problem) end
     local entries, parts, total, members = {}, {}, 0, archive:list()
@@ -78,6 +74,15 @@ function npz.read(path)
     local header = "{" .. table.concat(entries, ",") .. "}"
     header = header .. (" "):rep(-#header % 8)
     return string.pack("<I8", #header) .. header .. table.concat(parts)
+end
+
+-- npz.read(path) -> the same of a file; nil: it does not begin as an archive does.
+function npz.read(path)
+    local start = host.head(path, 4)
+    if start and start ~= "PK\3\4" then return nil end
+    local bytes = host.read(path, BYTES_MAX)
+    if not bytes or bytes:sub(1, 4) ~= "PK\3\4" then return nil end
+    return npz.from_bytes(path, bytes)
 end
 
 return npz

@@ -1,6 +1,7 @@
 /* Any bytes as a file of torch.save. Of odd inputs the bytes choose pieces of a pickle and of code,
  * which go into a sound archive, so that much of what comes out is read to its end. */
 #define _POSIX_C_SOURCE 200809L
+#include "archive.h"
 #include "import.h"
 
 #include <string.h>
@@ -86,72 +87,15 @@ static const char code[] =
     "    _0 = self.scale\n    x0 = torch.mul(x, self.scale)\n    y = torch.relu(x0)\n"
     "    return torch.mul(_0, y)\n";
 
-/* The polynomial of zip's CRC-32, bit by bit (APPNOTE 4.4.7). */
-static uint32_t checksum(const void *bytes, size_t size) {
-    const uint8_t *const data = bytes;
-    uint32_t crc = ~(uint32_t)0;
-    for (size_t i = 0; i < size; i++) {
-        crc ^= data[i];
-        for (int bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320U : 0);
-    }
-    return ~crc;
-}
-
-static void put(FILE *out, uint32_t value, int bytes) {
-    for (int i = 0; i < bytes; i++)
-        fputc((int)(value >> 8 * i & 255), out);
-}
-
-/* A stored member, and its entry of the directory. */
-static void add(FILE *out, FILE *directory, const char *name, const void *bytes, size_t size) {
-    const uint32_t at = (uint32_t)ftell(out), crc = checksum(bytes, size), n = (uint32_t)size;
-    put(out, 0x04034b50, 4);
-    put(directory, 0x02014b50, 4);
-    put(directory, 20, 2);
-    FILE *const both[] = {out, directory};
-    for (int i = 0; i < 2; i++) {
-        put(both[i], 20, 4);
-        put(both[i], 0, 4);
-        put(both[i], 33, 2);
-        put(both[i], crc, 4);
-        put(both[i], n, 4);
-        put(both[i], n, 4);
-        put(both[i], (uint32_t)strlen(name), 4);
-    }
-    for (int i = 0; i < 5; i++)
-        put(directory, 0, 2);
-    put(directory, at, 4);
-    fputs(name, out);
-    fputs(name, directory);
-    fwrite(bytes, 1, size, out);
-}
-
 /* An archive with the pickle, a storage of 16 floats, and code; allocated. */
 static char *archive(const char *pickle, size_t size, size_t *length) {
     static const float values[16] = {0.5F, -0.25F, 1, 2, -3, 0.125F, 4, -5, 6, 7, 8, 9, 1, 2, 3, 4};
-    char *text = NULL, *entries = NULL;
-    size_t entries_size;
-    FILE *const out = open_memstream(&text, length);
-    FILE *const directory = open_memstream(&entries, &entries_size);
-    if (!out || !directory)
-        abort();
-    add(out, directory, "n/data.pkl", pickle, size);
-    add(out, directory, "n/data/0", values, sizeof values);
-    add(out, directory, "n/code/__torch__.py", code, sizeof code - 1);
-    const uint32_t at = (uint32_t)ftell(out);
-    fclose(directory);
-    fwrite(entries, 1, entries_size, out);
-    put(out, 0x06054b50, 4);
-    put(out, 0, 4);
-    put(out, 3, 2);
-    put(out, 3, 2);
-    put(out, (uint32_t)entries_size, 4);
-    put(out, at, 4);
-    put(out, 0, 2);
-    fclose(out);
-    free(entries);
-    return text;
+    const archive_member members[] = {
+        {"n/data.pkl", pickle, size},
+        {"n/data/0", values, sizeof values},
+        {"n/code/__torch__.py", code, sizeof code - 1},
+    };
+    return archive_of(members, sizeof members / sizeof *members, length);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
