@@ -104,8 +104,8 @@ static const struct {
             "\"lstm_cell.bias_ih\": [1, 2], \"final_conv.bias\": [1]"),
      "lstm_cell.weight_ih has 4 values, and (0, 2) is expected\n"},
     {"{\"state_dict\": {}}",
-     "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0); it has no "
-     "tensors\n"},
+     "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0), and no dense "
+     "layers alone that follow each other; it has no tensors\n"},
     {"{\"rec.weight_ih_l0\": [[1], [2, 3]]}",
      "rec.weight_ih_l0 is no array of numbers in rows of one length\n"},
     {"{\"rec.weight_ih_l0\": [[1], [2]]}", "rec.weight_ih_l0 and rec.weight_hh_l0 are not of a "

@@ -6,6 +6,9 @@ local signs = require "weights.weight_signs"
 -- Orders of layers are tried one by one.
 local LAYERS_MAX <const> = 8
 
+-- Numbers in names are padded to so many digits before they are compared.
+local DIGITS_MAX <const> = 20
+
 -- So many tensors are named where none is of use.
 local SHOWN_MAX <const> = 4
 
@@ -120,15 +123,36 @@ local function groups_of(list, shapes, path)
     return groups, recurrent_count
 end
 
+-- A prefix as a key for sorting: "net.10." comes after "net.2.".
+local function sort_key(prefix)
+    return (prefix:gsub("%d+", function(digits) return ("0"):rep(DIGITS_MAX - #digits) .. digits end))
+end
+
 -- The recurrent groups first, each kind sorted by prefix, which is an order whatever that of the file is.
 local function sorted(groups)
-    local list = table.move(groups, 1, #groups, 1, {})
+    local list, key = table.move(groups, 1, #groups, 1, {}), {}
+    for _, group in ipairs(groups) do key[group] = sort_key(group[1].fields.prefix) end
     table.sort(list, function(a, b)
         local first, second = a[1], b[1]
         if (first.form == "rnn") ~= (second.form == "rnn") then return first.form == "rnn" end
-        return (first.fields.prefix) < (second.fields.prefix)
+        if key[a] ~= key[b] then return key[a] < key[b] end
+        return first.fields.prefix < second.fields.prefix
     end)
     return list
+end
+
+-- The order of a network without a recurrent layer, which is one only if every tensor has its place in it; nil if not.
+-- groups: in the order in which they are tried.
+local function dense_chain(groups, list)
+    local tensor_count = 0
+    for _, group in ipairs(groups) do
+        local fields = group[1].fields
+        if fields.tied then return nil end
+        tensor_count = tensor_count + (fields.bias and 2 or 1)
+    end
+    if #groups == 0 or tensor_count ~= #list then return nil end
+    if #groups <= LAYERS_MAX then return chain(groups) end
+    return in_order(groups), 1
 end
 
 -- Fields that have their defaults are left out.
@@ -156,29 +180,37 @@ local function shown(list)
     return #list == 0 and "it has no tensors" or "it has " .. table.concat(texts, ", ")
 end
 
+-- The layers of groups in one order, and how it was found; nil: no order is possible.
+local function arranged(groups, list, recurrent_count, ordered)
+    local layers = ordered and in_order(groups)
+    if recurrent_count == 0 then
+        layers = layers and dense_chain(groups, list) and layers
+        if layers then return layers, "order" end
+        local found, count = dense_chain(sorted(groups), list)
+        return found, count and count > 1 and "several" or "order"
+    end
+    if layers then return layers, "order" end
+    groups = sorted(groups)
+    local found, count
+    if #groups <= LAYERS_MAX then found, count = chain(groups) end
+    if not found then return { groups[1][1] }, "alone" end
+    return found, count > 1 and "several" or "order"
+end
+
 -- by_names(list, path, ordered) -> the layers of a model, { form, fields }, first to last, or one recurrent layer, and
 -- how they were found: "order" (that of the file, or the only one), "several" (orders are possible), "alone" (the
--- layers do not follow each other: one recurrent layer of them). list: the file's tensors, { name, shape }; ordered: in
--- the order in which the network was built. Errors: no recurrent layer, or one of no known cell.
+-- layers do not follow each other: one recurrent layer of them). Without a recurrent layer it is the dense layers, if
+-- all tensors are theirs and they follow each other. list: the file's tensors, { name, shape }; ordered: in the order
+-- in which the network was built. Errors: no such network, or a recurrent layer of no known cell.
 return function(list, path, ordered)
     local shapes = {}
     for _, tensor in ipairs(list) do shapes[tensor.name], tensor.file_name = tensor.shape, tensor.name end
     local groups, recurrent_count = groups_of(list, shapes, path)
-    if recurrent_count == 0 then
-        local sign = signs.of_file(list)[1]
-        fail.at(path, "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0); "
-            .. (sign or shown(list)))
-    end
-    local layers, found = ordered and in_order(groups), "order"
+    local layers, found = arranged(groups, list, recurrent_count, ordered)
     if not layers then
-        local count
-        groups = sorted(groups)
-        if #groups <= LAYERS_MAX then layers, count = chain(groups) end
-        if not layers then
-            layers, found = { groups[1][1] }, "alone"
-        elseif count > 1 then
-            found = "several"
-        end
+        local sign = signs.of_file(list)[1]
+        fail.at(path, "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0), and no dense "
+            .. "layers alone that follow each other; " .. (sign or shown(list)))
     end
     for i, layer in ipairs(layers) do
         if i > 1 then layer.fields.input_size = nil end

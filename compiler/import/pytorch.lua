@@ -16,10 +16,18 @@ local keys <const> = {
 -- Dicts within dicts are looked at so deep, and so many.
 local DEPTH_MAX <const>, DICTS_MAX <const> = 4, 1000
 
--- Has the dict tensors of a recurrent layer among its values?
-local function has_layer(dict)
+-- Has the dict a tensor of a recurrent layer among its values?
+local function has_recurrent(key, value) return kinds.is(value, "TENSOR") and key:find "weight_ih" ~= nil end
+
+-- Or a matrix, of a linear layer?
+local function has_linear(key, value)
+    return kinds.is(value, "TENSOR") and key:find "weight$" ~= nil and #value.shape == 2
+        or key:find "_packed_params%._packed_params$" ~= nil
+end
+
+local function has_layer(dict, is_of_layer)
     for key, value in kinds.each(dict) do
-        if type(key) == "string" and kinds.is(value, "TENSOR") and key:find "weight_ih" then return true end
+        if type(key) == "string" and is_of_layer(key, value) then return true end
     end
     return false
 end
@@ -31,19 +39,28 @@ local function rank(key)
     return #keys + 1
 end
 
--- The dicts with a recurrent layer in `value`, { dict, place, rank }; seen: dicts that need no second look.
-local function find(value, place, depth, order, found, seen)
-    if not kinds.is(value, "DICT") or depth > DEPTH_MAX or seen[value] or seen.count >= DICTS_MAX then return found end
-    seen[value], seen.count = true, seen.count + 1
-    if has_layer(value) then
-        found[#found + 1] = { dict = value, place = place, rank = order, number = #found }
-        return found
-    end
-    for key, entry in kinds.each(value) do
-        if type(key) == "string" then
-            find(entry, place == "" and key or place .. "." .. key, depth + 1, math.max(order, rank(key)), found, seen)
+-- The dicts with such a layer in `value`, { dict, place, rank }, the likeliest first.
+local function find(value, is_of_layer)
+    -- Dicts that need no second look.
+    local found, seen, count = {}, {}, 0
+    local function look(at, place, depth, order)
+        if not kinds.is(at, "DICT") or depth > DEPTH_MAX or seen[at] or count >= DICTS_MAX then return end
+        seen[at], count = true, count + 1
+        if has_layer(at, is_of_layer) then
+            found[#found + 1] = { dict = at, place = place, rank = order, number = #found }
+            return
+        end
+        for key, entry in kinds.each(at) do
+            if type(key) == "string" then
+                look(entry, place == "" and key or place .. "." .. key, depth + 1, math.max(order, rank(key)))
+            end
         end
     end
+    look(value, "", 1, 0)
+    table.sort(found, function(a, b)
+        if a.rank ~= b.rank then return a.rank < b.rank end
+        return a.number < b.number
+    end)
     return found
 end
 
@@ -62,11 +79,8 @@ end
 
 -- The one state_dict of what was saved. Errors: there is none.
 local function choose(value, path, record)
-    local found = find(value, "", 1, 0, {}, { count = 0 })
-    table.sort(found, function(a, b)
-        if a.rank ~= b.rank then return a.rank < b.rank end
-        return a.number < b.number
-    end)
+    local found = find(value, has_recurrent)
+    if #found == 0 then found = find(value, has_linear) end
     if #found == 0 then
         fail.at(path, "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0); "
             .. (kinds.is(value, "DICT") and shown(value) or "what was saved is no state_dict"))

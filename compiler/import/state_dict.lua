@@ -77,15 +77,21 @@ end
 
 -- What a state_dict leaves out although the result depends on it.
 local function doubts_of(layers, found, record)
-    local doubts, dense, once = record.doubts, false, false
+    local doubts, dense, recurrent, once = record.doubts, false, false, false
     for _, layer in ipairs(layers) do
-        dense = dense or layer.form == "dense"
+        dense, recurrent = dense or layer.form == "dense", recurrent or layer.form == "rnn"
         if layer.form == "rnn" and not layer.fields.cell and not once and not record.told then
             once = true
             doubts[#doubts + 1] = 'the function of the cell: tanh is taken, nonlinearity = "relu" is the other'
         end
     end
-    if dense and not record.told then
+    if not recurrent and not record.told then
+        local first = layers[layers[1].form == "dense" and 1 or 2].fields
+        doubts[#doubts + 1] = string.format("functions between layers, which have no tensors: none is taken; where one "
+            .. "is, change the layer's line: dense { %sunits = %d, activation = \"relu\", prefix = %q }",
+            first.input_size and string.format("input_size = %d, ", first.input_size) or "", first.units,
+            first.prefix or "")
+    elseif dense and not record.told then
         doubts[#doubts + 1] = 'functions behind layers: none is taken; dense { ..., activation = "relu" } and others'
         doubts[#doubts + 1] = "whether a dense layer is for the last step only: last_step = true"
     end
@@ -98,7 +104,7 @@ end
 
 -- state_dict.record(list, path, ordered, given) -> the record (see readers.lua) of the tensors { name, shape, data },
 -- which it may change; ordered: they stand in the order in which the network was built; given: what the record has
--- already (nil: nothing), with `told` if the reader knows functions. Errors: there is no recurrent layer.
+-- already (nil: nothing), with `told` if the reader knows functions. Errors: they are no network that by_names finds.
 function state_dict.record(list, path, ordered, given)
     local record = given or {}
     for _, name in ipairs { "fields", "became", "unused", "doubts", "open" } do record[name] = record[name] or {} end

@@ -457,7 +457,8 @@ def main():
         with open(sys.argv[2], "wb") as out:
             out.write(script())
         return
-    weights = [(n, v, s) for n, v, s in read_safetensors(sys.argv[2]) if n.startswith(("weight", "bias"))]
+    weights = [(n, v, s) for n, v, s in read_safetensors(sys.argv[2])
+               if n.split(".")[-1].startswith(("weight", "bias"))]
     with open(sys.argv[3], "wb") as out:
         form = sys.argv[1]
         out.write(saved(plain(weights), protocol=4) if form == "protocol4" else saved(forms[form](weights)))
