@@ -27,6 +27,8 @@ extern "C" {
 
 /* ---- status ------------------------------------------------------------------------------- */
 
+#ifndef RNNC_STATUS
+#define RNNC_STATUS
 typedef enum rnnc_status {
     RNNC_OK = 0,
     RNNC_ERR_ARGUMENT, /* a null pointer, a value outside its range */
@@ -40,6 +42,7 @@ typedef enum rnnc_status {
     RNNC_ERR_TARGET,   /* the code was generated for a CPU that this one is not */
     RNNC_ERR_ABI       /* generated code and runtime are of different versions */
 } rnnc_status;
+#endif
 
 /* A sentence for the status, without a full stop; never NULL. */
 const char *rnnc_status_message(rnnc_status status);

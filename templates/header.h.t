@@ -1,11 +1,25 @@
 @ -- NAME.h: what a program sees of the network.
 @ -- p: the plan; parameters: those of NAME_forward; head: the opening comment
 @{head}
+@ if p.form.inline then
+/* All of the network is in this file. One file of the program, best one that has nothing else, says
+ *
+ *     #define @{p.upper}_IMPLEMENTATION
+ *     #include "@{p.name}.h"
+ */
+@ end
 #ifndef @{p.name}_H
 #define @{p.name}_H
+@ if not p.form.inline then
 #define @{p.upper}_HEADER_@{header_hash} /* @{p.name}.c asks for it */
+@ end
 
+@ if p.form.alone then
+#include <stddef.h>
+#include <stdint.h>
+@ else
 #include "rnnc.h"
+@ end
 
 #ifdef @{p.upper}_OUTPUT_SIZE
 #error "@{p.upper}_OUTPUT_SIZE is there already: two networks whose names differ in case only? Call one of them otherwise"
@@ -13,6 +27,11 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+@ if p.form.alone then
+
+/* As in rnnc.h, which nothing here needs. */
+@{status:gsub("\n$", "")}
+@ end
 
 @ if p.tokens then
 #define @{p.upper}_VOCABULARY @{p.vocabulary} /* tokens are 0 .. this - 1 */
@@ -117,9 +136,11 @@ rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.n
 /* There is no @{p.name}_step:
  * @{(p.no_streaming:gsub("; ", ";\n * "))}. */
 @ end
+@ if not p.form.alone then
 
 /* The same network for programs that handle any of them; see rnnc.h. */
 extern const rnnc_model @{p.name}_model;
+@ end
 @ if p.weights_as == "none" then
 
 /* Packs the tensors of @{p.name}_model.weight, each contiguous in that order, into

@@ -1,16 +1,30 @@
 @ -- NAME.c: the network.
 @ -- p: the plan; head: the opening comment; parameters, arguments: those of NAME_forward
 @ local s = p.sizes
+@ if p.form.inline then
+/* ---- the implementation ----------------------------------------------------------------------- */
+
+#ifdef __clang__
+#if defined(__i386__) || defined(__x86_64__)
+#pragma float_control(push)
+#endif
+#elif defined(__GNUC__)
+#pragma GCC push_options
+#endif
+@ else
 @{head}
+@ end
 #ifdef RNNC_NETWORK_IN_THIS_UNIT
 #error "two generated networks in one translation unit: compile each .c file by itself, out of unity builds"
 #endif
 #define RNNC_NETWORK_IN_THIS_UNIT
 @ include("precise.c", {})
+@ if not p.form.inline then
 #include "@{p.name}.h"
 #ifndef @{p.upper}_HEADER_@{header_hash}
 #error "@{p.name}.h and @{p.name}.c are not of one run of rnnc: compile the network again"
 #endif
+@ end
 
 @ local softmax = p.softmax == "softmax" or p.softmax == "log_softmax"
 @ if p.softmax == "log_softmax" then
@@ -379,7 +393,19 @@ rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.n
     return run(weights, 1, @{p.batch}, @{input}, @{concat(words, ", ")}, state->workspace@{p.threads > 1 and ", NULL" or ""});
 }
 @ end
+@ if not p.form.alone then
 @ include("model.c", {
 @     p = p, fixed = fixed, call_arguments = call_arguments, long_call_arguments = long_call_arguments,
 @     rows = model_rows, target_names = concat(target_names, ", "), weights_expression = weights_expression,
 @ })
+@ end
+@ if p.form.inline then
+
+#ifdef __clang__
+#if defined(__i386__) || defined(__x86_64__)
+#pragma float_control(pop)
+#endif
+#elif defined(__GNUC__)
+#pragma GCC pop_options
+#endif
+@ end

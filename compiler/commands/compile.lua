@@ -5,6 +5,7 @@ local depfile = require "emit.depfile"
 local models = require "import.models"
 local generate = require "emit.generate"
 local overwrite = require "emit.overwrite"
+local output_forms = require "emit.output_forms"
 local paths = require "base.paths"
 local weight_forms = require "emit.weight_forms"
 
@@ -58,7 +59,7 @@ return function(arguments, options)
         overwrite.check(directory, files, "rnnc compile",
             "write into another directory with -o (--force overwrites it)")
     end
-    files[#files + 1] = header_for(directory)
+    if not output_forms.of(spec, options).alone then files[#files + 1] = header_for(directory) end
     local written = write(directory, files)
     if options.depfile then
         local file, place = rule(spec, options, directory)

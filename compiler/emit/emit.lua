@@ -6,6 +6,7 @@ local layers = require "emit.forward.layers"
 local expressions = require "ir.expressions"
 local host = require "host"
 local model_rows = require "emit.model_rows"
+local output_forms = require "emit.output_forms"
 local products = require "kernels.products"
 local template = require "emit.template"
 
@@ -183,7 +184,8 @@ local function fields_of(plan)
         needs_text = #plan.variants[1].needs == 0 and "" or plan.variants[1].target,
         x_shape = shape, y_shape = plan.last_step and batch or shape,
         state_shape = function(state) return state_shape(plan, state, batch) end,
-        model_rows = model_rows, update = update_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
+        model_rows = model_rows, status = plan.form.alone and output_forms.status(),
+        update = update_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
         weights_declaration = host.weights_declaration(plan.weights_symbol, plan.packed_count, plan.weights_as),
         weights_expression = host.weights_expression(plan.weights_symbol, plan.packed_count, plan.weights_as),
     }

@@ -2,6 +2,7 @@
 local ablate = require "passes.ablate"
 local fail = require "base.fail"
 local host = require "host"
+local output_forms = require "emit.output_forms"
 local pipeline = require "emit.pipeline"
 local train = require "emit.train"
 local tune = require "kernels.tune"
@@ -15,6 +16,9 @@ local function command_line(spec, options, form)
     for _, text in ipairs(options.define or {}) do words[#words + 1] = "--define=" .. text:gsub("[^%w_=.,+:-]", "?") end
     if options.target then words[#words + 1] = "--target=" .. options.target end
     if options["weights-as"] then words[#words + 1] = "--weights-as=" .. form end
+    for _, name in ipairs(output_forms.options) do
+        if options[name] then words[#words + 1] = "--" .. name end
+    end
     if options.ablate then words[#words + 1] = "--ablate=" .. options.ablate end
     return table.concat(words, " ")
 end
@@ -31,6 +35,7 @@ end
 -- `rnnc compile`, and `choices` (in place of those of a file of rnnc tune) and `only`, see pipeline.lua.
 return function(spec, options)
     local form, row = weight_forms.of(spec, options)
+    local output = output_forms.of(spec, options, form)
     if options.ablate and not ablate.parts[options.ablate] then
         fail.at("rnnc", '--ablate="' .. options.ablate .. '": expected functions or update')
     end
@@ -39,7 +44,7 @@ return function(spec, options)
     local hash = loaded and host.weights_hash(loaded)
     local function run(choices)
         return pipeline.run(spec, { weights_as = form, weights_hash = hash, command = command_line(spec, options, form),
-                                    ablate = options.ablate, choices = choices, only = options.only })
+                                    form = output, ablate = options.ablate, choices = choices, only = options.only })
     end
     local result, warnings
     if options.choices then
@@ -48,12 +53,12 @@ return function(spec, options)
         result, warnings = tune.with(spec, run)
         table.move(warnings, 1, #warnings, #notes + 1, notes)
     end
-    local files = {}
-    for i, file in ipairs(result.files) do files[i] = { name = file.name, text = file.text } end
+    local texts = { header = result.files[1].text, source = result.files[2].text }
     if row.suffix then
         local packed = host.pack(loaded, result.pack.steps, result.pack.packed_count)
-        files[#files + 1] = { name = spec.name .. row.suffix, text = row.text(spec, result, packed) }
+        texts.weights, texts.suffix = row.text(spec, result, packed), row.suffix
     end
+    local files = output.files(spec, texts)
     if weight_forms.trains(spec, options) then
         local command = command_line(spec, options, form) .. (options.train and " --train" or "")
         local more = train.files(spec, weights.expected(spec), train_head(command))

@@ -37,6 +37,12 @@ static const command_option compile_options[] = {
     {"train", 0, NULL,
      "also NAME_train.h and NAME_train.c, with which a program\n"
      "trains the network; the same as train = true in the spec"},
+    {"standalone", 0, NULL,
+     "NAME.h and NAME.c, weights built in, that need a C\n"
+     "compiler and nothing of rnnc, not even rnnc.h"},
+    {"single-header", 0, NULL,
+     "NAME.h alone: all of it where NAME_IMPLEMENTATION is\n"
+     "defined, which one file of the program does"},
     {"force", 'f', NULL, "overwrite files that rnnc did not write"},
     {"list", 0, NULL, "print the names of the files, and write nothing"},
     {"depfile", 'M', "FILE",

@@ -1,0 +1,78 @@
+-- output_forms: what the C of a network comes as, a row each.
+--
+-- option      of `rnnc compile` that asks for it; nil: what comes without
+-- files       (spec, { header, source, weights: texts, suffix: of the weights' file }) -> the list of { name, text };
+--             weights and suffix are nil where there are none
+-- alone       does a program need no rnnc.h? Then the header has the status codes itself, and there is no NAME_model.
+-- inline      does the source stand in the header?
+local fail = require "base.fail"
+local host = require "host"
+
+local rows = {
+    {
+        name = "files",
+        files = function(spec, texts)
+            return { { name = spec.name .. ".h", text = texts.header },
+                     { name = spec.name .. ".c", text = texts.source },
+                     texts.suffix and { name = spec.name .. texts.suffix, text = texts.weights } }
+        end,
+    },
+    {
+        name = "standalone", option = "standalone", alone = true,
+        files = function(spec, texts)
+            return { { name = spec.name .. ".h", text = texts.header },
+                     { name = spec.name .. ".c", text = texts.source .. "\n" .. texts.weights } }
+        end,
+    },
+    {
+        name = "single_header", option = "single-header", alone = true, inline = true,
+        files = function(spec, texts)
+            local upper = spec.name:upper()
+            return { { name = spec.name .. ".h", text = string.format("%s\n#if defined(%s_IMPLEMENTATION) && "
+                .. "!defined(%s_IMPLEMENTED)\n#define %s_IMPLEMENTED\n%s\n%s#endif\n", texts.header, upper, upper,
+                upper, texts.source, texts.weights) } }
+        end,
+    },
+}
+
+local output_forms = { options = {} }
+
+for i, row in ipairs(rows) do
+    if row.option then output_forms.options[i - 1] = row.option end
+end
+
+-- output_forms.of(spec, options, weights_as) -> the row that the options of `rnnc compile` ask for. weights_as: see
+-- weight_forms.lua; nil: not known, and not checked.
+function output_forms.of(spec, options, weights_as)
+    local found = rows[1]
+    for _, row in ipairs(rows) do
+        if row.option and options[row.option] then
+            if found.option then
+                fail.at("rnnc", string.format("--%s and --%s exclude each other: the one is two files, the other one",
+                    found.option, row.option))
+            end
+            found = row
+        end
+    end
+    if not found.alone then return found end
+    local option = "--" .. found.option
+    if spec.threads > 1 then
+        fail.at("rnnc", string.format("%s: threads = %d needs the teams of rnnc.h; leave one of them out", option,
+            spec.threads))
+    end
+    if spec.train or options.train then
+        fail.at("rnnc", option .. ": training code needs rnnc.h; leave one of them out")
+    end
+    if weights_as and weights_as ~= "c" and weights_as ~= "floats" then
+        fail.at("rnnc", string.format("%s has its weights built in, and --weights-as=%s not; name a file in the spec "
+            .. "or with --weights", option, weights_as))
+    end
+    return found
+end
+
+-- output_forms.status() -> the C of rnnc_status, as in rnnc.h.
+function output_forms.status()
+    return host.resource("runtime/rnnc.h"):match("#ifndef RNNC_STATUS\n.-\n#endif\n")
+end
+
+return output_forms
