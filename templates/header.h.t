@@ -19,6 +19,9 @@
 #include <stdint.h>
 @ else
 #include "rnnc.h"
+#if RNNC_ABI != @{abi}
+#error "@{p.name}.h and the rnnc.h that it found are of two versions of rnnc: delete that rnnc.h and compile the network again"
+#endif
 @ end
 
 #ifdef @{p.upper}_OUTPUT_SIZE

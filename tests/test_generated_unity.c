@@ -77,6 +77,20 @@ Test(generated_unity, sources, .timeout = 240) {
     workdir_remove(dir);
 }
 
+/* An rnnc.h of another version, left by an older rnnc, is named before its types fail. */
+Test(generated_unity, header_of_another_version, .timeout = 120) {
+    static const char other[] = "#define RNNC_ABI 1u\n", none[] = "/* nothing */\n";
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    generate_named("amp", RNNC_LSTM, "portable", false, dir);
+    path_join(path, dir, "rnnc.h");
+    cr_assert(file_write(path, other, strlen(other)));
+    check_unit(dir, "#include \"amp.h\"\n", "are of two versions of rnnc");
+    cr_assert(file_write(path, none, strlen(none)));
+    check_unit(dir, "#include \"amp.h\"\n", "are of two versions of rnnc");
+    workdir_remove(dir);
+}
+
 Test(generated_unity, names_that_differ_in_case, .timeout = 240) {
     char dir[PATH_SIZE];
     workdir_make(dir);

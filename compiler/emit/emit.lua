@@ -185,6 +185,7 @@ local function fields_of(plan)
         x_shape = shape, y_shape = plan.last_step and batch or shape,
         state_shape = function(state) return state_shape(plan, state, batch) end,
         model_rows = model_rows, status = plan.form.alone and output_forms.status(),
+        abi = output_forms.abi(),
         update = update_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
         weights_declaration = host.weights_declaration(plan.weights_symbol, plan.packed_count, plan.weights_as),
         weights_expression = host.weights_expression(plan.weights_symbol, plan.packed_count, plan.weights_as),

@@ -75,4 +75,7 @@ function output_forms.status()
     return host.resource("runtime/rnnc.h"):match("#ifndef RNNC_STATUS\n.-\n#endif\n")
 end
 
+-- output_forms.abi() -> the number of RNNC_ABI in rnnc.h.
+function output_forms.abi() return host.resource("runtime/rnnc.h"):match("\n#define RNNC_ABI (%d+)u\n") end
+
 return output_forms

@@ -87,6 +87,8 @@ mutants.list = {
       find = [[\n#define %s_IMPLEMENTED\n]], replace = [[\n#define %s_NOTHING\n]], tests = { "generated_forms/*" } },
     { what = "a single header keeps its flags for what follows", file = "templates/source.c.t",
       find = "#pragma GCC pop_options\n", replace = "", tests = { "generated_forms/*" } },
+    { what = "NAME.h takes the rnnc.h of any version", file = "templates/header.h.t",
+      find = "#if RNNC_ABI != @{abi}", replace = "#if 0", tests = { "generated_unity/*" } },
     { what = "a standalone network may want a team", file = "compiler/emit/output_forms.lua",
       find = "if spec.threads > 1 then", replace = "if spec.threads > 2 then", tests = { "generated_forms/*" } },
     { what = "two networks in one translation unit are mixed up", file = "templates/source.c.t",
