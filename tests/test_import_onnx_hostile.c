@@ -291,6 +291,11 @@ Test(import_onnx_hostile, tensors_that_lie, .timeout = 120) {
     graph = graph_make();
     onnx_node(&graph, "LSTM", "x W R", "z", "");
     expect_line(dir, &graph, "no outputs", "its graph has no outputs\n");
+    graph = graph_make();
+    onnx_node(&graph, "LSTM", "x W R", "z", "");
+    onnx_value(&graph, 12, "z", ONNX_FLOAT, "1");
+    onnx_value(&graph, 12, "", ONNX_FLOAT, "1");
+    expect_line(dir, &graph, "an output without a name", "outputs: number 1 has no name\n");
     static const char old[] = "\x08\x01\x3a\x00\x42\x02\x10\x01";
     import_bytes(dir, "a.onnx", old, sizeof old - 1, line);
     cr_expect(strstr(line, "is of version 1 of the format"), "%s", line);

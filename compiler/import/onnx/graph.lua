@@ -229,7 +229,10 @@ function graph.run(model, path, operate)
     for _, tensor in ipairs(source.initializers) do run.budget = run.budget + 4 * #(tensor.data or "") end
     local scope, names, outputs = scope_of(run, source), {}, {}
     define_inputs(run, scope, source)
-    for i, output in ipairs(source.outputs) do names[i] = output.name end
+    for i, output in ipairs(source.outputs) do
+        if output.name == "" then bad(run, string.format("outputs: number %d has no name", i - 1)) end
+        names[i] = output.name
+    end
     evaluate(run, scope, names)
     for i, name in ipairs(names) do outputs[i] = { name = name, value = lookup(scope, name) } end
     local unused = {}
