@@ -68,6 +68,28 @@ Test(import_keras, layout_of_cudnn, .timeout = 120) {
     expect_recorded("cudnn.h5", "cudnn.safetensors");
 }
 
+/* Functions that are layers: ELU, LeakyReLU, ReLU with a slope, Activation, Softmax. */
+Test(import_keras, layers_of_functions, .timeout = 120) {
+    expect_recorded("layers.h5", "layers.safetensors");
+}
+
+/* Two outputs, side by side in y in the model's order, which is not that of its layers. */
+Test(import_keras, heads, .timeout = 120) {
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    expect_recorded("heads.keras", "heads.safetensors");
+    workdir_make(dir);
+    cr_assert(realpath(FOLDER "heads.keras", path) != NULL);
+    outcome o = run(dir, "import", path, NULL, NULL, NULL);
+    cr_expect_eq(o.code, 0, "%s", o.err);
+    cr_expect(strstr(o.out,
+                     "  Dense gain   became y, its channels 0 to 2: dense, transposed, of "
+                     "heads.*\n"
+                     "  Dense voice  became y, its channel 3: dense, transposed, of heads.*\n"),
+              "%s", o.out);
+    outcome_free(&o);
+    workdir_remove(dir);
+}
+
 /* A GRU that goes backwards and resets before the product, then an LSTM that reads its last step
  * first, and gives its last state. */
 Test(import_keras, backwards_and_reset_before, .timeout = 120) {

@@ -1,13 +1,18 @@
 -- keras: models that Keras saved: a .keras archive, which has config.json and model.weights.h5, or one HDF5 file.
 local fail = require "base.fail"
+local heads = require "import.heads"
 local hdf5 = require "import.hdf5"
 local host = require "host"
 local json = require "import.json"
 local keras_config = require "import.keras_config"
 local keras_layers = require "import.keras_layers"
 local keras_weights = require "import.keras_weights"
+local tensors = require "import.tensors"
 
 local CONFIG <const>, WEIGHTS <const> = "config.json", "model.weights.h5"
+
+-- What the names of the tensors of several outputs begin with.
+local HEADS <const> = "heads."
 
 -- A config is a text of some kilobytes.
 local CONFIG_MAX <const> = 4 << 20
@@ -99,37 +104,70 @@ local function notes(state, record)
     end
 end
 
+-- What a layer of the model becomes: the layer of the spec (nil: none), its tensors and a pair for the report.
+local function layer_of(layer, group, first, state, path)
+    local config, class = layer.config, layer.class_name
+    local name = type(config.name) == "string" and config.name or class
+    local function check(condition, format, ...)
+        if not condition then
+            fail.at(path, string.format("layer %q (%s): ", name, class) .. string.format(format, ...))
+        end
+    end
+    state.prefix, state.group = name .. ".", group or "model_weights/" .. name
+    check(state.width or class == "Embedding" or not first, "the model does not tell how many values are in a step")
+    local width = state.width
+    local made, list, became = keras_layers(class, config, state, check)
+    if made and first and made.form ~= "embedding" then made.fields.input_size = width end
+    return made, list, { string.format("%s %s", class, name), became .. (made and ", " .. state.prefix .. "*" or "") }
+end
+
+-- The last layer and those beside it as one, and its tensors. before: the state of the model in front of them.
+local function join_heads(layers, before, group_of, first, record, path)
+    local list, state = {}, nil
+    for i, layer in ipairs(layers) do
+        state = {}
+        for key, value in pairs(before) do state[key] = value end
+        local made, own, became = layer_of(layer, group_of[layer], first, state, path)
+        if not made or made.form ~= "dense" then
+            fail.at(path, became[1] .. ": is one of several outputs; rnnc reads dense layers side by side, which read "
+                .. "the same")
+        end
+        list[i] = { name = became[1], fields = made.fields, weight = own[1], bias = own[2], became = became[2] }
+    end
+    local joined, why = heads.together(list)
+    if not joined then fail.at(path, why) end
+    for _, head in ipairs(list) do
+        record.became[#record.became + 1] = { head.name, heads.text(head) .. ": " .. head.became:gsub(", [^,]*$", "")
+            .. ", of " .. HEADS .. "*" }
+    end
+    joined.fields.prefix = HEADS
+    record.layers[#record.layers + 1] = { form = "dense", fields = joined.fields }
+    record.tensors[#record.tensors + 1] = tensors.named(joined.weight, HEADS .. "weight")
+    if joined.bias then record.tensors[#record.tensors + 1] = tensors.named(joined.bias, HEADS .. "bias") end
+    return state
+end
+
 local function read(file)
     local path = file.path
     local model, weights, version, by_class = open(file)
     local record = { layers = {}, fields = {}, tensors = {}, became = {}, unused = {}, doubts = {}, open = {} }
-    local all, layers = keras_config.layers(model, path)
+    local all, layers, beside = keras_config.layers(model, path)
     local groups = by_class and keras_weights.groups(weights, all)
     local group_of = {}
     for i, layer in ipairs(all) do group_of[layer] = groups and groups[i] end
     local state = { file = weights, version = version, reversed = false, ended = false }
-    for _, layer in ipairs(layers) do
-        local config, class = layer.config, layer.class_name
-        local name = type(config.name) == "string" and config.name or class
-        local function check(condition, format, ...)
-            if not condition then
-                fail.at(path, string.format("layer %q (%s): ", name, class) .. string.format(format, ...))
-            end
-        end
-        if not record.layers[1] then input_of(config, state) end
-        if class ~= "InputLayer" then
-            state.prefix, state.group = name .. ".", group_of[layer] or "model_weights/" .. name
-            check(state.width or class == "Embedding" or #record.layers > 0,
-                "the model does not tell how many values are in a step")
-            local width = state.width
-            local made, list, became = keras_layers(class, config, state, check)
-            if made and not record.layers[1] and made.form ~= "embedding" then made.fields.input_size = width end
+    for i, layer in ipairs(layers) do
+        local first = not record.layers[1]
+        if first then input_of(layer.config, state) end
+        if #beside > 0 and i == #layers and layer.class_name ~= "InputLayer" then
+            state = join_heads({ layer, table.unpack(beside) }, state, group_of, first, record, path)
+        elseif layer.class_name ~= "InputLayer" then
+            local made, list, became = layer_of(layer, group_of[layer], first, state, path)
             record.layers[#record.layers + 1] = made
             state.last = made or state.last
             if state.single then state.ended = false end
             table.move(list, 1, #list, #record.tensors + 1, record.tensors)
-            record.became[#record.became + 1] = { string.format("%s %s", class, name),
-                became .. (made and ", " .. state.prefix .. "*" or "") }
+            record.became[#record.became + 1] = became
         end
     end
     if not record.layers[1] then fail.at(path, "the model has no layers") end

@@ -26,8 +26,24 @@ local function append_sources(value, list, depth)
     return list
 end
 
--- The layers that lead from a model's input to its first output, found back to front by what each reads first. A
--- layer's further inputs are initial states, which come from outside; further outputs are states.
+-- Of further outputs those that come of layers beside the last one, `top`, and read what it reads: heads.
+local function heads_of(outputs, by_name, top, used)
+    local source, list = append_sources(top.inbound_nodes, {}, 0)[1], {}
+    for i = 2, #outputs do
+        local layer = by_name[outputs[i].name]
+        local own = layer and not used[layer] and append_sources(layer.inbound_nodes, {}, 0) or {}
+        if #own == 1 and source and own[1].name == source.name and own[1].tensor == source.tensor
+            and outputs[i].tensor == 0 then
+            used[layer] = true
+            list[#list + 1] = layer
+        end
+    end
+    return list
+end
+
+-- The layers that lead from a model's input to its first output, found back to front by what each reads first; and
+-- heads, layers beside the last one. A layer's further inputs are initial states, which come from outside; further
+-- outputs are states.
 local function of_functional(config, path)
     local by_name, ordered, used = {}, {}, {}
     for _, layer in ipairs(config.layers) do by_name[tostring(name_of(layer))] = layer end
@@ -58,18 +74,19 @@ local function of_functional(config, path)
         if not sources[1] then fail.at(path, string.format("layer %q reads nothing", tostring(name_of(layer)))) end
         at = sources[1]
     end
+    local heads = heads_of(outputs, by_name, ordered[#ordered], used)
     for _, layer in ipairs(config.layers) do
         if not used[layer] then
             fail.at(path, string.format("layer %q is on another way than that to the first output, %q; rnnc has layers "
                 .. "that follow each other", tostring(name_of(layer)), outputs[1].name))
         end
     end
-    return ordered
+    return ordered, heads
 end
 
 -- keras_config.layers(model, path) -> all layers of a model in the order of its config, and those that x goes through,
--- in that order: { class_name, config, ... }, each with a class and a config that are there. Errors: it is no model,
--- or one whose layers do not follow each other.
+-- in that order: { class_name, config, ... }, each with a class and a config that are there; and those beside the last
+-- one, which give further outputs. Errors: it is no model, or one whose layers do not follow each other.
 function keras_config.layers(model, path)
     local class = json.is_object(model) and model.class_name
     local config = class and model.config
@@ -87,7 +104,8 @@ function keras_config.layers(model, path)
             fail.at(path, string.format("config.layers[%d] has no class_name or no config", i - 1))
         end
     end
-    return config.layers, sequential and config.layers or of_functional(config, path)
+    if sequential then return config.layers, config.layers, {} end
+    return config.layers, of_functional(config, path)
 end
 
 return keras_config

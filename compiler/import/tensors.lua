@@ -44,6 +44,13 @@ function tensors.slice(tensor, first, count, flat)
     }
 end
 
+-- tensors.stacked(list) -> the rows of all, of tensors that differ in their number alone.
+function tensors.stacked(list)
+    local rows, parts = 0, {}
+    for i, tensor in ipairs(list) do rows, parts[i] = rows + tensor.shape[1], tensor.data end
+    return { shape = table.move(list[1].shape, 2, #list[1].shape, 2, { rows }), data = table.concat(parts) }
+end
+
 -- tensors.zeros(count) -> a vector of zeros.
 function tensors.zeros(count) return { shape = { count }, data = ("\0"):rep(count * BYTES) } end
 

@@ -1,6 +1,7 @@
 -- network: the layers that lead to the outputs of a graph, as a record of import.
 local fail = require "base.fail"
 local graph = require "import.onnx.graph"
+local heads = require "import.heads"
 local signals = require "import.onnx.signals"
 
 -- The roles of a signal's axes of more than one entry, in their order: "time batch values".
@@ -39,14 +40,64 @@ local function layers_of(signal)
     return list
 end
 
+-- Does a signal give y, and not a state?
+local function is_y(value) return value.what == "steps" or value.what == "once" or value.what == "last" end
+
+-- Do two signals have their axes in the same order? One of a single value may have its values nowhere.
+local function same_order(a, b)
+    if #a ~= #b then return false end
+    for i, atoms in ipairs(a) do
+        local one, other = arrangement { atoms }, arrangement { b[i] }
+        if one ~= other and one .. other ~= "values" then return false end
+    end
+    return true
+end
+
+-- Dense layers that read the same of one layer, or of x, and give outputs side by side, become one layer, and each of
+-- the outputs knows its channels of y.
+local function join_heads(outputs, path)
+    local list, of_layer = {}, {}
+    for _, output in ipairs(outputs) do
+        local value = output.value
+        local layer = is_y(value) and not value.residual and value.layer
+        local first = list[1]
+        if layer and layer.form == "dense" and not of_layer[layer] and (not first
+            or layer.source.layer == first.layer.source.layer and layer.source.what == first.layer.source.what
+            and layer.source.input == first.layer.source.input
+            and value.what == first.value.what and same_order(value.axes, first.value.axes)) then
+            local bias = layer.weights[2] and layer.weights[2].tensor
+            list[#list + 1] = { name = "output " .. output.name, fields = layer.fields, layer = layer, value = value,
+                                weight = layer.weights[1].tensor, bias = bias }
+            of_layer[layer] = list[#list]
+        end
+    end
+    if #list < 2 then return end
+    local made, why = heads.together(list)
+    if not made then fail.at(path, graph.line(why)) end
+    local labels = {}
+    for i, head in ipairs(list) do labels[i] = head.layer.label end
+    local joined = {
+        form = "dense", label = table.concat(labels, ", "), source = list[1].layer.source, input = list[1].layer.input,
+        outputs = made.fields.units, fields = made.fields,
+        weights = { { name = "weight", tensor = made.weight }, made.bias and { name = "bias", tensor = made.bias } },
+    }
+    for _, output in ipairs(outputs) do
+        local head = of_layer[output.value.layer]
+        if head then output.value = signals.with(output.value, { layer = joined, head = head }) end
+    end
+end
+
 -- The chain that has all that the outputs need.
 local function chain_of(outputs, path)
     local longest, set = {}, {}
     for _, output in ipairs(outputs) do
-        local value = output.value
-        if not value.what or value.what == "input" then
+        if not output.value.what or output.value.what == "input" then
             fail.at(path, graph.line(string.format("output %s is nothing that a network gives", output.name)))
         end
+    end
+    join_heads(outputs, path)
+    for _, output in ipairs(outputs) do
+        local value = output.value
         for _, layer in ipairs(layers_of(value)) do
             if not set[layer] then
                 local list, own = chain_to(layer)
@@ -56,8 +107,7 @@ local function chain_of(outputs, path)
     end
     for _, output in ipairs(outputs) do
         for _, layer in ipairs(layers_of(output.value)) do
-            local y = output.value.what ~= "h" and output.value.what ~= "c"
-            if not set[layer] or y and layer ~= longest[#longest] then
+            if not set[layer] or is_y(output.value) and layer ~= longest[#longest] then
                 fail.at(path, graph.line(string.format("output %s comes of %s, which is not the last of the layers: "
                     .. "rnnc has one chain of layers, and one output", output.name, layer.label)))
             end
@@ -226,7 +276,7 @@ local function outputs_of(outputs, chain, rows, total, record, x_arrangement)
     local y_found, all_last = nil, true
     for _, output in ipairs(outputs) do
         local value = output.value
-        if value.what == "steps" or value.what == "once" or value.what == "last" then
+        if is_y(value) then
             y_found = y_found or arrangement(value.axes)
             all_last = all_last and value.what == "last"
         end
@@ -244,7 +294,8 @@ local function outputs_of(outputs, chain, rows, total, record, x_arrangement)
             note_order(record, "output " .. output.name, found, wanted)
         else
             note_order(record, "output " .. output.name, found, ordered(found, batch_first))
-            if value.what == "last" then became = "the last step of y" end
+            if value.head then became = heads.text(value.head) end
+            if value.what == "last" then became = "the last step of " .. became end
             if value.residual then record.fields.residual = true end
         end
         list[#list + 1] = { graph.line("output " .. output.name), became }
@@ -259,7 +310,7 @@ local function outputs_of(outputs, chain, rows, total, record, x_arrangement)
         while chain[first] and chain[first].form ~= "dense" do first = first + 1 end
         if first > 1 and chain[first] then
             chain[first].fields.last_step = true
-            for _, pair in ipairs(list) do pair[2] = pair[2]:gsub("^the last step of y$", "y") end
+            for _, pair in ipairs(list) do pair[2] = pair[2]:gsub("^the last step of y", "y") end
         end
     end
     return list

@@ -267,6 +267,52 @@ def functions():
     write_case("functions.safetensors", x=x, y=simple(h, fourth, lambda v: np.where(v > 0, v, 0.25 * v)))
 
 
+# Two outputs beside each other, of one function.
+def heads():
+    first = [draw(3, 16), draw(4, 16), draw(16)]
+    gain, voice = [draw(4, 3), draw(3)], [draw(4, 1)]
+    layers = [
+        layer("InputLayer", "x", batch_shape=[None, None, 3]),
+        reads("x", cell("LSTM", "trunk", 4, True)),
+        reads("trunk", layer("Dense", "voice", units=1, activation="sigmoid", use_bias=False)),
+        reads("trunk", layer("Dense", "gain", units=3, activation="sigmoid", use_bias=True))]
+    layers[0]["inbound_nodes"] = []
+    write_keras("heads.keras",
+                {"class_name": "Functional",
+                 "config": {"name": "heads", "layers": layers, "input_layers": [["x", 0, 0]],
+                            "output_layers": [["gain", 0, 0], ["voice", 0, 0]]}},
+                {"lstm/cell/vars/0": first[0], "lstm/cell/vars/1": first[1], "lstm/cell/vars/2": first[2],
+                 "dense/vars/0": voice[0], "dense_1/vars/0": gain[0], "dense_1/vars/1": gain[1]})
+    x = draw(7, 3)
+    h = lstm(x, first)
+    write_case("heads.safetensors", x=x, y=sigmoid(np.hstack([dense(h, gain), dense(h, voice)])))
+
+
+# Functions that are layers by themselves.
+def layers_of_functions():
+    first, second, third = [draw(2, 16), draw(4, 16), draw(16)], [draw(4, 5), draw(5)], [draw(5, 4)]
+    fourth, head = [draw(4, 3), draw(3)], [draw(3, 4), draw(4)]
+
+    def linear(name, units, use_bias=True):
+        return layer("Dense", name, units=units, activation="linear", use_bias=use_bias)
+
+    write_h5("layers.h5", [
+        cell("LSTM", "lstm", 4, True, batch_input_shape=[None, None, 2]),
+        layer("ELU", "elu", alpha=0.5),
+        linear("a", 5), layer("LeakyReLU", "leaky", alpha=0.125),
+        linear("b", 4, False), layer("ReLU", "relu", max_value=None, negative_slope=0.25, threshold=0.0),
+        linear("c", 3), layer("Activation", "softsign", activation="softsign"),
+        linear("d", 4), layer("Softmax", "softmax", axis=-1)],
+        {"lstm": named("", first), "a": [("kernel", second[0]), ("bias", second[1])], "b": [("kernel", third[0])],
+         "c": [("kernel", fourth[0]), ("bias", fourth[1])], "d": [("kernel", head[0]), ("bias", head[1])]})
+    x = draw(8, 2)
+    h = lstm(x, first)
+    h = dense(np.where(h > 0, h, 0.5 * np.expm1(h)), second)
+    h = dense(np.where(h > 0, h, 0.125 * h), third)
+    h = dense(np.where(h > 0, h, 0.25 * h), fourth)
+    write_case("layers.safetensors", x=x, y=softmax(dense(h / (1 + np.abs(h)), head)))
+
+
 bidirectional()
 text()
 cudnn()
@@ -274,3 +320,5 @@ backwards()
 elsewhere()
 windows()
 functions()
+heads()
+layers_of_functions()

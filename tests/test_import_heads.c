@@ -1,0 +1,119 @@
+/* `rnnc import` of ONNX graphs with several outputs: heads that read the same values become one
+ * dense layer, whose rows are those of the heads in the graph's order. */
+#define _XOPEN_SOURCE 700
+#include "rnnc.h"
+#include "support/cli.h"
+#include "support/onnx.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An LSTM of 2 units over x (time, batch, 2) that gives t (time, 1, batch, 2) and, its axis of
+ * directions taken out, s; M (2, 3), N (2, 1) and a bias V (3). */
+static onnx_bytes trunk(void) {
+    static const float zeros[32];
+    static const float m[] = {1, 2, 3, 4, 5, 6}, n[] = {7, 8}, v[] = {0.5F, -1, 2};
+    onnx_bytes graph = {0};
+    onnx_value(&graph, 11, "x", ONNX_FLOAT, "time,batch,2");
+    onnx_floats(&graph, "W", "1,8,2", zeros, 16);
+    onnx_floats(&graph, "R", "1,8,2", zeros, 16);
+    onnx_floats(&graph, "M", "2,3", m, 6);
+    onnx_floats(&graph, "N", "2,1", n, 2);
+    onnx_floats(&graph, "V", "3", v, 3);
+    onnx_ints(&graph, "one", "1");
+    onnx_node(&graph, "LSTM", "x W R", "t", "");
+    onnx_node(&graph, "Squeeze", "t one", "s", "");
+    return graph;
+}
+
+/* Each node "OP; inputs; output;", then imports the graph with outputs a and b. */
+static outcome import_graph(const char *dir, const char *nodes) {
+    onnx_bytes graph = trunk();
+    char op[256], inputs[256], output[256], path[PATH_SIZE];
+    while (onnx_word(&nodes, ";", op)) {
+        onnx_word(&nodes, ";", inputs);
+        onnx_word(&nodes, ";", output);
+        onnx_node(&graph, op, inputs, output, "");
+    }
+    onnx_value(&graph, 12, "b", ONNX_FLOAT, "time,batch,3");
+    onnx_value(&graph, 12, "a", ONNX_FLOAT, "time,batch,1");
+    onnx_bytes model = onnx_model(&graph, 17);
+    path_join(path, dir, "net.onnx");
+    cr_assert(file_write(path, model.data, model.size));
+    free(model.data);
+    return run(dir, "import", "net.onnx", NULL, NULL, NULL);
+}
+
+static void expect_tensor(rnnc_safetensors *file, const char *name, size_t count,
+                          const float *values) {
+    rnnc_tensor tensor;
+    size_t found;
+    cr_assert_eq(rnnc_safetensors_find(file, name, &tensor), RNNC_OK, "no %s", name);
+    cr_assert(rnnc_tensor_count(&tensor, &found) == RNNC_OK && found == count, "%s", name);
+    for (size_t i = 0; i < count; i++)
+        cr_expect(((const float *)tensor.data)[i] == values[i], "%s[%zu]", name, i);
+}
+
+/* One with a bias, one without; the outputs stand in another order than the nodes. */
+Test(import_heads, side_by_side, .timeout = 60) {
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    rnnc_safetensors *file;
+    rnnc_error err;
+    workdir_make(dir);
+    outcome o = import_graph(dir, "MatMul;s N;p;Sigmoid;p;a;MatMul;s M;q;Add;q V;r;Sigmoid;r;b;");
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    cr_expect(strstr(o.out, "became y, its channels 0 to 2\n"), "%s", o.out);
+    cr_expect(strstr(o.out, "became y, its channel 3\n"), "%s", o.out);
+    outcome_free(&o);
+    path_join(path, dir, "model.lua");
+    char *const text = file_read(path, NULL);
+    cr_expect(text && strstr(text, "        dense { units = 4, activation = \"sigmoid\", prefix = "
+                                   "\"layers.1.\" },\n    },\n"),
+              "%s", text);
+    free(text);
+    path_join(path, dir, "model.safetensors");
+    cr_assert(rnnc_safetensors_open(path, &file, &err) == RNNC_OK, "%s", err.message);
+    expect_tensor(file, "layers.1.weight", 8, (const float[]){1, 4, 2, 5, 3, 6, 7, 8});
+    expect_tensor(file, "layers.1.bias", 4, (const float[]){0.5F, -1, 2, 0});
+    rnnc_safetensors_close(file);
+    workdir_remove(dir);
+}
+
+/* The same layer twice is one output, given twice. */
+Test(import_heads, one_layer_for_two_outputs, .timeout = 60) {
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    outcome o = import_graph(dir, "MatMul;s M;b;Identity;b;a;");
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    cr_expect(strstr(o.out, "  output b (") == NULL && strstr(o.out, "became y\n"), "%s", o.out);
+    outcome_free(&o);
+    workdir_remove(dir);
+}
+
+static const struct {
+    const char *nodes, *line;
+} cases[] = {
+    {"MatMul;s N;p;Sigmoid;p;a;MatMul;s M;q;Tanh;q;b;",
+     "output b and output a have different functions, tanh and sigmoid; rnnc has heads of one "
+     "function of each value, side by side in y\n"},
+    {"MatMul;s N;p;Softmax;p;a;MatMul;s M;q;Softmax;q;b;",
+     "output b and output a have softmax over their own values; rnnc has heads"},
+    /* Not side by side: one reads what the other gives. */
+    {"MatMul;s M;b;Tanh;b;c;MatMul;s N;p;Identity;s;a;", "output a comes of node 0 (LSTM), which"},
+};
+
+Test(import_heads, that_rnnc_has_not, .timeout = 60) {
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        outcome o = import_graph(dir, cases[i].nodes);
+        cr_expect_eq(o.code, 1, "%s%s", o.out, o.err);
+        cr_expect(strncmp(o.err, "net.onnx: error: ", 17) == 0 &&
+                      strncmp(o.err + 17, cases[i].line, strlen(cases[i].line)) == 0,
+                  "%s\n  gives %s", cases[i].nodes, o.err);
+        outcome_free(&o);
+    }
+    workdir_remove(dir);
+}
