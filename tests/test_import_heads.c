@@ -28,16 +28,17 @@ static onnx_bytes trunk(void) {
     return graph;
 }
 
-/* Each node "OP; inputs; output;", then imports the graph with outputs a and b. */
-static outcome import_graph(const char *dir, const char *nodes) {
+/* Each node "OP; inputs; output;", then imports the graph with outputs b and a, or a alone. */
+static outcome import_graph(const char *dir, const char *nodes, int outputs) {
     onnx_bytes graph = trunk();
     char op[256], inputs[256], output[256], path[PATH_SIZE];
     while (onnx_word(&nodes, ";", op)) {
         onnx_word(&nodes, ";", inputs);
         onnx_word(&nodes, ";", output);
-        onnx_node(&graph, op, inputs, output, "");
+        onnx_node(&graph, op, inputs, output, strcmp(op, "Concat") == 0 ? "axis=-1" : "");
     }
-    onnx_value(&graph, 12, "b", ONNX_FLOAT, "time,batch,3");
+    if (outputs > 1)
+        onnx_value(&graph, 12, "b", ONNX_FLOAT, "time,batch,3");
     onnx_value(&graph, 12, "a", ONNX_FLOAT, "time,batch,1");
     onnx_bytes model = onnx_model(&graph, 17);
     path_join(path, dir, "net.onnx");
@@ -62,7 +63,8 @@ Test(import_heads, side_by_side, .timeout = 60) {
     rnnc_safetensors *file;
     rnnc_error err;
     workdir_make(dir);
-    outcome o = import_graph(dir, "MatMul;s N;p;Sigmoid;p;a;MatMul;s M;q;Add;q V;r;Sigmoid;r;b;");
+    outcome o =
+        import_graph(dir, "MatMul;s N;p;Sigmoid;p;a;MatMul;s M;q;Add;q V;r;Sigmoid;r;b;", 2);
     cr_assert_eq(o.code, 0, "%s", o.err);
     cr_expect(strstr(o.out, "became y, its channels 0 to 2\n"), "%s", o.out);
     cr_expect(strstr(o.out, "became y, its channel 3\n"), "%s", o.out);
@@ -85,30 +87,63 @@ Test(import_heads, side_by_side, .timeout = 60) {
 Test(import_heads, one_layer_for_two_outputs, .timeout = 60) {
     char dir[PATH_SIZE];
     workdir_make(dir);
-    outcome o = import_graph(dir, "MatMul;s M;b;Identity;b;a;");
+    outcome o = import_graph(dir, "MatMul;s M;b;Identity;b;a;", 2);
     cr_assert_eq(o.code, 0, "%s", o.err);
     cr_expect(strstr(o.out, "  output b (") == NULL && strstr(o.out, "became y\n"), "%s", o.out);
     outcome_free(&o);
     workdir_remove(dir);
 }
 
+/* torch.cat of heads, a function of all of them. */
+Test(import_heads, put_side_by_side_in_the_graph, .timeout = 60) {
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    rnnc_safetensors *file;
+    rnnc_error err;
+    workdir_make(dir);
+    outcome o = import_graph(dir, "MatMul;s M;p;Add;p V;q;MatMul;s N;r;Concat;r q;c;Tanh;c;a;", 1);
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    cr_expect(strstr(o.out, "became y\n"), "%s", o.out);
+    outcome_free(&o);
+    path_join(path, dir, "model.lua");
+    char *const text = file_read(path, NULL);
+    cr_expect(text && strstr(text, "        dense { units = 4, activation = \"tanh\", prefix = "
+                                   "\"layers.1.\" },\n    },\n"),
+              "%s", text);
+    free(text);
+    path_join(path, dir, "model.safetensors");
+    cr_assert(rnnc_safetensors_open(path, &file, &err) == RNNC_OK, "%s", err.message);
+    expect_tensor(file, "layers.1.weight", 8, (const float[]){7, 8, 1, 4, 2, 5, 3, 6});
+    expect_tensor(file, "layers.1.bias", 4, (const float[]){0, 0.5F, -1, 2});
+    rnnc_safetensors_close(file);
+    workdir_remove(dir);
+}
+
 static const struct {
+    int outputs;
     const char *nodes, *line;
 } cases[] = {
-    {"MatMul;s N;p;Sigmoid;p;a;MatMul;s M;q;Tanh;q;b;",
+    {2, "MatMul;s N;p;Sigmoid;p;a;MatMul;s M;q;Tanh;q;b;",
      "output b and output a have different functions, tanh and sigmoid; rnnc has heads of one "
      "function of each value, side by side in y\n"},
-    {"MatMul;s N;p;Softmax;p;a;MatMul;s M;q;Softmax;q;b;",
+    {2, "MatMul;s N;p;Softmax;p;a;MatMul;s M;q;Softmax;q;b;",
      "output b and output a have softmax over their own values; rnnc has heads"},
     /* Not side by side: one reads what the other gives. */
-    {"MatMul;s M;b;Tanh;b;c;MatMul;s N;p;Identity;s;a;", "output a comes of node 0 (LSTM), which"},
+    {2, "MatMul;s M;b;Tanh;b;c;MatMul;s N;p;Identity;s;a;",
+     "output a comes of node 0 (LSTM), which"},
+    {1, "MatMul;s N;p;Sigmoid;p;q;MatMul;s M;r;Concat;q r;a;",
+     "node 5 (Concat): puts two layers side by side: input 0 and input 1 have different functions, "
+     "sigmoid and none; rnnc has heads"},
+    {1, "MatMul;s N;p;MatMul;x M;q;Concat;p q;a;",
+     "node 4 (Concat): puts what dense layers give side by side that read different things"},
+    {1, "MatMul;s N;p;Concat;p p;a;", "node 3 (Concat): takes what one layer gives twice\n"},
+    {1, "MatMul;s N;p;Concat;p s;a;", "node 3 (Concat): "},
 };
 
 Test(import_heads, that_rnnc_has_not, .timeout = 60) {
     char dir[PATH_SIZE];
     workdir_make(dir);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        outcome o = import_graph(dir, cases[i].nodes);
+        outcome o = import_graph(dir, cases[i].nodes, cases[i].outputs);
         cr_expect_eq(o.code, 1, "%s%s", o.out, o.err);
         cr_expect(strncmp(o.err, "net.onnx: error: ", 17) == 0 &&
                       strncmp(o.err + 17, cases[i].line, strlen(cases[i].line)) == 0,

@@ -186,6 +186,48 @@ Test(import_pytorch, torchscript, .timeout = 60) {
     workdir_remove(dir);
 }
 
+/* Each module of torch.nn that is a function, behind a linear layer, with its constants. */
+Test(import_pytorch, functions_of_torchscript, .timeout = 60) {
+    static const char *const functions[] = {"elu\", alpha = 0.5",
+                                            "gelu\"",
+                                            "hard_sigmoid\"",
+                                            "hard_swish\"",
+                                            "hard_tanh\"",
+                                            "leaky_relu\", alpha = 0.25",
+                                            "mish\"",
+                                            "relu\"",
+                                            "relu6\"",
+                                            "selu\"",
+                                            "sigmoid\"",
+                                            "silu\"",
+                                            "softplus\"",
+                                            "softsign\"",
+                                            "tanh\"",
+                                            "log_softmax\""};
+    char dir[PATH_SIZE], path[PATH_SIZE], line[128];
+    workdir_make(dir);
+    path_join(path, dir, "net.pt");
+    make_files("functions", path, NULL);
+    outcome o = run(dir, "import", "net.pt", NULL, NULL, NULL);
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    cr_expect(!strstr(o.out, "not told"), "%s", o.out);
+    outcome_free(&o);
+    path_join(path, dir, "model.lua");
+    char *const text = file_read(path, NULL);
+    cr_assert(text);
+    const char *at = text;
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        snprintf(line, sizeof line,
+                 "        dense { %sunits = 2, activation = \"%s, prefix = \"%zu.\" },\n",
+                 i ? "" : "input_size = 2, ", functions[i], 2 * i);
+        const char *const found = strstr(at, line);
+        cr_expect(found, "%s\n  is not in\n%s", line, at);
+        at = found ? found : at;
+    }
+    free(text);
+    workdir_remove(dir);
+}
+
 /* ---- files that are wrong ---- */
 
 #define NO_LAYER "there are no weights of a recurrent network in it (weight_ih_l0, weight_hh_l0); "
@@ -270,6 +312,8 @@ static const struct {
      "(spectral norm?); remove it before saving: "
      "torch.nn.utils.parametrize.remove_parametrizations or remove_spectral_norm\n"},
     {"axis", "weight_ih_l0: has another number of scales than channels\n"},
+    {"script_tanh", "9 is Hardtanh with max_val = 2.; rnnc has it with 1.\n"},
+    {"script_softplus", "25 is Softplus with beta = 3.; rnnc has it with 1\n"},
     {"quantised_view",
      "weight_ih_l0: is quantised and a view of a part of its storage, which rnnc does not read\n"},
 };

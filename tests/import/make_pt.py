@@ -2,6 +2,7 @@
 
 make_pt.py FORM FROM.safetensors TO.pt   the tensors of a safetensors file in one of the forms below
 make_pt.py script TO.pt                  a network as torch.jit.save writes it
+make_pt.py functions TO.pt               the same of linear layers with all functions
 make_pt.py wrong DIRECTORY               files that are wrong, each DIRECTORY/NAME.pt
 
 The pickles are those of Python's own pickler, protocol 2: torch is a module made up here that has the classes and
@@ -239,8 +240,9 @@ MODULES = "__torch__.torch.nn.modules."
 def scripted(class_name, **attributes):
     """A module whose class is a name and whose attributes stand in that order."""
     name, kind = class_name.rsplit(".", 1)
-    if name not in sys.modules:
-        module(name, **{kind: type(kind, (), {})})
+    if not hasattr(sys.modules.get(name), kind):
+        known = sys.modules.get(name) or module(name)
+        setattr(known, kind, type(kind, (), {"__module__": name, "__qualname__": kind}))
     made = getattr(sys.modules[name], kind)()
     made.__dict__.update(attributes)
     return made
@@ -277,6 +279,29 @@ def script():
           + constants("RNN", mode='"RNN_RELU"', batch_first="True")
           + constants("GRU", mode='"GRU"', batch_first="False"))]
         + [("data/" + s.key, s.data) for s in storages])
+
+
+# The modules of torch.nn that are functions, with the constants of those that have some.
+FUNCTIONS = {
+    "ELU": {"alpha": "0.5"}, "GELU": {"approximate": '"none"'}, "Hardsigmoid": {}, "Hardswish": {},
+    "Hardtanh": {"min_val": "-1.", "max_val": "1."}, "LeakyReLU": {"negative_slope": "0.25"}, "Mish": {}, "ReLU": {},
+    "ReLU6": {"min_val": "0.", "max_val": "6."}, "SELU": {}, "Sigmoid": {}, "SiLU": {}, "Softplus": {"beta": "1.",
+    "threshold": "20."}, "Softsign": {}, "Tanh": {}, "LogSoftmax": {"dim": "-1"}}
+
+
+def script_functions(**others):
+    """A Sequential of linear layers with a function behind each."""
+    parts, texts = {}, []
+    for number, (kind, values) in enumerate(FUNCTIONS.items()):
+        values = dict(values, **others.get(kind, {}))
+        parts[str(2 * number)] = scripted(MODULES + "linear.Linear", weight=tensor([0.5, 0.25, -1.0, 1.0], (2, 2)),
+                                          bias=tensor([0.25, -0.5], (2,)))
+        parts[str(2 * number + 1)] = scripted(MODULES + "activation." + kind, training=False)
+        texts.append(constants(kind, **values))
+    out, storages = io.BytesIO(), []
+    Pickler(out, storages).dump(scripted(MODULES + "container.Sequential", **parts))
+    return archive([("data.pkl", out.getvalue()), ("code/__torch__/torch/nn/modules/activation.py", "".join(texts))]
+                   + [("data/" + s.key, s.data) for s in storages])
 
 
 # ---- files that are wrong ----
@@ -437,6 +462,8 @@ wrong = {
         utils._rebuild_qtensor, storage([1, 2, 3, 4], "QInt8Storage"), 0, (2, 2), (2, 1),
         (torch.per_channel_affine, tensor([1.0] * 2, (2,)), tensor([1] * 2, (2,), "LongStorage"), 7), False,
         collections.OrderedDict()) for n in NAMES}),
+    "script_tanh": lambda: script_functions(Hardtanh={"max_val": "2."}),
+    "script_softplus": lambda: script_functions(Softplus={"beta": "3."}),
     "quantised_view": lambda: saved({n: Call(
         utils._rebuild_qtensor, storage([1, 2, 3, 4], "QInt8Storage"), 0, (2, 2), (1, 2),
         (torch.per_tensor_affine, 0.5, 0), False, collections.OrderedDict()) for n in NAMES}),
@@ -456,6 +483,10 @@ def main():
     if sys.argv[1] == "script":
         with open(sys.argv[2], "wb") as out:
             out.write(script())
+        return
+    if sys.argv[1] == "functions":
+        with open(sys.argv[2], "wb") as out:
+            out.write(script_functions())
         return
     weights = [(n, v, s) for n, v, s in read_safetensors(sys.argv[2])
                if n.split(".")[-1].startswith(("weight", "bias"))]

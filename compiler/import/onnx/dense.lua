@@ -5,6 +5,7 @@ local arithmetic = require "import.onnx.arithmetic"
 local constants = require "import.onnx.constants"
 local dimensions = require "import.onnx.dimensions"
 local features = require "import.onnx.features"
+local onnx_heads = require "import.onnx.heads"
 local shapes = require "import.onnx.shapes"
 local signals = require "import.onnx.signals"
 local tensors = require "import.tensors"
@@ -172,6 +173,34 @@ for op, name in pairs { Softmax = "softmax", LogSoftmax = "log_softmax" } do
         features.read(node, signal, axis)
         return activate(node, name)
     end
+end
+
+-- What dense layers give for the same steps, side by side, is that of one layer; other Concats move.
+function operators.Concat(node)
+    local list = {}
+    for i = 1, node.input_count do
+        local value = node.values[i]
+        if not (value and value.layer and value.layer.form == "dense") then return shapes.Concat(node) end
+        list[i] = { name = "input " .. i - 1, layer = value.layer, value = value }
+    end
+    local first = list[1] and list[1].value
+    node:check(first, "has no inputs")
+    if #list == 1 then return first end
+    local rank = #first.axes
+    node:check(node:axis(node:attribute("axis", "i", 1), rank) == rank,
+        "puts what dense layers give behind each other along another axis than the last, which rnnc has not")
+    for i, head in ipairs(list) do
+        features.read(node, head.value, #head.value.axes)
+        node:check(#head.value.axes == rank and head.value.what == first.what
+            and onnx_heads.reads_same(head.layer, first.layer),
+            "puts what dense layers give side by side that read different things, which rnnc has not")
+        for k = 1, i - 1 do node:check(list[k].layer ~= head.layer, "takes what one layer gives twice") end
+    end
+    local joined, why = onnx_heads.together(list)
+    node:check(joined, "puts two layers side by side: %s", why)
+    local axes = { table.unpack(first.axes) }
+    axes[rank] = { { size = joined.outputs, values = true, name = "values" } }
+    return signals.with(first, { layer = joined, width = joined.outputs, axes = axes })
 end
 
 -- Rows of a matrix by tokens are an embedding; other Gathers move.

@@ -2,6 +2,7 @@
 local fail = require "base.fail"
 local graph = require "import.onnx.graph"
 local heads = require "import.heads"
+local onnx_heads = require "import.onnx.heads"
 local signals = require "import.onnx.signals"
 
 -- The roles of a signal's axes of more than one entry, in their order: "time batch values".
@@ -53,34 +54,23 @@ local function same_order(a, b)
     return true
 end
 
--- Dense layers that read the same of one layer, or of x, and give outputs side by side, become one layer, and each of
--- the outputs knows its channels of y.
+-- Dense layers that read the same and give outputs side by side become one layer, and each of the outputs knows its
+-- channels of y.
 local function join_heads(outputs, path)
     local list, of_layer = {}, {}
     for _, output in ipairs(outputs) do
-        local value = output.value
+        local value, first = output.value, list[1]
         local layer = is_y(value) and not value.residual and value.layer
-        local first = list[1]
-        if layer and layer.form == "dense" and not of_layer[layer] and (not first
-            or layer.source.layer == first.layer.source.layer and layer.source.what == first.layer.source.what
-            and layer.source.input == first.layer.source.input
-            and value.what == first.value.what and same_order(value.axes, first.value.axes)) then
-            local bias = layer.weights[2] and layer.weights[2].tensor
-            list[#list + 1] = { name = "output " .. output.name, fields = layer.fields, layer = layer, value = value,
-                                weight = layer.weights[1].tensor, bias = bias }
+        if layer and layer.form == "dense" and not of_layer[layer]
+            and (not first or onnx_heads.reads_same(layer, first.layer) and value.what == first.value.what
+                and same_order(value.axes, first.value.axes)) then
+            list[#list + 1] = { name = "output " .. output.name, layer = layer, value = value }
             of_layer[layer] = list[#list]
         end
     end
     if #list < 2 then return end
-    local made, why = heads.together(list)
-    if not made then fail.at(path, graph.line(why)) end
-    local labels = {}
-    for i, head in ipairs(list) do labels[i] = head.layer.label end
-    local joined = {
-        form = "dense", label = table.concat(labels, ", "), source = list[1].layer.source, input = list[1].layer.input,
-        outputs = made.fields.units, fields = made.fields,
-        weights = { { name = "weight", tensor = made.weight }, made.bias and { name = "bias", tensor = made.bias } },
-    }
+    local joined, why = onnx_heads.together(list)
+    if not joined then fail.at(path, graph.line(why)) end
     for _, output in ipairs(outputs) do
         local head = of_layer[output.value.layer]
         if head then output.value = signals.with(output.value, { layer = joined, head = head }) end
