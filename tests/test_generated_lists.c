@@ -6,6 +6,7 @@
 #include "support/model_run.h"
 
 #include <criterion/criterion.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,5 +171,62 @@ Test(generated_lists, a_program_says_what_the_cpu_lacks, .timeout = 100) {
     cr_expect(strstr(o.err, "net: this CPU lacks the vectors (avx2) that the code is for"), "%s",
               o.err);
     outcome_free(&o);
+    workdir_remove(dir);
+}
+
+/* Does `text` ask the CPU for every instruction set that the functions of `target` are compiled
+ * with? `names` is set to how many these are. */
+static bool asks_for_all(const char *text, const char *target, size_t *names) {
+    char kernel[64], question[64], name[32], wanted[64];
+    snprintf(kernel, sizeof kernel, "#define KERNEL_%s static __attribute__((noinline, target(\"",
+             target);
+    for (char *c = kernel + strlen("#define KERNEL_"); *c && *c != ' '; c++)
+        *c = (char)toupper((unsigned char)*c);
+    snprintf(question, sizeof question, "static int supported_%s(void)", target);
+    const char *at = strstr(text, kernel), *const asked = strstr(text, question);
+    const char *const end = asked ? strchr(asked, '}') : NULL;
+    *names = 0;
+    if (!at || !end)
+        return false;
+    for (at += strlen(kernel); sscanf(at, "%31[a-z0-9]", name) == 1; ++*names) {
+        snprintf(wanted, sizeof wanted, "__builtin_cpu_supports(\"%s\")", name);
+        const char *const found = strstr(asked, wanted);
+        if (!found || found > end)
+            return false;
+        at += strlen(name);
+        at += *at == ',';
+    }
+    return true;
+}
+
+/* Code is run where every instruction set is there that it may use: that of a call, and that of
+ * training. */
+Test(generated_lists, every_instruction_set_is_asked_for, .timeout = 60) {
+    static const char *const files[] = {"isa.c", "isa_train.c"};
+    static const struct {
+        const char *target;
+        size_t names;
+    } lists[] = {{"avx2", 2}, {"avx512", 5}};
+    char dir[PATH_SIZE];
+    rnnc_error err;
+    workdir_make(dir);
+    cr_assert(generate_text("isa",
+                            "return rnn { name = \"isa\", input_size = 2, hidden_size = 3, train = "
+                            "true, target = { \"avx2\", \"avx512\" } }\n",
+                            "none", dir, &err),
+              "%s", err.message);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        size_t names;
+        char path[PATH_SIZE];
+        path_join(path, dir, files[i]);
+        char *const text = file_read(path, NULL);
+        cr_assert(text, "%s", path);
+        for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+            cr_expect(asks_for_all(text, lists[k].target, &names), "%s: %s", files[i],
+                      lists[k].target);
+            cr_expect_eq(names, lists[k].names, "%s: %s has %zu", files[i], lists[k].target, names);
+        }
+        free(text);
+    }
     workdir_remove(dir);
 }

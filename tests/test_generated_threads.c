@@ -64,13 +64,16 @@ static double magnitude(const problem *p) {
     return largest;
 }
 
-/* What a team of enough members was asked for, whose latency takes so many nanoseconds. */
-static division division_seen(const network *n, const problem *p, size_t latency) {
+/* What a team of enough members was asked for, whose latency takes so many nanoseconds. Member
+ * `late` - 1 is always the last one (0: none is), so that nobody may read what it has not written
+ * yet, or write over what it still reads. */
+static division division_seen(const network *n, const problem *p, size_t latency, size_t late) {
     own_team own;
     rnnc_error err;
     const variation v = {.team = &own.team};
     own_team_make(&own, n->model->threads, false);
     own.team.latency = latency;
+    own.late = late;
     const bool ok = check_network(n->model, n->packed, p, &v, 2e-6 * magnitude(p), NULL, &err);
     own_team_free(&own);
     cr_assert(ok, "%s", err.message);
@@ -96,7 +99,9 @@ static void try_divided(const divided *d, const char *target, bool as_expected) 
     cr_expect_eq(n.model->threads, d->threads);
     cr_expect(check_network_all_ways(n.model, n.packed, &p, 2e-6 * magnitude(&p), &err), "%s: %s",
               line, err.message);
-    const division seen = division_seen(&n, &p, 0), far = division_seen(&n, &p, 10000);
+    const division seen = division_seen(&n, &p, 0, 0), far = division_seen(&n, &p, 10000, 0);
+    for (size_t late = 1; late <= 2; late++)
+        cr_expect_eq(division_seen(&n, &p, 0, late), seen, "%s: member %zu is late", line, late);
     cr_expect(!as_expected || seen == d->expected, "%s: divided as %d, not %d", line, (int)seen,
               (int)d->expected);
     /* Members that are too far from each other to wait for each other do not. */

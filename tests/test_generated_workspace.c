@@ -205,6 +205,18 @@ Test(generated_workspace, chunk_in_the_spec, .timeout = 240) {
     check_chunks(&one, 1, 3, "batch = \"any\", target = \"portable\",");
     check_chunks(&both, 1, 19, "batch = 19, lengths = true, target = \"portable\",");
     check_chunks(head, 2, 2, "threads = 2, batch = 2, target = \"portable\",");
+    /* The last state of a direction that ends at the first step, for both kernels. */
+    const rnnc_layer reverse[] = {
+        {.kind = RNNC_RECURRENT,
+         .recurrent = {.cell = RNNC_GRU,
+                       .input_size = 4,
+                       .hidden_size = 8,
+                       .num_layers = 1,
+                       .bias = 1,
+                       .reverse = 1}},
+        {.kind = RNNC_DENSE, .inputs = 8, .outputs = 5, .bias = 1, .last_state = 1}};
+    check_chunks(reverse, 2, 16, "batch = 16, target = \"portable\",");
+    check_chunks(reverse, 2, 3, "batch = 3, target = \"portable\",");
 }
 
 /* Both states of a network with projections, which are of different sizes, and nothing behind. */

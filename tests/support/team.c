@@ -1,9 +1,11 @@
+#define _POSIX_C_SOURCE 200809L
 #include "team.h"
 #include "check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 typedef struct task_call {
     void (*task)(void *argument, size_t index);
@@ -11,8 +13,12 @@ typedef struct task_call {
     size_t index;
 } task_call;
 
+/* The member of its team that a thread is. */
+static _Thread_local size_t self;
+
 static void *call_task(void *a_call) {
     const task_call *const call = a_call;
+    self = call->index;
     call->task(call->argument, call->index);
     return NULL;
 }
@@ -35,13 +41,22 @@ static void run_threads(void *context, void (*task)(void *argument, size_t index
         if (i > 0 && pthread_create(&threads[i], NULL, call_task, &calls[i]) != 0)
             abort();
     }
+    self = 0;
     task(argument, 0);
     for (size_t i = 1; i < own->team.count; i++)
         pthread_join(threads[i], NULL);
 }
 
+/* Long enough for the others to come to the next word, whatever they miss. */
+static void nap(const own_team *own) {
+    static const struct timespec time = {0, 100000};
+    if (own->late == self + 1)
+        nanosleep(&time, NULL);
+}
+
 static void post(void *context, size_t index) {
     own_team *const own = context;
+    nap(own);
     pthread_mutex_lock(&own->mutex);
     own->posts++;
     own->posted[index]++;
@@ -55,6 +70,7 @@ static void wait_for(void *context, size_t index, size_t count) {
     while (own->posted[index] < count)
         pthread_cond_wait(&own->changed, &own->mutex);
     pthread_mutex_unlock(&own->mutex);
+    nap(own);
 }
 
 void own_team_make(own_team *own, size_t count, bool alone) {

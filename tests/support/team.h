@@ -11,6 +11,7 @@
 typedef struct own_team {
     rnnc_team team;
     size_t runs, posts;
+    size_t late; /* the member that naps before each post and after each wait, plus 1; 0: none */
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     size_t posted[RNNC_TEAM_MAX];

@@ -76,6 +76,16 @@ for _, compiler in ipairs { "gcc -std=c11 -O2", "gcc -std=c11 -O0 -fsanitize=add
     end)
 end
 
+support.case("tensors that would have one name in C are an error", function()
+    local path = directory .. "/same.lua"
+    local file <close> = assert(io.open(path, "wb"))
+    file:write('return model { name = "same", train = true, layers = { rnn { input_size = 2, hidden_size = 3 }, '
+        .. 'dense { units = 4, prefix = "a." }, dense { units = 2, prefix = "a_" } } }\n')
+    file:close()
+    local output, ok = run(string.format("%s compile %s -o %s/same", rnnc, path, directory))
+    assert(not ok and output:find("a.weight and a_weight would have one name in C, a_weight", 1, true), output)
+end)
+
 support.case("two generated files in one unit are an error", function()
     local file <close> = assert(io.open(directory .. "/unit.c", "wb"))
     file:write('#include "net_train.c"\n#include "words_train.c"\n')

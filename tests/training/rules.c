@@ -110,6 +110,9 @@ static void test_losses(void) {
     t[0] = 0;
     holds(words_loss_bce_with_logits(1, y, t, &loss, dy) == RNNC_OK && loss == 1000 && dy[0] == 1,
           "a far logit");
+    y[0] = -1000;
+    holds(words_loss_bce_with_logits(1, y, t, &loss, dy) == RNNC_OK && loss == 0 && dy[0] == 0,
+          "a far logit below 0");
     y[0] = NAN;
     for (int kind = 0; kind < LOSSES; kind++)
         holds(loss_of(kind, y, t, &loss, dy) == RNNC_OK && isnan(loss) && isnan(dy[0]),
@@ -276,6 +279,11 @@ static void test_clipping(void) {
     for (int i = 0; i < N; i++)
         near((double)g[i], (double)kept[i] * 0.5 / (sqrt(sum) + 1e-6), 1e-7, "a clipped gradient",
              i);
+    /* Of a norm that is no more than PyTorch's 1e-6 beside it. */
+    memset(g, 0, sizeof g);
+    g[1] = 3e-6f;
+    near(words_clip_norm(g, 1e-6), (double)3e-6f, 1e-12, "a small norm", 0);
+    near((double)g[1] * 1e6, (double)3e-6f / ((double)3e-6f + 1e-6), 1e-6, "a small gradient", 1);
     memcpy(g, kept, sizeof g);
     g[3] = NAN;
     words_clip_value(g, 1.25);
