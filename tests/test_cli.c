@@ -39,8 +39,8 @@ static int entries(const char *path) {
 /* ---- help ---- */
 
 Test(cli, help_names_every_command) {
-    static const char *const names[] = {"compile", "check", "plan", "verify",
-                                        "bench",   "tune",  "init", "help"};
+    static const char *const names[] = {"compile", "check", "plan", "verify", "bench",
+                                        "train",   "tune",  "init", "help"};
     outcome all = run(NULL, "--help", NULL, NULL, NULL, NULL);
     cr_expect_eq(all.code, 0);
     cr_expect_str_eq(all.err, "");
@@ -64,8 +64,8 @@ Test(cli, help_names_every_command) {
 }
 
 Test(cli, help_fits_a_terminal) {
-    static const char *const names[] = {"compile", "check", "plan", "verify",
-                                        "bench",   "tune",  "init", "spec"};
+    static const char *const names[] = {"compile", "check", "plan", "verify", "bench",
+                                        "train",   "tune",  "init", "spec"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         outcome help = run(NULL, "help", names[i], NULL, NULL, NULL);
         for (const char *line = help.out; *line; line += strcspn(line, "\n") + 1)

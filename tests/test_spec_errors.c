@@ -148,9 +148,8 @@ Test(spec_errors, every_field_is_explained) {
         "prefix", "map", "batch", "seq_len", "target", "threads", "lengths", "chunk", "streaming",
         "deterministic", "residual", "activation", "train",
         /* of a model, and of its layers */
-        "layers", "input_size", "prefix", "num_embeddings", "dim", "units", "activation", "activation",
-        "alpha",
-        "bias", "last_step", "last_state", "tied"};
+        "training", "layers", "input_size", "prefix", "num_embeddings", "dim", "units",
+        "activation", "activation", "alpha", "bias", "last_step", "last_state", "tied"};
     const char *const argv[] = {rnnc_path(), "help", "spec", NULL};
     outcome result = process_run(argv, NULL, NULL, 20);
     cr_expect_eq(result.code, 0);

@@ -19,8 +19,8 @@
  * require those of the same folder and of folders before it. "host", the C side, may be required
  * by all but the tables. */
 static const char *const rooms[] = {
-    "base", "tables",  "spec",   "ir",      "passes", "kernels",
-    "emit", "weights", "import", "measure", "report", "commands",
+    "base",    "tables", "spec",    "ir",       "passes", "kernels",  "emit",
+    "weights", "import", "measure", "training", "report", "commands",
 };
 
 /* Modules that ask for a later room, and why. A name that ends in

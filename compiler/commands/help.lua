@@ -1,4 +1,4 @@
--- rnnc help spec: the fields of a spec, from their table.
+-- rnnc help spec, rnnc help training: the fields of a spec, from their table.
 local fields = require "spec.fields"
 local host = require "host"
 local readers = require "spec.readers"
@@ -40,13 +40,28 @@ end
 
 -- Adds "TITLE has, as above, NAMES, and" for the rows that were told.
 local function add_title(lines, title, rows, told)
+    local names = {}
     for _, row in ipairs(rows) do
-        if told[row] then title = title .. " " .. row.name .. "," end
+        if told[row] then names[#names + 1] = row.name end
     end
-    add_wrapped(lines, title .. " and", "")
+    add_wrapped(lines, title .. (#names > 0 and ", as above, " .. table.concat(names, ", ")
+        .. (#names < #rows and ", and" or "") or ""), "")
 end
 
-return function()
+-- The fields of `training`.
+local function training_lines()
+    local lines, told = { "`rnnc train` reads `training = training { loss = ..., data = ..., ... }` of a spec." }, {}
+    add_rows(lines, fields.training, told)
+    for _, form in ipairs { "sgd", "adam", "adamw", "rmsprop", "step", "cosine", "plateau" } do
+        lines[#lines + 1] = ""
+        local schedule = form == "step" or form == "cosine" or form == "plateau"
+        add_title(lines, (schedule and "A schedule `" or "An optimiser `") .. form .. "` has", fields.part[form], told)
+        add_rows(lines, fields.part[form], told)
+    end
+    return lines
+end
+
+local function spec_lines()
     local lines, told = {
         "A spec is a Lua file that returns `rnn { field = value, ... }`. The fields are those of",
         "PyTorch's nn.RNN and what the code is made for. Values may be computed; whole numbers may be",
@@ -56,12 +71,16 @@ return function()
     lines[#lines + 1] = ""
     lines[#lines + 1] = "A network of several layers: "
         .. "`model { layers = { embedding {...}, rnn {...}, dense {...} }, ... }`."
-    add_title(lines, "It has, as above,", fields.model, told)
+    add_title(lines, "It has", fields.model, told)
     add_rows(lines, fields.model, told)
     for _, form in ipairs { "rnn", "embedding", "dense", "activation" } do
         lines[#lines + 1] = ""
-        add_title(lines, "A layer `" .. form .. "` has, as above,", fields.layer[form], told)
+        add_title(lines, "A layer `" .. form .. "` has", fields.layer[form], told)
         add_rows(lines, fields.layer[form], told)
     end
-    host.print(table.concat(lines, "\n"))
+    return lines
+end
+
+return function(arguments)
+    host.print(table.concat(arguments[1] == "training" and training_lines() or spec_lines(), "\n"))
 end

@@ -6,10 +6,11 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static char directory[4096];
-static volatile sig_atomic_t watching, child, owner;
+static volatile sig_atomic_t watching, child, owner, asked;
 
 /* A compiler removes its own temporary files if it is asked to end, and gets a second for it. */
 static void end_child(pid_t pid) {
@@ -67,3 +68,29 @@ void cleanup_directory(const char *path) {
 }
 
 void cleanup_child(pid_t pid) { child = (sig_atomic_t)pid; }
+
+static struct timespec wished;
+
+/* The first time it is a wish, then an order; what comes within a second is the same wish: some
+ * programs send a signal to a process and to its group. */
+static void wish(int number) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (asked && now.tv_sec - wished.tv_sec >= 1 + (now.tv_nsec < wished.tv_nsec))
+        clean(number);
+    if (!asked)
+        wished = now;
+    asked = 1;
+}
+
+int cleanup_asked(void) {
+    static int listens;
+    struct sigaction action = {.sa_handler = wish};
+    sigemptyset(&action.sa_mask);
+    if (!listens) {
+        sigaction(SIGINT, &action, NULL);
+        sigaction(SIGTERM, &action, NULL);
+    }
+    listens = 1;
+    return asked;
+}

@@ -13,4 +13,8 @@ void cleanup_directory(const char *path);
  * at a time. */
 void cleanup_child(pid_t pid);
 
+/* Has SIGINT or SIGTERM come since this was first called? From that call on the first of them is
+ * noted here and ends nothing, and one that comes a second later or more ends rnnc. */
+int cleanup_asked(void);
+
 #endif

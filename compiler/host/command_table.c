@@ -87,6 +87,24 @@ static const command_option verify_options[] = {
     HELP_OPTION,
 };
 
+static const command_option train_options[] = {
+    {"output", 'o', "FILE",
+     "the best weights go into FILE, the last ones and what\n"
+     "--resume needs into FILE's name with `.last`\n"
+     "(default: `weights` of the spec, or NAME.safetensors)"},
+    {"resume", 'r', NULL, "go on from there, bit for bit as without a stop"},
+    {"weights", 'w', "FILE", "start from the weights in FILE instead of random ones"},
+    {"epochs", 'e', "N", "train N epochs, whatever the spec says"},
+    {"csv", 0, "FILE", "write a line an epoch as CSV; -: to stdout instead of text"},
+    {"json", 0, "FILE", "the same as JSON"},
+    {"force", 'f', NULL, "replace weights that `rnnc train` did not write"},
+    {"cc", 0, "CC", "compile with CC (default: $CC, or cc)"},
+    {"keep", 0, "DIR", "write the generated files into DIR and leave them"},
+    TARGET_OPTION,
+    DEFINE_OPTION,
+    HELP_OPTION,
+};
+
 static const command_option bench_options[] = {
     {"peers", 'p', NULL,
      "also PyTorch, oneDNN, ONNX Runtime and loops around\n"
@@ -169,6 +187,12 @@ const command commands[] = {
      "FILE of --case is a safetensors file or an .npz archive of NumPy with x, (T, B, I) or\n"
      "(T, I), or tokens, and y; of weights, h0, c0, hn, cn and lengths what there is.",
      verify_options, COUNT(verify_options), "commands.verify"},
+    {"train", "MODEL.lua", 1, 1, "train the network as its spec says",
+     "Generates training code, compiles it with the system's C compiler and trains the network in\n"
+     "a process of its own on the data that `training` of the spec names. Prints a line an epoch\n"
+     "and keeps the weights of the best one. SIGINT (^C) saves and ends; --resume goes on. A loss\n"
+     "that is no number, or that explodes, ends it too.",
+     train_options, COUNT(train_options), "commands.train"},
     {"bench", "MODEL.lua...", 1, 1000, "time the code beside others and the speed of light",
      "Generates and compiles the networks, runs each beside the runtime's generic networks on\n"
      "OpenBLAS and on built-in products, in turns, on one CPU, and prints medians and minima of\n"
@@ -198,7 +222,7 @@ const command commands[] = {
      "(CoreAudioML, Proteus, NeuralPi) or safetensors, .pt and .pth, Keras' .keras and .h5, ONNX\n"
      "models. `rnnc compile FILE`, check, plan, verify and bench read such a file directly.",
      import_options, COUNT(import_options), "commands.import"},
-    {"help", "[COMMAND | spec]", 0, 1, "explain a command, or the fields of a spec",
+    {"help", "[COMMAND | spec | training]", 0, 1, "explain a command, or the fields of a spec",
      "Without an argument: the list of commands.", help_options, COUNT(help_options),
      "commands.help"},
 };

@@ -33,6 +33,7 @@ static const luaL_Reg functions[] = {
     {"weights_expression", host_weights_expression},
     {"random_weights", host_random_weights},
     {"run", host_run},
+    {"interrupted", host_interrupted},
     {"isolated_run", host_isolated_run},
     {"problem", host_problem},
     {"candidate", host_candidate},

@@ -41,6 +41,7 @@ int host_weights_declaration(lua_State *L);
 int host_weights_expression(lua_State *L);
 int host_random_weights(lua_State *L);
 int host_run(lua_State *L);
+int host_interrupted(lua_State *L);
 int host_isolated_run(lua_State *L);
 int host_problem(lua_State *L);
 int host_candidate(lua_State *L);

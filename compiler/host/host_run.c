@@ -1,4 +1,4 @@
-/* host.run */
+/* host.run, host.interrupted */
 #define _XOPEN_SOURCE 700
 #include "cleanup.h"
 #include "host.h"
@@ -104,4 +104,10 @@ int host_run(lua_State *L) {
         luaL_pushfail(L);
     lua_insert(L, -2);
     return 2;
+}
+
+/* host.interrupted() -> has the user asked to end? See cleanup_asked.  [ -> boolean] */
+int host_interrupted(lua_State *L) {
+    lua_pushboolean(L, cleanup_asked());
+    return 1;
 }

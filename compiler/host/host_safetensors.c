@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define FILE_TYPE "rnnc.safetensors"
 
@@ -63,6 +64,52 @@ static int floats(lua_State *L) {
     return 1;
 }
 
+/* An element of an integer type, or 0 of none. */
+static float number_at(const char *dtype, const unsigned char *at) {
+    int64_t wide = 0;
+    int32_t narrow = 0;
+    if (strcmp(dtype, "I64") == 0)
+        return (float)(memcpy(&wide, at, sizeof wide), wide);
+    if (strcmp(dtype, "I32") == 0)
+        return (float)(memcpy(&narrow, at, sizeof narrow), narrow);
+    return (float)*at;
+}
+
+/* file:numbers(name) -> as floats(name), also of tensors of I64, I32, U8 and BOOL; fail: the tensor
+ * is of another type.  [file, name -> bytes | fail] */
+static int numbers(lua_State *L) {
+    static const struct {
+        const char *dtype;
+        size_t size;
+    } types[] = {{"I64", 8}, {"I32", 4}, {"U8", 1}, {"BOOL", 1}};
+    const rnnc_safetensors *const file = network_check_file(L, 1);
+    const char *const name = luaL_checkstring(L, 2);
+    for (size_t i = 0; i < rnnc_safetensors_count(file); i++) {
+        const rnnc_entry *const entry = rnnc_safetensors_get(file, i);
+        if (strcmp(entry->name, name) != 0)
+            continue;
+        if (entry->tensor.dtype != RNNC_OPAQUE)
+            return floats(L);
+        for (size_t k = 0; k < sizeof types / sizeof *types; k++) {
+            if (strcmp(types[k].dtype, entry->dtype) != 0)
+                continue;
+            const size_t count = entry->size / types[k].size;
+            const unsigned char *const from = entry->tensor.data;
+            luaL_Buffer buffer;
+            char *const to = luaL_buffinitsize(L, &buffer, count * sizeof(float));
+            for (size_t j = 0; j < count; j++) {
+                const float value = number_at(entry->dtype, from + j * types[k].size);
+                memcpy(to + j * sizeof value, &value, sizeof value);
+            }
+            luaL_pushresultsize(&buffer, count * sizeof(float));
+            return 1;
+        }
+        luaL_pushfail(L);
+        return 1;
+    }
+    return luaL_error(L, "%s: no such tensor", name);
+}
+
 static int close_file(lua_State *L) {
     rnnc_safetensors **const file = luaL_checkudata(L, 1, FILE_TYPE);
     rnnc_safetensors_close(*file);
@@ -70,8 +117,8 @@ static int close_file(lua_State *L) {
     return 0;
 }
 
-static const luaL_Reg methods[] = {
-    {"list", list}, {"metadata", metadata}, {"floats", floats}, {"__gc", close_file}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"list", list},       {"metadata", metadata}, {"floats", floats},
+                                   {"numbers", numbers}, {"__gc", close_file},   {NULL, NULL}};
 
 /* A handle without a file.  [ -> file] */
 static rnnc_safetensors **push_file(lua_State *L) {
@@ -98,7 +145,7 @@ static int opened(lua_State *L, rnnc_safetensors **file, rnnc_status status,
     return 2;
 }
 
-/* host.safetensors(path) -> a handle with list(), metadata(key) and floats(name).
+/* host.safetensors(path) -> a handle with list(), metadata(key), floats(name) and numbers(name).
  * [path -> file | fail, message] */
 int host_safetensors(lua_State *L) {
     const char *const path = luaL_checkstring(L, 1);
@@ -165,13 +212,14 @@ int host_safetensors_text(lua_State *L) {
     return push_text(L, count, names, tensors, "weights", "random");
 }
 
-/* host.safetensors_bytes(list, from) -> the bytes of a safetensors file of the tensors
- * { name, shape (one or two sizes), data (float32 as host.floats makes them) }, whose metadata says
- * what file they are from. Two of one name, or data that are not as many as the shape says, are
- * rnnc's own mistake.  [list, from -> bytes] */
+/* host.safetensors_bytes(list, value, key) -> the bytes of a safetensors file of the tensors
+ * { name, shape (one or two sizes), data (float32 as host.floats makes them) }, whose metadata has
+ * the value under `key` ("from": what file they are from). Two of one name, or data that are not as
+ * many as the shape says, are rnnc's own mistake.  [list, value, key | nil -> bytes] */
 int host_safetensors_bytes(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
-    const char *const from = luaL_checkstring(L, 2);
+    const char *const value = luaL_checkstring(L, 2);
+    const char *const key = luaL_optstring(L, 3, "from");
     const size_t count = (size_t)lua_rawlen(L, 1);
     rnnc_tensor *const tensors = lua_newuserdatauv(L, (count + 1) * sizeof *tensors, 0);
     const char **const names = lua_newuserdatauv(L, (count + 1) * sizeof *names, 0);
@@ -197,5 +245,5 @@ int host_safetensors_bytes(lua_State *L) {
             return luaL_error(L, "the data of %s are not of its shape", names[i]);
         lua_pop(L, 4);
     }
-    return push_text(L, count, names, tensors, "from", from);
+    return push_text(L, count, names, tensors, key, value);
 }

@@ -26,9 +26,11 @@ int host_print(lua_State *L) { return put_line(L, stdout, SIZE_MAX); }
 int host_complain(lua_State *L) { return put_line(L, stderr, MESSAGE_LINE); }
 
 /* host.progress(text): overwrites the last line on stderr, if that is a terminal; "" removes it.
+ * What was printed before is written out.
  * [text -> ] */
 int host_progress(lua_State *L) {
     const char *const text = luaL_checkstring(L, 1);
+    fflush(stdout);
     if (isatty(STDERR_FILENO))
         fprintf(stderr, "\r\033[K%s", text);
     return 0;

@@ -170,7 +170,8 @@ static int run_command(lua_State *L, const command *c, int argc, char **argv) {
     return state_run(L, c->script, 2);
 }
 
-/* `help X` is `X --help`; "spec" is a topic of its own, which the script of help explains. */
+/* `help X` is `X --help`; "spec" and "training" are topics of their own, which the script of help
+ * explains. */
 static int run_help(lua_State *L, int argc, char **argv) {
     const char *const topic = argc > 2 ? argv[2] : NULL;
     const command *const about = topic ? command_find(topic) : NULL;
@@ -183,7 +184,7 @@ static int run_help(lua_State *L, int argc, char **argv) {
     }
     if (help_print_page(topic))
         return EXIT_DONE;
-    if (topic[0] != '-' && strcmp(topic, "spec") != 0)
+    if (topic[0] != '-' && strcmp(topic, "spec") != 0 && strcmp(topic, "training") != 0)
         return unknown_command(L, topic);
     return run_command(L, command_find("help"), argc - 1, argv + 1);
 }

@@ -13,11 +13,11 @@
 -- doc       for `rnnc help spec`: lines, the first of them a summary
 -- id        where several rows have one name: what forms call this one
 --
--- Rows are in cell_fields.lua, function_fields.lua, layer_fields.lua and network_fields.lua. Those of a form are
--- validated in its order, and a row may use the fields of earlier ones.
+-- Rows are in cell_fields.lua, function_fields.lua, layer_fields.lua, network_fields.lua and training_fields.lua. Those
+-- of a form are validated in its order, and a row may use the fields of earlier ones.
 local by_id = {}
 for _, rows in ipairs { require "spec.cell_fields", require "spec.function_fields", require "spec.layer_fields",
-                        require "spec.network_fields" } do
+                        require "spec.network_fields", require "spec.training_fields" } do
     for _, row in ipairs(rows) do by_id[row.id or row.name] = row end
 end
 
@@ -31,18 +31,30 @@ end
 local functions <const> = "nonlinearity rnn.alpha gate_activation gate_alpha candidate_activation candidate_alpha \
     output_activation output_alpha clip"
 
--- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers.
+-- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers; fields.training, and
+-- fields.part: those of what it consists of.
 return {
     rnn = form("name cell input_size hidden_size num_layers " .. functions .. " bias batch_first dropout bidirectional \
         direction reset_after peepholes proj_size initial_state weights prefix map batch seq_len target threads \
-        lengths chunk streaming deterministic residual activation train"),
+        lengths chunk streaming deterministic residual activation train training"),
     model = form "name layers weights prefix map batch_first batch seq_len target threads lengths chunk streaming \
-        deterministic residual activation train",
+        deterministic residual activation train training",
     layer = {
         rnn = form("cell layer.input_size hidden_size num_layers " .. functions .. " bias dropout bidirectional \
             direction reset_after peepholes proj_size initial_state layer.prefix"),
         embedding = form "num_embeddings dim layer.prefix",
         activation = form "activation.activation alpha",
         dense = form "layer.input_size units dense.activation alpha dense.bias tied last_step last_state layer.prefix",
+    },
+    training = form "loss data validation test optimiser schedule warm_up epochs training.batch piece training.clip \
+        patience seed",
+    part = {
+        sgd = form "lr momentum nesterov weight_decay",
+        adam = form "lr beta1 beta2 eps weight_decay",
+        adamw = form "lr beta1 beta2 eps weight_decay",
+        rmsprop = form "lr rmsprop.alpha eps momentum weight_decay",
+        step = form "every factor",
+        cosine = form "least",
+        plateau = form "factor plateau.patience least",
     },
 }

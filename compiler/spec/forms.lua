@@ -202,7 +202,7 @@ function forms.read(rows, given, place, context, report)
         option_error = report.option_error,
     }
     local meant = check_names(rows, given, place.fields, line_of, labelled)
-    local own = { file = context.file, options = context.options, meant = meant }
+    local own = { file = context.file, options = context.options, form = context.form, meant = meant }
     return read_fields(rows, given, own, line_of, labelled), line_of
 end
 

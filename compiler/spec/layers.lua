@@ -8,7 +8,7 @@ local layers = {}
 local function places_of(list, calls, place)
     local found = {}
     for _, call in ipairs(calls) do
-        if call.form ~= "model" then found[#found + 1] = call end
+        if fields.layer[call.form] then found[#found + 1] = call end
     end
     local same = #found == #list
     for i, entry in ipairs(list) do same = same and found[i].form == entry.form end

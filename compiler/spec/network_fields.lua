@@ -111,10 +111,17 @@ return {
         },
     },
     {
-        name = "train", type = "boolean", default = false, also = { "training", "gradients", "trainable" },
+        name = "train", type = "boolean", default = false, also = { "gradients", "trainable" },
         doc = {
             "true: also NAME_train.h and NAME_train.c, with which a program trains the network",
             "As `rnnc compile --train` does. The code that runs the network is the same.",
+        },
+    },
+    {
+        name = "training", type = "form", forms = { "training" }, optional = true, also = { "fit", "trainer" },
+        doc = {
+            "how `rnnc train` trains the network: training { loss = \"mse\", data = \"data.npz\", ... }",
+            "`rnnc help training` has its fields; other commands only check it.",
         },
     },
     {

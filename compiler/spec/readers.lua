@@ -176,6 +176,36 @@ readers.layers = {
     end,
 }
 
+-- What a constructor made, { form, fields } (sandbox.lua says what made it).
+readers.form = {
+    allowed = function(row)
+        local texts = {}
+        for i, name in ipairs(row.forms) do texts[i] = name .. " {...}" end
+        return either(texts)
+    end,
+    read = function(value, row)
+        if type(value) ~= "table" or getmetatable(value) then
+            local name = find(value, row.forms)
+            return nil, name and "write " .. name .. " { }" or nil
+        end
+        for _, name in ipairs(row.forms) do
+            if value.form == name then return value end
+        end
+        if not value.form then return nil, "write " .. row.forms[1] .. " before its brace" end
+        return nil, value.form .. " { } is none of these"
+    end,
+}
+
+-- A part of the data, or a file.
+readers.split = {
+    allowed = function() return "a number above 0 and below 1, or a text" end,
+    read = function(value)
+        if type(value) == "number" and value > 0 and value < 1 then return value end
+        if type(value) == "string" and value ~= "" and not value:find("%c") then return value end
+        return nil
+    end,
+}
+
 local RENAMES_MAX <const>, PATTERN_MAX <const> = 100, 200
 
 -- Pairs of a pattern and a replacement of string.gsub.

@@ -10,7 +10,8 @@
 -- `define.hidden or 32` has a default.
 --
 -- Returns the environment of the spec, and a function that takes what the spec returned (how many
--- values, and the first) and gives the network: its form and its fields.
+-- values, and the first) and gives the network: its form and its fields, each layer and each part of its training as
+-- { form, fields }.
 
 local TEXT_MAX <const> = 65536
 local LIST_MAX <const> = 1000
@@ -123,7 +124,14 @@ base.define = setmetatable({}, {
 -- What each constructor makes, by the table that it was given.
 local forms, calls = {}, { rnn = 0, model = 0 }
 
+-- Those that make no network and no layer: the field of which they are the value.
+local parts = { training = "training", sgd = "optimiser", adam = "optimiser", adamw = "optimiser",
+                rmsprop = "optimiser", step = "schedule", cosine = "schedule", plateau = "schedule" }
+
 local examples = {
+    training = "training { loss = \"mse\", data = \"data.npz\" }",
+    sgd = "sgd { lr = 0.01 }", adam = "adam { lr = 0.001 }", adamw = "adamw { lr = 0.001 }",
+    rmsprop = "rmsprop { lr = 0.01 }", step = "step { every = 10 }", cosine = "cosine { }", plateau = "plateau { }",
     rnn = "rnn { input_size = ..., hidden_size = ... }",
     model = "model { layers = { ... } }",
     embedding = "embedding { num_embeddings = ..., dim = ... }",
@@ -205,18 +213,38 @@ local function layers_of(given)
     return list
 end
 
+-- The table that a part was made of as { form, fields }, and so what is in it.
+local function part_of(given)
+    if type(given) ~= "table" or getmetatable(given) or not parts[forms[given]] then return given end
+    local fields = {}
+    for key, value in pairs(given) do
+        fields[key] = (key == "optimiser" or key == "schedule") and part_of(value) or value
+    end
+    return { form = forms[given], fields = fields }
+end
+
+-- The fields of a network, with what made its training.
+local function fields_of(given)
+    local fields = {}
+    for key, value in pairs(given) do fields[key] = value end
+    fields.training = part_of(fields.training)
+    return fields
+end
+
 -- What the spec returned -> { form = "rnn" | "model", fields, asked }. Each layer of a model is { form, fields }.
 local function finish(count, result)
     local form = result ~= nil and forms[result]
     if form == "rnn" and calls.rnn > 1 then
         error("rnn is called a second time; a spec is one network, and layers go into model { layers = { ... } }", 0)
     elseif form == "rnn" then
-        return { form = form, fields = result, asked = asked }
+        return { form = form, fields = fields_of(result), asked = asked }
     elseif form == "model" then
-        local fields = {}
-        for key, value in pairs(result) do fields[key] = value end
+        local fields = fields_of(result)
         fields.layers = layers_of(fields.layers)
         return { form = form, fields = fields, asked = asked }
+    elseif parts[form] then
+        error("`" .. form .. "` is no network; it is the value of a field, " .. parts[form] .. " = "
+            .. examples[form], 0)
     elseif form then
         error("a network of a layer `" .. form .. "` alone: write `return model { layers = { ... } }`", 0)
     elseif count == 0 and next(forms) then

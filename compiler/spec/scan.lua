@@ -83,10 +83,14 @@ local function fields_at(tokens, i, most)
     return fields, steps
 end
 
-local constructors = { rnn = true, model = true, embedding = true, dense = true, activation = true }
+local constructors = {}
+for name in ("rnn model embedding dense activation training sgd adam adamw rmsprop step cosine plateau")
+    :gmatch("%S+") do
+    constructors[name] = true
+end
 
 -- scan(text) -> the calls of constructors in the order of the text: a list of
--- { form = "rnn" | "model" | "embedding" | "dense" | "activation", line, fields = list of { name, line } }.
+-- { form = the constructor's name, line, fields = list of { name, line } }.
 return function(text)
     local tokens, calls, most = tokens_of(text), {}, STEPS_MAX
     for i, t in ipairs(tokens) do

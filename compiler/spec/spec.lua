@@ -9,6 +9,7 @@ local host = require "host"
 local layers = require "spec.layers"
 local scan = require "spec.scan"
 local targets = require "tables.targets"
+local training = require "spec.training"
 
 local TEXT_MAX <const> = 65536
 
@@ -197,6 +198,7 @@ function spec.from_text(text, file, options)
         end
     end
     check_whole(result, line_of, report)
+    result.training = training.read(result, calls, place, line_of.training, report)
     report.raise()
     -- Where each layer stands, for what is said about its weights.
     result.lines = {}

@@ -3,7 +3,8 @@ local fields = require "spec.fields"
 local readers = require "spec.readers"
 
 -- What stands behind a field that is left out and whose default depends on others.
-local shown = { name = '"model"', nonlinearity = '"tanh"', weights = '"model.safetensors"' }
+local shown = { name = '"model"', nonlinearity = '"tanh"', weights = '"model.safetensors"',
+                training = 'training { loss = "mse", data = "data.npz" }' }
 
 local function value_text(row)
     if shown[row.name] then return shown[row.name] end

@@ -1,0 +1,127 @@
+-- rnnc train: trains a network on the data that its spec names.
+local checkpoint = require "training.checkpoint"
+local data = require "training.data"
+local fail = require "base.fail"
+local host = require "host"
+local paths = require "base.paths"
+local run = require "training.run"
+local specs = require "spec.spec"
+local trainer = require "training.trainer"
+
+local COMMAND <const> = "rnnc train"
+
+-- Of a shell, for what SIGINT ended.
+local INTERRUPTED <const> = 130
+
+local COLUMNS <const> = { "epoch", "steps", "lr", "loss", "validation", "right", "norm", "seconds" }
+
+local function csv_of(rows)
+    local lines = { table.concat(COLUMNS, ",") }
+    for _, row in ipairs(rows) do
+        local cells = {}
+        for i, name in ipairs(COLUMNS) do
+            local value = row[name]
+            cells[i] = value == nil and "" or math.type(value) == "float" and string.format("%.9g", value)
+                or tostring(value)
+        end
+        lines[#lines + 1] = table.concat(cells, ",")
+    end
+    return table.concat(lines, "\n") .. "\n"
+end
+
+-- The file that an option asks for; "-" is stdout.
+local function put(options, name, text)
+    local path = options[name]
+    if not path then return end
+    if path == "-" then return host.print((text:gsub("\n$", ""))) end
+    local directory, file = paths.split(path)
+    local written, message = host.write(directory, { { name = file, text = text } })
+    if not written then fail.at(COMMAND, message) end
+end
+
+-- The spec as it is trained: of any number of sequences and steps, for this machine.
+local function read(path, options)
+    options.target = options.target or "native"
+    local given = options.weights
+    options.weights = nil
+    local spec, notes = specs.load(path, options)
+    local training = spec.training
+    if not training then
+        fail.at(path, "the spec does not say how it is trained: training = training { loss = \"mse\", data = "
+            .. "\"data.npz\" }; `rnnc help training` has all fields")
+    end
+    if spec.map then fail.at(path, "map renames what is in a file; leave it out of a spec that is trained") end
+    training.path = spec.weights_path or paths.join((paths.split(path)), spec.name .. ".safetensors")
+    spec.weights, spec.weights_path = given, given
+    if options.epochs then
+        training.epochs = math.tointeger(tonumber(options.epochs)) or 0
+        if training.epochs < 1 then fail.at(COMMAND, "--epochs needs a number of 1 or more") end
+    end
+    for _, layer in ipairs(spec.layers or { spec }) do
+        if (layer.dropout or 0) > 0 then
+            notes[#notes + 1] = fail.line(path, nil, "note", "dropout has no effect: the network is trained without it")
+        end
+    end
+    return spec, notes, given ~= nil
+end
+
+local function counted(count, word) return count .. " " .. word .. (count == 1 and "" or "s") end
+
+local function title_of(spec, parts, facts)
+    local words = {}
+    for _, name in ipairs { "validation", "test" } do
+        if parts[name] then words[#words + 1] = string.format(", %d for %s", parts[name].count, name) end
+    end
+    local training = spec.training
+    return string.format("%s: %s, %s of %s%s; %s, %s, batches of %d", spec.name, counted(facts.count, "parameter"),
+        counted(parts.data.count, "sequence"), counted(parts.data.steps, "step"), table.concat(words), training.loss,
+        training.optimiser.form, training.batch)
+end
+
+local endings <const> = {
+    done = nil,
+    patience = "no epoch was better than the best one for as long as `patience` says",
+    interrupted = "interrupted; `rnnc train --resume` goes on from here",
+}
+
+return function(arguments, options)
+    local quiet = options.csv == "-" or options.json == "-"
+    for _, name in ipairs { "csv", "json", "output" } do
+        if options[name] == "" then fail.at(COMMAND, "--" .. name .. " needs the name of a file") end
+    end
+    if options.csv == "-" and options.json == "-" then
+        fail.at(COMMAND, "only one of --csv and --json can go to stdout")
+    end
+    local function say(line) if not quiet then host.print(line) end end
+    local spec, notes, given = read(arguments[1], options)
+    if options.resume and given then fail.at(COMMAND, "--resume has weights already; leave --weights out") end
+    local best, last = checkpoint.paths(spec, options)
+    for _, path in ipairs { best, last } do checkpoint.check(path, options.force) end
+    local parts = data.parts(spec)
+    spec.batch, spec.seq_len = "any", "any"
+    for _, note in ipairs(notes) do
+        if not note:find("target = ", 1, true) then host.complain(note) end
+    end
+    host.interrupted()
+    local directory, message = host.temporary()
+    if not directory then fail.at(COMMAND, message) end
+    local _ <close> = setmetatable({}, { __close = function()
+        host.progress("")
+        host.remove_tree(directory)
+    end })
+    host.progress("the C compiler")
+    local program = trainer.start(spec, options, options.keep or directory)
+    host.progress("")
+    say(title_of(spec, parts, program.facts))
+    local rows = {}
+    local settings = { directory = directory, best = best, last = last, resume = options.resume, given = given }
+    local fine, ended, loss, right = pcall(run.all, spec, program, parts, settings, say, rows)
+    put(options, "csv", csv_of(rows))
+    put(options, "json", host.json { model = spec.name, parameters = program.facts.count, epochs = rows,
+                                     test = fine and loss or nil, test_right = fine and right or nil })
+    if not fine then error(ended, 0) end
+    if endings[ended] then say(endings[ended]) end
+    if loss then say(string.format("test: loss %.5g%s", loss, run.percent(right))) end
+    if host.exists(best) then say("the best weights are in " .. best) end
+    return ended == "interrupted" and INTERRUPTED or 0
+end

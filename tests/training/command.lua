@@ -1,0 +1,251 @@
+-- command: rnnc train on small networks: what it computes, what it leaves, how it goes on, what it refuses. C is
+-- compiled with warnings as errors, and without optimisation, which costs more than it saves here.
+local support = require "tests.compiler.support"
+local schedule = require "training.schedule"
+
+local rnnc = os.getenv "RNNC" or "build/rnnc"
+if rnnc:sub(1, 1) ~= "/" then rnnc = os.getenv "PWD" .. "/" .. rnnc end
+local directory = os.tmpname()
+os.remove(directory)
+assert(os.execute("mkdir " .. directory))
+
+local CC <const> = (os.getenv "CC" or "cc") .. " -O0 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+
+local function write(name, text)
+    local file <close> = assert(io.open(directory .. "/" .. name, "wb"))
+    file:write(text)
+end
+
+local function read(name)
+    local file <close> = io.open(directory .. "/" .. name, "rb")
+    return file and file:read("a")
+end
+
+-- Runs `rnnc train WORDS` -> its output, its exit code.
+local function train(words)
+    local pipe = io.popen(string.format("cd %s && CC='%s' %s train -t scalar %s 2>&1; echo $?", directory, CC,
+        rnnc, words))
+    local output = pipe:read("a")
+    pipe:close()
+    local text, code = output:match("^(.-)(%d+)\n$")
+    return text, tonumber(code)
+end
+
+local function must(words)
+    local output, code = train(words)
+    assert(code == 0, words .. "\n" .. output)
+    return output
+end
+
+local function refused(words, wanted)
+    local output, code = train(words)
+    assert(code == 1 and output:find(wanted, 1, true), words .. ": " .. code .. ": " .. output)
+end
+
+-- A safetensors file of { name, dtype, shape, bytes }.
+local function tensors(list)
+    local entries, parts, at = {}, {}, 0
+    for i, t in ipairs(list) do
+        entries[i] = string.format('"%s":{"dtype":"%s","shape":[%s],"data_offsets":[%d,%d]}', t[1], t[2],
+            table.concat(t[3], ","), at, at + #t[4])
+        parts[i], at = t[4], at + #t[4]
+    end
+    local header = "{" .. table.concat(entries, ",") .. "}"
+    return string.pack("<s8", header) .. table.concat(parts)
+end
+
+local function floats(values)
+    for i, value in ipairs(values) do values[i] = string.pack("<f", value) end
+    return table.concat(values)
+end
+
+-- Sequences whose second half of y is a running product of x, and its first one the third value of x.
+local N <const>, T <const> = 23, 11
+local rng = support.rng(3)
+local x, y, lengths, labels = {}, {}, {}, {}
+for n = 1, N do
+    local sum, total = 0, 0
+    for _ = 1, T do
+        local a, b, c = rng.number(), rng.number(), rng.number()
+        sum, total = 0.5 * sum + a * b, total + a + (n % 2 == 0 and 0.6 or -0.6)
+        for _, value in ipairs { a + (n % 2 == 0 and 0.6 or -0.6), b, c } do x[#x + 1] = value end
+        y[#y + 1], y[#y + 2] = c, sum
+    end
+    lengths[n], labels[n] = string.pack("<i4", n % T + 1), string.char(n % 2)
+end
+local bytes <const> = { x = floats(x), y = floats(y), lengths = table.concat(lengths), labels = table.concat(labels) }
+local all <const> = { "x", "F32", { N, T, 3 }, bytes.x }
+write("whole.safetensors", tensors { all, { "y", "F32", { N, T, 2 }, bytes.y } })
+write("padded.safetensors", tensors { all, { "y", "F32", { N, T, 2 }, bytes.y },
+    { "lengths", "I32", { N }, bytes.lengths } })
+write("labels.safetensors", tensors { all, { "y", "U8", { N }, bytes.labels } })
+
+-- One spec for all: what is trained is a matter of --define.
+write("net.lua", [[
+local last = define.data == "labels"
+return model {
+  name = "net", prefix = "net.", lengths = define.data == "padded", batch_first = last,
+  layers = { rnn { cell = define.cell or "lstm", input_size = 3, hidden_size = 5, num_layers = define.cell and 1 or 2 },
+             dense { units = 2, last_step = last } },
+  training = training {
+    loss = define.loss or "mse", data = (define.data or "whole") .. ".safetensors", piece = define.piece,
+    optimiser = define.sgd and sgd { lr = define.sgd, momentum = 0.9, nesterov = true } or adam { lr = define.lr },
+    batch = define.batch or 7, epochs = define.epochs or 4, clip = define.clip, validation = define.held,
+    test = define.held, patience = define.patience, seed = define.seed,
+  },
+}
+]])
+
+-- The losses of the epochs.
+local function losses_of(csv)
+    local list = {}
+    for line in csv:gmatch("[^\n]+") do list[#list + 1] = tonumber(line:match("^%d+,%d+,[^,]*,([^,]*),")) end
+    return list
+end
+
+support.case("the loss of an epoch does not depend on batches and pieces", function()
+    -- With a rate that changes nothing every batch is of the same network.
+    for _, data in ipairs { "whole", "padded" } do
+        local wanted
+        for _, how in ipairs { "-D batch=23", "-D batch=7 -D seed=5", data == "whole" and "-D batch=7 -D piece=4" or
+                               "-D batch=1" } do
+            local seed = how:find("seed") and "" or "-D seed=1 "
+            -- Weights are those of a file, as a seed gives others.
+            local from = wanted and "-w start.safetensors" or ""
+            local losses = losses_of(must(string.format("net.lua -D cell=gru -D lr=1e-30 -D epochs=1 -D data=%s %s %s "
+                .. "%s --csv=- -o out.safetensors --force", data, seed, how, from)))
+            wanted = wanted or losses[1]
+            if from == "" then write("start.safetensors", read "out.safetensors") end
+            assert(#losses == 1 and math.abs(losses[1] - wanted) <= 1e-6 * wanted,
+                how .. ": " .. losses[1] .. " " .. wanted)
+        end
+    end
+end)
+
+support.case("it learns labels, holds some out and keeps the best", function()
+    local output = must("net.lua -D data=labels -D loss=cross_entropy -D lr=0.02 -D epochs=15 -D held=0.2 "
+        .. "--json=out.json")
+    assert(output:find("^net: 452 parameters, 13 sequences of 11 steps, 5 for validation, 5 for test; cross_entropy, "
+        .. "adam"), output)
+    assert(output:find("epoch 15 of 15: loss ") and output:find("(100.00 %% right)"), output)
+    assert(output:find("\ntest: loss [%d.]+ %(%d"), output)
+    local json = read "out.json"
+    assert(json:find('"epoch": 15') and json:find('"test_right"'), json)
+    -- The best weights are of one epoch, the last ones have the optimiser's besides, all under PyTorch's names.
+    local best, last = read "net.safetensors", read "net.last.safetensors"
+    for _, name in ipairs { "net.weight_ih_l0", "net.bias_hh_l1", "net.weight", "net.bias" } do
+        assert(best:find('"' .. name .. '"', 1, true) and last:find('"' .. name .. '"', 1, true), name)
+        for _, moment in ipairs { "first", "second" } do
+            assert(last:find('"optimiser.' .. moment .. "." .. name .. '"', 1, true), name)
+        end
+    end
+    -- They are the weights of the spec for other commands.
+    assert(os.execute(string.format("%s check %s/net.lua -w %s/net.safetensors -D data=labels > /dev/null", rnnc,
+        directory, directory)))
+end)
+
+support.case("patience ends a run that gets no better", function()
+    local output = must("net.lua -D cell=rnn -D lr=1e-30 -D epochs=50 -D held=0.2 -D patience=3 "
+        .. "-o out.safetensors --force")
+    assert(output:find("epoch 4 of 50") and not output:find("epoch 5 of 50") and output:find("patience"), output)
+end)
+
+support.case("a resumed run gives the same bits", function()
+    local words = "net.lua -D sgd=0.05 -D clip=0.5 -D piece=4 -D held=0.2 "
+    must(words .. "-D epochs=6 -o straight.safetensors")
+    must(words .. "-D epochs=2 -o parts.safetensors")
+    local output = must(words .. "-D epochs=6 -o parts.safetensors --resume")
+    assert(output:find("epoch 3 of 6") and not output:find("epoch 2 of 6"), output)
+    assert(read "parts.safetensors" == read "straight.safetensors", "best")
+    assert(read "parts.last.safetensors" == read "straight.last.safetensors", "last")
+    refused(words .. "-D batch=3 -o parts.safetensors --resume", "it is of a run with other settings")
+    refused(words .. "-o none.safetensors --resume", "nothing to resume")
+    refused("net.lua -o whole.safetensors --resume", "`rnnc train` did not write it")
+end)
+
+support.case("SIGINT saves and ends, and the run goes on in the midst of a sequence", function()
+    local words = "net.lua -D sgd=0.05 -D piece=1 -D epochs=%d -o %s.safetensors"
+    -- Once there is a checkpoint it trains; the signal comes somewhere.
+    local pipe = io.popen(string.format("cd %s && CC='%s' && export CC && { %s train -t scalar %s > log 2>&1 & } && "
+        .. "child=$! && while [ ! -e cut.last.safetensors ] && kill -0 $child; do sleep 0.05; done; "
+        .. "kill -INT $child; wait $child; echo $?", directory, CC, rnnc, words:format(1000000, "cut")))
+    local code = pipe:read("a")
+    pipe:close()
+    assert(code == "130\n", code .. read "log")
+    assert(read "log":find("interrupted; `rnnc train %-%-resume` goes on from here"), read "log")
+    local epoch = math.tointeger(tonumber(read "cut.last.safetensors":match(" epoch=(%d+) ")))
+    must(words:format(epoch + 1, "cut") .. " --resume")
+    must(words:format(epoch + 1, "straight") .. " --force")
+    assert(read "cut.last.safetensors" == read "straight.last.safetensors", "after epoch " .. epoch)
+end)
+
+support.case("losses that are no numbers, or explode, end it", function()
+    local output, code = train "net.lua -D cell=rnn -D sgd=1000 -D epochs=30 -o wild.safetensors"
+    assert(code == 1 and output:find("epoch 1, step %d: the loss explodes, from .* to .*; try sgd { lr = 100 }, or "
+        .. "clip = 1.0"), output)
+    assert(not read "wild.last.safetensors")
+    write("huge.safetensors", tensors { { "x", "F32", { 1, T, 3 }, bytes.x:sub(1, 12 * T) },
+        { "y", "F32", { 1, T, 2 }, string.pack("<f", 3e38):rep(2 * T) } })
+    refused("net.lua -D cell=rnn -D data=huge -D sgd=1000 -D epochs=30 -o wild.safetensors",
+        " is no number any more; try sgd")
+end)
+
+support.case("what is wrong with data is said, and nobody's weights are overwritten", function()
+    write("plain.lua", 'return rnn { input_size = 1, hidden_size = 2 }')
+    refused("plain.lua", "plain.lua: error: the spec does not say how it is trained")
+    refused("net.lua -D data=none", "none.safetensors")
+    refused("net.lua -D data=padded -D piece=4", "net.lua:7: error: training: piece: it goes with lengths = false only")
+    write("none.safetensors", tensors { { "x", "F32", { 2, 3, 4 }, ("\0"):rep(96) } })
+    refused("net.lua -D data=none", "none.safetensors: error: x is (2, 3, 4), expected (N, T, 3)")
+    write("none.safetensors", tensors { { "x", "F32", { 1, 2, 3 }, ("\0"):rep(24) } })
+    refused("net.lua -D data=none", "none.safetensors: error: there is no y; expected (N, T, 2)")
+    write("none.safetensors", tensors { { "x", "F32", { 1, 2, 3 }, ("\0"):rep(24) },
+        { "y", "F32", { 1, 1, 2 }, ("\0"):rep(8) } })
+    refused("net.lua -D data=none", "have to be of the same sequences and steps")
+    write("labels2.safetensors", tensors { all, { "y", "U8", { N, T }, ("\2"):rep(N * T) } })
+    refused("net.lua -D data=labels2 -D loss=cross_entropy", "labels2.safetensors: y of sequence 0")
+    write("nan.safetensors", tensors { { "x", "F32", { N, T, 3 }, bytes.x:sub(1, -5) .. string.pack("<f", 0 / 0) },
+        { "y", "F32", { N, T, 2 }, bytes.y } })
+    refused("net.lua -D data=nan", "nan.safetensors: x of sequence 22")
+    local before = read "whole.safetensors"
+    refused("net.lua -o whole.safetensors", "whole.safetensors is there already, and `rnnc train` did not write it")
+    assert(read "whole.safetensors" == before)
+end)
+
+support.case("schedules by their formulas", function()
+    local function rates(own, warm_up)
+        local list = {}
+        for step = 1, 10 do
+            list[step] = schedule.rate({ optimiser = { lr = 2.0 }, schedule = own, warm_up = warm_up },
+                (step + 1) // 2, step, 10, 0.5)
+        end
+        return list
+    end
+    local function near(got, wanted)
+        for i, value in ipairs(wanted) do
+            assert(math.abs(got[i] - value) <= 1e-12, i .. ": " .. got[i] .. ", wanted " .. value)
+        end
+    end
+    near(rates(nil, 0), { 2, 2, 2, 2, 2, 2, 2, 2, 2, 2 })
+    near(rates(nil, 4), { 0.5, 1, 1.5, 2, 2, 2, 2, 2, 2, 2 })
+    near(rates({ form = "step", every = 2, factor = 0.5 }, 0), { 2, 2, 2, 2, 1, 1, 1, 1, 0.5, 0.5 })
+    local cosine = {}
+    for step = 1, 10 do
+        cosine[step] = step <= 2 and 2 * step / 2 or 0.2 + 1.8 * (1 + math.cos(math.pi * (step - 3) / 8)) / 2
+    end
+    near(rates({ form = "cosine", least = 0.2 }, 2), cosine)
+    near(rates({ form = "plateau", factor = 0.1, patience = 2, least = 0 }, 0), { 1, 1, 1 })
+    near(rates({ form = "plateau", factor = 0.1, patience = 2, least = 1.5 }, 0), { 1.5, 1.5, 1.5 })
+    -- As torch.optim.lr_scheduler.ReduceLROnPlateau: more than `patience` epochs without a better loss.
+    local state = { factor = 1.0, waited = 0 }
+    local training = { schedule = { form = "plateau", patience = 2, factor = 0.1 } }
+    local factors = {}
+    for i, better in ipairs { true, false, false, false, false, true, false, false, false } do
+        schedule.after(training, state, better)
+        factors[i] = state.factor
+    end
+    near(factors, { 1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.01 })
+end)
+
+os.execute("rm -r " .. directory)
+support.finish()
