@@ -115,11 +115,17 @@ Test(verify_recorded, of_numpy_that_is_wrong, .timeout = 120) {
                  "be more than 64 times as large"},
         {"cut_off", "is no archive that can be read: "},
         {"no_y", "a recorded case needs a tensor y\n"},
+        {"x_of_integers", "x is of type I32; write it as float32\n"},
+        {"three_lengths", "lengths is (3), and (1) is expected, a number of steps for each "
+                          "sequence\n"},
+        {"long_length", "a sequence of 1099511627776 steps, of which there are 2\n"},
+        {"negative_length", "a sequence of -2 steps, of which there are 2\n"},
+        {"half_length", "a sequence of -1 steps, of which there are 2\n"},
     };
     char dir[PATH_SIZE], option[64], start[64];
     workdir_make(dir);
     make_npz("wrong", dir);
-    write_file(dir, "net.lua", "return rnn { input_size = 1, hidden_size = 2 }\n");
+    write_file(dir, "net.lua", "return rnn { input_size = 1, hidden_size = 2, lengths = true }\n");
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         snprintf(option, sizeof option, "--case=%s.npz", wrong[i][0]);
         const int n = snprintf(start, sizeof start, "%s.npz: error: ", wrong[i][0]);

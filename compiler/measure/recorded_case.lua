@@ -51,13 +51,34 @@ local function sizes_of(spec, path, shapes)
     return shape[1], shape[2]
 end
 
--- The numbers of steps in the metadata `lengths` or in a tensor of that name, or nil: all sequences have all steps.
-local function lengths_of(file, shapes)
+-- Types of a safetensors file that are read as float32.
+local FLOATS <const> = { F64 = true, F32 = true, F16 = true, BF16 = true }
+
+local function is_float(dtype) return FLOATS[dtype] == true end
+
+local function check_types(dtypes, report)
+    for _, name in ipairs { "x", "y", "h0", "c0", "hn", "cn" } do
+        if dtypes[name] and not is_float(dtypes[name]) then
+            report(string.format("%s is of type %s; write it as float32", name, dtypes[name]))
+        end
+    end
+end
+
+-- The numbers of steps in the metadata `lengths` or in a tensor of that name, or nil: all sequences have all steps, or
+-- they are reported to be none.
+local function lengths_of(file, shapes, dtypes, batch, report)
     local text, list = file:metadata("lengths"), {}
     for word in (text or ""):gmatch("%d+") do list[#list + 1] = math.tointeger(tonumber(word)) end
     if text then return list end
-    if not shapes.lengths or #shapes.lengths ~= 1 then return nil end
-    local bytes = file:floats("lengths")
+    if not shapes.lengths then return nil end
+    if #shapes.lengths ~= 1 or shapes.lengths[1] ~= batch then
+        return report(string.format("lengths is (%s), and (%d) is expected, a number of steps for each sequence",
+            table.concat(shapes.lengths, ", "), batch))
+    end
+    local bytes = file:numbers("lengths")
+    if not bytes then
+        return report(string.format("lengths are of type %s; write them as int32, int64 or float32", dtypes.lengths))
+    end
     for at = 1, #bytes, 4 do list[#list + 1] = math.tointeger((string.unpack("<f", bytes, at))) or -1 end
     return list
 end
@@ -104,13 +125,15 @@ end
 -- if there are some. What the case and the spec do not agree on is an error.
 function recorded_case.apply(spec, path)
     local bytes = npz.read(path)
-    local file, shapes, lines = weights.open(path, bytes), {}, {}
+    local file, shapes, dtypes, lines = weights.open(path, bytes), {}, {}, {}
     local function report(text) lines[#lines + 1] = fail.line(path, nil, "error", text) end
-    for _, tensor in ipairs(file:list()) do shapes[tensor.name] = tensor.shape end
+    for _, tensor in ipairs(file:list()) do shapes[tensor.name], dtypes[tensor.name] = tensor.shape, tensor.dtype end
+    check_types(dtypes, report)
     check_stated(spec, file, report)
     local seq_len, batch = sizes_of(spec, path, shapes)
     if not shapes.y then report "a recorded case needs a tensor y" end
-    local run = { seq_len = seq_len, batch = batch, lengths = lengths_of(file, shapes) or false, file = file }
+    local run = { seq_len = seq_len, batch = batch, file = file,
+                  lengths = lengths_of(file, shapes, dtypes, batch, report) or false }
     run.call_len = of_one_call(spec.seq_len, seq_len, network.carries(spec) and not run.lengths)
     run.call_batch = of_one_call(spec.batch, batch, true)
     for _, size in ipairs { { "seq_len", run.call_len, seq_len }, { "batch", run.call_batch, batch } } do

@@ -55,7 +55,15 @@ def wrong(directory):
         "many_axes": {"x.npy": npy("<f4", (1,) * 9, values[:4])},
         "bomb": {"x.npy": npy("<f4", (4 << 20,), bytes(16 << 20))},
         "no_y": {"x.npy": good},
+        "x_of_integers": {"x.npy": npy("<i4", (2, 1), values), "y.npy": good},
     }
+    for name, array in {
+        "three_lengths": npy("<i8", (3,), bytes(24)),
+        "long_length": npy("<i8", (1,), struct.pack("<q", 1 << 40)),
+        "negative_length": npy("<i4", (1,), struct.pack("<i", -2)),
+        "half_length": npy("<f4", (1,), struct.pack("<f", 1.5)),
+    }.items():
+        cases[name] = {"x.npy": good, "y.npy": good, "lengths.npy": array}
     for name, members in cases.items():
         archive("%s/%s.npz" % (directory, name), members)
     whole = open(directory + "/no_y.npz", "rb").read()
