@@ -57,28 +57,59 @@
 }
 @ end
 @ if multiplies then
-@ local heights = lanes == 16 and { 8, 4, 1 } or { 4, 1 }
-@ local most = lanes == 4 and 2 or 3
-@ for _, rows in ipairs(heights) do
+
+/* A matrix (r, n), whose values lie b_r and b_n floats apart, as panels: up to @{most} vectors of each row side by side, and
+ * the rows of a panel one after the other. What is left of the last vector is 0. */
+@{attribute} void pack@{suffix}(size_t r, size_t n, const float *b, size_t b_r, size_t b_n, float *to)
+{
+    size_t vectors = (n + @{lanes - 1}) / @{lanes}, panels = (vectors + @{most - 1}) / @{most};
+    while (panels > 0) {
+        const size_t width = (vectors + panels - 1) / panels, floats = width * @{lanes}, count = n < floats ? n : floats;
+        if (b_n == 1) {
+            for (size_t k = 0; k < r; ++k) {
+                memcpy(to + k * floats, b + k * b_r, count * sizeof(float));
+                for (size_t i = count; i < floats; ++i) to[k * floats + i] = 0.0f;
+            }
+        } else {
+            /* Lines of the cache that a column touches are still there for the next one. */
+            for (size_t first = 0; first < r; first += 16) {
+                const size_t end = r - first < 16 ? r : first + 16;
+                for (size_t i = 0; i < floats; ++i)
+                    for (size_t k = first; k < end; ++k) to[k * floats + i] = i < count ? b[i * b_n + k * b_r] : 0.0f;
+            }
+        }
+        to += r * floats;
+        b += count * b_n;
+        n -= count;
+        vectors -= width;
+        --panels;
+    }
+}
 @ for width = most, 1, -1 do
+@ if widths[width] then
+@ for _, rows in ipairs(heights[width]) do
 @ local function part(text_of_full, text_of_part, w) return (lanes > 1 and w == width - 1) and text_of_part or text_of_full end
 
-/* @{rows} row(s) by @{width} vector(s), the last of which has `last` values. */
-@{attribute} void tile_@{rows}x@{width}@{suffix}(size_t depth, const float *a, size_t a_m, size_t a_r, const float *b, size_t b_r, float *c, size_t c_m, size_t last, int adds)
+/* @{rows} row(s) by a panel of @{width} vector(s), the last of which has `last` values in c; added to rows of `first`. */
+@{attribute} void tile_@{rows}x@{width}@{suffix}(size_t depth, const float *a, size_t a_m, size_t a_r, const float *b, const float *first, size_t first_m, float *c, size_t c_m, size_t last)
 {
 @ if lanes == 1 then
     (void)last;
 @ end
+@ if rows == 1 then
+    (void)a_m;
+    (void)c_m;
+    (void)first_m;
+@ end
 @ for row = 0, rows - 1 do
 @ for w = 0, width - 1 do
-@ local place = format("c + %d * c_m + %d", row, w * lanes)
-    @{vec} s@{row}_@{w} = adds ? @{part(op("load", place), op("load_part", place, "last"), w)} : @{op("splat", "0.0f")};
+@ local place = format("first + %d * first_m + %d", row, w * lanes)
+    @{vec} s@{row}_@{w} = first ? @{part(op("load", place), op("load_part", place, "last"), w)} : @{op("splat", "0.0f")};
 @ end
 @ end
     for (size_t k = 0; k < depth; ++k) {
 @ for w = 0, width - 1 do
-@ local place = format("b + %d", w * lanes)
-        const @{vec} b@{w} = @{part(op("load", place), op("load_part", place, "last"), w)};
+        const @{vec} b@{w} = @{op("load", format("b + %d", w * lanes))};
 @ end
 @ for row = 0, rows - 1 do
         const @{vec} a@{row} = @{op("splat", format("a[%d * a_m]", row))};
@@ -87,7 +118,7 @@
 @ end
 @ end
         a += a_r;
-        b += b_r;
+        b += @{width * lanes};
     }
 @ for row = 0, rows - 1 do
 @ for w = 0, width - 1 do
@@ -98,42 +129,79 @@
 }
 @ end
 @ end
+@ end
 
-/* c (m, n) = a (m, r) times b (r, n), or added to it; rows of b and c are contiguous, the others so many floats apart. In
- * pieces of r and m that the first cache holds. Where a lies the other way round, its piece is copied: rows of it may be
- * pages apart. */
-@{attribute} void multiply@{suffix}(size_t m, size_t n, size_t r, const float *a, size_t a_m, size_t a_r, const float *b, size_t b_r, float *c, size_t c_m, int adds)
+/* c (m, n) = first (m, n), or 0 where that is NULL, plus a (m, r) times the panels of a matrix (r, n). Rows of c and of
+ * `first`, which may be c, are contiguous, all others so many floats apart. In pieces of r of which the first cache holds
+ * a panel, and of m that the second cache holds. */
+@{attribute} void multiply@{suffix}(size_t m, size_t n, size_t r, const float *a, size_t a_m, size_t a_r, const float *panels, const float *first, size_t first_m, float *c, size_t c_m)
 {
-    float piece[128 * 32];
-    const int copies = a_m == 1 && a_r != 1 && n > @{most * lanes};
-    for (size_t first = 0; first < r; first += 128)
-        for (size_t top = 0; top < m; top += 32) {
-            const size_t depth = r - first < 128 ? r - first : 128, high = m - top < 32 ? m - top : 32;
-            const int more = adds || first > 0;
-            const float *from = a + top * a_m + first * a_r;
-            if (copies) {
-                for (size_t k = 0; k < depth; ++k) memcpy(piece + k * 32, from + k * a_r, high * sizeof(float));
-                from = piece;
-            }
-            const size_t from_r = copies ? 32 : a_r;
-            for (size_t j = 0; j < n; j += @{most * lanes}) {
-                const size_t width = n - j > @{(most - 1) * lanes} ? @{most} : (n - j + @{lanes - 1}) / @{lanes};
-                const size_t last = n - j < @{most * lanes} ? n - j - (width - 1) * @{lanes} : @{lanes};
-                const float *const matrix = b + first * b_r + j;
-                for (size_t i = 0; i < high;) {
-                    const size_t rows = high - i >= @{heights[1]} ? @{heights[1]} : @{#heights == 3 and "high - i >= 4 ? 4 : " or ""}1;
-                    float *const to = c + (top + i) * c_m + j;
-                    switch (rows * 4 + width) {
-@ for _, rows in ipairs(heights) do
+    const size_t pieces = (r + @{depth - 1}) / @{depth}, most = (r + pieces - 1) / pieces;
+    for (size_t top = 0; top < m; top += 96) {
+        const size_t high = m - top < 96 ? m - top : 96;
+        size_t vectors = (n + @{lanes - 1}) / @{lanes}, left = (vectors + @{most - 1}) / @{most}, column = 0;
+        const float *panel = panels;
+        for (; left > 0; --left) {
+            const size_t width = (vectors + left - 1) / left, floats = width * @{lanes};
+            const size_t count = n - column < floats ? n - column : floats, last = count - (width - 1) * @{lanes};
+            for (size_t k = 0; k < r; k += most) {
+                const size_t depth = r - k < most ? r - k : most;
+                const float *row = a + top * a_m + k * a_r;
+                const float *const b = panel + k * floats;
+                float *to = c + top * c_m + column;
+                const float *from = k > 0 ? to : first ? first + top * first_m + column : NULL;
+                const size_t from_m = k > 0 ? c_m : from ? first_m : 0;
+                size_t rows = high;
+                switch (width) {
 @ for width = most, 1, -1 do
-                    case @{rows * 4 + width}: tile_@{rows}x@{width}@{suffix}(depth, from + i * a_m, a_m, from_r, matrix, b_r, to, c_m, last, more); break;
-@ end
-@ end
-                    default: break;
+@ if widths[width] then
+                case @{width}:
+@ for _, rows in ipairs(heights[width]) do
+                    for (; rows >= @{rows}; rows -= @{rows}, row += @{rows} * a_m, to += @{rows} * c_m) {
+                        tile_@{rows}x@{width}@{suffix}(depth, row, a_m, a_r, b, from, from_m, to, c_m, last);
+                        if (from) from += @{rows} * from_m;
                     }
-                    i += rows;
+@ end
+                    break;
+@ end
+@ end
+                default: break;
                 }
             }
+            panel += r * floats;
+            column += count;
+            vectors -= width;
         }
+    }
 }
+@ if blocks then
+
+/* The same for a matrix that is no panels yet: sums over so many rows that they are made of a block of them at a time.
+ * block: room for the panels of one. Where a lies the other way round, rows of it may be pages apart: it is copied. */
+@{attribute} void multiply_blocks@{suffix}(size_t m, size_t n, size_t r, const float *a, size_t a_m, size_t a_r, const float *b, size_t b_r, size_t b_n, const float *first, size_t first_m, float *c, size_t c_m, float *block)
+{
+    float strip[@{depth} * 24];
+    for (size_t k = 0; k < r; k += @{depth}) {
+        const size_t depth = r - k < @{depth} ? r - k : @{depth};
+        const float *const sums = k > 0 ? c : first;
+        const size_t sums_m = k > 0 ? c_m : first_m;
+        pack@{suffix}(depth, n, b + k * b_r, b_r, b_n, block);
+        if (a_r == 1) {
+            multiply@{suffix}(m, n, depth, a + k, a_m, 1, block, sums, sums_m, c, c_m);
+            continue;
+        }
+        for (size_t top = 0; top < m; top += 24) {
+            const size_t high = m - top < 24 ? m - top : 24;
+            const float *const rows = a + top * a_m + k * a_r;
+            if (a_m == 1 && high == 24) {
+                for (size_t i = 0; i < depth; ++i) memcpy(strip + i * 24, rows + i * a_r, 24 * sizeof(float));
+            } else {
+                for (size_t i = 0; i < depth; ++i)
+                    for (size_t j = 0; j < high; ++j) strip[i * 24 + j] = rows[i * a_r + j * a_m];
+            }
+            multiply@{suffix}(high, n, depth, strip, 1, 24, block, sums ? sums + top * sums_m : NULL, sums_m, c + top * c_m, c_m);
+        }
+    }
+}
+@ end
 @ end

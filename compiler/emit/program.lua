@@ -304,7 +304,7 @@ end
 -- f32 is computed and held in. options (or nil):
 --   optional   a set of names of buffers that may be NULL: what is read there is 0, what would be written there is not
 --              computed
---   vectors    of vector_loops.of: a target whose vectors are used
+--   vectors    of vector_loops.of: a target whose vectors are used, for a program of vector_products.prepare
 --   attribute  what stands in front of the function instead of "static"
 -- The includes <math.h>, <stddef.h>, <stdint.h> are the caller's. Errors: two buffers with the same name in C.
 function emit.parts(program, real, options)
@@ -312,6 +312,7 @@ function emit.parts(program, real, options)
     local self = setmetatable({ program = program, lines = {}, depth = 1, used = {}, locals = 0, real = real,
                                 f = real == "float" and "f" or "", optional = options.optional or {},
                                 vectors = options.vectors }, Writer)
+    if self.vectors then self.vectors.start(self) end
     self:body(program.body)
     local struct, unpacked, seen = { "typedef struct " .. program.name .. "_buffers {" }, {}, {}
     for _, buffer in ipairs(program.buffers) do

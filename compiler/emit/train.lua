@@ -8,6 +8,7 @@ local programs = require "passes.program.train"
 local targets = require "tables.targets"
 local template = require "emit.template"
 local vector_loops = require "emit.vector_loops"
+local vector_products = require "emit.vector_products"
 
 local train = {}
 
@@ -229,7 +230,9 @@ local function variants_of(spec, forward, backward)
                 prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix, fast = target.fast,
                 inline = "INLINE" .. suffix:upper(), attribute = attribute, functions = functions, helpers = helpers,
                 uses = uses, beside = 1, flush_below = "", flush_bits = "", forward = texts[1], backward = texts[2],
-                multiplies = vectors.multiplies or false, checks = table.concat(checks, " && "),
+                multiplies = vectors.multiplies or false, blocks = vectors.blocks or false, widths = vectors.widths,
+                most = vectors.most, heights = vectors.heights, depth = vector_products.DEPTH,
+                checks = table.concat(checks, " && "),
             }
         end
     end
@@ -272,6 +275,7 @@ function train.files(spec, expected, head)
     local forward, backward = train.programs(spec, programs.run)
     forward.name, backward.name = spec.name .. "_run_forward", spec.name .. "_run_backward"
     local facts, tape = train.facts(spec, expected, forward), programs.tape(forward, backward)
+    forward, backward = vector_products.prepare(forward), vector_products.prepare(backward)
     local given, upper = given_by(facts), spec.name:upper()
     local function scratch(b) return b.role == "workspace" and not tape[b.name] end
     local tape_text, tape_bound = sizes(forward, function(b) return tape[b.name] end)

@@ -1,10 +1,13 @@
--- vector_loops: how emit.program prints products and maps where a target has vectors: products as calls of multiply
--- (train_product.c.t), maps as loops over whole vectors with what is left of one behind them. What does not fit is left
--- to the plain loops of emit.program.
-local affine = require "ir.affine"
+-- vector_loops: how emit.program prints products and maps where a target has vectors: products by vector_products, maps
+-- as loops over whole vectors with what is left of one behind them. What does not fit is left to the plain loops of
+-- emit.program.
 local expressions = require "ir.expressions"
 local functions = require "tables.functions"
 local grammar = require "ir.grammar"
+local strides = require "emit.strides"
+local vector_products = require "emit.vector_products"
+
+local is_one, is_uniform = strides.is_one, strides.is_uniform
 
 local vector_loops = {}
 
@@ -12,180 +15,12 @@ local vector_loops = {}
 local operations <const> = { add = true, sub = true, mul = true, div = true, at_least = true, at_most = true,
                              tanh = true, sigmoid = true, relu = true, less = true, neg = true }
 
--- ---- strides: a number times symbols ----
-
-local ZERO <const> = { number = 0, symbols = "" }
-
-local function times(a, b)
-    local list = {}
-    for word in (a.symbols .. " " .. b.symbols):gmatch("%S+") do list[#list + 1] = word end
-    table.sort(list)
-    local number = a.number * b.number
-    return { number = number, symbols = number == 0 and "" or table.concat(list, " ") }
-end
-
--- An extent that is a number or a symbol, or nil.
-local function monomial(extent)
-    if #extent == 1 then return { number = extent[1], symbols = "" } end
-    if #extent == 2 and extent[1] == 0 then return { number = extent[2][2], symbols = extent[2][1] } end
-end
-
-local function same(a, b) return a.number == b.number and a.symbols == b.symbols end
-
-local function text_of(m)
-    if m.symbols == "" then return tostring(m.number) end
-    local words = m.symbols:gsub(" ", " * ")
-    return m.number == 1 and words or words .. " * " .. m.number
-end
-
--- How far apart in memory the places for one value of the variable and the next are, or nil: that is not told.
-local function stride_of(program, access, var)
-    local buffer = grammar.find(program, access[1])
-    local stride, found = { number = 1, symbols = "" }, nil
-    for k = #buffer.dims, 1, -1 do
-        local dim = buffer.order and buffer.order[k] or k
-        local index = access[dim + 1]
-        local factor = affine.factor(index, var)
-        if index.lookup and stride_of(program, index.lookup, var) ~= ZERO then return nil end
-        if factor ~= 0 then
-            if found or not stride or factor < 0 then return nil end
-            found = times(stride, { number = factor, symbols = "" })
-        end
-        local extent = monomial(buffer.dims[dim])
-        stride = stride and extent and times(stride, extent)
-    end
-    return found or ZERO
-end
-
--- ---- products ----
-
--- The ranges that are one after the other in all of `names` become one: { vars, extent, strides by name }.
-local function merged(list, names)
-    local out = {}
-    for _, entry in ipairs(list) do
-        local last = out[#out]
-        local joins = last ~= nil
-        for _, name in ipairs(names) do
-            joins = joins and same(last[name], times(entry[name], entry.extent))
-        end
-        if joins then
-            local both = { vars = table.move(entry.vars, 1, #entry.vars, #last.vars + 1, last.vars),
-                           ranges = table.move(entry.ranges, 1, #entry.ranges, #last.ranges + 1, last.ranges),
-                           extent = times(last.extent, entry.extent) }
-            for _, name in ipairs { "out", "a", "b" } do both[name] = entry[name] end
-            out[#out] = both
-        else
-            out[#out + 1] = entry
-        end
-    end
-    return out
-end
-
--- The access with its variables at 0, as a pointer.
-local function pointer(self, access, gone)
-    local out = { access[1] }
-    for i = 2, #access do
-        local index = access[i]
-        for var in pairs(gone) do index = affine.substitute(index, var, { 0 }) end
-        out[i] = index
-    end
-    return "&" .. self:place(out)
-end
-
--- Ranges with their strides, or nil where one is not told.
-local function strided(program, s, ranges)
-    local list = {}
-    for i, range in ipairs(ranges) do
-        local entry = { vars = { range[1] }, ranges = { range }, extent = monomial(range[2]),
-                        out = stride_of(program, s.out, range[1]), a = stride_of(program, s.a, range[1]),
-                        b = stride_of(program, s.b, range[1]) }
-        if not (entry.extent and entry.out and entry.a and entry.b) then return nil end
-        list[i] = entry
-    end
-    return list
-end
-
-local function is_one(m) return m.number == 1 and m.symbols == "" end
-
--- The variable along which out and the matrix are contiguous, and which of a and b the matrix is; or nil.
-local function columns_of(over)
-    for i, entry in ipairs(over) do
-        for _, pair in ipairs { { "a", "b" }, { "b", "a" } } do
-            if is_one(entry.out) and is_one(entry[pair[2]]) and entry[pair[1]].number == 0 then
-                return i, pair[1], pair[2]
-            end
-        end
-    end
-end
-
-local NONE <const> = { vars = {}, ranges = {}, extent = { number = 1, symbols = "" }, out = ZERO, a = ZERO, b = ZERO }
-
--- Loops around the call for what is not within it.
-local function outer_ranges(list, kept)
-    local out = {}
-    for i = 1, #list do
-        if list[i] ~= kept then table.move(list[i].ranges, 1, #list[i].ranges, #out + 1, out) end
-    end
-    return out
-end
-
--- product(self, s) -> has it been printed? out (m, n) is, or gets added, rows of (m, r) times the matrix (r, n).
-local function product(self, s)
-    local over, sum = strided(self.program, s, s.over), strided(self.program, s, s.sum)
-    if not over or not sum then return false end
-    local at, rows, matrix = columns_of(over)
-    if not at then return false end
-    local columns = table.remove(over, at)
-    local around, m = {}, {}
-    for _, entry in ipairs(over) do table.insert(entry[matrix].number == 0 and m or around, entry) end
-    m, sum = merged(m, { "out", rows }), merged(sum, { "a", "b" })
-    local row, depth = m[#m] or NONE, sum[#sum] or NONE
-    local loops = table.move(outer_ranges(m, row), 1, #m, 1, outer_ranges(around, nil))
-    local sums = outer_ranges(sum, depth)
-    local gone = {}
-    for _, entry in ipairs { columns, row, depth } do
-        for _, var in ipairs(entry.vars) do gone[var] = true end
-    end
-    self:each(loops, function()
-        self:each(sums, function()
-            local adds = s.accumulate and "1" or "0"
-            -- The first of several sums sets what the others add to.
-            for i, range in ipairs(sums) do
-                if not s.accumulate then adds = (i > 1 and adds .. " || " or "") .. range[1] .. " > 0" end
-            end
-            self:say(string.format("multiply%s(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s);", self.vectors.suffix,
-                text_of(row.extent), text_of(columns.extent), text_of(depth.extent), pointer(self, s[rows], gone),
-                text_of(row[rows]), text_of(depth[rows]), pointer(self, s[matrix], gone), text_of(depth[matrix]),
-                pointer(self, s.out, gone), text_of(row.out), adds))
-        end)
-    end)
-    self.vectors.multiplies = true
-    return true
-end
-
--- ---- maps ----
-
--- Is the value the same for all of the variable?
-local function is_uniform(program, tree, var)
-    if type(tree) == "number" then return true end
-    if tree[1] == "local" then return false end
-    if tree[1] == "index" then return affine.factor(tree[2], var) == 0 end
-    if tree[1] == "read" then
-        local stride = stride_of(program, tree[2], var)
-        return stride and stride.number == 0 or false
-    end
-    for i = 2, #tree do
-        if not is_uniform(program, tree[i], var) then return false end
-    end
-    return true
-end
-
 -- Can the tree be computed on vectors?
 local function fits(program, tree, var)
     if is_uniform(program, tree, var) then return true end
     if tree[1] == "index" then return false end
     if tree[1] == "read" then
-        local stride = stride_of(program, tree[2], var)
+        local stride = strides.of(program, tree[2], var)
         return stride and is_one(stride) and grammar.find(program, tree[2][1]).dtype == "f32"
     end
     if tree[1] == "select" then
@@ -287,7 +122,7 @@ local function map(self, s)
     if not range or #range[2] > 1 or range[2][1] < FEW then return false end
     local var, count = range[1], range[2][1]
     for _, set in ipairs(s.sets) do
-        local stride = stride_of(self.program, set[1], var)
+        local stride = strides.of(self.program, set[1], var)
         if not stride or not is_one(stride) or not fits(self.program, expressions.expanded(set[2]), var) then
             return false
         end
@@ -313,11 +148,15 @@ local function map(self, s)
     return true
 end
 
--- vector_loops.of(target, suffix) -> what emit.parts takes as `vectors`: vec, lanes, suffix, used (names of functions
--- that the text calls, when it is made), multiplies (does it call multiply?); and product and map, which print a
--- statement and return true, or print nothing.
+-- vector_loops.of(target, suffix) -> what emit.parts takes as `vectors` for a program of vector_products.prepare: vec,
+-- lanes, suffix; used (names of functions that the text calls, when it is made), multiplies, blocks (does it call
+-- multiply, multiply_blocks?), widths of panels, most and heights of vector_products.tiles; start, which prints what
+-- comes first; and product and map, which print a statement and return true, or print nothing.
 function vector_loops.of(target, suffix)
-    return { vec = target.vector, lanes = target.lanes, suffix = suffix, used = {}, product = product, map = map }
+    local most, heights = vector_products.tiles(target)
+    return { vec = target.vector, lanes = target.lanes, suffix = suffix, used = {}, widths = {}, most = most,
+             heights = heights, start = vector_products.start,
+             product = vector_products.product, map = map }
 end
 
 -- vector_loops.needs(used) -> functions, helpers and uses of the target's preludes, as templates take them.

@@ -10,7 +10,6 @@ local keep = require "passes.program.keep"
 local lower = require "passes.program.lower"
 local simplify = require "passes.program.simplify"
 local sink = require "passes.program.sink"
-local transpose = require "passes.program.transpose"
 
 local train = {}
 
@@ -50,7 +49,7 @@ function train.run(spec)
     local backward = keep.recall(derivative, kept)
     -- What fuse puts together, sink would find in one statement with what has to stay.
     backward = fuse.run(assign.run(sink.run(simplify.run(backward))))
-    return pruned(fuse.run(hoist.run(simplify.run(transpose.run(kept))))), pruned(backward)
+    return pruned(fuse.run(hoist.run(simplify.run(kept)))), pruned(backward)
 end
 
 -- train.tape(forward, backward) -> the set of names of buffers that forward leaves to backward.
