@@ -3,14 +3,22 @@
 @ local function op(name, ...) return format("%s_%s(%s)", vec, name, concat({ ... }, ", ")) end
 @ if lanes > 1 then
 
+@ if lanes == 8 then
+/* Ones in the first `count` lanes. */
+@{inline} __m256i @{vec}_mask(size_t count)
+{
+    static const int32_t ones[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
+    return _mm256_loadu_si256((const __m256i *)(const void *)(ones + 8 - count));
+}
+
+@ end
 /* The first `count` values at p, 0 behind them; and into p. */
 @{inline} @{vec} @{vec}_load_part(const float *p, size_t count)
 {
 @ if lanes == 16 then
     return (@{vec})_mm512_maskz_loadu_ps((__mmask16)((1u << count) - 1), p);
 @ elseif lanes == 8 then
-    static const int32_t ones[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
-    return (@{vec})_mm256_maskload_ps(p, _mm256_loadu_si256((const __m256i *)(const void *)(ones + 8 - count)));
+    return (@{vec})_mm256_maskload_ps(p, @{vec}_mask(count));
 @ else
     float part[@{lanes}] = { 0 };
     if (count == @{lanes}) return @{op("load", "p")};
@@ -21,17 +29,19 @@
 
 @{inline} void @{vec}_store_part(float *p, @{vec} a, size_t count)
 {
-@ if lanes == 16 then
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), a);
-@ else
-    float part[@{lanes}];
     if (count == @{lanes}) {
         @{op("store", "p", "a")};
     } else {
+@ if lanes == 16 then
+        _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), a);
+@ elseif lanes == 8 then
+        _mm256_maskstore_ps(p, @{vec}_mask(count), (__m256)a);
+@ else
+        float part[@{lanes}];
         @{op("store", "part", "a")};
         memcpy(p, part, count * sizeof(float));
-    }
 @ end
+    }
 }
 @ end
 @ if uses.less then
@@ -58,13 +68,21 @@
 @ end
 @ if multiplies then
 
+/* Vectors of the first of so many panels: as many as in the others, or one more. Divisions would take longer. */
+@{inline} size_t width@{suffix}(size_t vectors, size_t panels)
+{
+    size_t width = @{most};
+    while ((width - 1) * panels >= vectors) --width;
+    return width;
+}
+
 /* A matrix (r, n), whose values lie b_r and b_n floats apart, as panels: up to @{most} vectors of each row side by side, and
  * the rows of a panel one after the other. What is left of the last vector is 0. */
 @{attribute} void pack@{suffix}(size_t r, size_t n, const float *b, size_t b_r, size_t b_n, float *to)
 {
-    size_t vectors = (n + @{lanes - 1}) / @{lanes}, panels = (vectors + @{most - 1}) / @{most};
-    while (panels > 0) {
-        const size_t width = (vectors + panels - 1) / panels, floats = width * @{lanes}, count = n < floats ? n : floats;
+    size_t vectors = (n + @{lanes - 1}) / @{lanes};
+    for (size_t panels = (vectors + @{most - 1}) / @{most}; panels > 0; --panels) {
+        const size_t width = width@{suffix}(vectors, panels), floats = width * @{lanes}, count = n < floats ? n : floats;
         if (b_n == 1) {
             for (size_t k = 0; k < r; ++k) {
                 memcpy(to + k * floats, b + k * b_r, count * sizeof(float));
@@ -82,7 +100,6 @@
         b += count * b_n;
         n -= count;
         vectors -= width;
-        --panels;
     }
 }
 @ for width = most, 1, -1 do
@@ -136,13 +153,13 @@
  * a panel, and of m that the second cache holds. */
 @{attribute} void multiply@{suffix}(size_t m, size_t n, size_t r, const float *a, size_t a_m, size_t a_r, const float *panels, const float *first, size_t first_m, float *c, size_t c_m)
 {
-    const size_t pieces = (r + @{depth - 1}) / @{depth}, most = (r + pieces - 1) / pieces;
+    const size_t most = r <= @{depth} || r >= @{2 * depth} ? @{depth} : (r + 1) / 2;
     for (size_t top = 0; top < m; top += 96) {
         const size_t high = m - top < 96 ? m - top : 96;
         size_t vectors = (n + @{lanes - 1}) / @{lanes}, left = (vectors + @{most - 1}) / @{most}, column = 0;
         const float *panel = panels;
         for (; left > 0; --left) {
-            const size_t width = (vectors + left - 1) / left, floats = width * @{lanes};
+            const size_t width = width@{suffix}(vectors, left), floats = width * @{lanes};
             const size_t count = n - column < floats ? n - column : floats, last = count - (width - 1) * @{lanes};
             for (size_t k = 0; k < r; k += most) {
                 const size_t depth = r - k < most ? r - k : most;

@@ -1,6 +1,8 @@
 -- vector_loops: how emit.program prints products and maps where a target has vectors: products by vector_products, maps
 -- as loops over whole vectors with what is left of one behind them. What does not fit is left to the plain loops of
 -- emit.program.
+local accesses = require "ir.accesses"
+local affine = require "ir.affine"
 local expressions = require "ir.expressions"
 local functions = require "tables.functions"
 local grammar = require "ir.grammar"
@@ -65,19 +67,30 @@ local function shared(program, tree, var, prefix)
     return locals, whole
 end
 
--- The text of a tree on vectors. var: the variable that a vector runs along; part: how many values of a vector there
--- are, or nil: all.
+-- The vector at a place, which is loaded once: a local that self.loaded has by the access. part: how many values of a
+-- vector there are, as C, or nil: all.
+local function loaded(self, access, part)
+    local v, key = self.vectors, expressions.access_key(access)
+    if not self.loaded[key] then
+        local at = "&" .. self:place(access)
+        local text = part and string.format("%s_load_part(%s, %s)", v.vec, at, part)
+            or string.format("%s_load(%s)", v.vec, at)
+        local name = self.optional[access[1]] and self.c_name(access[1])
+        if name then text = string.format("%s ? %s : %s_splat(0.0f)", name, text, v.vec) end
+        self.loads = self.loads + 1
+        self:say(string.format("const %s m%d = %s;", v.vec, self.loads, text))
+        self.loaded[key] = { name = "m" .. self.loads, buffer = access[1] }
+    end
+    return self.loaded[key].name
+end
+
+-- The text of a tree on vectors. var: the variable that a vector runs along; part: as in loaded.
 local function vector_text(self, tree, var, part)
     local v = self.vectors
     local function call(name, ...) return string.format("%s_%s(%s)", v.vec, name, table.concat({ ... }, ", ")) end
     if type(tree) == "table" and tree[1] == "local" then return tree[2] end
     if is_uniform(self.program, tree, var) then return call("splat", self:expression(tree, 0)) end
-    if tree[1] == "read" then
-        local at = "&" .. self:place(tree[2])
-        local text = part and call("load_part", at, tostring(part)) or call("load", at)
-        local name = self.optional[tree[2][1]] and self.c_name(tree[2][1])
-        return name and string.format("(%s ? %s : %s)", name, text, call("splat", "0.0f")) or text
-    end
+    if tree[1] == "read" then return loaded(self, tree[2], part) end
     if tree[1] == "select" then
         return string.format("(%s > 0.0f ? %s : %s)", self:expression(tree[2], 2),
             vector_text(self, tree[3], var, part), vector_text(self, tree[4], var, part))
@@ -92,23 +105,39 @@ local function vector_text(self, tree, var, part)
     return call(tree[1], table.unpack(words))
 end
 
--- The sets for one vector, or a part of one.
+-- The sets for one vector, or a part of one. What one of them makes the next ones have as a local.
 local function sets_text(self, s, var, part)
-    local v, assign = self.vectors, s.accumulate
+    local v = self.vectors
+    self.loaded, self.loads = {}, 0
     for i, set in ipairs(s.sets) do
         local locals, tree = shared(self.program, expressions.expanded(set[2]), var, string.format("v%d_", i))
         for _, pair in ipairs(locals) do
-            self:say(string.format("const %s %s = %s;", v.vec, pair[1], vector_text(self, pair[2], var, part)))
+            local text = vector_text(self, pair[2], var, part)
+            self:say(string.format("const %s %s = %s;", v.vec, pair[1], text))
         end
-        local value, at = vector_text(self, tree, var, part), "&" .. self:place(set[1])
-        if assign then
+        local target, wanted = set[1], ""
+        if self.optional[target[1]] and not self.guarded then
+            wanted = "if (" .. self.c_name(target[1]) .. ") "
+        end
+        local value = vector_text(self, tree, var, part)
+        if s.accumulate then
             v.used.add = true
-            local before = part and string.format("%s_load_part(%s, %d)", v.vec, at, part)
-                or string.format("%s_load(%s)", v.vec, at)
-            value = string.format("%s_add(%s, %s)", v.vec, before, value)
+            value = string.format("%s_add(%s, %s)", v.vec, loaded(self, target, part), value)
         end
-        local wanted = self.optional[set[1][1]] and not self.guarded and "if (" .. self.c_name(set[1][1]) .. ") " or ""
-        self:say(part and string.format("%s%s_store_part(%s, %s, %d);", wanted, v.vec, at, value, part)
+        -- Other places of the buffer may be the same one.
+        for key, entry in pairs(self.loaded) do
+            if entry.buffer == target[1] then self.loaded[key] = nil end
+        end
+        if i < #s.sets and wanted == "" then
+            if not value:find("^%w+$") then
+                self.loads = self.loads + 1
+                self:say(string.format("const %s m%d = %s;", v.vec, self.loads, value))
+                value = "m" .. self.loads
+            end
+            self.loaded[expressions.access_key(target)] = { name = value, buffer = target[1] }
+        end
+        local at = "&" .. self:place(target)
+        self:say(part and string.format("%s%s_store_part(%s, %s, %s);", wanted, v.vec, at, value, part)
             or string.format("%s%s_store(%s, %s);", wanted, v.vec, at, value))
     end
 end
@@ -116,35 +145,71 @@ end
 -- Fewer values than that are not worth a vector.
 local FEW <const> = 3
 
+-- The statement with as many of its last ranges as are one after the other in all that it touches as one, along the
+-- last variable; and that one's extent (see strides).
+local function flattened(program, s)
+    local last = s.over[#s.over]
+    local extent, over = strides.monomial(last[2]), table.move(s.over, 1, #s.over, 1, {})
+    local reads, writes = accesses.of(s)
+    while extent and #over > 1 do
+        local range = over[#over - 1]
+        local more = strides.monomial(range[2])
+        local joins = more ~= nil
+        for _, list in ipairs { reads, writes } do
+            for _, access in ipairs(list) do
+                local inner, outer = strides.of(program, access, last[1]), strides.of(program, access, range[1])
+                joins = joins and inner and outer and strides.same(outer, strides.times(inner, extent))
+            end
+        end
+        for _, set in ipairs(s.sets) do
+            expressions.walk(set[2], function(part)
+                if type(part) == "table" and part[1] == "index" and affine.factor(part[2], range[1]) ~= 0 then
+                    joins = false
+                end
+            end)
+        end
+        if not joins then break end
+        extent = strides.times(more, extent)
+        s = accesses.with(s, range[1], { 0 })
+        table.remove(over, #over - 1)
+    end
+    return accesses.changed(s, { over = over }), extent
+end
+
 -- map(self, s) -> has it been printed?
 local function map(self, s)
     local range, lanes = s.over[#s.over], self.vectors.lanes
     if not range or #range[2] > 1 or range[2][1] < FEW then return false end
-    local var, count = range[1], range[2][1]
+    local var = range[1]
     for _, set in ipairs(s.sets) do
         local stride = strides.of(self.program, set[1], var)
         if not stride or not is_one(stride) or not fits(self.program, expressions.expanded(set[2]), var) then
             return false
         end
     end
-    self:each(table.move(s.over, 1, #s.over - 1, 1, {}), function()
-        local whole = count - count % lanes
-        if whole > 0 then
-            self:say(string.format("for (size_t %s = 0; %s < %d; %s += %d) {", var, var, whole, var, lanes))
-            self.depth = self.depth + 1
-            sets_text(self, s, var, nil)
-            self.depth = self.depth - 1
-            self:say("}")
+    local flat, extent = flattened(self.program, s)
+    local count, known = strides.text(extent), extent.symbols == "" and extent.number
+    local function within(head, part)
+        self:say(head)
+        self.depth = self.depth + 1
+        if part and known then self:say(string.format("const size_t %s = %d;", var, known - known % lanes)) end
+        sets_text(self, flat, var, part)
+        self.depth = self.depth - 1
+        self:say("}")
+    end
+    self:each(table.move(flat.over, 1, #flat.over - 1, 1, {}), function()
+        if known then
+            if known >= lanes then
+                within(string.format("for (size_t %s = 0; %s < %d; %s += %d) {", var, var, known - known % lanes, var,
+                    lanes))
+            end
+            if known % lanes > 0 then within("{", tostring(known % lanes)) end
+        else
+            self:say(string.format("size_t %s = 0;", var))
+            within(string.format("for (; %s + %d <= %s; %s += %d) {", var, lanes, count, var, lanes))
+            if lanes > 1 then within(string.format("if (%s < %s) {", var, count), count .. " - " .. var) end
         end
-        if whole < count then
-            self:say("{")
-            self.depth = self.depth + 1
-            self:say(string.format("const size_t %s = %d;", var, whole))
-            sets_text(self, s, var, count - whole)
-            self.depth = self.depth - 1
-            self:say("}")
-        end
-    end)
+    end, not known)
     return true
 end
 

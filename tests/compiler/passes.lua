@@ -41,6 +41,7 @@ local passes = {
     simplify = { simplify.run, 1e-13 }, hoist = { hoist.run, 0 }, fuse = { fuse.run, 1e-13 },
     strip = { function(program) return strip.run(program, "t", 2) end, 0 },
     keep = { keep.run, 0 }, sink = { sink.run, 1e-12 },
+    assign = { function(program) return fuse.run(assign.run(sink.run(program))) end, 1e-12 },
     all = { function(program) return fuse.run(simplify.run(hoist.run(strip.run(program, "t", 3)))) end, 1e-13 },
 }
 
@@ -54,7 +55,7 @@ for _, name in ipairs(names) do
     local programs = { forward }
     if not networks[name].lengths then programs[2] = differentiate.run(forward) end
     for _, program in ipairs(programs) do
-        for _, pass in ipairs { "simplify", "hoist", "fuse", "strip", "keep", "sink", "all" } do
+        for _, pass in ipairs { "simplify", "hoist", "fuse", "strip", "keep", "sink", "assign", "all" } do
             support.case(string.format("%s of %s, %s", pass, name, program.name), function()
                 local run, tolerance = table.unpack(passes[pass])
                 support.same(program, run(program), symbols, 7, tolerance, more)
@@ -99,7 +100,7 @@ end
 local moved, sunk = 0, 0
 for i = 1, 300 do
     local program = random_program(support.rng(i))
-    for _, pass in ipairs { "simplify", "hoist", "fuse", "strip", "sink", "all" } do
+    for _, pass in ipairs { "simplify", "hoist", "fuse", "strip", "sink", "assign", "all" } do
         support.case(string.format("%s of random program %d", pass, i), function()
             local run, tolerance = table.unpack(passes[pass])
             local after = run(program)
@@ -201,6 +202,40 @@ support.case("sink makes one product of a weight's gradient, and assign sets it"
         end
     end
     assert(found == 2, found)
+end)
+
+support.case("adjoints of states begin as what is added first, and a step back is one map and one product", function()
+    local program = fuse.run(assign.run(sink.run(differentiate.run(lower.run(networks.lstm)))))
+    local text = dump.text(program)
+    assert(not text:find("d_[hc]_l0%[[^%]]+%] = 0%f[%D]"), text)
+    for _, s in ipairs(program.body) do
+        if s.op == "for" then
+            assert(#s.body == 2 and s.body[1].op == "map" and s.body[2].op == "product" and not s.body[2].accumulate,
+                text)
+        end
+    end
+end)
+
+support.case("what is added where something was added before stays an addition", function()
+    -- A loop forwards adds at t first where one backwards adds at t + 1 first.
+    for _, step in ipairs { 1, -1 } do
+        local program = { name = "adds", symbols = { "T" }, buffers = {
+            grammar.buffer("x", "argument", { "T", 2 }), grammar.buffer("d", "result", { "T + 1", 2 }) }, body = {
+            grammar.statement { op = "map", over = { { "t", "T + 1" }, { "i", 2 } },
+                sets = { { grammar.access("d", "t", "i"), 0 } } },
+            grammar.statement { op = "map", over = { { "i", 2 } }, accumulate = true,
+                sets = { { grammar.access("d", step == 1 and 0 or "T", "i"), 5 } } },
+            grammar.statement { op = "for", var = "t", extent = "T", step = step, body = {
+                grammar.statement { op = "map", over = { { "i", 2 } }, accumulate = true,
+                    sets = { { grammar.access("d", "t", "i"), grammar.read("x", "t", "i") } } },
+                grammar.statement { op = "map", over = { { "i", 2 } }, accumulate = true,
+                    sets = { { grammar.access("d", "t + 1", "i"), grammar.read("x", "t", "i") } } } } } } }
+        local after = assign.run(program)
+        support.same(program, after, { T = 4 }, 7, 0, {})
+        local loop = after.body[#after.body].body
+        assert(#after.body == 2 and not loop[step == 1 and 2 or 1].accumulate
+            and loop[step == 1 and 1 or 2].accumulate, dump.text(after))
+    end
 end)
 
 support.case("products have panels of weights, and biases once", function()

@@ -1,9 +1,11 @@
--- program.assign: where a buffer is set to 0 and each of its values is then added to once, it is set to that value at
--- once. Adjoints begin as 0, and most of them are one term.
+-- program.assign: where a buffer is set to 0 and then added to, what is added first is set at once: adjoints begin as
+-- 0, and most of them are one term. That needs the first additions to be known and to make up the whole buffer.
+--
+-- Within a loop that counts down, of two statements that add at t + 1 and at t the second one is first at each place
+-- that both add to.
 local accesses = require "ir.accesses"
 local affine = require "ir.affine"
 local check = require "ir.check"
-local expressions = require "ir.expressions"
 local grammar = require "ir.grammar"
 
 local assign = {}
@@ -16,72 +18,108 @@ local function is_zero(s)
     return true
 end
 
--- The box of places that a write covers, { first, extent } by dim, each variable in one index alone and none left
--- over; or nil. ranges: those that the write is repeated over.
+-- The box of places that a write covers, { first, extent, var } by dim (forms; var: the one that runs along it or nil),
+-- each variable in one index alone and none left over; or nil. ranges: those that the write is repeated over.
 local function box_of(access, ranges)
     local box, extents, seen = {}, {}, 0
     for _, range in ipairs(ranges) do extents[range[1]] = range[2] end
     for i = 2, #access do
         local index = access[i]
-        if index.lookup or #index > 2 then return nil end
-        local name = index[2] and index[2][1]
-        if name and (index[2][2] ~= 1 or not extents[name]) then return nil end
-        box[i - 1] = { index[1], name and extents[name] or { 1 } }
-        if name then
+        if index.lookup then return nil end
+        local own
+        for k = 2, #index do
+            if extents[index[k][1]] then
+                if own or index[k][2] ~= 1 then return nil end
+                own = index[k][1]
+            end
+        end
+        box[i - 1] = { own and affine.substitute(index, own, { 0 }) or index, own and extents[own] or { 1 }, own }
+        if own then
             seen = seen + 1
-            extents[name] = nil
+            extents[own] = nil
         end
     end
     return seen == #ranges and box or nil
 end
 
--- Do boxes make up the whole buffer, each place once? They may differ in one dim, where they stand side by side.
+local function end_of(part) return affine.add(part[1], part[2]) end
+
+-- Is a at most b whatever the symbols are, each 1 or more?
+local function at_most(a, b)
+    local difference = affine.add(b, a, -1)
+    local least = difference[1]
+    for i = 2, #difference do
+        if difference[i][2] < 0 then return false end
+        least = least + difference[i][2]
+    end
+    return least >= 0
+end
+
+local function are_apart(a, b)
+    for i in ipairs(a) do
+        if at_most(end_of(a[i]), b[i][1]) or at_most(end_of(b[i]), a[i][1]) then return true end
+    end
+    return false
+end
+
+local function same(a, b) return affine.text(a) == affine.text(b) end
+
+-- Do boxes that are apart make up the whole buffer? They may differ in one dim, where they stand side by side.
 local function cover(boxes, dims)
     local split
     for i, dim in ipairs(dims) do
         for _, box in ipairs(boxes) do
-            if box[i][1] ~= 0 or affine.text(box[i][2]) ~= affine.text(dim) then
+            if not (same(box[i][1], { 0 }) and same(box[i][2], dim)) then
                 if split and split ~= i then return false end
                 split = i
             end
         end
     end
     if not split then return #boxes == 1 end
-    if #dims[split] > 1 then return false end
-    table.sort(boxes, function(a, b) return a[split][1] < b[split][1] end)
-    local at = 0
-    for _, box in ipairs(boxes) do
-        if box[split][1] ~= at or #box[split][2] > 1 then return false end
-        at = at + box[split][2][1]
+    local at, used = { 0 }, 0
+    while not same(at, dims[split]) do
+        local next_box
+        for _, box in ipairs(boxes) do
+            if same(box[split][1], at) then next_box = box end
+        end
+        if not next_box then return false end
+        at, used = end_of(next_box[split]), used + 1
     end
-    return at == dims[split][1]
+    return used == #boxes
 end
 
--- By buffer: how it is written, { boxes (false: not to be told), zeros }.
+-- By buffer: how it is written: { zeros, unknown (is it written otherwise?), adds }, adds being { s, box, loop, order }
+-- in the order of the program, loop the one that it stands in.
 local function writes_of(program)
-    local found = {}
-    local function note(access, ranges, zero)
-        local entry = found[access[1]] or { boxes = {}, zeros = 0 }
-        found[access[1]] = entry
-        if zero then
-            entry.zeros = entry.zeros + 1
-        elseif entry.boxes then
-            local box = box_of(access, ranges)
-            if box then table.insert(entry.boxes, box) else entry.boxes = false end
+    local found, order = {}, 0
+    local function entry_of(name)
+        found[name] = found[name] or { adds = {}, zeros = 0, unknown = false }
+        return found[name]
+    end
+    local function note(s, around)
+        local ranges = table.move(s.over, 1, #s.over, 1, {})
+        for _, loop in ipairs(around) do ranges[#ranges + 1] = { loop.var, loop.extent } end
+        for _, set in ipairs(s.sets or { { s.out } }) do
+            local entry, box = entry_of(set[1][1]), box_of(set[1], ranges)
+            order = order + 1
+            if is_zero(s) and #around == 0 then
+                entry.zeros = entry.zeros + 1
+                entry.unknown = entry.unknown or #entry.adds > 0
+            elseif s.accumulate and box and #around <= 1 and (not s.sets or #s.sets == 1) then
+                table.insert(entry.adds, { s = s, box = box, loop = around[1], order = order })
+            else
+                entry.unknown = true
+            end
         end
     end
     local function visit(body, around)
         for _, s in ipairs(body) do
             if s.op == "for" then
                 local inside = table.move(around, 1, #around, 1, {})
-                inside[#inside + 1] = { s.var, s.extent }
+                inside[#inside + 1] = s
                 visit(s.body, inside)
             else
-                local ranges = table.move(s.over, 1, #s.over, #around + 1, table.move(around, 1, #around, 1, {}))
-                for _, set in ipairs(s.sets or { { s.out } }) do
-                    note(set[1], ranges, #around == 0 and is_zero(s))
-                    if not s.accumulate and not is_zero(s) then found[set[1][1]].boxes = false end
-                end
+                note(s, around)
             end
         end
     end
@@ -89,7 +127,56 @@ local function writes_of(program)
     return found
 end
 
--- A statement's sets to buffers that `chosen` has and to others, as one statement each.
+-- The place of the loop's variable in a box: the dim and where it begins.
+local function own_part(add)
+    for i, part in ipairs(add.box) do
+        if part[3] == add.loop.var then return i, part[1] end
+    end
+end
+
+-- Does what a adds to a place come in front of what b does, both in the same loop? nil: that is not told.
+local function is_before(a, b)
+    local dim, first = own_part(a)
+    local other_dim, other = own_part(b)
+    if not dim or dim ~= other_dim or #affine.add(first, other, -1) > 1 then return nil end
+    local later = affine.add(first, other, -1)[1]
+    if later == 0 then return a.order < b.order end
+    -- The trip is the place less `first`.
+    return (later > 0) == (a.loop.step > 0)
+end
+
+-- The statements that add first, as a set, or nil: these do not make up the buffer.
+local function firsts_of(entry, dims)
+    local firsts, boxes, others = {}, {}, {}
+    local adds = table.move(entry.adds, 1, #entry.adds, 1, {})
+    for i, add in ipairs(adds) do
+        for k = i + 1, #adds do
+            local later = adds[k]
+            if add.loop and add.loop == later.loop and is_before(add, later) == nil then return nil end
+        end
+    end
+    -- Into the order of time, within a loop for each place.
+    table.sort(adds, function(a, b)
+        if a.loop and a.loop == b.loop then return is_before(a, b) end
+        return a.order < b.order
+    end)
+    for _, add in ipairs(adds) do
+        local is_first = true
+        for _, box in ipairs(boxes) do is_first = is_first and are_apart(box, add.box) end
+        if is_first then
+            for _, box in ipairs(others) do
+                if not are_apart(box, add.box) then return nil end
+            end
+            firsts[add.s] = true
+            boxes[#boxes + 1] = add.box
+        else
+            others[#others + 1] = add.box
+        end
+    end
+    return #boxes > 0 and cover(boxes, dims) and firsts or nil
+end
+
+-- A statement's sets to buffers that `chosen` has and to others.
 local function parted(s, chosen)
     local first, second = {}, {}
     for _, set in ipairs(s.sets) do table.insert(chosen[set[1][1]] and first or second, set) end
@@ -99,23 +186,20 @@ end
 -- assign.run(program) -> program, checked. What reads such a buffer comes behind what is added, as in programs that
 -- differentiate makes.
 function assign.run(program)
-    local chosen = {}
+    local chosen, firsts = {}, {}
     for name, entry in pairs(writes_of(program)) do
-        if entry.boxes and entry.zeros == 1 and #entry.boxes > 0
-            and cover(entry.boxes, grammar.find(program, name).dims) then
+        local found = not entry.unknown and entry.zeros == 1
+            and firsts_of(entry, grammar.find(program, name).dims)
+        if found then
             chosen[name] = true
+            for s in pairs(found) do firsts[s] = true end
         end
     end
     local function change(s)
-        if s.op == "for" then return { s } end
-        if s.op ~= "map" then
-            return { s.accumulate and chosen[s.out[1]] and accesses.changed(s, { accumulate = false }) or s }
-        end
-        local set, others = parted(s, chosen)
-        if #set == 0 then return { s } end
-        if is_zero(s) then return #others > 0 and { accesses.changed(s, { sets = others }) } or {} end
-        if #others == 0 then return { accesses.changed(s, { accumulate = false }) } end
-        error("assign: a map of several sets: " .. expressions.access_key(set[1][1]))
+        if firsts[s] then return { accesses.changed(s, { accumulate = false }) } end
+        if not is_zero(s) then return { s } end
+        local _, others = parted(s, chosen)
+        return #others > 0 and { #others < #s.sets and accesses.changed(s, { sets = others }) or s } or {}
     end
     return check(accesses.with_body(program, accesses.map_body(program.body, change)))
 end
