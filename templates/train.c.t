@@ -41,6 +41,11 @@ const @{name}_tensor @{name}_tensors[@{upper}_TENSORS] = {
 @ end
 };
 
+/* The numbers of a step of Adam. */
+typedef struct adam_factors {
+    float rate, unbias, kept1, new1, kept2, new2, small, in_gradient, shrink;
+} adam_factors;
+
 @{structs}
 @ for _, v in ipairs(variants) do
 /* ---- @{v.target} @{rep("-", 100 - 11 - #v.target)} */
@@ -52,6 +57,7 @@ const @{name}_tensor @{name}_tensors[@{upper}_TENSORS] = {
 
 @ include("activations.c", { v = v })
 @ include("train_product.c", v)
+@ include("train_vectors.c", v)
 
 @{v.forward}
 @{v.backward}
@@ -205,8 +211,8 @@ static void take_tokens(size_t seq_len, size_t batch, const int32_t *lengths, co
     const size_t batch = @{fixed_batch};
 @ end
 @ end
-@ -- The program on the best target that this CPU has.
-@ local function best(program, symbols)
+@ -- What is written for the best target that this CPU has: call(v), lines of C; otherwise: a line where it has none.
+@ local function best(call, otherwise)
 @ local open = true
 @ if guarded then
 #ifdef VECTORS_X86
@@ -218,17 +224,19 @@ static void take_tokens(size_t seq_len, size_t batch, const int32_t *lengths, co
 @ end
 @ if open and #v.needs > 0 then
     if (supported@{v.suffix}()) {
-        @{name}_run_@{program}@{v.suffix}(&b@{symbols});
-        return RNNC_OK;
+@ for _, line in ipairs(call(v)) do
+        @{line}
+@ end
     }
 @ elseif open then
 @ open = false
-    @{name}_run_@{program}@{v.suffix}(&b@{symbols});
-    return RNNC_OK;
+@ for _, line in ipairs(call(v)) do
+    @{line}
+@ end
 @ end
 @ end
 @ if open then
-    return RNNC_ERR_TARGET;
+    @{otherwise}
 @ end
 @ end
 @ local function sizes()
@@ -256,7 +264,7 @@ static void take_tokens(size_t seq_len, size_t batch, const int32_t *lengths, co
     @{line}
 @ end
     (void)space;
-@ best(which, symbols)
+@ best(function(v) return { format("%s_run_%s%s(&b%s);", name, which, v.suffix, symbols), "return RNNC_OK;" } end, "return RNNC_ERR_TARGET;")
 @ end
 rnnc_status @{name}_train_forward(@{forward_parameters})
 {
@@ -286,5 +294,20 @@ rnnc_status @{name}_gradients(@{backward_parameters})
 }
 
 @ include("train_loss.c", { name = name })
+
+@ if needs then
+@ include("train_vectors.c", { vec = "f32", lanes = 1, inline = "static inline", attribute = "static", intrinsic = "", suffix = "_plain" })
+
+@ end
+static double squares(size_t count, const float *p)
+{
+@ best(function(v) return { format("return squares%s(count, p);", v.suffix) } end, "return squares_plain(count, p);")
+}
+
+static void run_adam(const adam_factors *f, float *p, const float *gradient, float *first, float *second)
+{
+@ local function call(v) return { format("adam%s(%s_PARAMETERS, f, p, gradient, first, second);", v.suffix, upper), "return;" } end
+@ best(call, call({ suffix = "_plain" })[1])
+}
 
 @ include("train_update.c", { name = name, upper = upper, facts = facts })

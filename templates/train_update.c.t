@@ -4,9 +4,7 @@
 
 double @{name}_clip_norm(float *gradient, double max_norm)
 {
-    double sum = 0;
-    for (size_t i = 0; i < @{upper}_PARAMETERS; ++i) sum += (double)gradient[i] * (double)gradient[i];
-    const double norm = sqrt(sum), factor = max_norm / (norm + 1e-6);
+    const double norm = sqrt(squares(@{upper}_PARAMETERS, gradient)), factor = max_norm / (norm + 1e-6);
     if (factor < 1)
         for (size_t i = 0; i < @{upper}_PARAMETERS; ++i) gradient[i] = (float)(gradient[i] * factor);
     return norm;
@@ -39,16 +37,13 @@ static rnnc_status adam(float *parameters, const float *gradient, float *first, 
 {
     if (!parameters || !gradient || !first || !second || step == 0) return RNNC_ERR_ARGUMENT;
     /* First and second moments begin as 0, which is divided out. */
-    const float rate = (float)(lr / (1 - pow(beta1, (double)step)));
-    const float unbias = (float)(1 / sqrt(1 - pow(beta2, (double)step)));
-    const float kept1 = (float)beta1, new1 = (float)(1 - beta1), kept2 = (float)beta2, new2 = (float)(1 - beta2);
-    const float small = (float)epsilon, in_gradient = (float)coupled, shrink = (float)(1 - lr * decoupled);
-    for (size_t i = 0; i < @{upper}_PARAMETERS; ++i) {
-        const float g = gradient[i] + in_gradient * parameters[i];
-        first[i] = kept1 * first[i] + new1 * g;
-        second[i] = kept2 * second[i] + new2 * g * g;
-        parameters[i] = shrink * parameters[i] - rate * first[i] / (sqrtf(second[i]) * unbias + small);
-    }
+    const adam_factors f = {
+        (float)(lr / (1 - pow(beta1, (double)step))),
+        (float)(1 / sqrt(1 - pow(beta2, (double)step))),
+        (float)beta1, (float)(1 - beta1), (float)beta2, (float)(1 - beta2),
+        (float)epsilon, (float)coupled, (float)(1 - lr * decoupled),
+    };
+    run_adam(&f, parameters, gradient, first, second);
     return RNNC_OK;
 }
 

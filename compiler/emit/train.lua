@@ -221,6 +221,10 @@ local function variants_of(spec, forward, backward)
                 texts[i] = text
             end
             local functions, helpers, uses = vector_loops.needs(vectors.used)
+            if target.lanes >= 8 then
+                -- Those of the optimisers (train_vectors.c.t).
+                for _, word in ipairs { "mul", "sub", "div" } do uses[word] = true end
+            end
             local checks = {}
             for isa in target.isa:gmatch("[^,]+") do
                 checks[#checks + 1] = string.format("__builtin_cpu_supports(\"%s\")", isa)
