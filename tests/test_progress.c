@@ -1,10 +1,12 @@
 /* test_progress.c: what the suite says while it runs, and how long each of its tests may take. */
+#include "precompiled.h"
 #include "process.h"
 #include <criterion/criterion.h>
 #include <criterion/hooks.h>
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -38,6 +40,7 @@ static void be_patient(struct criterion_suite_set *suite) {
 
 ReportHook(PRE_ALL)(struct criterion_test_set *all) {
     begin = last_line = time(NULL);
+    precompiled_begin();
     FOREACH_SET(struct criterion_suite_set * suite, all->suites) {
         suites += tests_of(suite) > 0;
         be_patient(suite);
@@ -92,6 +95,20 @@ Test(progress, says_what_it_does, .timeout = 60) {
 }
 
 Test(progress, a_timeout_is_that_of_an_idle_machine, .timeout = 1) { sleep(2); }
+
+/* gcc's -H marks a precompiled header that it uses with "!". */
+Test(progress, headers_are_precompiled, .timeout = 60) {
+    char *const words = precompiled_words("gcc", "-O1 -fPIC", "");
+    char script[PATH_SIZE];
+    snprintf(script, sizeof script, "echo | gcc -O1 -fPIC -shared %s -H -fsyntax-only -x c -",
+             words);
+    const char *const argv[] = {"sh", "-c", script, NULL};
+    outcome o = process_run(argv, NULL, NULL, 50);
+    if (!counts_are_taken())
+        cr_expect(o.code == 0 && strncmp(o.err, "! ", 2) == 0, "%s: %s", script, o.err);
+    outcome_free(&o);
+    free(words);
+}
 
 /* A program that waits has time; one that computes for ever ends, and so does what it starts. */
 Test(progress, programs_have_processor_time, .timeout = 60) {
