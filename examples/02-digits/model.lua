@@ -13,4 +13,9 @@ return model {
     },
     dense { units = 10, last_step = true, prefix = "linear." },  -- a logit for each of 0 .. 9
   },
+  training = training {            -- `make train`
+    loss = "cross_entropy", data = "train.npz", test = "held_out.npz",
+    optimiser = adamw { lr = 2e-3, weight_decay = 1e-2 }, schedule = cosine { }, warm_up = 100,
+    epochs = 30, batch = 32, clip = 1.0, seed = 2,
+  },
 }

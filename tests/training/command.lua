@@ -212,6 +212,51 @@ support.case("what is wrong with data is said, and nobody's weights are overwrit
     assert(read "whole.safetensors" == before)
 end)
 
+-- The numbers of a float32 tensor of a safetensors file that has no other types.
+local function numbers_in(file, name)
+    local first, last = file:match('"' .. name .. '":{[^}]*"data_offsets":%[(%d+),(%d+)%]')
+    local base, list = 8 + string.unpack("<I8", file), {}
+    for at = first, last - 4, 4 do list[#list + 1] = (string.unpack("<f", file, base + math.tointeger(at) + 1)) end
+    return list
+end
+
+support.case("50 steps of each optimiser follow PyTorch's losses", function()
+    local source <close> = assert(io.open("tests/training/runs.safetensors", "rb"))
+    local recorded = source:read("a")
+    write("runs.safetensors", recorded)
+    write("runs.lua", [[
+local optimisers = {
+  sgd = sgd { lr = 0.5, momentum = 0.9, nesterov = true, weight_decay = 0.01 },
+  adam = adam { lr = 0.01, weight_decay = 0.01 },
+  adamw = adamw { lr = 0.005, beta1 = 0.8, beta2 = 0.99, weight_decay = 0.1 },
+  rmsprop = rmsprop { lr = 0.003, alpha = 0.9, momentum = 0.5 },
+}
+return model {
+  name = "runs", prefix = "net.",
+  layers = { rnn { cell = "lstm", input_size = 3, hidden_size = 5, num_layers = 2 }, dense { units = 2 } },
+  training = training { loss = "mse", data = "runs.safetensors", optimiser = optimisers[define.optimiser],
+    batch = 23, epochs = 50, clip = 0.05 },
+}
+]])
+    for _, optimiser in ipairs { "sgd", "adam", "adamw", "rmsprop" } do
+        local losses = losses_of(must("runs.lua -w runs.safetensors -o o.safetensors --force --csv=- -D optimiser="
+            .. optimiser))
+        local wanted = numbers_in(recorded, "losses." .. optimiser)
+        assert(#losses == 50 and #wanted == 50)
+        for i, loss in ipairs(losses) do
+            assert(math.abs(loss - wanted[i]) <= 1e-5 * wanted[i],
+                string.format("%s, step %d: %.9g, PyTorch has %.9g", optimiser, i, loss, wanted[i]))
+        end
+    end
+end)
+
+support.case("the digits of the example are learnt from scratch", function()
+    local root <close> = assert(io.popen("pwd"))
+    local output = must(root:read("l") .. "/examples/02-digits/model.lua --cc 'cc -O2' -o digits.safetensors")
+    local right = tonumber(output:match("test: loss [%d.]+ %(([%d.]+) %% right%)"))
+    assert(right and right >= 97, output)
+end)
+
 support.case("schedules by their formulas", function()
     local function rates(own, warm_up)
         local list = {}
