@@ -252,6 +252,34 @@ Test(bench, measures_every_multiply_add, .timeout = 60) {
     workdir_remove(dir);
 }
 
+Test(bench, times_a_step_of_training, .timeout = 120) {
+    char dir[PATH_SIZE];
+    set_up(dir);
+    outcome o = bench(dir, NULL, "--train", "--seq-len=150", "amp.lua", NULL, NULL);
+    cr_assert_eq(o.code, 0, "%s%s", o.out, o.err);
+    double rate = 0, percent = 0, median[4] = {0}, least[4] = {0};
+    const char *const head = strstr(o.out, "rnn_tanh 8 16 1 1 1 150: ");
+    cr_assert(head, "%s", o.out);
+    cr_expect_eq(sscanf(head, "%*[^:]: %lf GFLOP/s in both passes, %lf %%", &rate, &percent), 2);
+    static const char *const parts[] = {"forward, with tape", "gradients", "clipping and Adam",
+                                        "the step"};
+    for (int i = 0; i < 4; i++) {
+        const char *const line = strstr(head, parts[i]);
+        cr_assert(line, "%s", o.out);
+        cr_expect_eq(sscanf(line + strlen(parts[i]), "%lf %lf", &median[i], &least[i]), 2);
+        cr_expect(least[i] > 0 && median[i] >= least[i], "%s", line);
+    }
+    cr_expect(fabs(least[0] + least[1] + least[2] - least[3]) < 0.03, "%s", o.out);
+    /* Three times 2 x 16 rows of 24 columns for 150 steps. The table has hundredths of
+     * microseconds. */
+    const double expected = 1e-3 * 3 * 2 * 16 * 24 * 150 / (least[0] + least[1]);
+    cr_expect(fabs(rate - expected) < 0.06 + 0.01 * expected, "%g, not %g\n%s", rate, expected,
+              o.out);
+    cr_expect(fabs(percent - expected) < 1.01 + 0.01 * expected, "%s", o.out);
+    outcome_free(&o);
+    workdir_remove(dir);
+}
+
 /* ---- what is wrong ---- */
 
 static void expect_refused(const char *dir, const char *says, const char *a, const char *b,
@@ -286,6 +314,8 @@ Test(bench, says_which_option_is_wrong, .timeout = 60) {
     expect_refused(dir, "--batch needs an integer from 1 to 1000000", "amp.lua", machine,
                    "--batch=1.5");
     expect_refused(dir, "--csv needs the name of a file, or -", "amp.lua", "--csv=", NULL);
+    expect_refused(dir, "--train prints a table and knows no --json", "amp.lua", "--train",
+                   "--json=out.csv");
     expect_refused(dir, "only one of --csv, --json and --html can go to stdout", "amp.lua",
                    "--csv=-", "--json=-");
     expect(dir, 1, NULL,

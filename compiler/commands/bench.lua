@@ -13,6 +13,7 @@ local paths = require "base.paths"
 local peers = require "measure.peers"
 local results = require "report.results"
 local subject = require "measure.subject"
+local train_times = require "measure.train_times"
 
 local COMMAND <const> = "rnnc bench"
 
@@ -162,6 +163,9 @@ return function(arguments, options)
         end
         quiet = quiet or options[name] == "-"
     end
+    for _, name in ipairs { "peers", "threads", "csv", "json", "html" } do
+        if options.train and options[name] then fail.at(COMMAND, "--train prints a table and knows no --" .. name) end
+    end
     local function say(line) if not quiet then host.print(line) end end
 
     -- All that can be wrong with a model is said before any is run.
@@ -186,6 +190,17 @@ return function(arguments, options)
     say("machine: " .. machines.text(settings.machine))
     local team = threads and #cpus == threads and string.format(", %d on CPUs %s", threads, table.concat(cpus, ", "))
     say(string.format("one thread%s%s, %g s for each problem", cpu and " on CPU " .. cpu or "", team or "", seconds))
+    if options.train then
+        say(train_times.heading())
+        for i, problem in ipairs(problems) do
+            next_problem()
+            progress(problem.title .. ": compiling and measuring")
+            local rows, flops = train_times.run(problem, options, paths.join(directory, tostring(i)), seconds, COMMAND)
+            progress("")
+            for _, line in ipairs(train_times.lines(problem, rows, flops, settings.machine)) do say(line) end
+        end
+        return
+    end
     say(results.heading())
     for _, problem in ipairs(problems) do
         next_problem()

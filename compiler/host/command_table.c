@@ -115,6 +115,9 @@ static const command_option bench_options[] = {
     {"threads", 0, "N",
      "also with N threads, 2 to 64, each on a core of its own:\n"
      "the same spec with threads = N, in NAME_forward_threads"},
+    {"train", 0, NULL,
+     "a step of training instead, see `compile --train`: both\n"
+     "passes, clipping the gradient and an update by Adam"},
     {"seconds", 's', "N", "measure each model for N seconds (default: 2)"},
     {"csv", 0, "FILE", "write the results as CSV; -: to stdout instead of the table"},
     {"json", 0, "FILE", "write the results as JSON; -: to stdout instead of the table"},

@@ -1375,6 +1375,8 @@ mutants.list = {
       replace = 'op("load_part", "gradient + i", "values")', tests = { "training/calls" } },
     { what = "training: the norm leaves out half of each vector", file = "templates/train_vectors.c.t",
       find = "high += second * second;", replace = "high += second * 0;", tests = { "training/calls" } },
+    { what = "bench --train: the rate counts the forward pass only", file = "compiler/measure/train_times.lua",
+      find = "return rows, 3 * (", replace = "return rows, 1 * (", tests = { "bench/times_a_step_of_training" } },
     { what = "training: the decay of AdamW is in the gradient", file = "templates/train_update.c.t",
       find = "epsilon, 0, weight_decay);", replace = "epsilon, weight_decay, 0);", tests = { "training/calls" } },
     { what = "training: Nesterov's step looks at the velocity before", file = "templates/train_update.c.t",
