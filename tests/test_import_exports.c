@@ -25,6 +25,8 @@ static const char *const files[] = {
     "rnn_tanh.onnx",
     "linear.pt",
     "policy.pt",
+    "policy_traced.pt",
+    "policy_traced_gru.pt",
 };
 
 enum { FILES = sizeof files / sizeof *files };

@@ -313,6 +313,8 @@ static const struct {
      "torch.nn.utils.parametrize.remove_parametrizations or remove_spectral_norm\n"},
     {"axis", "weight_ih_l0: has another number of scales than channels\n"},
     {"script_tanh", "9 is Hardtanh with max_val = 2.; rnnc has it with 1.\n"},
+    {"traced_tanh", "9 is Hardtanh with max_val = 2.; rnnc has it with 1.\n"},
+    {"traced_gelu", "3 is GELU with approximate = \"erf\"; rnnc has it with \"none\"\n"},
     {"script_softplus", "25 is Softplus with beta = 3.; rnnc has it with 1\n"},
     {"quantised_view",
      "weight_ih_l0: is quantised and a view of a part of its storage, which rnnc does not read\n"},

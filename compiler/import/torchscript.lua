@@ -11,15 +11,22 @@ local torchscript = {}
 
 local DEPTH_MAX <const>, MODULES_MAX <const> = 16, 10000
 
--- Functions by the modules of torch.nn: rnnc's name, which constant is its alpha, and those that have to have a value.
+-- Functions by the modules of torch.nn: rnnc's name, which constant is its alpha, those that have to have a value, and
+-- another function where a constant has another one.
+-- Where a network was traced, classes have no constants, but a call, whose arguments behind the first are these.
 local functions <const> = {
-    ELU = { name = "elu", alpha = "alpha" }, GELU = { name = "gelu", needs = { { "approximate", '"none"' } } },
+    ELU = { name = "elu", alpha = "alpha", call = { "elu", "alpha" } },
+    GELU = { name = "gelu", needs = { { "approximate", '"none"' } }, call = { "gelu" },
+             also = { "approximate", '"tanh"', "gelu_tanh" } },
     Hardsigmoid = { name = "hard_sigmoid" }, Hardswish = { name = "hard_swish" },
-    Hardtanh = { name = "hard_tanh", needs = { { "min_val", "-1." }, { "max_val", "1." } } },
-    LeakyReLU = { name = "leaky_relu", alpha = "negative_slope" }, LogSoftmax = { name = "log_softmax" },
+    Hardtanh = { name = "hard_tanh", needs = { { "min_val", "-1." }, { "max_val", "1." } },
+                 call = { "hardtanh", "min_val", "max_val" } },
+    LeakyReLU = { name = "leaky_relu", alpha = "negative_slope", call = { "leaky_relu", "negative_slope" } },
+    LogSoftmax = { name = "log_softmax" },
     Mish = { name = "mish" }, ReLU = { name = "relu" }, ReLU6 = { name = "relu6" }, SELU = { name = "selu" },
     Sigmoid = { name = "sigmoid" }, SiLU = { name = "silu" }, Softmax = { name = "softmax" },
-    Softplus = { name = "softplus", needs = { { "beta", "1" }, { "threshold", "20" } } },
+    Softplus = { name = "softplus", needs = { { "beta", "1" }, { "threshold", "20" } },
+                 call = { "softplus", "beta", "threshold" } },
     Softsign = { name = "softsign" }, Tanh = { name = "tanh" },
 }
 
@@ -46,6 +53,25 @@ local function constants_of(class, source)
     local list = {}
     for name, value in text_of(class, source):gmatch "\n  ([%w_]+) : Final%[%w+%] = ([^\n]*)" do list[name] = value end
     return list
+end
+
+-- The arguments of a call of torch.NAME, or of what changes its argument in place, in a class's text, as texts; nil if
+-- it is not there.
+local function arguments_of(text, name)
+    local call = text:match("torch%." .. name .. "_?(%b())")
+    if not call then return nil end
+    local list = {}
+    for word in call:sub(2, -2):gmatch "[^,%s]+" do list[#list + 1] = word end
+    return list
+end
+
+-- Adds to the constants of a module what the call in its class says: as arguments in their order, or by name.
+local function add_arguments(constants, text, call)
+    for i, argument in ipairs(arguments_of(text, call[1]) or {}) do
+        local name, value = argument:match "^([%a_][%w_]*)=(.*)$"
+        if not name and i > 1 then name, value = call[i], argument end
+        if name and constants[name] == nil then constants[name] = value end
+    end
 end
 
 -- The modules of a tree, { name, class, object, parent }, parents first, in the order of their attributes.
@@ -85,18 +111,26 @@ local function tensors_in(modules)
 end
 
 -- The function of a module of torch.nn as fields of a dense layer.
-local function function_of(module, kind, source, path)
+local function function_of(module, kind, record, source, path)
     local row, constants, known = functions[kind], constants_of(module.class, source), false
     local place = module.name:sub(1, -2) .. " is " .. kind
+    if row.call then add_arguments(constants, text_of(module.class, source), row.call) end
     for _, name in ipairs(activations.names()) do known = known or name == row.name end
     if not known then fail.at(path, string.format("%s: rnnc has no dense { activation = %q }", place, row.name)) end
+    if row.also and constants[row.also[1]] == row.also[2] then return { activation = row.also[3] } end
     for _, pair in ipairs(row.needs or {}) do
         local name, value = pair[1], pair[2]
-        if constants[name] and constants[name] ~= value and tonumber(constants[name]) ~= tonumber(value) then
+        local number = tonumber(constants[name])
+        if constants[name] and constants[name] ~= value and not (number and number == tonumber(value)) then
             fail.at(path, string.format("%s with %s = %s; rnnc has it with %s", place, name, constants[name], value))
         end
     end
-    return { activation = row.name, alpha = row.alpha and tonumber(constants[row.alpha]) }
+    local alpha = row.alpha and tonumber(constants[row.alpha])
+    if row.alpha and not alpha then
+        record.doubts[#record.doubts + 1] = string.format("the %s of %s (%s): its default is taken", row.alpha,
+            module.name:sub(1, -2), kind)
+    end
+    return { activation = row.name, alpha = alpha }
 end
 
 -- The layer of the record whose tensors begin with that name.
@@ -132,7 +166,7 @@ local function place_functions(modules, record, source, path)
         local last = parent and before[parent]
         if functions[kind] then
             local layer = last and layer_of(record, last.name)
-            local fields = function_of(module, kind, source, path)
+            local fields = function_of(module, kind, record, source, path)
             if of_torch(parent and parent.class or "") ~= "Sequential" or not layer then
                 record.doubts[#record.doubts + 1] = string.format("where %s (%s) stands: it is left out",
                     module.name:sub(1, -2), kind)
@@ -150,14 +184,35 @@ local function place_functions(modules, record, source, path)
     end
 end
 
--- What torch.nn.RNN and its like say of themselves.
+-- What a recurrent module of torch.nn says of itself in constants or, where it was traced, in the call: its mode,
+-- "RNN_RELU" and others, and batch_first; nil: nothing.
+local function mode_of(kind, constants, text)
+    if constants.mode then return (constants.mode:gsub('"', "")), constants.batch_first end
+    if constants.nonlinearity then return "RNN_" .. constants.nonlinearity:gsub('"', ""):upper(), "False" end
+    for _, name in ipairs { "rnn_relu", "rnn_tanh", "lstm", "gru" } do
+        local arguments = arguments_of(text, name)
+        -- batch_first is the last one.
+        if arguments then return name:upper(), arguments[#arguments] end
+        if arguments_of(text, name .. "_cell") then return name:upper(), "False" end
+    end
+    for _, name in ipairs(kind == "RNNCell" and { "relu", "tanh" } or {}) do
+        if arguments_of(text, name) then return "RNN_" .. name:upper(), "False" end
+    end
+    return nil
+end
+
 local function apply_constants(modules, record, source)
     for _, module in ipairs(modules) do
-        local layer = layer_of(record, module.name)
+        local layer, kind = layer_of(record, module.name), of_torch(module.class)
         if layer and layer.form == "rnn" then
-            local constants = constants_of(module.class, source)
-            if constants.mode == '"RNN_RELU"' then layer.fields.nonlinearity = "relu" end
-            if constants.batch_first == "True" then record.fields.batch_first = true end
+            local mode, batch_first = mode_of(kind, constants_of(module.class, source),
+                text_of(module.class, source))
+            if not mode and kind ~= "LSTMCell" and kind ~= "GRUCell" then
+                record.doubts[#record.doubts + 1] = string.format("whether %s has its batch first, and of an RNN "
+                    .. "whether its function is relu: batch_first = false and tanh are taken", module.name:sub(1, -2))
+            end
+            if mode == "RNN_RELU" then layer.fields.nonlinearity = "relu" end
+            if batch_first == "True" then record.fields.batch_first = true end
         end
     end
 end

@@ -289,15 +289,21 @@ FUNCTIONS = {
     "threshold": "20."}, "Softsign": {}, "Tanh": {}, "LogSoftmax": {"dim": "-1"}}
 
 
+def traced(kind, call):
+    """The text of a class as torch.jit.trace leaves it."""
+    return "class %s(Module):\n  __parameters__ = []\n  def forward(self,\n    x: Tensor) -> Tensor:\n    " \
+        "return torch.%s\n" % (kind, call)
+
+
 def script_functions(**others):
-    """A Sequential of linear layers with a function behind each."""
+    """A Sequential of linear layers with a function behind each; others: other constants, or the text of a class."""
     parts, texts = {}, []
     for number, (kind, values) in enumerate(FUNCTIONS.items()):
-        values = dict(values, **others.get(kind, {}))
+        other = others.get(kind, {})
         parts[str(2 * number)] = scripted(MODULES + "linear.Linear", weight=tensor([0.5, 0.25, -1.0, 1.0], (2, 2)),
                                           bias=tensor([0.25, -0.5], (2,)))
         parts[str(2 * number + 1)] = scripted(MODULES + "activation." + kind, training=False)
-        texts.append(constants(kind, **values))
+        texts.append(other if isinstance(other, str) else constants(kind, **dict(values, **other)))
     out, storages = io.BytesIO(), []
     Pickler(out, storages).dump(scripted(MODULES + "container.Sequential", **parts))
     return archive([("data.pkl", out.getvalue()), ("code/__torch__/torch/nn/modules/activation.py", "".join(texts))]
@@ -462,6 +468,8 @@ wrong = {
         utils._rebuild_qtensor, storage([1, 2, 3, 4], "QInt8Storage"), 0, (2, 2), (2, 1),
         (torch.per_channel_affine, tensor([1.0] * 2, (2,)), tensor([1] * 2, (2,), "LongStorage"), 7), False,
         collections.OrderedDict()) for n in NAMES}),
+    "traced_tanh": lambda: script_functions(Hardtanh=traced("Hardtanh", "hardtanh_(x, -1., 2.)")),
+    "traced_gelu": lambda: script_functions(GELU=traced("GELU", 'gelu(x, approximate="erf")')),
     "script_tanh": lambda: script_functions(Hardtanh={"max_val": "2."}),
     "script_softplus": lambda: script_functions(Softplus={"beta": "3."}),
     "quantised_view": lambda: saved({n: Call(

@@ -149,7 +149,7 @@ return {
       find = "return apart <= 1 and", replace = "return apart <= 2 and",
       tests = { "import_pytorch/files_that_are_wrong" } },
     { what = "batch_first of TorchScript is not read", file = "compiler/import/torchscript.lua",
-      find = 'if constants.batch_first == "True" then', replace = "if false then",
+      find = 'if batch_first == "True" then', replace = "if false then",
       tests = { "import_pytorch/torchscript" } },
     { what = "constants of a class are those of the last one of its text", file = "compiler/import/torchscript.lua",
       find = [[(text:find("\n%f[%S]", start) or #text + 1) - 1)]], replace = "#text)",

@@ -69,11 +69,12 @@ stateful = {
 class Policy(nn.Module):
     """A network whose functions are modules in a Sequential."""
 
-    def __init__(self):
+    def __init__(self, memory):
         super().__init__()
-        self.memory = nn.LSTM(INPUTS, HIDDEN, batch_first=True)
+        self.memory = memory
         self.actor = nn.Sequential(nn.Linear(HIDDEN, 5), nn.ELU(0.5), nn.Linear(5, 4), nn.LeakyReLU(0.125),
-                                   nn.Dropout(0.5), nn.Linear(4, 2), nn.Softsign())
+                                   nn.Dropout(0.5), nn.Linear(4, 4), nn.GELU("tanh"), nn.Linear(4, 2),
+                                   nn.Softsign())
 
     def forward(self, x):
         y, _ = self.memory(x)
@@ -82,8 +83,14 @@ class Policy(nn.Module):
 
 # Linear layers alone.
 scripted = {
-    "policy": Policy(),
+    "policy": Policy(nn.LSTM(INPUTS, HIDDEN, batch_first=True)),
     "linear": nn.Sequential(nn.Linear(INPUTS, 5), nn.Tanh(), nn.Linear(5, 4), nn.SiLU(), nn.Linear(4, 2)),
+}
+
+# A class that was traced has calls instead of constants: of relu, of slopes, of batch_first.
+traced = {
+    "policy_traced": Policy(nn.RNN(INPUTS, HIDDEN, nonlinearity="relu", batch_first=True)),
+    "policy_traced_gru": Policy(nn.GRU(INPUTS, HIDDEN, batch_first=True)),
 }
 
 
@@ -129,9 +136,9 @@ for name, net in stateful.items():
     write_case(name + ".safetensors", x=x, y=y, **{n + "0": s for n, s in zip(names, states)},
                **{n + "n": s for n, s in zip(names, after)})
 
-for name, net in scripted.items():
+for name, net in {**scripted, **traced}.items():
     net.eval()
     x = 2 * torch.randn(STEPS, INPUTS) if name == "linear" else 2 * torch.randn(BATCH, STEPS, INPUTS)
-    torch.jit.save(torch.jit.script(net), name + ".pt")
+    torch.jit.save(torch.jit.trace(net, x) if name in traced else torch.jit.script(net), name + ".pt")
     with torch.no_grad():
         write_case(name + ".safetensors", x=x, y=net.double()(x.double()))
