@@ -20,4 +20,4 @@ static void run(const char *name, int least) {
 
 Test(training, verify, .timeout = 1700) { run("verify", 10); }
 Test(training, calls) { run("calls", 8); }
-Test(training, command, .timeout = 1700) { run("command", 10); }
+Test(training, command, .timeout = 1700) { run("command", 11); }

@@ -196,6 +196,21 @@ readers.form = {
     end,
 }
 
+-- Bytes in the order of their tokens.
+readers.bytes = {
+    allowed = function() return "a text of at most 256 bytes, each of them once" end,
+    read = function(value)
+        if type(value) ~= "string" or #value == 0 or #value > 256 then return nil end
+        local seen = {}
+        for i = 1, #value do
+            local byte = value:byte(i)
+            if seen[byte] then return nil, string.format("byte %d is in it twice", byte) end
+            seen[byte] = true
+        end
+        return value
+    end,
+}
+
 -- A part of the data, or a file.
 readers.split = {
     allowed = function() return "a number above 0 and below 1, or a text" end,

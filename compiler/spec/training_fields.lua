@@ -29,7 +29,12 @@ return {
             "a safetensors file or an .npz of NumPy to learn from; relative to the spec",
             "x (N, T, input_size) or tokens (N, T); y (N, T, outputs), of cross_entropy labels (N, T), and",
             "without the T where the last layer runs once a sequence; lengths (N) with lengths = true.",
+            "Or a text, NAME.txt, of which each byte is to tell the next one, in `batch` parts side by side.",
         },
+    },
+    {
+        name = "vocabulary", type = "bytes", optional = true, also = { "alphabet", "characters" },
+        doc = { "of a text: its bytes in the order of their tokens; default: a byte is its own token" },
     },
     {
         name = "validation", type = "split", optional = true, also = { "validation_data", "val", "valid" },

@@ -1,5 +1,6 @@
 -- data: what a network learns from, of a safetensors file or an .npz archive, cut into parts.
 local fail = require "base.fail"
+local host = require "host"
 local layers = require "spec.layers"
 local npz = require "import.npz"
 local paths = require "base.paths"
@@ -32,9 +33,43 @@ local function values_of(file, path, name)
     return bytes or fail.at(path, name .. ": of a type that cannot be read; float32, uint8, int32 or int64 can")
 end
 
+local TEXT_MAX <const> = 1 << 28
+
+-- A text as sequences: as many as a batch has, side by side; each byte of them is to tell the one behind it.
+local function text_of(spec, path)
+    local facts, training = data.facts(spec), spec.training
+    if not facts.tokens or not facts.labels or facts.once then
+        fail.at(path, "a text is for networks that begin with an embedding and give something for each step, with "
+            .. "loss = \"cross_entropy\"")
+    end
+    local text, message = host.read(path, TEXT_MAX)
+    if not text then fail.at(path, message) end
+    local tokens = {}
+    for i = 1, training.vocabulary and #training.vocabulary or 256 do
+        tokens[training.vocabulary and training.vocabulary:sub(i, i) or string.char(i - 1)] = string.pack("<f", i - 1)
+    end
+    local count, steps = training.batch, (#text - 1) // training.batch
+    if steps < 1 then
+        fail.at(path, string.format("%d bytes are too few for %d parts side by side; make `batch` smaller", #text,
+            count))
+    end
+    local values = text:gsub(".", function(byte)
+        return tokens[byte] or fail.at(path, string.format("byte %d is not in the vocabulary", byte:byte()))
+    end)
+    local BYTES <const> = 4
+    local x, y = {}, {}
+    for n = 1, count do
+        local first = (n - 1) * steps
+        x[n] = values:sub(BYTES * first + 1, BYTES * (first + steps))
+        y[n] = values:sub(BYTES * (first + 1) + 1, BYTES * (first + steps + 1))
+    end
+    return { count = count, steps = steps, x = table.concat(x), y = table.concat(y), path = path }
+end
+
 -- data.read(spec, path) -> { count, steps, x, y, lengths (or nil) }: sequences, steps of each, and the values of all as
--- float32. Errors, the user's: a tensor that is missing or of another shape.
+-- float32. Errors, the user's: a tensor that is missing or of another shape, a text with other bytes.
 function data.read(spec, path)
+    if path:find("%.txt$") then return text_of(spec, path) end
     local facts, shapes = data.facts(spec), {}
     local file = weights.open(path, (npz.read(path)))
     for _, tensor in ipairs(file:list()) do shapes[tensor.name] = tensor.shape end

@@ -257,6 +257,31 @@ support.case("the digits of the example are learnt from scratch", function()
     assert(right and right >= 97, output)
 end)
 
+support.case("a text tells its next byte", function()
+    -- Each a is known, and of what stands between them a third can be guessed.
+    local letters, random = {}, support.rng(5)
+    for i = 1, 160 do letters[i] = "a" .. ("bcd"):sub(random.integer(1, 3)):sub(1, 1) end
+    write("abc.txt", table.concat(letters) .. "a")
+    write("odd.txt", "abcxabc")
+    write("text.lua", [[
+return model {
+  name = "text", layers = { embedding { num_embeddings = 4, dim = 3, prefix = "e." },
+    rnn { hidden_size = 8, prefix = "r." }, dense { units = 4, activation = "log_softmax" } },
+  training = training { loss = "cross_entropy", data = (define.data or "abc") .. ".txt", validation = "abc.txt",
+    vocabulary = "dcba", piece = 8, batch = define.batch or 4, epochs = 12, optimiser = adam { lr = 0.02 } },
+}
+]])
+    local output = must "text.lua"
+    assert(output:find("4 sequences of 80 steps, 4 for validation"), output)
+    local right = tonumber(output:match("epoch 12 of 12: .*%(([%d.]+) %% right%)"))
+    assert(right and right >= 55 and right <= 85, output)
+    refused("text.lua -D data=odd", "odd.txt: error: byte 120 is not in the vocabulary")
+    refused("text.lua -D data=odd -D batch=7", "7 bytes are too few for 7 parts side by side")
+    write("plain.lua", read "text.lua":gsub("embedding {.-},", "")
+        :gsub("rnn {", "rnn { input_size = 1,"):gsub('"text"', '"plain"'))
+    refused("plain.lua", "abc.txt: error: a text is for networks that begin with an embedding")
+end)
+
 support.case("schedules by their formulas", function()
     local function rates(own, warm_up)
         local list = {}
