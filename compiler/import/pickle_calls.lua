@@ -98,7 +98,10 @@ end
 
 -- calls.object(name, fail) -> an OBJECT without a state. Modules of TorchScript are data: their class is a name.
 function calls.object(name, fail)
-    if not name:find("^__torch__") and name ~= "argparse Namespace" then
+    if name == "torch ScriptObject" then
+        fail("has weights of quantize_dynamic, which only PyTorch's own code unpacks; save the state_dict of the "
+            .. "network before it is quantised")
+    elseif not name:find("^__torch__") and name ~= "argparse Namespace" then
         fail("makes an object of class " .. name:gsub(" ([^ ]*)$", ".%1")
             .. ", which is a program's own; save the state_dict alone: torch.save(model.state_dict(), ...)")
     end

@@ -226,8 +226,13 @@ function torchscript.read(root, archive, folder, reader, path, given)
         return texts[name]
     end
     local modules = modules_of(root, path)
+    local list = tensors_in(modules)
+    if #list == 0 then
+        fail.at(path, "its modules have no tensors: torch.jit.freeze and quantize_dynamic put them elsewhere; save the "
+            .. "network before that")
+    end
     given.told = true
-    local record = state_dict.record(reader(tensors_in(modules)), path, true, given)
+    local record = state_dict.record(reader(list), path, true, given)
     place_functions(modules, record, source, path)
     apply_constants(modules, record, source)
     local programs = {}

@@ -468,6 +468,8 @@ wrong = {
         utils._rebuild_qtensor, storage([1, 2, 3, 4], "QInt8Storage"), 0, (2, 2), (2, 1),
         (torch.per_channel_affine, tensor([1.0] * 2, (2,)), tensor([1] * 2, (2,), "LongStorage"), 7), False,
         collections.OrderedDict()) for n in NAMES}),
+    "frozen": lambda: saved(scripted("__torch__.net.Net", training=False)),
+    "quantised_dynamic": lambda: pickled(b"\x80\2}X\2\0\0\0fcctorch\nScriptObject\n)\x81s."),
     "traced_tanh": lambda: script_functions(Hardtanh=traced("Hardtanh", "hardtanh_(x, -1., 2.)")),
     "traced_gelu": lambda: script_functions(GELU=traced("GELU", 'gelu(x, approximate="erf")')),
     "script_tanh": lambda: script_functions(Hardtanh={"max_val": "2."}),
