@@ -118,11 +118,11 @@
 @ if v.own_transposes then
 @ include(v.beside > 1 and "transpose_groups.c" or "transpose.c", { fn = v.transpose, back = v.transpose_back, vec = v.vec, lanes = v.lanes, beside = v.beside, inline = v.inline, attribute = v.attribute })
 @ end
-@ for _, product in ipairs(v.products) do
-@ include(v.kernel .. "_product.c", { p = product, vec = v.vec, lanes = v.lanes, inline = v.inline, attribute = v.attribute, update = update(v, product) })
+@ for _, one in ipairs(v.products) do
+@ put(product(v, one))
 @ end
-@ for _, map in ipairs(v.maps) do
-@ include("map.c", { fn = map.fn, vec = v.vec, lanes = v.lanes, attribute = v.attribute, update = update(v, map) })
+@ for _, one in ipairs(v.maps) do
+@ put(map(v, one))
 @ end
 @ for _, stage in ipairs(v.stages) do
 @ if stage.kind == "stack" then

@@ -307,14 +307,17 @@ Test(generated_text, far_weights_are_loaded_in_order, .timeout = 60) {
         for (const char *line = text; line; line = strchr(line, '\n')) {
             line += *line == '\n';
             const size_t n = strcspn(line, "\n");
-            const char *const load = strstr(line, "_fma_next(a0, w_");
+            const char *const call = strstr(line, "_fma_next(");
+            const char *const load = call ? strstr(call, ", w_") : NULL;
             if (!load || load > line + n) {
                 /* A loop begins anew behind what it adds to the pointer. */
                 if (strncmp(line + strspn(line, " "), "w_", 2) == 0 || line[0] == '}')
                     expected = 0;
                 continue;
             }
-            const long at = strtol(strchr(load, '+') + 1, NULL, 10);
+            /* "w_h", or "w_h + 16" */
+            const char *const behind = load + 2 + strspn(load + 2, "w_hxreset");
+            const long at = strncmp(behind, " + ", 3) == 0 ? strtol(behind + 3, NULL, 10) : 0;
             breaks += at != expected;
             expected = at + 16;
             loads++;

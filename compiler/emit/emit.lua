@@ -8,11 +8,12 @@ local host = require "host"
 local model_rows = require "emit.model_rows"
 local output_forms = require "emit.output_forms"
 local products = require "kernels.products"
+local statements = require "emit.statements"
 local template = require "emit.template"
 
 local emit = {}
 
--- The C statements that compute and store the new states of one vector of units, as a function of where
+-- The statements that compute and store the new states of one vector of units, as a function of where
 -- its values are: names.sum(index), names.gates(offset), names.weight(offset),
 -- names.state(S), names.store(S), names.suffix.
 local function update_of(variant, product)
@@ -44,9 +45,9 @@ local function update_of(variant, product)
             for i = 2, #tree do arguments[i - 1] = text(tree[i]) end
             return string.format("%s_%s(%s)", variant.vec, tree[1], table.concat(arguments, ", "))
         end
-        local lines = {}
+        local list = {}
         local function define(name, tree)
-            lines[#lines + 1] = string.format("const %s %s = %s;", variant.vec, name, text(tree))
+            list[#list + 1] = statements.declare("const " .. variant.vec, { name, text(tree) })
         end
         for _, pair in ipairs(product.update) do
             -- What occurs twice, such as the candidate of a gru, has a name.
@@ -57,10 +58,30 @@ local function update_of(variant, product)
         for _, state in ipairs(product.states) do
             local value, tiny = fresh(state), product.tiny[state]
             if tiny then value = string.format("%s_unless_tiny(%s, %s)", variant.vec, value, text(tiny)) end
-            lines[#lines + 1] = string.format("%s_store(%s, %s);", variant.vec, names.store(state), value)
+            list[#list + 1] = statements.call(variant.vec .. "_store", names.store(state), value)
         end
-        return lines
+        return list
     end
+end
+
+-- The C of the kernels, by the name of the plan's.
+local kernels = { units = require "emit.products.units", batch = require "emit.products.batch" }
+local function product_of(variant, product)
+    return kernels[variant.kernel](variant, product, update_of(variant, product))
+end
+
+-- The C of a function of each value, where no product is before it.
+local function map_of(variant, map)
+    local update = update_of(variant, map) {
+        suffix = "0",
+        sum = function() return variant.vec .. "_load(from + i)" end,
+        store = function() return "to + i" end,
+    }
+    local doc = string.format("to[i] = the function of from[i], of `count` floats, a multiple of %d.", variant.lanes)
+    return statements.define(doc, variant.attribute .. " void " .. map.fn,
+        "const float *from, float *RESTRICT to, ptrdiff_t count",
+        { statements.loop(statements.declare("ptrdiff_t", { "i", "0" }), "i < count", "i += " .. variant.lanes,
+            update) })
 end
 
 -- The parameters of a forward function, in order, each { declaration, name }.
@@ -186,7 +207,7 @@ local function fields_of(plan)
         state_shape = function(state) return state_shape(plan, state, batch) end,
         model_rows = model_rows, status = plan.form.alone and output_forms.status(),
         abi = output_forms.abi(),
-        update = update_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
+        product = product_of, map = map_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
         weights_declaration = host.weights_declaration(plan.weights_symbol, plan.packed_count, plan.weights_as),
         weights_expression = host.weights_expression(plan.weights_symbol, plan.packed_count, plan.weights_as),
     }

@@ -3,6 +3,7 @@
 --     { kind = "declare", type, entries = { { name, value }, ... }, dims }   value: C text, or nil
 --     { kind = "loop", first (a declare node, or nil), condition, step, body }
 --     { kind = "when", condition, body, otherwise }      otherwise: a list of nodes, or nil
+--     { kind = "block", body }
 --     { kind = "call", fn, arguments }
 --     { kind = "set", text }                              an assignment, or continue
 --     { kind = "barrier", passed }, { kind = "post" }        of a team, see templates/team.c.t
@@ -44,7 +45,7 @@ end
 -- declare(type, { name, value }, ...): variables of one type. dims behind the name, as in "[]", is a third entry.
 function statements.declare(type, ...) return { kind = "declare", type = type, entries = { ... } } end
 
--- loop(first, condition, step, body): first is a declare node or nil.
+-- loop(first, condition, step, body): first is a declare node or nil; without a step too it is a while.
 function statements.loop(first, condition, step, body)
     return { kind = "loop", first = first or nil, condition = condition, step = step, body = body }
 end
@@ -58,6 +59,8 @@ end
 function statements.when(condition, body, otherwise)
     return { kind = "when", condition = condition, body = body, otherwise = otherwise }
 end
+
+function statements.block(body) return { kind = "block", body = body } end
 
 function statements.call(fn, ...)
     local arguments = {}
@@ -227,6 +230,7 @@ function statements.check(list, parameters)
                 if node.kind == "barrier" and alone then
                     error("forward program: a barrier that some parts do not come to", 0)
                 end
+                if node.kind == "block" then visit(node.body, scope, alone) end
                 if node.kind == "when" then
                     if node.step then variables(node.step, see) end
                     some = alone
@@ -273,8 +277,8 @@ end
 local print_list
 
 local function head(node)
-    if not node.first then return "while (" .. node.condition .. ")" end
-    return string.format("for (%s; %s; %s)", declaration(node.first), node.condition, node.step)
+    if not node.first and not node.step then return "while (" .. node.condition .. ")" end
+    return string.format("for (%s; %s; %s)", node.first and declaration(node.first) or "", node.condition, node.step)
 end
 
 -- Is a body one statement that needs no braces? nested: may it be a loop or condition with such a body?
@@ -291,6 +295,12 @@ local function block(put, indent, text, body, braces)
 end
 
 local printers = {}
+
+function printers.block(put, indent, node)
+    put(indent .. "{")
+    print_list(put, indent .. "    ", node.body)
+    put(indent .. "}")
+end
 
 function printers.declare(put, indent, node) put(indent .. declaration(node) .. ";") end
 function printers.set(put, indent, node) put(indent .. node.text .. ";") end
