@@ -30,7 +30,6 @@ static const struct {
 } exceptions[] = {
     {"passes.choose", "kernels.choice", "the cost model chooses; to be handed in as data"},
     {"passes.divide", "kernels.", "the cost model divides; to be handed in as data"},
-    {"passes.hoist", "kernels.units", "only this kernel can read gate inputs computed before"},
     {"passes.layout", "kernels.tiles", "the order of weights follows the tiles"},
     {"passes.plan", "kernels.", "states what products cost; until one pass counts operations"},
     {"emit.generate", "weights.weights", "writes code and weights in one go, for all commands"},
@@ -262,6 +261,31 @@ Test(structure, objects_keep_the_rule) {
               "librnnc.a exits or prints");
     cr_expect(!strstr(o.out, " cblas_"), "librnnc.a is linked with a BLAS");
     outcome_free(&o);
+}
+
+/* A kernel is one of the candidates of kernels/kernels.lua, which say of themselves what others
+ * have to know: nothing outside kernels/ asks for one by its name. */
+Test(structure, no_kernel_is_asked_for_by_name) {
+    static const char *const asked[] = {"kernel == \"",      "kernel ~= \"",
+                                        "\"kernels.units\"", "\"kernels.batch\"",
+                                        "products.units\"",  "products.batch\""};
+    static const char *const tops[] = {"compiler", "templates"}, *const kinds[] = {".lua", ".t"};
+    size_t inside = 0;
+    for (size_t top = 0; top < sizeof tops / sizeof *tops; top++) {
+        find_files(tops[top], kinds[top]);
+        for (size_t k = 0; k < file_count; k++) {
+            char *const text = file_read(files[k], NULL);
+            cr_assert(text);
+            for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+                const bool found = strstr(text, asked[i]) != NULL;
+                const bool own = strncmp(files[k], "compiler/kernels/", 17) == 0;
+                inside += found && own;
+                cr_expect(!found || own, "%s has %s", files[k], asked[i]);
+            }
+            free(text);
+        }
+    }
+    cr_expect(inside > 0, "the candidates do not name their modules any more");
 }
 
 /* Those of luacheck, which is not there when the suite runs; clang-format breaks those of C. */

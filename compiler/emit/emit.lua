@@ -64,10 +64,9 @@ local function update_of(variant, product)
     end
 end
 
--- The C of the kernels, by the name of the plan's.
-local kernels = { units = require "emit.products.units", batch = require "emit.products.batch" }
+-- The C of a product by its kernel, each of which has a module.
 local function product_of(variant, product)
-    return kernels[variant.kernel](variant, product, update_of(variant, product))
+    return require("emit.products." .. variant.kernel)(variant, product, update_of(variant, product))
 end
 
 -- The C of a function of each value, where no product is before it.

@@ -80,7 +80,7 @@ local function sharing(program, other, free)
     local own, widths = copy(program.ir), {}
     for i, stage in ipairs(other.layout.stages) do widths[i] = stage.widths end
     own.like = widths
-    if other.layout.kernel ~= "units" or grouped(other.layout)
+    if other.layout.in_lanes ~= "units" or grouped(other.layout)
         or not choice(own, targets[program.target], own.batch) then
         return nil
     end

@@ -64,6 +64,9 @@ return function(vectors, beside)
         name = "batch", label = labels[beside] .. " x " .. vectors,
         doc = "lanes carry the batch" .. (beside > 1 and " and " .. beside .. " units" or "")
             .. ", weights are broadcast",
+        in_lanes = "sequences",
+        -- Steps share nothing: a chunk holds what is transposed at a time.
+        chunk = 8,
     }
 
     function batch.applies(ir, target)
@@ -95,7 +98,9 @@ return function(vectors, beside)
                     + tiles.ceil(net.H, beside) * vectors * cost.update(target, net.update))
         end
         return { cycles = cycles * tiles.ceil(net.batch, block), serial = cycles / (net.L * net.D), block = block,
-                 rows = tile.rows, vectors = vectors, beside = beside }
+                 rows = tile.rows, vectors = vectors, beside = beside,
+                 -- Each weight serves a whole vector of sequences: a product of its own would gain nothing.
+                 hoisted = { first = false, upper = false } }
     end
 
     function batch.tile(plan) return { rows = plan.rows, vectors = vectors, split = 1 } end

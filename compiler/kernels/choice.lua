@@ -105,7 +105,7 @@ return function(ir, target, batch, members)
             local better = not best or cycles < best.cycles
             if wanted then better = kernel.label == wanted.kernel end
             if better then
-                best = { of = kernel, kernel = kernel.name, label = kernel.label, plans = plans, cycles = cycles }
+                best = { of = kernel, label = kernel.label, plans = plans, cycles = cycles }
             end
         else
             refuse(considered, kernel.label, why)

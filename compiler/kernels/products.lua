@@ -232,7 +232,7 @@ end
 local function dense(ir, target, what, choice, list, name)
     local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = what.bias, update = what.update }
     local fields = { terms = { { name = "x", pieces = what.pieces } } }
-    if ir.kernel == "units" then
+    if ir.in_lanes == "units" then
         local tile = choice.tile
         fields.split, fields.width, fields.stored = tile.split, tile.vectors, what.stored // target.lanes
         fields.panels = panels(what.units, target.lanes, tile.vectors, 1)
@@ -247,7 +247,7 @@ local function dense(ir, target, what, choice, list, name)
     end
     local result = product(stack, "step", false, 0, fields)
     for _, sum in ipairs(result.sums) do sum.terms = { x = true, h = false } end
-    return ir.kernel == "units" and add_units(list, target, result, name) or list.add(result, name)
+    return ir.in_lanes == "units" and add_units(list, target, result, name) or list.add(result, name)
 end
 
 -- The product that turns the H values of a step into its P outputs; nil without one.
@@ -353,7 +353,7 @@ function products.of(ir, target, list, suffix)
     local input = { row = ir.input_row, pieces = { { offset = 0, count = ir.input_width } } }
     for _, stage in ipairs(ir.stages) do
         if stage.kind == "stack" then
-            local build = ir.kernel == "units" and units_stack or batch_stack
+            local build = ir.in_lanes == "units" and units_stack or batch_stack
             stage.layers = build(ir, target, stage, list, suffix, input)
         elseif stage.kind == "dense" then
             local what = { inputs = stage.inputs, pieces = input.pieces, units = stage.units, bias = stage.bias,

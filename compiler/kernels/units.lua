@@ -4,11 +4,13 @@
 local cost = require "kernels.cost"
 local tiles = require "kernels.tiles"
 
-local units = { name = "units", label = "units", doc = "lanes carry units, inputs are broadcast", shares = true }
+local units = {
+    name = "units", label = "units", doc = "lanes carry units, inputs are broadcast", in_lanes = "units", shares = true,
+}
 
 -- Is an input of so many columns part of the step? Where it is narrow, or one step is all there is, a product of its
 -- own would only store and load gates. Without vectors a tile of several rows gains nothing either.
-function units.fuses(columns, steps, target) return columns <= 4 or steps == 1 or target.lanes == 1 end
+local function fuses(columns, steps, target) return columns <= 4 or steps == 1 or target.lanes == 1 end
 
 -- More rows than this at a time only grow the workspace.
 units.most_rows = 32
@@ -80,7 +82,7 @@ end
 
 local function plan_with(net, target, deterministic, grouped)
     local vectors = tiles.ceil(net.H, target.lanes)
-    local narrow = net.G + (units.fuses(net.I, net.steps, target) and net.apart or 0)
+    local narrow = net.G + (fuses(net.I, net.steps, target) and net.apart or 0)
     local function sums(each) return tiles.sums(net.H, target.lanes, each, grouped) end
     local block, shapes = row_shapes(net.batch, sums(narrow), net.P)
     local rows = shapes[1].rows
@@ -97,7 +99,7 @@ local function plan_with(net, target, deterministic, grouped)
     local update = cost.update(target, net.update) + (grouped and cost.regroup() or 0)
     local cycles = net.L * net.D * (step.cycles + own * rows * update + cost.step_latency(target))
     local serial = cycles / (net.L * net.D)
-    local inputs = {}
+    local inputs, hoisted = {}, { first = false, upper = false }
     for _, kind in ipairs(net.kinds) do
         local columns = net.columns[kind]
         local many = many_rows(net.steps, rows)
@@ -114,12 +116,13 @@ local function plan_with(net, target, deterministic, grouped)
         inputs[kind] = tile
         local times = kind == "first" and 1 or net.L - 1
         cycles = cycles + net.D * times * tile.cycles * rows / many
-        if units.fuses(columns, net.steps, target) then serial = serial + tile.cycles * rows / many end
+        hoisted[kind] = not fuses(columns, net.steps, target)
+        if not hoisted[kind] then serial = serial + tile.cycles * rows / many end
     end
     -- The last block has the rows that are left, and takes their time only.
     local blocks = net.batch == "any" and 1 or net.batch / block
     return { cycles = cycles * blocks, serial = serial, block = block, step = step, inputs = inputs, vectors = vectors,
-             grouped = grouped }
+             grouped = grouped, hoisted = hoisted }
 end
 
 function units.plan(net, target, deterministic)
@@ -133,7 +136,7 @@ function units.tile(plan)
 end
 
 function units.retile(net, target, plan, tile, deterministic)
-    local sums = net.G + (units.fuses(net.I, net.steps, target) and net.apart or 0)
+    local sums = net.G + (fuses(net.I, net.steps, target) and net.apart or 0)
     -- Where gates are grouped, panels are cut for the width that was chosen.
     if plan.grouped and tile.vectors ~= plan.step.vectors then return false end
     if tile.rows > plan.block or tile.vectors > plan.vectors or (deterministic and tile.split > 1)

@@ -12,7 +12,8 @@ function choose.run(ir, target)
     -- Of one thread, which runs all shares.
     local cycles = best.cycles * (share == "any" and 1 or (ir.batch + share - 1) // share)
     if ir.division.kind == "panels" then best = choice(ir, target, share, ir.division.members) end
-    ir.kernel, ir.label, ir.cycles, ir.considered = best.kernel, best.label, math.ceil(cycles), considered
+    ir.label, ir.cycles, ir.considered = best.label, math.ceil(cycles), considered
+    ir.kernel, ir.in_lanes, ir.most_steps = best.of.name, best.of.in_lanes, best.of.chunk
     for i, stage in ipairs(ir.stages) do
         stage.choice = best.plans[i]
         local plan = best.plans[i]

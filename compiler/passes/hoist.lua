@@ -2,7 +2,6 @@
 -- serves all steps of a chunk of time; a chunk's gate inputs are to stay in the nearest cache. A narrow
 -- input, the input of a single step, and every input of the batch kernel (where each weight serves a whole
 -- vector already), stays in the step.
-local units = require "kernels.units"
 
 local hoist = {}
 
@@ -23,7 +22,7 @@ local function chunk_length(ir, target, row)
     local room = ir.batch == "any" and target.l2 // 4 or target.l1 // 2
     -- Rows of a chunk that fill row tiles and outlast the panel of weights that they share.
     local enough = (128 + ir.block - 1) // ir.block
-    local length = ir.kernel == "batch" and 8 or math.min(math.max(room // (4 * row * ir.block), enough), 128)
+    local length = ir.most_steps or math.min(math.max(room // (4 * row * ir.block), enough), 128)
     for _, stage in ipairs(ir.stages) do
         if stage.kind == "dense" and not stage.once then
             length = math.min(length, head_length(ir, target, stage.units))
@@ -39,11 +38,7 @@ function hoist.run(ir, target)
             local stack = ir.stacks[stage.stack]
             local s = stack.sizes
             widest = math.max(widest, s.G * (s.H + target.lanes - 1) // target.lanes * target.lanes)
-            local apart = ir.kernel == "units"
-            stack.hoisted = {
-                first = apart and not units.fuses(s.I, ir.steps, target),
-                upper = apart and s.L > 1 and not units.fuses(s.D * s.P, ir.steps, target),
-            }
+            stack.hoisted = stage.choice.hoisted
         end
     end
     ir.chunk = ir.chunk or chunk_length(ir, target, widest)

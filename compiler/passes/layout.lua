@@ -32,14 +32,14 @@ local function widths_of(ir, stage, target, index)
     if stage.kind == "embedding" or stage.kind == "activation" then return {} end
     local choice = stage.choice
     if stage.kind == "dense" then
-        local width = ir.kernel == "units" and choice.tile.vectors * target.lanes or tiles.panel(choice)
-        return { state = width, row = ir.kernel == "units" and choice.vectors * target.lanes
+        local width = ir.in_lanes == "units" and choice.tile.vectors * target.lanes or tiles.panel(choice)
+        return { state = width, row = ir.in_lanes == "units" and choice.vectors * target.lanes
                                       or tiles.ceil(stage.units, width) * width }
     end
     local stack = ir.stacks[stage.stack]
     local s = stack.sizes
     local widths
-    if ir.kernel ~= "units" then
+    if ir.in_lanes ~= "units" then
         local width = tiles.panel(choice)
         widths = { first = width, upper = width, state = width, row = tiles.ceil(s.H, width) * width }
     elseif choice.grouped then
@@ -55,10 +55,10 @@ local function widths_of(ir, stage, target, index)
                    row = choice.vectors * target.lanes }
     end
     -- Units in their own order, whatever the panels.
-    widths.vectors = ir.kernel == "units" and choice.vectors * target.lanes or widths.row
+    widths.vectors = ir.in_lanes == "units" and choice.vectors * target.lanes or widths.row
     if s.P ~= s.H then
         local product = choice.projection
-        widths.projection = ir.kernel == "units" and product.tile.vectors * target.lanes or tiles.panel(product)
+        widths.projection = ir.in_lanes == "units" and product.tile.vectors * target.lanes or tiles.panel(product)
     end
     return widths
 end
@@ -170,7 +170,7 @@ end
 -- Floats that n units of one sequence take; in the batch kernel, where a row is a whole block, n in full groups of
 -- the units that are beside each other.
 local function padded(ir, target, n)
-    local group = ir.kernel == "units" and target.lanes or ir.beside
+    local group = ir.in_lanes == "units" and target.lanes or ir.beside
     return tiles.ceil(n, group) * group
 end
 
@@ -186,13 +186,13 @@ local function state_parts(ir, stack, target)
     local function add(name, width)
         local part = { name = name, offset = count, width = width, padded = padded(ir, target, width) }
         list[#list + 1] = part
-        count = count + (ir.kernel == "units" and part.padded or aligned(part.padded * ir.block))
+        count = count + (ir.in_lanes == "units" and part.padded or aligned(part.padded * ir.block))
     end
     for i, name in ipairs(stack.states) do add(name, i == 1 and s.P or s.H) end
     if s.P ~= s.H then add("unprojected", s.H) end
     if stack.reset then add("reset", s.H) end
-    for _, part in ipairs(list) do part.stride = ir.kernel == "units" and count or part.padded end
-    return list, ir.kernel == "units" and held(ir, count) or count
+    for _, part in ipairs(list) do part.stride = ir.in_lanes == "units" and count or part.padded end
+    return list, ir.in_lanes == "units" and held(ir, count) or count
 end
 
 -- What a stage hands on for one step: `row` floats for each row of the batch, in which the values are
@@ -242,7 +242,7 @@ local function workspace(ir, target)
             space.top = count
         end
     end
-    if ir.kernel == "batch" then
+    if ir.in_lanes == "sequences" then
         space.input = aligned(ir.block * ir.input_row)
     elseif ir.lengths then
         space.input = held(ir, padded(ir, target, ir.input_row))
@@ -289,7 +289,7 @@ function layout.run(ir, target, base)
     local first = ir.stages[1]
     ir.input_width = first.kind == "embedding" and 0 or first.kind == "dense" and first.inputs
         or ir.stacks[first.stack].sizes.I
-    ir.input_row = ir.kernel == "batch" and padded(ir, target, ir.input_width) or ir.input_width
+    ir.input_row = ir.in_lanes == "sequences" and padded(ir, target, ir.input_width) or ir.input_width
     for i, stage in ipairs(ir.stages) do
         stage.output = output_of(ir, stage, target, i > 1 and ir.stages[i - 1].output)
         stage.base = at
@@ -297,7 +297,7 @@ function layout.run(ir, target, base)
         if stage.kind == "stack" then
             local stack = ir.stacks[stage.stack]
             stage.state_parts, stage.state_count = state_parts(ir, stack, target)
-            stage.gates_stride = ir.kernel == "units"
+            stage.gates_stride = ir.in_lanes == "units"
                 and (stage.choice.grouped
                     and tiles.sums(stack.sizes.H, target.lanes, stack.sizes.G, true) * target.lanes
                     or stack.sizes.G * stage.widths.row)

@@ -20,7 +20,7 @@ local function used(ir, target, list, maps)
     local functions, helpers = {}, {}
     local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
                    scale = false, unless_tiny = false, either = false, or_nan = false,
-                   transpose = ir.kernel == "batch" and ir.beside == 1, beside = ir.beside > 1,
+                   transpose = ir.in_lanes == "sequences" and ir.beside == 1, beside = ir.beside > 1,
                    regroup = false, regroup_two = false, prefetch = false, fma_next = false }
     for _, name in ipairs(rows.names()) do functions[name] = false end
     for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
@@ -108,7 +108,7 @@ end
 -- others are its own: layer.own.
 local function share_layers(variant, main)
     local function text(v, stage, layer)
-        local facts = { v.kernel, v.division.kind, v.kernel ~= "units" and v.block, stage.state_parts,
+        local facts = { v.kernel, v.division.kind, v.in_lanes ~= "units" and v.block, stage.state_parts,
                         stage.gates_stride, layer.kind, layer.parts, layer.hoisted, layer.columns or false }
         for _, name in ipairs { "input", "reset", "step", "projection" } do
             facts[#facts + 1] = layer[name] and layer[name].fn or false
@@ -144,19 +144,19 @@ function plan.variant(ir, name, role, shared)
     products.maps(ir, maps, suffix)
     if not main then bounds.of(ir, target) end
     local functions, helpers, uses = used(ir, target, list, maps)
-    local same = main and main.transposes == ir.beside and ir.kernel == "batch"
+    local same = main and main.transposes == ir.beside and ir.in_lanes == "sequences"
     local transpose = same and main.transpose or "transpose" .. suffix .. role
     local variant = {
         role = role, lengths = ir.lengths, others = {},
         run = "run" .. suffix .. role, member = "member" .. suffix .. role, members = "members" .. suffix .. role,
         next_chunk = "next_chunk" .. suffix .. role,
         transpose = transpose, transpose_back = transpose .. (ir.beside > 1 and "_back" or ""),
-        transposes = ir.kernel == "batch" and ir.beside, own_transposes = ir.kernel == "batch" and not same,
+        transposes = ir.in_lanes == "sequences" and ir.beside, own_transposes = ir.in_lanes == "sequences" and not same,
         target = name, needs = target.needs, lanes = target.lanes, vec = target.vector, isa = target.isa,
         prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix,
         inline = "INLINE" .. suffix:upper(), attribute = "KERNEL" .. suffix:upper(),
-        fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, label = ir.label, block = ir.block,
-        beside = ir.beside, input_row = ir.input_row,
+        fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, in_lanes = ir.in_lanes, label = ir.label,
+        block = ir.block, beside = ir.beside, input_row = ir.input_row,
         chunk = ir.chunk, considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles,
         products = table.move(list, had + 1, #list, 1, {}), maps = table.move(maps, had_maps + 1, #maps, 1, {}),
         stages = stages_of(ir, suffix .. role), schedule = ir.schedule, division = ir.division,

@@ -13,7 +13,7 @@ schedule.doc = "the order of stages and chunks of time"
 local function direct(ir, target)
     local last = ir.stages[#ir.stages]
     local softmax = last.activation == "softmax" or last.activation == "log_softmax"
-    if ir.kernel ~= "units" or ir.lengths or ir.residual or softmax or last.once or ir.division.kind == "panels" then
+    if ir.in_lanes ~= "units" or ir.lengths or ir.residual or softmax or last.once or ir.division.kind == "panels" then
         return false
     end
     if last.kind == "dense" then return #ir.stages > 1 and last.units % target.lanes == 0 end

@@ -49,7 +49,7 @@ mutants.list = {
     { what = "rows of y get whole vectors that are longer", file = "compiler/passes/schedule.lua",
       find = "return s.P % target.lanes == 0 and", replace = "return", tests = { "generated_cases/against_pytorch" } },
     { what = "states of a chain are those of a block apart", file = "compiler/passes/layout.lua",
-      find = "part.stride = ir.kernel == \"units\" and count or", replace = "part.stride =", tests = gated },
+      find = "part.stride = ir.in_lanes == \"units\" and count or", replace = "part.stride =", tests = gated },
     { what = "the chunk of a spec is not taken", file = "compiler/passes/hoist.lua",
       find = "ir.chunk or chunk_length", replace = "chunk_length", tests = { "generated_workspace/*" } },
     { what = "lanes without a unit are what the workspace held", file = "compiler/emit/forward/moves.lua",

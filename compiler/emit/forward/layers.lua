@@ -11,7 +11,8 @@ local format = string.format
 local function facts(v, stage, l)
     local state = stage.state_parts
     return {
-        v = v, l = l, units = v.kernel == "units", state = state, stride = state[1].stride, gates = stage.gates_stride,
+        v = v, l = l, units = v.in_lanes == "units", state = state, stride = state[1].stride,
+        gates = stage.gates_stride,
         in_turns = v.division.kind == "chunks", shared = v.division.kind == "panels",
         wide = l.projection and state[#state], reset = l.reset and state[#state],
     }

@@ -20,7 +20,7 @@ local places = {}
 places.__index = places
 
 function places.of(v, p, barriers)
-    local kind, units = v.division.kind, v.kernel == "units"
+    local kind, units = v.division.kind, v.in_lanes == "units"
     local self = {
         v = v, p = p, units = units, barriers = barriers, stages = v.stages, last = v.stages[#v.stages],
         growing = p.batch == "any", imported = not units or v.lengths,
