@@ -128,7 +128,7 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
     if (config->reset_before && config->cell != RNNC_GRU)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "reset_before is 1: only a cell gru has a reset gate, give 0");
-    if (config->peepholes && config->cell != RNNC_LSTM)
+    if (config->peepholes && states_of(config) < 2)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "peepholes is 1: only a cell lstm has them, give 0");
     if (config->reverse && config->bidirectional)

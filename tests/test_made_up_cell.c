@@ -1,10 +1,16 @@
-/* A cell that nobody has: a minimal gated unit with its reset after the product,
+/* Two cells that nobody has. A minimal gated unit with its reset after the product,
  *
  *   f = sigmoid(W_if x + b_if + W_hf h + b_hf)
  *   n = tanh(W_in x + b_in + f (W_hn h + b_hn))
  *   h' = (1 - f) h + f n
  *
- * It is added to a copy of the compiler and the runtime by a table in cells.lua, a row in
+ * and one with a weight for each unit, an LSTM whose peepholes all see the cell state before,
+ *
+ *   i, f, o = sigmoid(W_i. x + b_i. + W_h. h + b_h. + w_c. c)
+ *   c' = f c + i tanh(W_ig x + b_ig + W_hg h + b_hg)
+ *   h' = o tanh(c')
+ *
+ * Each is added to a copy of the compiler and the runtime by a table in cells.lua, a row in
  * cell_rows.h and its name in rnnc.h, and by nothing else. Generated code, generic networks and the
  * double reference then have to agree with the oracle below. */
 #define _XOPEN_SOURCE 700
@@ -31,14 +37,34 @@ static const char lua_row[] =
     "    update = { { \"h\", { \"add\", { \"state\", \"h\" },\n"
     "                          { \"mul\", mgu_f, { \"sub\", mgu_n, { \"state\", \"h\" } } } } } "
     "},\n"
-    "}\n\n";
+    "}\n\n"
+    "local function peeping(name, weight)\n"
+    "    return opened { \"add\", gate(name), peep(weight, { \"state\", \"c\" }) }\n"
+    "end\n\n"
+    "cells.peep = { peephole = {\n"
+    "    constant = \"RNNC_PEEP\", gates = { \"i\", \"f\", \"g\", \"o\" }, apart = {},\n"
+    "    states = { \"h\", \"c\" }, functions = of_lstm,\n"
+    "    vectors = { \"weight_ci\", \"weight_cf\", \"weight_co\" },\n"
+    "    update = {\n"
+    "        { \"c\", { \"add\", { \"mul\", peeping(\"f\", \"weight_cf\"), { \"state\", \"c\" } "
+    "},\n"
+    "                 { \"mul\", peeping(\"i\", \"weight_ci\"), candidate(gate \"g\") } } },\n"
+    "        { \"h\", { \"mul\", peeping(\"o\", \"weight_co\"), shown { \"new\", \"c\" } } },\n"
+    "    },\n"
+    "} }\n\n";
 
 static const char c_row[] = "\nCELL(RNNC_MGU, mgu, 2, 1u << 1, 1, {\n"
                             "    const real f = OPEN(GATE(0));\n"
                             "    h = (1 - f) * h + f * CANDIDATE(INPUT(1) + f * RECURRENT(1));\n"
+                            "})\n"
+                            "\nCELL(RNNC_PEEP, peep, 4, 0, 2, {\n"
+                            "    const real o = OPEN(GATE(3) + PEEPHOLE(2, c));\n"
+                            "    c = OPEN(GATE(1) + PEEPHOLE(1, c)) * c +\n"
+                            "        OPEN(GATE(0) + PEEPHOLE(0, c)) * CANDIDATE(GATE(2));\n"
+                            "    h = o * OUTPUT(c);\n"
                             "})\n";
 
-enum { RNNC_MGU = RNNC_GRU + 1, LAYERS_MAX = 3 };
+enum { RNNC_MGU = RNNC_GRU + 1, RNNC_PEEP, LAYERS_MAX = 3, MOST_TENSORS = 7 };
 
 /* Puts `text` in front of `mark`, or at the end if that is NULL, in a file of the copy. */
 static void insert(const char *home, const char *file, const char *mark, const char *text) {
@@ -66,7 +92,7 @@ static void copy_with_the_cell(const char *home) {
     cr_assert_eq(o.code, 0, "%s", o.err);
     outcome_free(&o);
     insert(home, "compiler/tables/cells.lua", "-- cells.of(spec)", lua_row);
-    insert(home, "runtime/rnnc.h", " } rnnc_cell;", ", RNNC_MGU");
+    insert(home, "runtime/rnnc.h", " } rnnc_cell;", ", RNNC_MGU, RNNC_PEEP");
     insert(home, "runtime/cell_rows.h", NULL, c_row);
 }
 
@@ -74,15 +100,15 @@ static void copy_with_the_cell(const char *home) {
 
 typedef struct sizes {
     size_t I, H, L, D, T, B;
-    int bias, batch_first;
+    int bias, batch_first, peep;
 } sizes;
 
 /* A network of the cell with its inputs and right answers; weights in PyTorch's order. */
 typedef struct example {
     sizes s;
     size_t weight_count, state_count;
-    float *weight[LAYERS_MAX * 2 * 4], *x, *h0;
-    double *y, *hn;
+    float *weight[LAYERS_MAX * 2 * MOST_TENSORS], *x, *h0, *c0; /* c0: of cells with a c */
+    double *y, *hn, *cn;
 } example;
 
 static double sigmoid(double v) { return 1 / (1 + exp(-v)); }
@@ -93,6 +119,27 @@ static double part(const float *w, const float *b, size_t row, const double *v, 
     for (size_t k = 0; k < n; k++)
         sum += (double)w[row * n + k] * v[k];
     return sum;
+}
+
+static size_t tensors_of(const sizes *s) { return 2u + 2u * (s->bias != 0) + 3u * (s->peep != 0); }
+
+static void next_peeping(const example *e, const float *const *w, const double *x, size_t I,
+                         double *h, double *c) {
+    const size_t H = e->s.H;
+    const float *const *const unit = w + (e->s.bias ? 4 : 2);
+    double fresh[64];
+    for (size_t j = 0; j < H; j++) {
+        double sum[4];
+        for (size_t g = 0; g < 4; g++)
+            sum[g] = part(w[0], e->s.bias ? w[2] : NULL, g * H + j, x, I) +
+                     part(w[1], e->s.bias ? w[3] : NULL, g * H + j, h, H);
+        const double i = sigmoid(sum[0] + (double)unit[0][j] * c[j]);
+        const double f = sigmoid(sum[1] + (double)unit[1][j] * c[j]);
+        const double o = sigmoid(sum[3] + (double)unit[2][j] * c[j]);
+        c[j] = f * c[j] + i * tanh(sum[2]);
+        fresh[j] = o * tanh(c[j]);
+    }
+    memcpy(h, fresh, H * sizeof *h);
 }
 
 static void next_state(const example *e, const float *const *w, const double *x, size_t I,
@@ -112,7 +159,7 @@ static void solve(example *e) {
     const sizes *const s = &e->s;
     for (size_t b = 0; b < s->B; b++) {
         size_t width = s->I;
-        double *in = malloc(s->T * width * sizeof *in), h[64];
+        double *in = malloc(s->T * width * sizeof *in), h[64], c[64];
         for (size_t t = 0; t < s->T; t++)
             for (size_t i = 0; i < width; i++)
                 in[t * width + i] =
@@ -121,15 +168,23 @@ static void solve(example *e) {
             double *const out = malloc(s->T * s->D * s->H * sizeof *out);
             for (size_t d = 0; d < s->D; d++) {
                 const size_t chain = layer * s->D + d, row = (chain * s->B + b) * s->H;
-                for (size_t j = 0; j < s->H; j++)
+                for (size_t j = 0; j < s->H; j++) {
                     h[j] = (double)e->h0[row + j];
+                    c[j] = s->peep ? (double)e->c0[row + j] : 0;
+                }
                 for (size_t n = 0; n < s->T; n++) {
                     const size_t t = d ? s->T - 1 - n : n;
-                    next_state(e, (const float *const *)e->weight + chain * (s->bias ? 4 : 2),
-                               in + t * width, width, h);
+                    const float *const *const w =
+                        (const float *const *)e->weight + chain * tensors_of(s);
+                    if (s->peep)
+                        next_peeping(e, w, in + t * width, width, h, c);
+                    else
+                        next_state(e, w, in + t * width, width, h);
                     memcpy(out + (t * s->D + d) * s->H, h, s->H * sizeof *h);
                 }
                 memcpy(e->hn + row, h, s->H * sizeof *h);
+                if (s->peep)
+                    memcpy(e->cn + row, c, s->H * sizeof *c);
             }
             free(in);
             in = out;
@@ -151,18 +206,22 @@ static float *random_floats(rng *r, size_t count, float scale) {
 static example make_example(const sizes *s, rng *r) {
     example e = {.s = *s};
     for (size_t chain = 0; chain < s->L * s->D; chain++) {
-        const size_t width = chain < s->D ? s->I : s->D * s->H, rows = 2 * s->H;
+        const size_t width = chain < s->D ? s->I : s->D * s->H, rows = (s->peep ? 4 : 2) * s->H;
         e.weight[e.weight_count++] = random_floats(r, rows * width, 0.4f);
         e.weight[e.weight_count++] = random_floats(r, rows * s->H, 0.4f);
         for (int k = 0; k < 2 * s->bias; k++)
             e.weight[e.weight_count++] = random_floats(r, rows, 0.4f);
+        for (int k = 0; k < 3 * s->peep; k++)
+            e.weight[e.weight_count++] = random_floats(r, s->H, 1);
     }
     e.state_count = s->L * s->D * s->B * s->H;
     e.x = random_floats(r, s->T * s->B * s->I, 1);
     e.h0 = random_floats(r, e.state_count, 1);
+    e.c0 = s->peep ? random_floats(r, e.state_count, 2) : NULL;
     e.y = malloc(s->T * s->B * s->D * s->H * sizeof *e.y);
     e.hn = malloc(e.state_count * sizeof *e.hn);
-    cr_assert(e.y && e.hn);
+    e.cn = malloc(e.state_count * sizeof *e.cn);
+    cr_assert(e.y && e.hn && e.cn);
     solve(&e);
     return e;
 }
@@ -172,8 +231,10 @@ static void free_example(example *e) {
         free(e->weight[i]);
     free(e->x);
     free(e->h0);
+    free(e->c0);
     free(e->y);
     free(e->hn);
+    free(e->cn);
 }
 
 /* ---- what is compared with it ---- */
@@ -215,14 +276,17 @@ static runtime open_runtime(void *library) {
     return r;
 }
 
-/* y and hn of a call, which were NaN before it. */
-static void expect_near(const example *e, const guard *y, const guard *hn, const char *what) {
+/* y, hn and cn of a call, which were NaN before it. */
+static void expect_near(const example *e, const guard *y, const guard *hn, const guard *cn,
+                        const char *what) {
     const sizes *const s = &e->s;
     const double y_error = max_error(y->data, e->y, s->T * s->B * s->D * s->H);
     const double h_error = max_error(hn->data, e->hn, e->state_count);
     cr_expect(y_error <= 2e-6 && h_error <= 2e-6, "%s: y is off by %g, hn by %g", what, y_error,
               h_error);
-    cr_expect(guard_intact(y) && guard_intact(hn), "%s", what);
+    const double c_error = s->peep ? max_error(cn->data, e->cn, e->state_count) : 0;
+    cr_expect(c_error <= 4e-6, "%s: cn is off by %g", what, c_error);
+    cr_expect(guard_intact(y) && guard_intact(hn) && guard_intact(cn), "%s", what);
 }
 
 /* Generated code and the generic network on one call; weights and workspace for each. */
@@ -236,7 +300,7 @@ static void check_float(const runtime *r, const rnnc_model *model, const example
     cr_assert(count > 0 && size > 0);
     guard weights = guard_floats(NULL, count), workspace = guard_make(size, 1);
     guard y = guard_floats(NULL, e->s.T * e->s.B * e->s.D * e->s.H);
-    guard hn = guard_floats(NULL, e->state_count);
+    guard hn = guard_floats(NULL, e->state_count), cn = guard_floats(NULL, e->state_count);
     cr_assert_eq(generated ? r->pack(model, tensors, weights.data)
                            : r->prepare(network, tensors, weights.data),
                  RNNC_OK);
@@ -245,30 +309,39 @@ static void check_float(const runtime *r, const rnnc_model *model, const example
                             .batch = e->s.B,
                             .x = e->x,
                             .h0 = e->h0,
+                            .c0 = e->c0,
                             .y = y.data,
                             .hn = hn.data,
+                            .cn = e->c0 ? cn.data : NULL,
                             .workspace = workspace.data};
     cr_assert_eq(generated ? model->forward(&call) : r->generic(network, NULL, &call), RNNC_OK);
-    expect_near(e, &y, &hn, generated ? "generated" : "generic");
+    expect_near(e, &y, &hn, &cn, generated ? "generated" : "generic");
     cr_expect(guard_intact(&weights) && guard_intact(&workspace));
     guard_free(&weights);
     guard_free(&workspace);
     guard_free(&y);
     guard_free(&hn);
+    guard_free(&cn);
 }
 
 static void check_reference(const runtime *r, const rnnc_network *network, const example *e) {
     const size_t ys = e->s.T * e->s.B * e->s.D * e->s.H;
     double *const y = malloc(ys * sizeof *y), *const hn = malloc(e->state_count * sizeof *hn);
-    const rnnc_call call = {.seq_len = e->s.T, .batch = e->s.B, .x = e->x, .h0 = e->h0};
-    cr_assert_eq(r->reference(network, (const float *const *)e->weight, &call, y, hn, NULL),
-                 RNNC_OK);
+    double *const cn = malloc(e->state_count * sizeof *cn);
+    const rnnc_call call = {
+        .seq_len = e->s.T, .batch = e->s.B, .x = e->x, .h0 = e->h0, .c0 = e->c0};
+    cr_assert_eq(
+        r->reference(network, (const float *const *)e->weight, &call, y, hn, e->c0 ? cn : NULL),
+        RNNC_OK);
     for (size_t i = 0; i < ys; i++)
         cr_assert(fabs(y[i] - e->y[i]) <= 1e-12, "y[%zu] of the reference is %g", i, y[i]);
     for (size_t i = 0; i < e->state_count; i++)
         cr_assert(fabs(hn[i] - e->hn[i]) <= 1e-12, "hn[%zu] of the reference is %g", i, hn[i]);
+    for (size_t i = 0; e->c0 && i < e->state_count; i++)
+        cr_assert(fabs(cn[i] - e->cn[i]) <= 1e-12, "cn[%zu] of the reference is %g", i, cn[i]);
     free(y);
     free(hn);
+    free(cn);
 }
 
 /* ---- the networks: kernels for lanes of units and lanes of sequences, one and several targets
@@ -282,6 +355,8 @@ static const struct {
     {"both", "\"portable\"", {4, 7, 3, 2, 6, 3, 1, 1}},
     {"block", "\"portable\"", {3, 18, 2, 1, 5, 40, 0, 0}},
     {"listed", "{ \"portable\", \"avx2\", \"avx512\" }", {6, 33, 2, 2, 4, 17, 1, 0}},
+    {"peeping", "\"portable\"", {3, 10, 2, 2, 5, 3, 1, 0, .peep = 1}},
+    {"wide", "\"portable\"", {5, 11, 1, 1, 4, 40, 0, 1, .peep = 1}},
 };
 
 enum { NETWORKS = sizeof networks / sizeof networks[0] };
@@ -290,12 +365,12 @@ static void compile_network(size_t i, const char *home) {
     const sizes *const s = &networks[i].s;
     char text[512], file[64], path[PATH_SIZE], variable[PATH_SIZE + 16];
     snprintf(text, sizeof text,
-             "return rnn { name = \"%s\", cell = \"mgu\", input_size = %zu, hidden_size = %zu,\n"
+             "return rnn { name = \"%s\", cell = \"%s\"%s, input_size = %zu, hidden_size = %zu,\n"
              "  num_layers = %zu, bidirectional = %s, bias = %s, batch_first = %s,\n"
              "  batch = %zu, target = %s }\n",
-             networks[i].name, s->I, s->H, s->L, s->D == 2 ? "true" : "false",
-             s->bias ? "true" : "false", s->batch_first ? "true" : "false", s->B,
-             networks[i].target);
+             networks[i].name, s->peep ? "peep" : "mgu", s->peep ? ", peepholes = true" : "", s->I,
+             s->H, s->L, s->D == 2 ? "true" : "false", s->bias ? "true" : "false",
+             s->batch_first ? "true" : "false", s->B, networks[i].target);
     snprintf(file, sizeof file, "%s.lua", networks[i].name);
     path_join(path, home, file);
     cr_assert(file_write(path, text, strlen(text)));
@@ -309,7 +384,8 @@ static void compile_network(size_t i, const char *home) {
 
 /* All of the copy's runtime and the networks in one library, which asks nobody else for rnnc_. */
 static void *build(const char *home) {
-    static const char own[] = "alone.c both.c block.c listed.c -ljansson -ldl -lpthread";
+    static const char own[] =
+        "alone.c both.c block.c listed.c peeping.c wide.c -ljansson -ldl -lpthread";
     char path[PATH_SIZE];
     rnnc_error error;
     const char *const argv[] = {"sh", "-c", "echo runtime/*.c", NULL};
@@ -350,7 +426,8 @@ Test(made_up_cell, is_a_row, .timeout = 300) {
         cr_assert(model, "%s", error.message);
         crash_context(networks[i].name);
         example e = make_example(&networks[i].s, &random);
-        cr_expect_eq((int)model->network.layer[0].recurrent.cell, (int)RNNC_MGU);
+        cr_expect_eq((int)model->network.layer[0].recurrent.cell,
+                     (int)(e.s.peep ? RNNC_PEEP : RNNC_MGU));
         cr_assert_eq(model->weight_count, e.weight_count);
         check_float(&r, model, &e, true);
         check_float(&r, model, &e, false);

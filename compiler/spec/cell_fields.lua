@@ -89,7 +89,8 @@ return {
         name = "peepholes", type = "boolean", default = false,
         also = { "peephole", "use_peepholes" },
         check = function(value, fields)
-            if value and fields.cell and fields.cell ~= "lstm" then
+            local row = cells[fields.cell or "rnn"]
+            if value and type(row) == "table" and not row.peephole then
                 return 'only a cell "lstm" has peepholes; leave them out'
             end
         end,
