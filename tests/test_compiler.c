@@ -27,3 +27,4 @@ Test(compiler, charts) { run("charts"); }
 Test(compiler, limits) { run("limits"); }
 Test(compiler, paths) { run("paths"); }
 Test(compiler, statements) { run("statements"); }
+Test(compiler, forward) { run("forward"); }

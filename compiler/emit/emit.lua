@@ -64,8 +64,8 @@ local function update_of(variant, product)
     end
 end
 
--- The C of a product by its kernel, each of which has a module.
-local function product_of(variant, product)
+-- emit.product(variant, product) -> the C of a product by its kernel, each of which has a module.
+function emit.product(variant, product)
     return require("emit.products." .. variant.kernel)(variant, product, update_of(variant, product))
 end
 
@@ -206,7 +206,7 @@ local function fields_of(plan)
         state_shape = function(state) return state_shape(plan, state, batch) end,
         model_rows = model_rows, status = plan.form.alone and output_forms.status(),
         abi = output_forms.abi(),
-        product = product_of, map = map_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
+        product = emit.product, map = map_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
         weights_declaration = host.weights_declaration(plan.weights_symbol, plan.packed_count, plan.weights_as),
         weights_expression = host.weights_expression(plan.weights_symbol, plan.packed_count, plan.weights_as),
     }
