@@ -156,8 +156,8 @@ function pipeline.run(spec, options)
     local variants, layouts, programs = {}, {}, programs_of(ir, spec.target, options.choices)
     local all, owners = passes_of_all(programs, first.count, options.choices ~= nil)
     local names = {}
-    for i, program in ipairs(programs) do
-        names[i] = program.target .. program.role:gsub("_", ", ")
+    for i, program in ipairs(programs) do names[i] = program.target .. program.role:gsub("_", ", ") end
+    for i in ipairs(programs) do
         local own = all[i].layout
         own.layout.shared = owners[i] ~= i and names[owners[i]] or false
         layouts[i] = own.layout
