@@ -238,6 +238,23 @@ support.case("what is added where something was added before stays an addition",
     end
 end)
 
+support.case("fuse joins what touches apart places of a buffer, and nothing that meets", function()
+    for offset, statements in pairs { [1] = 2, [2] = 2, [3] = 1 } do
+        local over = { { "i", 3 } }
+        local program = { name = "places", symbols = {}, buffers = {
+            grammar.buffer("x", "argument", { 6 }), grammar.buffer("a", "result", { 6 }),
+            grammar.buffer("y", "result", { 3 }) }, body = {
+            grammar.statement { op = "map", over = { { "k", 6 } }, sets = { { grammar.access("a", "k"), 7 } } },
+            grammar.statement { op = "map", over = over,
+                sets = { { grammar.access("a", offset .. " + i"), grammar.read("x", "i") } } },
+            grammar.statement { op = "map", over = over,
+                sets = { { grammar.access("y", "i"), { "add", grammar.read("a", "i"), 1 } } } } } }
+        local after = fuse.run(program)
+        support.same(program, after, {}, 7, 0, {})
+        assert(#after.body == 1 + statements, dump.text(after))
+    end
+end)
+
 support.case("products have panels of weights, and biases once", function()
     local forward = vector_products.prepare(hoist.run(lower.run(networks.lstm)))
     assert(#forward.packs == 2 and dump.text(forward):find("row1%[i%] = "), dump.text(forward))
