@@ -499,7 +499,7 @@ def main():
             out.write(script_functions())
         return
     weights = [(n, v, s) for n, v, s in read_safetensors(sys.argv[2])
-               if n.split(".")[-1].startswith(("weight", "bias"))]
+               if n.split(".")[-1].startswith(("weight", "bias")) and not n.startswith("grad.")]
     with open(sys.argv[3], "wb") as out:
         form = sys.argv[1]
         out.write(saved(plain(weights), protocol=4) if form == "protocol4" else saved(forms[form](weights)))
