@@ -11,6 +11,9 @@
 #define FOLDER "tests/import/exports/"
 
 static const char *const files[] = {
+    "gru_relu6.onnx",
+    "gru_hard_tanh.onnx",
+    "gru_selu.onnx",
     "gru_ends.onnx",
     "gru_heads.onnx",
     "gru_states.onnx",

@@ -25,6 +25,7 @@ static onnx_bytes graph_make(void) {
     onnx_floats(&graph, "M", "2,2", weights, 4);
     onnx_floats(&graph, "M6", "6,2", weights, 12);
     onnx_floats(&graph, "V", "2", weights, 2);
+    onnx_floats(&graph, "n", "1", weights, 1);
     onnx_ints(&graph, "flat", "1,6");
     onnx_ints(&graph, "last", "-1");
     onnx_ints(&graph, "first", "0");
@@ -128,6 +129,12 @@ static const struct {
     {"Concat;M x;a;axis=0;LSTM;x a R;z;;",
      "node 0 (Concat): puts numbers beside what the network gives\n"},
     {"Div;two first;a;;LSTM;x a R;z;;", "node 0 (Div): depends on what the network is given\n"},
+    {"LSTM;x W R;y;;Clip;y n V;z;;", "node 1 (Clip): its max is no number\n"},
+    {"LSTM;x W R;y;;Clip;y x;z;;", "node 1 (Clip): its min "},
+    {"LSTM;x W R;y;;Clip;y - n;z;;",
+     "node 1 (Clip): has bounds -inf and 0.5; rnnc has 0 and 6, -1 and 1, or 0 alone\n"},
+    {"LSTM;x W R;y;;Selu;y;z;gamma=1.5;",
+     "node 1 (Selu): has an alpha or gamma of its own, which rnnc has not\n"},
     {"Identity;M;z;;", "output z is nothing that a network gives\n"},
     {"Identity;x;z;;", "output z is nothing that a network gives\n"},
 };

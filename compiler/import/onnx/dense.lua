@@ -163,6 +163,44 @@ for op, row in pairs {
     end
 end
 
+-- Bounds of Clip, the least and the most: attributes before opset 11, then inputs; infinite where there is none.
+local function bounds_of(node)
+    local list = { -math.huge, math.huge }
+    for i, name in ipairs { "min", "max" } do
+        if node.opset < 11 then
+            list[i] = node:attribute(name, "f", list[i])
+        elseif node.values[i + 1] then
+            local constant = node:constant(i + 1, name)
+            node:check(constant.data and constants.count(constant) == 1, "its %s is no number", name)
+            list[i] = string.unpack("<f", constant.data)
+        end
+    end
+    return list[1], list[2]
+end
+
+-- Functions that are a Clip, by its bounds.
+local clips <const> = {
+    { least = 0, most = 6, name = "relu6" }, { least = -1, most = 1, name = "hard_tanh" },
+    { least = 0, most = math.huge, name = "relu" },
+}
+
+function operators.Clip(node)
+    local least, most = bounds_of(node)
+    for _, row in ipairs(clips) do
+        if row.least == least and row.most == most then return activate(node, row.name) end
+    end
+    node:bad("has bounds %g and %g; rnnc has 0 and 6, -1 and 1, or 0 alone", least, most)
+end
+
+-- PyTorch's numbers are the operator's defaults, in float32.
+function operators.Selu(node)
+    local ALPHA <const>, GAMMA <const>, NEAR <const> = 1.67326319217681884765625, 1.05070102214813232421875, 1e-6
+    local alpha, gamma = node:attribute("alpha", "f", ALPHA), node:attribute("gamma", "f", GAMMA)
+    node:check(math.abs(alpha - ALPHA) < NEAR and math.abs(gamma - GAMMA) < NEAR,
+        "has an alpha or gamma of its own, which rnnc has not")
+    return activate(node, "selu")
+end
+
 -- Softmax over the values; before opset 13 over all axes from `axis` on.
 for op, name in pairs { Softmax = "softmax", LogSoftmax = "log_softmax" } do
     operators[op] = function(node)

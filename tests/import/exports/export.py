@@ -117,7 +117,7 @@ def export(name, net, inputs, input_names, output_names):
                       opset_version=14, dynamic_axes=time)
 
 
-for name, net in networks.items():
+def record(name, net):
     net.eval()
     x = torch.randint(0, 7, sizes_of(net)) if net.table else 2 * torch.randn(*sizes_of(net), INPUTS)
     export(name, net, (x,), ["x"], ["y%d" % i for i in range(max(1, len(net.heads)))])
@@ -125,6 +125,10 @@ for name, net in networks.items():
         y = net.double()(x if net.table else x.double())
     y = torch.cat(y, -1) if isinstance(y, tuple) else y
     write_case(name + ".safetensors", **{"tokens" if net.table else "x": x, "y": y})
+
+
+for name, net in networks.items():
+    record(name, net)
 
 for name, net in stateful.items():
     x = 2 * torch.randn(*sizes_of(net), INPUTS)
@@ -142,3 +146,8 @@ for name, net in {**scripted, **traced}.items():
     torch.jit.save(torch.jit.trace(net, x) if name in traced else torch.jit.script(net), name + ".pt")
     with torch.no_grad():
         write_case(name + ".safetensors", x=x, y=net.double()(x.double()))
+
+# Functions that are a Clip in ONNX, and one with numbers of its own.
+record("gru_relu6", Net("GRU", heads=[3], functions=nn.ReLU6()))
+record("gru_hard_tanh", Net("GRU", heads=[3], functions=nn.Hardtanh()))
+record("gru_selu", Net("GRU", heads=[3], functions=nn.SELU()))
