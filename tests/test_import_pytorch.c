@@ -292,6 +292,7 @@ static const struct {
     {"storage_number", "data.pkl, byte @ (opcode Q): names a storage in an unknown way\n"},
     {"offset", "weight_ih_l0: reaches beyond its storage, data/0\n"},
     {"offset_negative", "data.pkl, byte @ (opcode R): " NO_TENSOR},
+    {"offset_far_below_zero", "data.pkl, byte @ (opcode R): " NO_TENSOR},
     {"offset_text", "data.pkl, byte @ (opcode R): " NO_TENSOR},
     {"shape", "weight_ih_l0: reaches beyond its storage, data/0\n"},
     {"shape_negative", "data.pkl, byte @ (opcode R): " NO_TENSOR},

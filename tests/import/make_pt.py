@@ -441,6 +441,8 @@ wrong = {
     "storage_number": lambda: pickled(b"\x80\2K\1Q."),
     "offset": lambda: set_argument(1, 1),
     "offset_negative": lambda: set_argument(1, -1),
+    # A number of five bytes: LONG1.
+    "offset_far_below_zero": lambda: set_argument(1, -(1 << 39)),
     "offset_text": lambda: set_argument(1, "0"),
     "shape": lambda: set_argument(2, (4, 2)),
     "shape_negative": lambda: set_argument(2, (-2, -2)),

@@ -230,4 +230,7 @@ return {
       tests = { "training/calls" } },
     { what = "training: two tensors have one name in C", file = "compiler/emit/train.lua",
       find = "if seen[name] then", replace = "if false then", tests = { "training/calls" } },
+    { what = "long numbers of a pickle are never below 0", file = "compiler/import/pickle.lua",
+      find = 'string.unpack("<i" .. size, bytes)', replace = 'string.unpack("<I" .. size, bytes)',
+      tests = { "import_pytorch/files_that_are_wrong" } },
 }
