@@ -1,23 +1,34 @@
 /* Training code that is generated: the tests of tests/training, which are in Lua and print which of
  * their cases failed. RNNC_TEST_FAST makes them short. */
+#include "support/precompiled.h"
 #include "support/process.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static void run(const char *name, int least) {
-    char path[PATH_SIZE];
+static void run(const char *name, const char *part, int least) {
+    char path[PATH_SIZE], include[PATH_SIZE];
     const char *const lua = getenv("LUA");
     snprintf(path, sizeof path, "tests/training/%s.lua", name);
-    const char *const argv[] = {lua ? lua : "lua5.4", path, NULL};
-    outcome o = process_run(argv, NULL, NULL, 1600);
-    cr_expect_eq(o.code, 0, "%s: exit code %d\n%s%s", path, o.code, o.out, o.err);
+    /* The flags that `rnnc verify --gradients --cc='cc -O0'` compiles with. */
+    const char *const cc = getenv("CC");
+    char *const words = precompiled_words(cc && *cc ? cc : "cc", "-std=c11 -O1 -O0", "");
+    snprintf(include, sizeof include, "RNNC_TEST_HEADER=%s", words);
+    free(words);
+    const char *const argv[] = {lua ? lua : "lua5.4", path, part, NULL};
+    const char *const env[] = {include, NULL};
+    outcome o = process_run(argv, NULL, env, 1600);
+    cr_expect_eq(o.code, 0, "%s %s: exit code %d\n%s%s", path, part ? part : "", o.code, o.out,
+                 o.err);
     /* A file that tries nothing would pass. */
     cr_expect(atoi(o.out) >= least, "%s tried only: %s", path, o.out);
     outcome_free(&o);
 }
 
-Test(training, verify, .timeout = 1700) { run("verify", 10); }
-Test(training, calls) { run("calls", 8); }
-Test(training, command, .timeout = 1700) { run("command", 11); }
+/* Parts, so that the two jobs of the runner share them: the suite is one of the last. */
+Test(training, verify_recorded, .timeout = 1700) { run("verify", "recorded", 5); }
+Test(training, verify_random, .timeout = 1700) { run("verify", "random", 4); }
+Test(training, verify_others, .timeout = 1700) { run("verify", "others", 9); }
+Test(training, calls) { run("calls", NULL, 8); }
+Test(training, command, .timeout = 1700) { run("command", NULL, 11); }

@@ -1,9 +1,16 @@
 -- verify: `rnnc verify --gradients` of generated training code: the recorded cases of PyTorch, random networks of all
--- cells and layers, and cases that are damaged. Run by tests/test_training.c as tests/compiler is.
+-- cells and layers, and cases that are damaged. Run by tests/test_training.c as tests/compiler is, a part at a time:
+-- recorded, random or others.
 local support = require "tests.compiler.support"
 
 local fast = os.getenv "RNNC_TEST_FAST" == "1"
 local rnnc = os.getenv "RNNC" or "build/rnnc"
+
+local part = ...
+assert(part == "recorded" or part == "random" or part == "others", "usage: verify.lua recorded|random|others")
+
+-- What makes the compiler start with a header that is precompiled for -O0, or nothing.
+local header = os.getenv "RNNC_TEST_HEADER" or ""
 
 -- Each network takes two to three seconds of processor time, most of it the C compiler's.
 local NETWORKS <const> = fast and 4 or 16
@@ -33,7 +40,7 @@ end
 -- What `rnnc verify --gradients` prints, and does it pass? Without optimisation compilers take a fifth of the time.
 local function verify(spec, case, optimised)
     local pipe = io.popen(string.format("%s verify --gradients %s%s --cc='%s%s' 2>&1; echo $?", rnnc, spec,
-        case and " --case=" .. case or "", os.getenv "CC" or "cc", optimised and "" or " -O0"))
+        case and " --case=" .. case or "", os.getenv "CC" or "cc", optimised and "" or " -O0 " .. header))
     local output = pipe:read("a")
     pipe:close()
     return output, output:match("(%d+)\n$") == "0"
@@ -47,12 +54,13 @@ end
 
 -- ---- PyTorch's ----
 
-local function spec_of(m, fixed)
+local function spec_of(m, fixed, target)
     local cell, nonlinearity = m.cell:match("^(rnn)_(%a+)$")
     return string.format('return rnn { name = "net", cell = "%s",%s input_size = %s, hidden_size = %s, num_layers = %s,'
-        .. ' bidirectional = %s, bias = %s, batch_first = %s, seq_len = %s, batch = %s }', cell or m.cell,
+        .. ' bidirectional = %s, bias = %s, batch_first = %s, seq_len = %s, batch = %s%s }', cell or m.cell,
         nonlinearity and ' nonlinearity = "' .. nonlinearity .. '",' or "", m.I, m.H, m.L, tostring(m.D == "2"),
-        tostring(m.bias == "1"), tostring(m.batch_first == "1"), fixed and m.T or '"any"', fixed and m.B or '"any"')
+        tostring(m.bias == "1"), tostring(m.batch_first == "1"), fixed and m.T or '"any"', fixed and m.B or '"any"',
+        target and ', target = "' .. target .. '"' or "")
 end
 
 local cases, recorded = {}, 0
@@ -63,7 +71,7 @@ end
 
 for i, path in ipairs(cases) do
     local _, shapes, metadata = support.read_case(path)
-    if metadata.cell and (not fast or i % 6 == 1) then
+    if part == "recorded" and metadata.cell and (not fast or i % 6 == 1) then
         support.case(path, function()
             local output = passes(spec_of(metadata, i % 2 == 0), path, i % 10 == 0 or metadata.H + 0 > 60)
             for name in pairs(shapes) do
@@ -76,7 +84,9 @@ for i, path in ipairs(cases) do
         end)
     end
 end
-support.case("there are recorded gradients", function() assert(recorded >= (fast and 20 or 200), recorded) end)
+if part == "recorded" then
+    support.case("there are recorded gradients", function() assert(recorded >= (fast and 20 or 200), recorded) end)
+end
 
 -- The case with value `at` of the tensor multiplied by `factor`, and the place of its largest value.
 local function damaged(path, tensor, factor)
@@ -93,11 +103,13 @@ local function damaged(path, tensor, factor)
     return text:sub(1, at - 1) .. string.pack("<f", string.unpack("<f", text, at) * factor) .. text:sub(at + 4)
 end
 
-for _, tensor in ipairs { "grad.weight_hh_l0", "grad.bias_ih_l0", "grad.x", "grad.h0", "hn" } do
+-- For one target: it is the comparison that is tried.
+for _, tensor in ipairs(part == "others" and { "grad.weight_hh_l0", "grad.bias_ih_l0", "grad.x", "grad.h0", "hn" }
+                        or {}) do
     support.case("a damaged " .. tensor, function()
         local path = "tests/cases/lstm_3_4_1_1_1_0_5_2.safetensors"
         local _, _, metadata = support.read_case(path)
-        local spec = write("model.lua", spec_of(metadata))
+        local spec = write("model.lua", spec_of(metadata, false, "portable"))
         for _, factor in ipairs(fast and { 0 / 0 } or { 0.99, 0 / 0 }) do
             local output, passed = verify(spec, write("case.safetensors", damaged(path, tensor, factor)))
             assert(not passed and output:find("\nFAIL\n"), factor .. ": " .. output)
@@ -182,40 +194,42 @@ local function random_spec()
         table.concat(layers, ",\n  "))
 end
 
-for i = 1, NETWORKS do
+for i = 1, part == "random" and NETWORKS or 0 do
     support.case("random network " .. i, function() passes(random_spec(), nil, i % 8 == 0) end)
 end
 
-support.case("each target of several, and all in one", function()
-    local listed = {}
-    -- A list has one of those that run everywhere.
-    for i = 2, #targets do listed[i - 1] = '"' .. targets[i] .. '"' end
-    local output = passes(string.format('return rnn { name = "net", cell = "gru", input_size = 3, hidden_size = 17, '
-        .. 'seq_len = 3, batch = 2, target = { %s } }', table.concat(listed, ", ")))
-    local _, builds = output:gsub("net for [%w, ]+: gradients", "")
-    assert(builds == (#listed > 1 and #listed + 1 or 1), output)
-end)
-
-support.case("names as nn.Sequential gives them, and those of adjoints", function()
-    passes('return model { name = "net", seq_len = 3, batch = 2, layers = { rnn { input_size = 3, hidden_size = 4, '
-        .. 'prefix = "0." }, dense { units = 2, prefix = "d_" }, dense { units = 2, prefix = "a\\"*/ ??/" } } }')
-end)
-
--- ---- what there is no program for ----
-
-for what, text in pairs {
-    ["two names that are one in C"] = 'return model { layers = { dense { input_size = 2, units = 3, prefix = "a." }, '
-        .. 'dense { units = 2, prefix = "a_" } } }',
-    ["initial_state"] = 'return rnn { input_size = 2, hidden_size = 3, initial_state = true }',
-} do
-    support.case("no training of " .. what, function()
-        local spec = write("model.lua", text)
-        local pipe = io.popen(string.format("%s compile --train %s -o %s/out 2>&1; echo $?", rnnc, spec, directory))
-        local output = pipe:read("a")
-        pipe:close()
-        assert(output:match("(%d+)\n$") == "1" and output:find("error: train: ", 1, true), output)
-        assert(not io.open(directory .. "/out/model.h"), "something is written")
+if part == "others" then
+    support.case("each target of several, and all in one", function()
+        local listed = {}
+        -- A list has one of those that run everywhere.
+        for i = 2, #targets do listed[i - 1] = '"' .. targets[i] .. '"' end
+        local output = passes(string.format('return rnn { name = "net", cell = "gru", input_size = 3, '
+            .. 'hidden_size = 17, seq_len = 3, batch = 2, target = { %s } }', table.concat(listed, ", ")))
+        local _, builds = output:gsub("net for [%w, ]+: gradients", "")
+        assert(builds == (#listed > 1 and #listed + 1 or 1), output)
     end)
+
+    support.case("names as nn.Sequential gives them, and those of adjoints", function()
+        passes('return model { name = "net", seq_len = 3, batch = 2, layers = { rnn { input_size = 3, hidden_size = 4, '
+            .. 'prefix = "0." }, dense { units = 2, prefix = "d_" }, dense { units = 2, prefix = "a\\"*/ ??/" } } }')
+    end)
+
+    -- ---- what there is no program for ----
+
+    for what, text in pairs {
+        ["two names that are one in C"] = 'return model { layers = { '
+            .. 'dense { input_size = 2, units = 3, prefix = "a." }, dense { units = 2, prefix = "a_" } } }',
+        ["initial_state"] = 'return rnn { input_size = 2, hidden_size = 3, initial_state = true }',
+    } do
+        support.case("no training of " .. what, function()
+            local spec = write("model.lua", text)
+            local pipe = io.popen(string.format("%s compile --train %s -o %s/out 2>&1; echo $?", rnnc, spec, directory))
+            local output = pipe:read("a")
+            pipe:close()
+            assert(output:match("(%d+)\n$") == "1" and output:find("error: train: ", 1, true), output)
+            assert(not io.open(directory .. "/out/model.h"), "something is written")
+        end)
+    end
 end
 
 os.execute("rm -r " .. directory)
