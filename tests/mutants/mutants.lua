@@ -1118,20 +1118,27 @@ mutants.list = {
     { what = "cn is hn", file = "compiler/emit/forward/moves.lua",
       find = "f:floats(stage.state_offset, part.offset)",
       replace = "f:floats(stage.state_offset, arriving and part.offset or 0)", tests = gated },
-    { what = "rows of the last tile carry their cell state twice", file = "compiler/emit/products/units.lua",
-      find = [[if #p.carried > 0 then
-        -- What]],
-      replace = [[if false then
-        -- What]], tests = cells },
-    { what = "lstm: of the rows behind the last full tile one is left out", file = "compiler/emit/products/units.lua",
-      find = [[rows(nil, "r < rows", "++r", one())]],
-      replace = [[rows(nil, "r + 1 < rows", "++r", one())]], tests = cells },
+    { what = "tiles of all heights leave a row out", file = "compiler/emit/products/units.lua",
+      find = "high = (rows - r + left - 1) / left", replace = "high = (rows - r) / left", tests = cells },
+
+    -- ---- batches in parts ----
+    { what = "the sequence behind the blocks is left out", file = "templates/source.c.t",
+      find = [[others._blocks and "done" or "0"]], replace = [[others._blocks and "done + 1" or "0"]],
+      tests = { "generated_batches/*" } },
+    { what = "the last sequences of a known batch begin too late", file = "templates/source.c.t",
+      find = [[format("%d, %d", v.batch, p.batch)]], replace = [[format("%d, %d", v.batch + 1, p.batch)]],
+      tests = { "generated_batches/*" } },
+    { what = "no program for the last sequences of a batch", file = "compiler/passes/serve.lua",
+      find = "if both < least then", replace = "if false then", tests = { "generated_batches/*" } },
+    { what = "the workspace of an unknown batch has no room for blocks", file = "compiler/passes/plan.lua",
+      find = "(own[name] * own.copies[name] + held - 1) // held)", replace = "own[name] * own.copies[name] // 64)",
+      tests = { "generated_batches/*" } },
 
     -- ---- lengths and streaming ----
     { what = "sequences are taken for a step shorter than they are", file = "templates/run_order.c.t",
       find = "n = lengths[b];", replace = "n = lengths[b] - 1;", tests = alone },
     { what = "calls without lengths run the program of those with them", file = "compiler/passes/serve.lua",
-      find = [[with(ir, "lengths", false)]], replace = "ir", tests = { "generated_text/*" } },
+      find = [[ir.lengths and with(ir, { lengths = false }) or ir]], replace = "ir", tests = { "generated_text/*" } },
     { what = "a chunk does not end where a sequence does", file = "templates/chunks.c.t",
       find = "return length[n - 1] - done < @{most} ? length[n - 1] - done : @{most};",
       replace = "return length[0] - done < @{most} ? length[0] - done : @{most};", tests = alone },
