@@ -42,7 +42,7 @@ $(test_objects): WARNINGS += -Wno-missing-field-initializers
 
 # ---- targets ----
 
-.PHONY: build demo test test-fast exhaustive bench compare fuzz mutants lint format coverage sanitize install \
+.PHONY: build demo test test-fast exhaustive bench bench-random compare fuzz mutants lint format coverage sanitize install \
 	uninstall setup clean help run-fuzzers run-threads
 
 build: $(BUILD)/rnnc $(BUILD)/librnnc.a $(BUILD)/librnnc.so ## the compiler and the runtime (the default)
@@ -72,6 +72,13 @@ bench: $(BUILD)/setup-bench build ## the speed of the networks of tests/bench/gr
 	    printf '\n%s:\n' $$part; \
 	    BUILD=$(BUILD) CC='$(CC)' LUA=$(LUA) tests/bench/run $$part || exit 1; \
 	done
+
+SEED = 1
+bench-random: $(BUILD)/setup-bench build ## the speed of 40 networks that nobody tuned for, drawn by SEED (1), beside all peers
+	@rm -rf $(BUILD)/random && mkdir -p $(BUILD)/random
+	@$(LUA) tests/bench/random.lua $(SEED) $(BUILD)/random >$(BUILD)/random/list
+	@$(BUILD)/rnnc bench --peers --csv=$(BUILD)/random-$(SEED).csv $(BENCH) $$(cat $(BUILD)/random/list)
+	@$(LUA) tests/bench/bar.lua $(BUILD)/random-$(SEED).csv random
 
 compare: $(BUILD)/setup-test build $(BUILD)/compare/specs ## networks of this tree beside those of BASE=COMMIT
 	@BUILD=$(BUILD) CC='$(CC)' tests/compare/run $(BASE)

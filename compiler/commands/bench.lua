@@ -18,6 +18,16 @@ local train_times = require "measure.train_times"
 local COMMAND <const> = "rnnc bench"
 
 -- Generates and compiles it; adds the plan, the work and what to expect.
+-- Cycles of a step by the cost model; of an unknown batch those of one sequence.
+local function predicted_cycles(variant)
+    local cycles = variant.cycles
+    for _, other in ipairs(variant.others) do
+        if other.role == "_one" then return other.cycles end
+        if other.role == "_rest" then cycles = cycles + other.cycles end
+    end
+    return cycles
+end
+
 local function build_problem(problem, options, settings)
     settings.progress(problem.title .. ": compiling")
     problem.library, problem.result = build.network(problem.spec, options, settings.directory, COMMAND)
@@ -27,7 +37,7 @@ local function build_problem(problem, options, settings)
     problem.flops, problem.bytes = limits.work(layers, seq_len, batch)
     problem.light_us = 1e6 * limits.time(layers, seq_len, batch, settings.machine)
     if problem.plan.batch ~= "any" or batch == 1 then
-        problem.predicted_us = problem.variant.cycles * seq_len / (1e3 * settings.machine.clock_ghz)
+        problem.predicted_us = predicted_cycles(problem.variant) * seq_len / (1e3 * settings.machine.clock_ghz)
     end
 end
 

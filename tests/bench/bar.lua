@@ -1,4 +1,4 @@
--- bar.lua FILE.csv: judges what `rnnc bench` measured on the grid by the project's bar, line by line. Prints
+-- bar.lua FILE.csv [random]: judges what `rnnc bench` measured on the grid by the project's bar, line by line. Prints
 -- where it falls short, problem by problem; what was not measured is not judged. Times are medians, and
 -- minima beside the speed of light, which is made of minima too. On a machine that others use, a median that
 -- is far above its minimum says little: measure longer.
@@ -8,20 +8,39 @@ local function is_other(row)
     return row.code ~= "specialised" and row.threads == 1 and row.code ~= "generic (built-in)"
 end
 
-local MEAN_OF_BEST <const> = 1.4
+-- Shapes that nobody tuned for have a bar of their own.
+local RANDOM <const> = arg[2] == "random"
+
+local MEAN_OF_BEST <const> = RANDOM and 1.2 or 1.4
+
+-- Problems on which another one may be ahead, and the least part of our time that it may take there.
+local MISSES <const>, WORST <const> = RANDOM and 1 or 0, 0.97
 local libraries <const> = { { "ONNX Runtime", 2.4 }, { "PyTorch", 8 } }
 
 -- Times the speed of light that a problem may take: where there is much to compute, and elsewhere.
 local NEAR <const>, FAR <const> = 1.10, 1.5
 
+-- The same of random shapes: the part of the speed of light that is wanted.
+local function part_of_light(problem)
+    if problem.batch >= 8 then return 0.9 end
+    if problem.batch > 1 then return 0.85 end
+    return problem.hidden >= 128 and 0.9 or 0.75
+end
+
 -- Times that two threads have to be as fast as one, where there is something to share; and anywhere, with what two
 -- measurements of the same code differ by.
 local SHARED <const>, NOT_SLOWER <const> = 1.7, 1 / 1.03
 
--- The cells of a line without quoted ones, which the grid has only in notes at the end.
+-- The cells of a line; quoted ones hold no quotes, but for notes at the end.
 local function cells(line)
-    local list = {}
-    for cell in (line .. ","):gmatch("([^,]*),") do list[#list + 1] = cell end
+    local list, at = {}, 1
+    while at <= #line + 1 do
+        local quoted, behind = line:match('^"([^"]*)",?()', at)
+        local cell, after = line:match("^([^,]*),?()", at)
+        list[#list + 1] = quoted or cell
+        at = math.max(behind or after, at + 1)
+        if at > #line then break end
+    end
     return list
 end
 
@@ -39,6 +58,9 @@ local function read(path)
             if not problem then
                 local words = {}
                 for word in row.problem:gmatch("%S+") do words[#words + 1] = tonumber(word) or word end
+                -- A network with more than one layer is called by its name, which begins in the same way.
+                local sizes = table.pack(row.problem:match("_(%d+)_(%d+)_(%d+)_(%d+)_(%d+)_%d+_%a"))
+                for i = 1, sizes.n do words[i + 1] = tonumber(sizes[i]) or words[i + 1] end
                 problem = { title = row.problem, hidden = words[3], layers = words[4],
                             directions = words[5], batch = words[6], light = tonumber(row.light_us), others = {} }
                 by_title[row.problem] = problem
@@ -78,16 +100,18 @@ local function judge(text, passes, misses)
 end
 
 local function judge_others(problems)
-    local misses, judged = {}, 0
+    local misses, judged, worst = {}, 0, 1
     for _, problem in ipairs(problems) do
         local best = fastest(problem)
+        worst = best and math.min(worst, best.median / problem.own.median) or worst
         judged = judged + (best and 1 or 0)
         if best and best.median < problem.own.median then
             misses[#misses + 1] = string.format("%-28s %s takes %.2f us (at least %.2f), ours %.2f (%.2f)",
                 problem.title, best.code, best.median, best.min, problem.own.median, problem.own.min)
         end
     end
-    judge(string.format("faster than all others on %d of %d", judged - #misses, judged), #misses == 0, misses)
+    judge(string.format("faster than all others on %d of %d", judged - #misses, judged),
+        #misses <= MISSES and (#misses == 0 or worst >= WORST), misses)
     local ratio = mean(problems, function(p) return fastest(p) and fastest(p).median / p.own.median end)
     if ratio then
         judge(string.format("geometric mean %.2f times as fast as the fastest other; wanted %g", ratio, MEAN_OF_BEST),
@@ -112,7 +136,8 @@ end
 local function judge_light(problems)
     local misses = {}
     for _, problem in ipairs(problems) do
-        local most = (problem.batch >= 8 or problem.hidden >= 128) and NEAR or FAR
+        local most = RANDOM and 1 / part_of_light(problem)
+            or (problem.batch >= 8 or problem.hidden >= 128) and NEAR or FAR
         local times = problem.own.min / problem.light
         if times > most then
             misses[#misses + 1] = string.format("%-28s %.2f times the speed of light; wanted %.2f", problem.title,
