@@ -114,8 +114,8 @@ lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clan
 	@$(MAKE) --no-print-directory -s -j2 -k BUILD=$(BUILD) $(tidied)
 	@shellcheck -x $$(grep -rlE '^#!.*sh$$' .ci tests examples)
 	@luacheck --quiet --std lua54 $(filter %.lua,$(scripts)) tests
-	@luacheck --quiet --std lua54 --read-globals rnn model embedding dense activation training adamw cosine \
-	    -- examples
+	@luacheck --quiet --std lua54 --read-globals rnn model embedding dense activation define training sgd adam adamw \
+	    rmsprop step cosine plateau -- examples
 	@clang-format --dry-run -Werror $(c_files)
 
 # The analyzer takes seconds for a file, some minutes for all, so what has not changed is not looked at again.
