@@ -58,9 +58,9 @@ local function write(path, list, text)
     if not written then fail.at(COMMAND, message) end
 end
 
--- The bytes of a file that the training program wrote.
+-- The bytes of a file that the training program wrote; it has some of each parameter.
 local function raw_of(path)
-    local bytes, message = host.read(path)
+    local bytes, message = host.read(path, math.maxinteger)
     return bytes or fail.at(COMMAND, message)
 end
 
