@@ -136,7 +136,8 @@ end
 
 -- The first variant of a target has another one of it, and all that both of them use.
 local function add_other(main, other)
-    table.insert(main.others, 1, other)
+    -- Behind those whose functions it may use.
+    table.insert(main.others, other)
     main.group = math.max(main.group, other.group)
     for _, what in ipairs { "functions", "helpers", "uses" } do
         for name, there in pairs(other[what]) do main[what][name] = main[what][name] or there end

@@ -53,12 +53,13 @@ local function block_of(ir, target, choice)
         local each = found.cycles / batch
         if found.of.in_lanes == "sequences" and (not best or each <= SMALLER * best.each) then
             best = { batch = batch, cycles = found.cycles, each = each }
+            for _, plan in ipairs(found.plans) do best.block = plan.block or best.block end
         end
     end
     if not best then return nil end
     if cycles_of_units(ir, target, choice, best.batch) * GAIN < best.cycles then return nil end
-    local least = best.batch
-    while least > 2 and cycles_of_units(ir, target, choice, least - 1) >= best.cycles do least = least - 1 end
+    local least, cycles_of_block = best.block, best.each * best.block
+    while least > 2 and cycles_of_units(ir, target, choice, least - 1) >= cycles_of_block do least = least - 1 end
     return best.batch, least
 end
 
