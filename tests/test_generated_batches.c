@@ -73,14 +73,14 @@ static void check(const rnnc_layer *layers, size_t count, bool batch_first, size
 
 Test(generated_batches, unknown, .timeout = 300) {
     static const size_t batches[] = {1, 2, 3, 9, 15, 16, 17, 19, 31, 32, 33, 64, 65, 70};
-    static const char *const wanted[] = {"_blocks(", "_one(", NULL};
+    static const char *const wanted[] = {NULL};
     const size_t count = sizeof batches / sizeof *batches;
     check(both, 2, true, 0, batches, count, wanted);
     check(forwards, 1, false, 0, batches, count, wanted);
 }
 
 Test(generated_batches, known, .timeout = 300) {
-    static const char *const wanted[] = {"_rest(", NULL};
+    static const char *const wanted[] = {NULL};
     check(both, 2, true, 33, &(size_t){33}, 1, wanted);
     check(forwards, 1, false, 100, &(size_t){100}, 1, wanted);
 }
