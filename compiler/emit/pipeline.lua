@@ -32,12 +32,11 @@ local function apply(name, ir, ...) return require("passes." .. name).run(copy(i
 
 -- The programs of the targets { target, role, ir, wanted (see choose) }, from the least to the most demanding target,
 -- which is how code for several is laid out. What was measured is the first program's.
-local function programs_of(ir, names, choices, single)
+local function programs_of(ir, names, choices)
     local wanted, list = {}, {}
     for _, name in ipairs(names) do wanted[name] = true end
     for _, name in ipairs(targets.order) do
-        local alone = choices ~= nil or single
-        for _, program in ipairs(wanted[name] and serve.programs(ir, targets[name], choice, alone) or {}) do
+        for _, program in ipairs(wanted[name] and serve.programs(ir) or {}) do
             list[#list + 1] = { target = name, role = program.role, ir = program.ir,
                                 wanted = program.role == "" and choices and choices[name] or nil }
         end
@@ -142,7 +141,7 @@ end
 -- command (for the comment on top of the files), ablate (what
 -- the pass of that name takes away, for measurements; or nil), choices (target -> what passes/choose.lua takes in
 -- place of the cost model's choice; or nil), only (the target that is taken when the program runs, whatever the CPU
--- has besides; or nil), single (one program for all batches, see serve.lua, to compare with; or nil).
+-- has besides; or nil).
 -- dumps: stage -> its result; a list over targets where the stage is a target's own.
 function pipeline.run(spec, options)
     local dumps = {}
@@ -154,7 +153,7 @@ function pipeline.run(spec, options)
         dumps[name] = ir
     end
     local first = layout.first(ir)
-    local variants, layouts, programs = {}, {}, programs_of(ir, spec.target, options.choices, options.single)
+    local variants, layouts, programs = {}, {}, programs_of(ir, spec.target, options.choices)
     local all, owners = passes_of_all(programs, first.count, options.choices ~= nil)
     local names = {}
     for i, program in ipairs(programs) do names[i] = program.target .. program.role:gsub("_", ", ") end
