@@ -3,8 +3,8 @@
  *   ACTIVATION(constant, name, value)
  *     constant of rnnc_activation, in its order
  *     name     in a spec
- *     value    of v, with the layer's alpha, in the type `real`, which is double and float in turn,
- *              by functions of tgmath.h. Of a whole row, softmax for one, it is v.
+ *     value    of v, with the layer's alpha and beta, in the type `real`, which is double and float
+ * in turn, by functions of tgmath.h. Of a whole row, softmax for one, it is v.
  *
  * No include guard: it is included once for each thing that is made of a row. NaN stays NaN.
  * Formulas are those of the documentation of torch.nn. */
@@ -21,10 +21,11 @@ ACTIVATION(RNNC_SOFTPLUS, softplus, (v < 0 ? 0 : v) + log1p(exp(-fabs(v))))
 ACTIVATION(RNNC_GELU, gelu, v / 2 * erfc(v * -HALF_ROOT))
 ACTIVATION(RNNC_GELU_TANH, gelu_tanh, v / (1 + exp(v * (1 + v * v * CUBIC) * -TWO_ROOTS)))
 ACTIVATION(RNNC_SILU, silu, v / (1 + exp(-v)))
-ACTIVATION(RNNC_HARD_SIGMOID, hard_sigmoid, BETWEEN(0, alpha *v + HALF, 1))
+ACTIVATION(RNNC_HARD_SIGMOID, hard_sigmoid, BETWEEN(0, alpha *v + beta, 1))
 ACTIVATION(RNNC_HARD_TANH, hard_tanh, BETWEEN(-1, v, 1))
 ACTIVATION(RNNC_SOFTSIGN, softsign, v / (1 + fabs(v)))
 ACTIVATION(RNNC_SELU, selu, SELU_SCALE *(v > 0 ? v : SELU_ALPHA * expm1(v)))
 ACTIVATION(RNNC_RELU6, relu6, BETWEEN(0, v, 6))
 ACTIVATION(RNNC_HARD_SWISH, hard_swish, v *BETWEEN(0, v / 6 + HALF, 1))
 ACTIVATION(RNNC_MISH, mish, v *tanh((v < 0 ? 0 : v) + log1p(exp(-fabs(v)))))
+ACTIVATION(RNNC_AFFINE, affine, alpha *v + beta)

@@ -12,10 +12,10 @@
 #define SELU_SCALE ((real)1.0507009873554804934193349852946) /* G. Klambauer et al. 2017 */
 #define SELU_ALPHA ((real)1.6732632423543772848170429916717)
 
-/* Of those that are of no alpha it is not used. */
+/* Of those that are of no alpha or beta they are not used. */
 #define ACTIVATION(constant, name, value)                                                          \
-    static real OF(name)(real v, real alpha) {                                                     \
-        (void)alpha;                                                                               \
+    static real OF(name)(real v, real alpha, real beta) {                                          \
+        (void)alpha, (void)beta;                                                                   \
         return value;                                                                              \
     }
 

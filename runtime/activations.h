@@ -5,11 +5,12 @@
 
 #include "internal.h"
 
-/* The functions of an activation that is in range: of a value and the layer's alpha. */
+/* The functions of an activation that is in range: of a value and the layer's alpha
+ * and beta. */
 typedef struct rnnc_activation_row {
     const char *name;
-    double (*of)(double v, double alpha);
-    float (*of_float)(float v, float alpha);
+    double (*of)(double v, double alpha, double beta);
+    float (*of_float)(float v, float alpha, float beta);
 } rnnc_activation_row;
 
 /* The row of an activation; NULL if there is no such one. */

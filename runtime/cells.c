@@ -9,14 +9,14 @@
 #define GATE(g) (input[g] + recurrent[g])
 
 /* The functions that a config without its own has. */
-static const rnnc_function sigmoid = {RNNC_SIGMOID, 0}, of_state = {RNNC_TANH, 0};
+static const rnnc_function sigmoid = {RNNC_SIGMOID, 0, 0}, of_state = {RNNC_TANH, 0, 0};
 
 static rnnc_function gate_of(const rnnc_config *config) {
     return config->own_functions ? config->gate : sigmoid;
 }
 
 static rnnc_function candidate_of(const rnnc_config *config) {
-    static const rnnc_function rectifier = {RNNC_RELU, 0};
+    static const rnnc_function rectifier = {RNNC_RELU, 0, 0};
     if (config->own_functions)
         return config->candidate;
     return config->cell == RNNC_RNN_RELU ? rectifier : of_state;
@@ -33,7 +33,8 @@ static double clipped(const rnnc_config *config, double sum) {
 }
 
 static double apply(rnnc_function function, double v) {
-    return rnnc_activation_find(function.activation)->of(v, (double)function.alpha);
+    return rnnc_activation_find(function.activation)
+        ->of(v, (double)function.alpha, (double)function.beta);
 }
 
 static float clipped_float(const rnnc_config *config, float sum) {
@@ -42,7 +43,7 @@ static float clipped_float(const rnnc_config *config, float sum) {
 }
 
 static float apply_float(rnnc_function function, float v) {
-    return rnnc_activation_find(function.activation)->of_float(v, function.alpha);
+    return rnnc_activation_find(function.activation)->of_float(v, function.alpha, function.beta);
 }
 
 double rnnc_cell_gate(const rnnc_config *config, double sum) {

@@ -4,6 +4,7 @@
 #include "cells.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdio.h>
 
 size_t rnnc_config_gates(const rnnc_config *config) {
@@ -88,9 +89,9 @@ static rnnc_status check_functions(const rnnc_config *config, rnnc_error *error)
             return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                              "%s is activation %d: give one of single values", roles[i].name,
                              (int)function.activation);
-        if (!(function.alpha >= -FLT_MAX && function.alpha <= FLT_MAX))
-            return rnnc_fail(error, RNNC_ERR_ARGUMENT, "the alpha of %s is not finite",
-                             roles[i].name);
+        if (!isfinite(function.alpha) || !isfinite(function.beta))
+            return rnnc_fail(error, RNNC_ERR_ARGUMENT, "the %s of %s is not finite",
+                             isfinite(function.alpha) ? "beta" : "alpha", roles[i].name);
     }
     return RNNC_OK;
 }

@@ -156,9 +156,9 @@ static void activate(const rnnc_kernels *kernels, const rnnc_layer *layer, float
     default:
         break;
     }
-    float (*const of)(float, float) = rnnc_activation_find(layer->activation)->of_float;
+    float (*const of)(float, float, float) = rnnc_activation_find(layer->activation)->of_float;
     for (size_t i = 0; i < n; i++)
-        row[i] = of(row[i], layer->alpha);
+        row[i] = of(row[i], layer->alpha, layer->beta);
 }
 
 void generic_run_activation(const generic_run *r, const rnnc_layer *layer, size_t rows,

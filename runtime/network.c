@@ -52,9 +52,10 @@ static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_erro
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "the activation of layer %zu is %d: give one of rnnc_activation", number,
                          (int)layer->activation);
-    if (layer->kind != RNNC_EMBEDDING && !isfinite(layer->alpha))
-        return rnnc_fail(error, RNNC_ERR_ARGUMENT, "the alpha of layer %zu is %g: give a number",
-                         number, (double)layer->alpha);
+    if (layer->kind != RNNC_EMBEDDING && !(isfinite(layer->alpha) && isfinite(layer->beta)))
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "the alpha of layer %zu is %g, and its beta %g: give numbers", number,
+                         (double)layer->alpha, (double)layer->beta);
     if (layer->kind == RNNC_ACTIVATION && (layer->inputs != layer->outputs || layer->bias ||
                                            layer->last_step || layer->last_state || layer->tied))
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,

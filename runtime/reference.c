@@ -159,7 +159,7 @@ static void activate(const rnnc_layer *layer, double *row) {
         return;
     }
     for (size_t i = 0; i < layer->outputs; i++)
-        row[i] = activation->of(row[i], (double)layer->alpha);
+        row[i] = activation->of(row[i], (double)layer->alpha, (double)layer->beta);
 }
 
 /* before: the layer whose output is read; table: that of the embedding, if it is shared. */

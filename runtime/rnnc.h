@@ -67,9 +67,9 @@ const char *rnnc_cell_name(rnnc_cell cell);
  *   SOFTPLUS      log(1 + exp(v))                         SELU        PyTorch's multiple of an ELU
  *   GELU          v Phi(v), the normal distribution's     SILU        v sigmoid(v), also swish
  *   GELU_TANH     its approximation by tanh               MISH        v tanh(softplus(v))
- *   HARD_SIGMOID  alpha v + 1/2 between 0 and 1           HARD_TANH   v between -1 and 1
+ *   HARD_SIGMOID  alpha v + beta between 0 and 1          HARD_TANH   v between -1 and 1
  *   SOFTSIGN      v / (1 + |v|)                           RELU6       v between 0 and 6
- *   HARD_SWISH    v HARD_SIGMOID(v) with an alpha of 1/6 */
+ *   HARD_SWISH    v HARD_SIGMOID(v) of 1/6 and 1/2        AFFINE      alpha v + beta */
 typedef enum rnnc_activation {
     RNNC_IDENTITY = 0,
     RNNC_TANH,
@@ -89,17 +89,19 @@ typedef enum rnnc_activation {
     RNNC_SELU,
     RNNC_RELU6,
     RNNC_HARD_SWISH,
-    RNNC_MISH
+    RNNC_MISH,
+    RNNC_AFFINE
 } rnnc_activation;
 
 /* "none", "tanh", "leaky_relu", as in a spec; NULL if there is no such activation. */
 const char *rnnc_activation_name(rnnc_activation activation);
 
-/* A function of single values: one of rnnc_activation but SOFTMAX and LOG_SOFTMAX, and its alpha.
- */
+/* A function of single values: one of rnnc_activation but SOFTMAX and LOG_SOFTMAX, and its
+ * numbers. */
 typedef struct rnnc_function {
     rnnc_activation activation;
-    float alpha; /* of ELU, LEAKY_RELU, HARD_SIGMOID; finite */
+    float alpha; /* of ELU, LEAKY_RELU, HARD_SIGMOID, AFFINE; finite */
+    float beta;  /* of HARD_SIGMOID, AFFINE; finite */
 } rnnc_function;
 
 /* The sizes of one stacked recurrent network, as of torch.nn.RNN, LSTM and GRU. Flags are 0 or 1.
@@ -154,7 +156,7 @@ typedef struct rnnc_layer {
     size_t inputs, outputs; /* EMBEDDING (rows and width of its table), DENSE, ACTIVATION */
     rnnc_activation activation;
     int bias, last_step, last_state, tied; /* DENSE only; not both last_step and last_state */
-    float alpha;                           /* of ELU, LEAKY_RELU, HARD_SIGMOID; finite */
+    float alpha, beta;                     /* as of rnnc_function; finite */
 } rnnc_layer;
 
 /* A whole model: its layers, each of which reads what the one before it puts out. One recurrent

@@ -46,6 +46,13 @@
 }
 
 @ end
+@ if functions.affine then
+@{inline} @{vec} @{vec}_affine(@{vec} x, @{vec} slope, @{vec} shift)
+{
+    return @{call("fma", "slope", "x", "shift")};
+}
+
+@ end
 @ if functions.clip then
 /* x between -most and most. */
 @{inline} @{vec} @{vec}_clip(@{vec} x, @{vec} most)
@@ -55,10 +62,10 @@
 
 @ end
 @ if functions.hard_sigmoid or functions.hard_swish then
-/* slope x + 1/2 between 0 and 1. */
-@{inline} @{vec} @{vec}_hard_sigmoid(@{vec} x, @{vec} slope)
+/* slope x + shift between 0 and 1. */
+@{inline} @{vec} @{vec}_hard_sigmoid(@{vec} x, @{vec} slope, @{vec} shift)
 {
-    const @{vec} line = @{call("fma", "slope", "x", splat "0.5")};
+    const @{vec} line = @{call("fma", "slope", "x", "shift")};
     return @{call("at_most", splat "1.0", call("at_least", splat "0.0", "line"))};
 }
 
@@ -66,7 +73,7 @@
 @ if functions.hard_swish then
 @{inline} @{vec} @{vec}_hard_swish(@{vec} x)
 {
-    return @{call("mul", "x", call("hard_sigmoid", "x", splat "0.166666672"))};
+    return @{call("mul", "x", call("hard_sigmoid", "x", splat "0.166666672", splat "0.5"))};
 }
 
 @ end

@@ -355,6 +355,8 @@ Test(verify, sees_each_difference, .timeout = 120) {
          0},
         {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 1, 0, 0.25f}", "1, 0",
          0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 1, 0, 0.5f, 1.0f}",
+         "1, 0", 0},
         {RECURRENT ", {RNNC_EMBEDDING, {.hidden_size = 0}, 8, 3, RNNC_TANH, 1, 0, 1}", "1, 0", 0},
     };
     char dir[PATH_SIZE];

@@ -21,7 +21,7 @@ enum { TARGETS = sizeof targets / sizeof *targets, BATCH = 4099, UNITS = 3 };
 /* A function, and what compiler/tables/functions.lua promises of it. */
 typedef struct promise {
     rnnc_activation activation;
-    float alpha;
+    float alpha, beta;
     double ulps, absolute;
 } promise;
 
@@ -34,14 +34,16 @@ static promise promises[] = {
     {.activation = RNNC_GELU},
     {.activation = RNNC_GELU_TANH},
     {.activation = RNNC_SILU},
-    {.activation = RNNC_HARD_SIGMOID, .alpha = 0.2f},
-    {.activation = RNNC_HARD_SIGMOID, .alpha = 1.0f / 6},
+    {.activation = RNNC_HARD_SIGMOID, .alpha = 0.2f, .beta = 0.5f},
+    {.activation = RNNC_HARD_SIGMOID, .alpha = 1.0f / 6, .beta = 0.5f},
+    {.activation = RNNC_HARD_SIGMOID, .alpha = -0.5f, .beta = 0.25f},
     {.activation = RNNC_HARD_TANH},
     {.activation = RNNC_SOFTSIGN},
     {.activation = RNNC_SELU},
     {.activation = RNNC_RELU6},
     {.activation = RNNC_HARD_SWISH},
     {.activation = RNNC_MISH},
+    {.activation = RNNC_AFFINE, .alpha = 0.7f, .beta = -1.25f},
 };
 
 enum { PROMISES = sizeof promises / sizeof *promises };
@@ -67,7 +69,8 @@ static model network_of(const promise *p, size_t batch) {
          .inputs = 2,
          .outputs = UNITS,
          .activation = p->activation,
-         .alpha = p->alpha},
+         .alpha = p->alpha,
+         .beta = p->beta},
     };
     model m = model_make(layer, 2, false, 0, 1, batch, false, &r);
     memset(m.values[1], 0, 4 * sizeof(float));
@@ -86,7 +89,7 @@ static float float_of(uint32_t bits) {
 
 /* Within the promise? Not a number only where that is right. */
 static bool holds(const promise *p, double x, float got) {
-    const double want = activation_of(p->activation, (double)p->alpha, x);
+    const double want = activation_of((rnnc_function){p->activation, p->alpha, p->beta}, x);
     if (isnan(want) || isinf(want))
         return isnan(want) ? isnan(got) : (double)got == want;
     const float near = fmaxf(fabsf((float)want), FLT_MIN);
@@ -128,7 +131,8 @@ static void check(const promise *p, const rnnc_model *net, const char *target) {
                 cr_expect(false, "%s, %s of %g at %a: %a, should be %a", target,
                           rnnc_activation_name(p->activation), (double)p->alpha,
                           (double)m.x[i / UNITS], (double)y[i],
-                          activation_of(p->activation, (double)p->alpha, (double)m.x[i / UNITS]));
+                          activation_of((rnnc_function){p->activation, p->alpha, p->beta},
+                                        (double)m.x[i / UNITS]));
     }
     cr_expect_eq(wrong, 0, "%zu values of %s", wrong, rnnc_activation_name(p->activation));
     free(packed);
@@ -173,12 +177,13 @@ Test(generated_activations, defaults) {
     static const struct {
         const char *name;
         rnnc_activation activation;
-        float alpha;
+        float alpha, beta;
     } rows[] = {
-        {"elu", RNNC_ELU, 1.0f},
-        {"leaky_relu", RNNC_LEAKY_RELU, 0.01f},
-        {"hard_sigmoid", RNNC_HARD_SIGMOID, 1.0f / 6},
-        {"tanh", RNNC_TANH, 0.0f},
+        {"elu", RNNC_ELU, 1.0f, 0.0f},
+        {"leaky_relu", RNNC_LEAKY_RELU, 0.01f, 0.0f},
+        {"hard_sigmoid", RNNC_HARD_SIGMOID, 1.0f / 6, 0.5f},
+        {"affine", RNNC_AFFINE, 1.0f, 0.0f},
+        {"tanh", RNNC_TANH, 0.0f, 0.0f},
     };
     char dir[PATH_SIZE], text[256];
     rnnc_error err;
@@ -196,6 +201,7 @@ Test(generated_activations, defaults) {
         cr_assert(net, "%s", err.message);
         cr_expect_eq(net->network.layer[1].activation, rows[i].activation, "%s", rows[i].name);
         cr_expect_eq(net->network.layer[1].alpha, rows[i].alpha, "%s", rows[i].name);
+        cr_expect_eq(net->network.layer[1].beta, rows[i].beta, "%s", rows[i].name);
         close_library(library);
     }
 }

@@ -29,13 +29,13 @@ typedef struct option {
     { .kind = RNNC_DENSE, .inputs = from, .outputs = to, .bias = 1, __VA_ARGS__ }
 
 #define FUNCTIONS(g, n, o) .own_functions = 1, .gate = {g}, .candidate = {n}, .output = {o}
-#define LINEAR RNNC_IDENTITY, 0
-#define TANH RNNC_TANH, 0
-#define SIGMOID RNNC_SIGMOID, 0
-#define RELU RNNC_RELU, 0
-#define SOFT RNNC_SOFTSIGN, 0
-#define HARD(slope) RNNC_HARD_SIGMOID, slope
-#define ELU(alpha) RNNC_ELU, alpha
+#define LINEAR RNNC_IDENTITY, 0, 0
+#define TANH RNNC_TANH, 0, 0
+#define SIGMOID RNNC_SIGMOID, 0, 0
+#define RELU RNNC_RELU, 0, 0
+#define SOFT RNNC_SOFTSIGN, 0, 0
+#define HARD(slope) RNNC_HARD_SIGMOID, slope, 0.375f
+#define ELU(alpha) RNNC_ELU, alpha, 0
 
 static const option networks[] = {
     /* reset_after = false: inputs in the step and before it, no bias, panels of several vectors and

@@ -71,8 +71,9 @@ Test(generated_small, decaying_states_end_at_zero, .timeout = 240) {
 /* What other functions make of states and sums of 0 is not lost: a sigmoid of 0 is a half. All
  * inputs, states and weights are 0, and so are the sums, in every step of the first unit. */
 Test(generated_small, functions_of_nothing, .timeout = 240) {
-    static const rnnc_function sigmoid = {RNNC_SIGMOID, 0}, tanh_of = {RNNC_TANH, 0};
-    static const rnnc_function hard = {RNNC_HARD_SIGMOID, 0.2f}, linear = {RNNC_IDENTITY, 0};
+    static const rnnc_function sigmoid = {RNNC_SIGMOID, 0, 0}, tanh_of = {RNNC_TANH, 0, 0};
+    static const rnnc_function hard = {RNNC_HARD_SIGMOID, 0.2f, 0.5f},
+                               linear = {RNNC_IDENTITY, 0, 0};
     const rnnc_config configs[] = {
         {RNNC_RNN_TANH, 2, 5, 1, .own_functions = 1, .candidate = sigmoid},
         {RNNC_LSTM, 2, 5, 1, .own_functions = 1, .gate = sigmoid, .candidate = hard,

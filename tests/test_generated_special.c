@@ -186,7 +186,7 @@ Test(generated_special, nan_in_gates_of_tiny_states, .timeout = 240) {
         if (k >= 2 * TARGETS * CELLS) {
             config.clip = 0.5f;
             config.own_functions = config.cell != RNNC_RNN_RELU;
-            config.gate = (rnnc_function){RNNC_HARD_SIGMOID, 0.2f};
+            config.gate = (rnnc_function){RNNC_HARD_SIGMOID, 0.2f, 0.5f};
             config.candidate = config.output = (rnnc_function){RNNC_SOFTSIGN, 0};
         }
         rng r = {.state = 9};

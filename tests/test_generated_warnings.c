@@ -67,7 +67,7 @@ Test(generated_warnings, functions_alone, .timeout = 240) {
     static const char *const names[] = {
         "tanh",     "relu",  "sigmoid",    "elu",  "selu",         "leaky_relu",
         "softplus", "gelu",  "gelu_tanh",  "silu", "hard_sigmoid", "hard_tanh",
-        "softsign", "relu6", "hard_swish", "mish",
+        "softsign", "relu6", "hard_swish", "mish", "affine",
     };
     char dir[PATH_SIZE], text[256];
     rnnc_error err;

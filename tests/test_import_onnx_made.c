@@ -175,10 +175,10 @@ static void put_numbers(char *text, const char *name, const rnnc_function *funct
     for (size_t i = 0; i < count * directions; i++) {
         const rnnc_function f = functions[i % count];
         const bool affine = f.activation == RNNC_IDENTITY;
-        const bool hard = f.activation == RNNC_HARD_SIGMOID;
-        if (!all && !affine && !(is_beta ? hard : activation_has_alpha(f.activation)))
+        if (!all && !affine &&
+            !(is_beta ? activation_has_beta(f.activation) : activation_has_alpha(f.activation)))
             continue;
-        const double alpha = affine ? 1 : (double)f.alpha, beta = affine ? 0 : hard ? 0.5 : 0;
+        const double alpha = affine ? 1 : (double)f.alpha, beta = (double)f.beta;
         if (first)
             sprintf(text + strlen(text), " %s=[", name);
         sprintf(text + strlen(text), "%s%#.9g", first ? "" : ",", is_beta ? beta : alpha);
@@ -193,15 +193,15 @@ static void put_functions(const exporter *e, const rnnc_config *c, char *text) {
         [RNNC_RELU] = "Relu",         [RNNC_SIGMOID] = "Sigmoid",
         [RNNC_ELU] = "Elu",           [RNNC_LEAKY_RELU] = "LeakyRelu",
         [RNNC_SOFTPLUS] = "Softplus", [RNNC_HARD_SIGMOID] = "HardSigmoid",
-        [RNNC_SOFTSIGN] = "Softsign"};
+        [RNNC_SOFTSIGN] = "Softsign", [RNNC_AFFINE] = "Affine"};
     const bool gated = c->cell == RNNC_LSTM || c->cell == RNNC_GRU;
     const size_t directions = c->bidirectional ? 2 : 1;
     const size_t count = c->cell == RNNC_LSTM ? 3 : gated ? 2 : 1;
     rnnc_function functions[3] = {c->gate, c->candidate, c->output};
     if (!gated)
         functions[0] = c->own_functions           ? c->candidate
-                       : c->cell == RNNC_RNN_RELU ? (rnnc_function){RNNC_RELU, 0}
-                                                  : (rnnc_function){RNNC_TANH, 0};
+                       : c->cell == RNNC_RNN_RELU ? (rnnc_function){RNNC_RELU, 0, 0}
+                                                  : (rnnc_function){RNNC_TANH, 0, 0};
     if (c->clip > 0)
         sprintf(text + strlen(text), " clip=%#.9g", (double)c->clip);
     if (!c->own_functions && c->cell != RNNC_RNN_RELU)
@@ -325,18 +325,18 @@ static void put_last(exporter *e, const rnnc_layer *l, const rnnc_config *before
 /* Functions that stand by themselves, with the attribute that an exporter writes or leaves out. */
 static const struct {
     rnnc_activation activation;
-    float alpha;
+    float alpha, beta;
     const char *op, *attributes;
 } alone[] = {
-    {RNNC_RELU, 0, "Relu", ""},
-    {RNNC_SIGMOID, 0, "Sigmoid", ""},
-    {RNNC_ELU, 1, "Elu", ""},
-    {RNNC_ELU, 0.625f, "Elu", "alpha=0.625"},
-    {RNNC_LEAKY_RELU, 0.01f, "LeakyRelu", ""},
-    {RNNC_HARD_SIGMOID, 0.2f, "HardSigmoid", ""},
-    {RNNC_HARD_SIGMOID, 0.25f, "HardSigmoid", "alpha=0.25 beta=0.5"},
-    {RNNC_SOFTPLUS, 0, "Softplus", ""},
-    {RNNC_SOFTSIGN, 0, "Softsign", ""},
+    {RNNC_RELU, 0, 0, "Relu", ""},
+    {RNNC_SIGMOID, 0, 0, "Sigmoid", ""},
+    {RNNC_ELU, 1, 0, "Elu", ""},
+    {RNNC_ELU, 0.625f, 0, "Elu", "alpha=0.625"},
+    {RNNC_LEAKY_RELU, 0.01f, 0, "LeakyRelu", ""},
+    {RNNC_HARD_SIGMOID, 0.2f, 0.5f, "HardSigmoid", ""},
+    {RNNC_HARD_SIGMOID, 0.25f, 0.375f, "HardSigmoid", "alpha=0.25 beta=0.375"},
+    {RNNC_SOFTPLUS, 0, 0, "Softplus", ""},
+    {RNNC_SOFTSIGN, 0, 0, "Softsign", ""},
 };
 
 enum { ALONE = sizeof alone / sizeof *alone };
@@ -560,7 +560,8 @@ static void expect_answers(const model *m, unsigned style, unsigned seed) {
 static bool is_of_onnx(rnnc_function f) {
     return f.activation <= RNNC_SIGMOID || f.activation == RNNC_ELU ||
            f.activation == RNNC_LEAKY_RELU || f.activation == RNNC_SOFTPLUS ||
-           f.activation == RNNC_HARD_SIGMOID || f.activation == RNNC_SOFTSIGN;
+           f.activation == RNNC_HARD_SIGMOID || f.activation == RNNC_SOFTSIGN ||
+           f.activation == RNNC_AFFINE;
 }
 
 /* A stack of a random kind. */

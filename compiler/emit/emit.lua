@@ -120,10 +120,10 @@ end
 
 local function describe_layer(layer)
     if layer.kind == "embedding" then return string.format("embedding %d x %d", layer.inputs, layer.outputs) end
-    if layer.kind == "activation" then return activations.text(layer.activation, layer.alpha) end
+    if layer.kind == "activation" then return activations.text(layer.activation, layer.alpha, layer.beta) end
     if layer.kind == "dense" then
         return string.format("dense %d -> %d%s%s", layer.inputs, layer.outputs,
-            layer.activation == "none" and "" or ", " .. activations.text(layer.activation, layer.alpha),
+            layer.activation == "none" and "" or ", " .. activations.text(layer.activation, layer.alpha, layer.beta),
             (layer.tied and ", by the embedding's table" or "")
                 .. (layer.last_step and ", last step only" or layer.last_state and ", last states only" or ""))
     end

@@ -27,16 +27,19 @@ function model_rows.pack(plan)
     return list
 end
 
-local function function_row(constant, alpha) return row(constant, host.float(alpha)) end
+local function numbers(of) return host.float(of.alpha), host.float(of.beta) end
+
+local function function_row(constant, of) return row(constant, numbers(of)) end
 
 -- That of a layer that is not recurrent.
-local nothing = function_row("RNNC_IDENTITY", 0.0)
+local zeros <const> = { alpha = 0.0, beta = 0.0 }
+local nothing = function_row("RNNC_IDENTITY", zeros)
 local no_config = row("RNNC_RNN_TANH", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, host.float(0.0), 0,
     "\n        " .. table.concat({ nothing, nothing, nothing }, ", "))
 
 local function config_row(layer, batch_first)
     local s, functions = layer.sizes, {}
-    for i, f in ipairs(layer.functions) do functions[i] = function_row(f.constant, f.alpha) end
+    for i, f in ipairs(layer.functions) do functions[i] = function_row(f.constant, f) end
     return row(layer.cell, s.I, s.H, s.L, flag(layer.bias), flag(batch_first), flag(s.D == 2), layer.proj_size or 0,
         flag(layer.reverse), flag(layer.reset_before), flag(layer.peepholes), flag(layer.initial_state),
         host.float(layer.clip), flag(layer.own_functions), "\n        " .. table.concat(functions, ", "))
@@ -44,17 +47,17 @@ end
 
 -- By the kind of layer: the words of its row in front of rnnc_layer's config, which only a stack has, and behind it.
 local kinds = {
-    stack = function() return "RNNC_RECURRENT", { 0, 0, "RNNC_IDENTITY", 0, 0, 0, 0, host.float(0.0) } end,
+    stack = function() return "RNNC_RECURRENT", { 0, 0, "RNNC_IDENTITY", 0, 0, 0, 0, numbers(zeros) } end,
     embedding = function(layer)
-        return "RNNC_EMBEDDING", { layer.inputs, layer.outputs, "RNNC_IDENTITY", 0, 0, 0, 0, host.float(0.0) }
+        return "RNNC_EMBEDDING", { layer.inputs, layer.outputs, "RNNC_IDENTITY", 0, 0, 0, 0, numbers(zeros) }
     end,
     activation = function(layer)
         return "RNNC_ACTIVATION",
-            { layer.inputs, layer.outputs, layer.activation_constant, 0, 0, 0, 0, host.float(layer.alpha) }
+            { layer.inputs, layer.outputs, layer.activation_constant, 0, 0, 0, 0, numbers(layer) }
     end,
     dense = function(layer)
         return "RNNC_DENSE", { layer.inputs, layer.outputs, layer.activation_constant, flag(layer.bias),
-            flag(layer.last_step), flag(layer.last_state), flag(layer.tied), host.float(layer.alpha) }
+            flag(layer.last_step), flag(layer.last_state), flag(layer.tied), numbers(layer) }
     end,
 }
 

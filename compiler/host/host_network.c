@@ -60,12 +60,13 @@ static float number_field(lua_State *L, int index, const char *name) {
     return value;
 }
 
-/* The function {activation=, alpha=} in that field of the table at `index`. */
+/* The function {activation=, alpha=, beta=} in that field of the table at `index`. */
 static rnnc_function function_field(lua_State *L, int index, const char *name) {
     lua_getfield(L, index, name);
     const int at = lua_gettop(L);
     luaL_checktype(L, at, LUA_TTABLE);
-    const rnnc_function function = {activation_field(L, at), number_field(L, at, "alpha")};
+    const rnnc_function function = {activation_field(L, at), number_field(L, at, "alpha"),
+                                    number_field(L, at, "beta")};
     lua_pop(L, 1);
     return function;
 }
@@ -102,6 +103,7 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
     if (layer.kind == RNNC_DENSE || layer.kind == RNNC_ACTIVATION) {
         layer.activation = activation_field(L, index);
         layer.alpha = number_field(L, index, "alpha");
+        layer.beta = number_field(L, index, "beta");
     }
     if (layer.kind == RNNC_DENSE) {
         layer.bias = network_flag_field(L, index, "bias");

@@ -3,7 +3,8 @@
 static int same_number(float a, float b) { return !(a < b || a > b); }
 
 static int same_function(rnnc_function a, rnnc_function b) {
-    return a.activation == b.activation && same_number(a.alpha, b.alpha);
+    return a.activation == b.activation && same_number(a.alpha, b.alpha) &&
+           same_number(a.beta, b.beta);
 }
 
 static int same_config(const rnnc_config *a, const rnnc_config *b) {
@@ -28,7 +29,7 @@ static int same_layer(const rnnc_layer *a, const rnnc_layer *b) {
            (a->kind == RNNC_EMBEDDING ||
             (a->activation == b->activation && a->bias == b->bias && a->tied == b->tied &&
              a->last_step == b->last_step && a->last_state == b->last_state &&
-             same_number(a->alpha, b->alpha)));
+             same_number(a->alpha, b->alpha) && same_number(a->beta, b->beta)));
 }
 
 int network_same(const rnnc_network *a, const rnnc_network *b) {

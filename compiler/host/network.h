@@ -28,9 +28,9 @@ int network_flag_field(lua_State *L, int index, const char *name);
 /* The network of the table at `index`: {batch_first=, residual=, layers= a list of
  *   {kind="recurrent", cell= "lstm", input_size=, hidden_size=, num_layers=, bias=, bidirectional=,
  *    proj_size=, ..., clip=, own_functions=, gate=, candidate=, output= each
- *    {activation=, alpha=}},
+ *    {activation=, alpha=, beta=}},
  *   {kind="embedding", inputs=, outputs=}, or
- *   {kind="dense", inputs=, outputs=, activation= "none", alpha=, bias=, tied=, last_step=,
+ *   {kind="dense", inputs=, outputs=, activation= "none", alpha=, beta=, bias=, tied=, last_step=,
  *    last_state=}},
  * on top of the stack as a userdata, and its sizes. Raises an error if it is not one.
  * [ -> network] */

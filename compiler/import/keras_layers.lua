@@ -62,7 +62,7 @@ local function named(value, state, check, own)
     if name == "hard_sigmoid" and state.version < 3 then alpha = 0.2 end
     -- The layer LeakyReLU has another slope than the function leaky_relu, in all versions.
     if name == "leaky_relu" and not alpha then alpha = (own or given == "leakyrelu") and 0.3 or 0.2 end
-    return name, activations.alpha(name) and type(alpha) == "number" and alpha or nil
+    return name, activations.number(name, "alpha") and type(alpha) == "number" and alpha or nil
 end
 
 -- Sets the function of a dense layer.

@@ -8,9 +8,9 @@ local network = {}
 local function function_of(functions, ...)
     for _, role in ipairs { ... } do
         local found = functions[role]
-        if found then return { activation = found[1], alpha = found[2] or 0.0 } end
+        if found then return { activation = found[1], alpha = found[2] or 0.0, beta = found[3] or 0.0 } end
     end
-    return { activation = "none", alpha = 0.0 }
+    return { activation = "none", alpha = 0.0, beta = 0.0 }
 end
 
 local of_layer = {
@@ -31,11 +31,11 @@ local of_layer = {
     embedding = function(item) return { kind = "embedding", inputs = item.num_embeddings, outputs = item.dim } end,
     activation = function(item)
         return { kind = "activation", inputs = item.input_size, outputs = item.input_size,
-                 activation = item.activation, alpha = item.alpha or 0.0 }
+                 activation = item.activation, alpha = item.alpha or 0.0, beta = item.beta or 0.0 }
     end,
     dense = function(item)
         return { kind = "dense", inputs = item.input_size, outputs = item.units, activation = item.activation,
-                 alpha = item.alpha or 0.0,
+                 alpha = item.alpha or 0.0, beta = item.beta or 0.0,
                  bias = item.bias, tied = item.tied or false, last_step = item.last_step or false,
                  last_state = item.last_state or false }
     end,

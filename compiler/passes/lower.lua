@@ -10,9 +10,9 @@
 --   stages     what a time step goes through, in order:
 --                { kind = "embedding", rows, width, weight }
 --                { kind = "stack", stack = index into `stacks` }
---                { kind = "dense", inputs, units, activation, alpha, weight, bias, last_step, last_state, once, update,
---                  tied }
---                { kind = "activation", width, activation, alpha, update, once }
+--                { kind = "dense", inputs, units, activation, alpha, beta, weight, bias, last_step, last_state, once,
+--                  update, tied }
+--                { kind = "activation", width, activation, alpha, beta, update, once }
 --              once: it runs on the last step only, as the stage with last_step before it says;
 --              tied: its weight is the first stage's;
 --              last_state: its last step is that of each direction of the stack before it
@@ -96,10 +96,10 @@ end
 
 -- The update of a dense layer from its sum. Activations of whole rows follow later. Errors: an activation or a
 -- function that is in no table.
-local function dense_update(name, alpha)
+local function dense_update(name, alpha, beta)
     local sum = { "gate", "h" }
     if activations.of(name).of ~= "value" then return { { "h", sum } } end
-    local tree = { name, sum, alpha }
+    local tree = activations.tree(name, sum, alpha, beta)
     if functions.of(name).arity ~= #tree - 1 then
         error(string.format("activation %s is of %d values, not %d", name, functions.of(name).arity, #tree - 1), 0)
     end
@@ -118,11 +118,11 @@ local lowering = {
     end,
     activation = function(_, item)
         return { kind = "activation", width = item.input_size, activation = item.activation, alpha = item.alpha,
-                 update = dense_update(item.activation, item.alpha) }
+                 beta = item.beta, update = dense_update(item.activation, item.alpha, item.beta) }
     end,
     dense = function(ir, item, _, add)
         return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,
-                 alpha = item.alpha, update = dense_update(item.activation, item.alpha),
+                 alpha = item.alpha, beta = item.beta, update = dense_update(item.activation, item.alpha, item.beta),
                  last_step = item.last_step or item.last_state, last_state = item.last_state,
                  tied = item.tied,
                  weight = item.tied and ir.stages[1].weight or add("weight", item.units, item.input_size),

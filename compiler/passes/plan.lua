@@ -177,7 +177,7 @@ local function plus_input(residual, input)
     return residual == input and "; plus the input" or string.format("; plus the first %d of the input", residual)
 end
 
--- The functions of a stack in the order of rnnc_config, each { role, name, constant, alpha, there }; of a cell without
+-- The functions of a stack in the order of rnnc_config, each { role, name, constant, alpha, beta, there }; of a cell without
 -- it: none.
 local function functions_of(stack)
     local list = {}
@@ -187,7 +187,8 @@ local function functions_of(stack)
         if not stack.functions[role] then role = wanted[2] end
         local found = stack.functions[role or ""] or { "none" }
         list[i] = { role = role or wanted[1], name = found[1], constant = activations.of(found[1]).constant,
-                    alpha = found[2] or 0.0, there = stack.functions[role or ""] ~= nil }
+                    alpha = found[2] or 0.0, beta = found[3] or 0.0,
+                    there = stack.functions[role or ""] ~= nil }
     end
     return list
 end
@@ -197,7 +198,7 @@ local function functions_text(layer)
     local words = {}
     for _, f in ipairs(layer.own_functions and layer.functions or {}) do
         if f.there then
-            words[#words + 1] = string.format(", %s %s", f.role:match("^[^_]*"), activations.text(f.name, f.alpha))
+            words[#words + 1] = string.format(", %s %s", f.role:match("^[^_]*"), activations.text(f.name, f.alpha, f.beta))
         end
     end
     if layer.clip > 0 then words[#words + 1] = string.format(", clip %.6g", layer.clip) end
@@ -233,7 +234,7 @@ local function layers_of(ir)
         elseif stage.kind == "dense" then
             layer.inputs, layer.outputs, layer.activation = stage.inputs, stage.units, stage.activation
             layer.activation_constant = activations.of(stage.activation).constant
-            layer.alpha = stage.alpha or 0.0
+            layer.alpha, layer.beta = stage.alpha or 0.0, stage.beta or 0.0
             layer.bias, layer.once = stage.bias ~= nil, stage.once
             layer.last_state, layer.tied = stage.last_state, stage.tied
             layer.last_step = stage.last_step and not stage.last_state
@@ -241,7 +242,7 @@ local function layers_of(ir)
         elseif stage.kind == "activation" then
             layer.inputs, layer.outputs, layer.activation = stage.width, stage.width, stage.activation
             layer.activation_constant = activations.of(stage.activation).constant
-            layer.alpha, layer.once = stage.alpha or 0.0, stage.once
+            layer.alpha, layer.beta, layer.once = stage.alpha or 0.0, stage.beta or 0.0, stage.once
         else
             layer.inputs, layer.outputs = stage.rows, stage.width
             width = stage.width

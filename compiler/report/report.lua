@@ -135,11 +135,11 @@ local function layer_line(layer)
         return string.format("embedding of %d tokens in %d values", layer.inputs, layer.outputs)
     end
     if layer.kind == "activation" then
-        return string.format("%s of %d values", activations.text(layer.activation, layer.alpha), layer.outputs)
+        return string.format("%s of %d values", activations.text(layer.activation, layer.alpha, layer.beta), layer.outputs)
     end
     if layer.kind == "dense" then
         return string.format("dense %d -> %d, %s%s", layer.inputs, layer.outputs,
-            activations.text(layer.activation, layer.alpha),
+            activations.text(layer.activation, layer.alpha, layer.beta),
             (layer.tied and ", by the embedding's table" or "")
                 .. (layer.last_step and ", last step only" or layer.last_state and ", last states only" or ""))
     end

@@ -28,8 +28,8 @@ local function form(ids)
     return list
 end
 
-local functions <const> = "nonlinearity rnn.alpha gate_activation gate_alpha candidate_activation candidate_alpha \
-    output_activation output_alpha clip"
+local functions <const> = "nonlinearity rnn.alpha rnn.beta gate_activation gate_alpha gate_beta \
+    candidate_activation candidate_alpha candidate_beta output_activation output_alpha output_beta clip"
 
 -- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers; fields.training, and
 -- fields.part: those of what it consists of.
@@ -43,8 +43,8 @@ return {
         rnn = form("cell layer.input_size hidden_size num_layers " .. functions .. " bias dropout bidirectional \
             direction reset_after peepholes proj_size initial_state layer.prefix"),
         embedding = form "num_embeddings dim layer.prefix",
-        activation = form "activation.activation alpha",
-        dense = form "layer.input_size units dense.activation alpha dense.bias tied last_step last_state layer.prefix",
+        activation = form "activation.activation alpha beta",
+        dense = form "layer.input_size units dense.activation alpha beta dense.bias tied last_step last_state layer.prefix",
     },
     training = form "loss data vocabulary validation test optimiser schedule warm_up epochs training.batch piece \
         training.clip patience seed",

@@ -43,17 +43,19 @@ local function of_role(role, also, doc)
     }
 end
 
--- The field with the alpha of a role's function.
-local function alpha_of(role, id)
+-- The field with the alpha or beta (`what`) of a role's function.
+local function number_of(role, what, id)
+    local of = { alpha = "the number in elu, leaky_relu, hard_sigmoid or affine as ",
+                 beta = "the other number in hard_sigmoid or affine as " }
     return {
-        id = id, name = roles[role].alpha, type = "number", least = -1000, most = 1000, optional = true,
-        default = function(fields) return activations.alpha(fields[role]) end,
+        id = id, name = roles[role][what], type = "number", least = -1000, most = 1000, optional = true,
+        default = function(fields) return activations.number(fields[role], what) end,
         check = function(_, fields)
-            if fields[role] and activations.alpha(fields[role]) then return end
-            return fields[role] and string.format('%s = "%s" has no alpha; leave it out', role, fields[role])
-                or "it is the number in " .. role .. ", which is not given; leave it out"
+            if fields[role] and activations.number(fields[role], what) then return end
+            return fields[role] and string.format('%s = "%s" has no %s; leave it out', role, fields[role], what)
+                or "it is a number in " .. role .. ", which is not given; leave it out"
         end,
-        doc = { "the number in elu, leaky_relu or hard_sigmoid as " .. role },
+        doc = { of[what] .. role },
     }
 end
 
@@ -70,22 +72,26 @@ end
 
 return {
     nonlinearity,
-    alpha_of("nonlinearity", "rnn.alpha"),
+    number_of("nonlinearity", "alpha", "rnn.alpha"),
+    number_of("nonlinearity", "beta", "rnn.beta"),
     of_role("gate_activation", { "recurrent_activation", "inner_activation", "gate_function" }, {
         "lstm, gru: the function of the gates, default \"sigmoid\"",
         "Keras' recurrent_activation, ONNX's f: any function of values that a dense layer may have.",
     }),
-    alpha_of "gate_activation",
+    number_of("gate_activation", "alpha"),
+    number_of("gate_activation", "beta"),
     of_role("candidate_activation", { "cell_activation", "candidate_function" }, {
         "lstm, gru: the function of the candidate (lstm: g, gru: n), default \"tanh\"",
         "Keras' activation, ONNX's g.",
     }),
-    alpha_of "candidate_activation",
+    number_of("candidate_activation", "alpha"),
+    number_of("candidate_activation", "beta"),
     of_role("output_activation", { "hidden_activation", "state_activation" }, {
         "lstm: the function of the cell state on its way out, default \"tanh\"",
         "Keras' activation again, ONNX's h.",
     }),
-    alpha_of "output_activation",
+    number_of("output_activation", "alpha"),
+    number_of("output_activation", "beta"),
     {
         name = "clip", type = "number", least = 0, most = 1000000, optional = true,
         also = { "cell_clip", "clip_value", "clip_threshold" },

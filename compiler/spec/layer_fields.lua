@@ -13,6 +13,20 @@ local function functions_alone()
     return table.move(list, 2, #list, 1, {})
 end
 
+-- The field with a number of the activation, "alpha" or "beta".
+local function number(name, also, doc)
+    return {
+        name = name, type = "number", least = -1000, most = 1000, optional = true, also = also,
+        default = function(fields) return activations.number(fields.activation, name) end,
+        check = function(_, fields)
+            if fields.activation and not activations.number(fields.activation, name) then
+                return string.format('activation = "%s" has no %s; leave it out', fields.activation, name)
+            end
+        end,
+        doc = doc,
+    }
+end
+
 local alone_instead = { linear = "leave the layer out", identity = "leave the layer out", none = "leave the layer out" }
 for other, remedy in pairs(of_dense) do alone_instead[other] = alone_instead[other] or remedy end
 
@@ -60,21 +74,16 @@ return {
             "softmax and log_softmax are over all of them, in the last layer only.",
         },
     },
-    {
-        name = "alpha", type = "number", least = -1000, most = 1000, optional = true,
-        also = { "negative_slope", "slope", "a" },
-        default = function(fields) return activations.alpha(fields.activation) end,
-        check = function(_, fields)
-            if fields.activation and not activations.alpha(fields.activation) then
-                return string.format('activation = "%s" has no alpha; leave it out', fields.activation)
-            end
-        end,
-        doc = {
-            "the number in elu, leaky_relu and hard_sigmoid",
-            "elu: -alpha is the limit far below 0, default 1. leaky_relu: the slope below 0, default 0.01.",
-            "hard_sigmoid: the slope, default 1/6 as in PyTorch and Keras 3; 0.2 in Keras 2 and ONNX.",
-        },
-    },
+    number("alpha", { "negative_slope", "slope", "a" }, {
+        "the number in elu, leaky_relu, hard_sigmoid and affine",
+        "elu: -alpha is the limit far below 0, default 1. leaky_relu: the slope below 0, default 0.01.",
+        "hard_sigmoid: the slope, default 1/6 as in PyTorch and Keras 3; 0.2 in Keras 2 and ONNX.",
+        "affine: what the value is multiplied with, default 1.",
+    }),
+    number("beta", { "offset", "b" }, {
+        "the other number in hard_sigmoid and affine, which is added to alpha times the value",
+        "hard_sigmoid: default 1/2, as everywhere; ONNX lets one choose. affine: default 0.",
+    }),
     {
         id = "dense.bias", name = "bias", type = "boolean", default = true, also = { "use_bias" },
         doc = { "false: the layer has no bias" },

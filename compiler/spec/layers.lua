@@ -118,7 +118,7 @@ local function fold(list, lines)
     for i, layer in ipairs(list) do
         local last = kept[#kept]
         if layer.layer == "activation" and last and last.layer == "dense" and last.activation == "none" then
-            last.activation, last.alpha = layer.activation, layer.alpha
+            last.activation, last.alpha, last.beta = layer.activation, layer.alpha, layer.beta
         else
             kept[#kept + 1], kept_lines[#kept + 1] = layer, lines[i]
         end

@@ -3,6 +3,7 @@
 -- name       in a spec
 -- constant   in rnnc.h
 -- alpha      of a function with a second argument, the `alpha` of a spec: its default
+-- beta       of one with a third argument, the `beta` of a spec: its default
 -- of         "none": nothing is done; "value": the function of this name (functions.lua) of each value;
 --            "row": of all outputs of a step together
 -- vector     "row" only: what its template is built from, as in functions.lua, and `whole`, operations that it needs
@@ -23,13 +24,14 @@ local activations = {
     { name = "gelu", constant = "RNNC_GELU", of = "value" },
     { name = "gelu_tanh", constant = "RNNC_GELU_TANH", of = "value" },
     { name = "silu", constant = "RNNC_SILU", of = "value" },
-    { name = "hard_sigmoid", constant = "RNNC_HARD_SIGMOID", of = "value", alpha = 1 / 6 },
+    { name = "hard_sigmoid", constant = "RNNC_HARD_SIGMOID", of = "value", alpha = 1 / 6, beta = 0.5 },
     { name = "hard_tanh", constant = "RNNC_HARD_TANH", of = "value" },
     { name = "softsign", constant = "RNNC_SOFTSIGN", of = "value" },
     { name = "selu", constant = "RNNC_SELU", of = "value" },
     { name = "relu6", constant = "RNNC_RELU6", of = "value" },
     { name = "hard_swish", constant = "RNNC_HARD_SWISH", of = "value" },
     { name = "mish", constant = "RNNC_MISH", of = "value" },
+    { name = "affine", constant = "RNNC_AFFINE", of = "value", alpha = 1.0, beta = 0.0 },
 }
 
 -- activations.names() -> all names, in order.
@@ -39,16 +41,27 @@ function activations.names()
     return list
 end
 
--- activations.alpha(name) -> the alpha of that one without another; nil: it has none, or there is no such activation.
-function activations.alpha(name)
+-- activations.number(name, what) -> the "alpha" or "beta" of that one without another; nil: it has none, or there is
+-- no such activation.
+function activations.number(name, what)
     for _, row in ipairs(activations) do
-        if row.name == name then return row.alpha end
+        if row.name == name then return row[what] end
     end
 end
 
--- activations.text(name, alpha) -> what a person reads: "tanh", "elu of 1".
-function activations.text(name, alpha)
-    return activations.alpha(name) and string.format("%s of %.6g", name, alpha) or name
+-- activations.text(name, alpha, beta) -> what a person reads: "tanh", "elu of 1", "hard_sigmoid of 0.2 and 0.5".
+function activations.text(name, alpha, beta)
+    local text = activations.number(name, "alpha") and string.format("%s of %.6g", name, alpha) or name
+    return activations.number(name, "beta") and string.format("%s and %.6g", text, beta) or text
+end
+
+-- activations.tree(name, value, alpha, beta) -> the expression of an activation of single values, of the expression
+-- `value`; nil of a number: the activation's own. Errors: no such activation, or one of whole rows.
+function activations.tree(name, value, alpha, beta)
+    local row = activations.of(name)
+    if row.of == "none" then return value end
+    assert(row.of == "value", name)
+    return { name, value, row.alpha and (alpha or row.alpha), row.beta and (beta or row.beta) }
 end
 
 -- activations.of(name) -> its row. Errors: no such activation.

@@ -120,10 +120,8 @@ local function with_functions(tree, spec, functions)
     local role = roles[tree[1]]
     if not role then return out end
     local name, sum = spec[tree[1]] or functions[tree[1]], out[2]
-    local activation = activations.of(name)
     if spec.clip and role.clips then sum = { "clip", sum, spec.clip } end
-    if activation.of == "none" then return sum end
-    return { name, sum, activation.alpha and (spec[role.alpha] or activation.alpha) }
+    return activations.tree(name, sum, spec[role.alpha], spec[role.beta])
 end
 
 -- The row for a validated spec, with roles for functions.
@@ -135,12 +133,12 @@ local function row_of(spec)
     return row
 end
 
--- cells.functions(spec) -> by role, { name, alpha or nil } of the cell's functions.
+-- cells.functions(spec) -> by role, { name, alpha or nil, beta or nil } of the cell's functions.
 function cells.functions(spec)
     local list = {}
     for role, name in pairs(row_of(spec).functions or {}) do
-        name = spec[role] or name
-        list[role] = { name, activations.alpha(name) and (spec[roles[role].alpha] or activations.alpha(name)) }
+        local row, own = activations.of(spec[role] or name), roles[role]
+        list[role] = { row.name, row.alpha and (spec[own.alpha] or row.alpha), row.beta and (spec[own.beta] or row.beta) }
     end
     return list
 end

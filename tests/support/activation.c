@@ -19,8 +19,9 @@ static double normal(double v) {
     return v < 0.0 ? erfc(-v / sqrt(2.0)) / 2.0 : (1.0 + erf(v / sqrt(2.0))) / 2.0;
 }
 
-double activation_of(rnnc_activation activation, double alpha, double v) {
-    switch (activation) {
+double activation_of(rnnc_function function, double v) {
+    const double alpha = (double)function.alpha, beta = (double)function.beta;
+    switch (function.activation) {
     case RNNC_IDENTITY:
         return v;
     case RNNC_TANH:
@@ -42,7 +43,7 @@ double activation_of(rnnc_activation activation, double alpha, double v) {
     case RNNC_SILU:
         return v * logistic(v);
     case RNNC_HARD_SIGMOID:
-        return clamp(v * alpha + 0.5, 0.0, 1.0);
+        return clamp(v * alpha + beta, 0.0, 1.0);
     case RNNC_HARD_TANH:
         return clamp(v, -1.0, 1.0);
     case RNNC_SOFTSIGN:
@@ -55,6 +56,8 @@ double activation_of(rnnc_activation activation, double alpha, double v) {
         return v * clamp(v + 3.0, 0.0, 6.0) / 6.0;
     case RNNC_MISH:
         return v * tanh(softplus(v));
+    case RNNC_AFFINE:
+        return v * alpha + beta;
     case RNNC_SOFTMAX:
     case RNNC_LOG_SOFTMAX:
         break;
@@ -64,19 +67,25 @@ double activation_of(rnnc_activation activation, double alpha, double v) {
 
 bool activation_has_alpha(rnnc_activation activation) {
     return activation == RNNC_ELU || activation == RNNC_LEAKY_RELU ||
-           activation == RNNC_HARD_SIGMOID;
+           activation_has_beta(activation);
+}
+
+bool activation_has_beta(rnnc_activation activation) {
+    return activation == RNNC_HARD_SIGMOID || activation == RNNC_AFFINE;
+}
+
+double activation_of_layer(const rnnc_layer *layer, double v) {
+    return activation_of((rnnc_function){layer->activation, layer->alpha, layer->beta}, v);
 }
 
 void activation_choose(rnnc_layer *layer, bool rows, rng *r) {
     static const float alphas[] = {1.0f, 0.01f, 0.2f, 0.625f, -0.375f};
+    static const float betas[] = {0.5f, 0.25f, 0.0f, -0.125f};
     do
-        layer->activation = (rnnc_activation)rng_below(r, RNNC_MISH + 1);
+        layer->activation = (rnnc_activation)rng_below(r, RNNC_AFFINE + 1);
     while (!rows && (layer->activation == RNNC_SOFTMAX || layer->activation == RNNC_LOG_SOFTMAX));
     layer->alpha = activation_has_alpha(layer->activation) ? alphas[rng_below(r, 5)] : 0.0f;
-}
-
-static double function_of(rnnc_function f, double v) {
-    return activation_of(f.activation, (double)f.alpha, v);
+    layer->beta = activation_has_beta(layer->activation) ? betas[rng_below(r, 4)] : 0.0f;
 }
 
 static double clipped(const rnnc_config *config, double sum) {
@@ -86,31 +95,32 @@ static double clipped(const rnnc_config *config, double sum) {
 
 double activation_of_gate(const rnnc_config *config, double sum) {
     const double v = clipped(config, sum);
-    return config->own_functions ? function_of(config->gate, v) : logistic(v);
+    return config->own_functions ? activation_of(config->gate, v) : logistic(v);
 }
 
 double activation_of_candidate(const rnnc_config *config, double sum) {
     const double v = clipped(config, sum);
     if (config->own_functions)
-        return function_of(config->candidate, v);
-    return config->cell == RNNC_RNN_RELU ? activation_of(RNNC_RELU, 0.0, v) : tanh(v);
+        return activation_of(config->candidate, v);
+    return config->cell == RNNC_RNN_RELU ? activation_of((rnnc_function){RNNC_RELU, 0, 0}, v)
+                                         : tanh(v);
 }
 
 double activation_of_state(const rnnc_config *config, double state) {
-    return config->own_functions ? function_of(config->output, state) : tanh(state);
+    return config->own_functions ? activation_of(config->output, state) : tanh(state);
 }
 
 static rnnc_function choose_function(rng *r) {
     rnnc_layer layer = {.kind = RNNC_DENSE};
     activation_choose(&layer, false, r);
-    return (rnnc_function){layer.activation, layer.alpha};
+    return (rnnc_function){layer.activation, layer.alpha, layer.beta};
 }
 
 void activation_choose_functions(rnnc_config *config, rng *r) {
-    static const rnnc_function gates[] = {{RNNC_SIGMOID, 0},
-                                          {RNNC_HARD_SIGMOID, 0.2f},
-                                          {RNNC_HARD_SIGMOID, 0.5f},
-                                          {RNNC_IDENTITY, 0}};
+    static const rnnc_function gates[] = {{RNNC_SIGMOID, 0, 0},
+                                          {RNNC_HARD_SIGMOID, 0.2f, 0.5f},
+                                          {RNNC_HARD_SIGMOID, 0.5f, 0.375f},
+                                          {RNNC_IDENTITY, 0, 0}};
     if (rng_below(r, 4) == 0)
         config->clip = rng_below(r, 2) ? 0.5f : 2.0f;
     if (rng_below(r, 2))
@@ -131,10 +141,17 @@ void activation_choose_functions(rnnc_config *config, rng *r) {
                     config->candidate.activation != RNNC_TANH;
 }
 
-static void put_function(FILE *out, const char *role, const char *alpha, rnnc_function f) {
-    fprintf(out, ", %s = \"%s\"", role, rnnc_activation_name(f.activation));
+void activation_put_numbers(FILE *out, const char *alpha, const char *beta, rnnc_function f) {
     if (activation_has_alpha(f.activation))
         fprintf(out, ", %s = %.9g", alpha, (double)f.alpha);
+    if (activation_has_beta(f.activation))
+        fprintf(out, ", %s = %.9g", beta, (double)f.beta);
+}
+
+static void put_function(FILE *out, const char *role, const char *alpha, const char *beta,
+                         rnnc_function f) {
+    fprintf(out, ", %s = \"%s\"", role, rnnc_activation_name(f.activation));
+    activation_put_numbers(out, alpha, beta, f);
 }
 
 void activation_put_functions(FILE *out, const rnnc_config *config) {
@@ -147,11 +164,12 @@ void activation_put_functions(FILE *out, const rnnc_config *config) {
         return;
     }
     if (!gated) {
-        put_function(out, "nonlinearity", "alpha", config->candidate);
+        put_function(out, "nonlinearity", "alpha", "beta", config->candidate);
         return;
     }
-    put_function(out, "gate_activation", "gate_alpha", config->gate);
-    put_function(out, "candidate_activation", "candidate_alpha", config->candidate);
+    put_function(out, "gate_activation", "gate_alpha", "gate_beta", config->gate);
+    put_function(out, "candidate_activation", "candidate_alpha", "candidate_beta",
+                 config->candidate);
     if (config->cell == RNNC_LSTM)
-        put_function(out, "output_activation", "output_alpha", config->output);
+        put_function(out, "output_activation", "output_alpha", "output_beta", config->output);
 }

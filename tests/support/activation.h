@@ -9,12 +9,19 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* One value behind an activation with that alpha; not softmax and log_softmax. Aborts for those and
- * for one that there is not. */
-double activation_of(rnnc_activation activation, double alpha, double v);
+/* One value behind a function; not softmax and log_softmax. Aborts for those and for one that there
+ * is not. */
+double activation_of(rnnc_function function, double v);
 
-/* Has it an alpha? */
+/* The same of a layer's activation. */
+double activation_of_layer(const rnnc_layer *layer, double v);
+
+/* Has it an alpha, a beta? */
 bool activation_has_alpha(rnnc_activation activation);
+bool activation_has_beta(rnnc_activation activation);
+
+/* ", alpha = 0.2, beta = 0.5" of those that it has. */
+void activation_put_numbers(FILE *out, const char *alpha, const char *beta, rnnc_function f);
 
 /* What a recurrent layer makes of the sum of a gate, of that of its candidate, and of its cell
  * state on the way out. */

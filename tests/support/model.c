@@ -310,11 +310,11 @@ void model_solve(model *m) {
 static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
     static const char *const cells[] = {"rnn", "rnn", "lstm", "gru"};
     const rnnc_config *const c = &l->recurrent;
+    const rnnc_function f = {l->activation, l->alpha, l->beta};
     fputs("    ", out);
     if (l->kind == RNNC_ACTIVATION) {
         fprintf(out, "activation { activation = \"%s\"", rnnc_activation_name(l->activation));
-        if (activation_has_alpha(l->activation))
-            fprintf(out, ", alpha = %.9g", (double)l->alpha);
+        activation_put_numbers(out, "alpha", "beta", f);
         fputs(" },\n", out);
         return;
     }
@@ -323,8 +323,7 @@ static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
     } else if (l->kind == RNNC_DENSE) {
         fprintf(out, "dense { units = %zu, activation = \"%s\", bias = %s", l->outputs,
                 rnnc_activation_name(l->activation), l->bias ? "true" : "false");
-        if (activation_has_alpha(l->activation))
-            fprintf(out, ", alpha = %.9g", (double)l->alpha);
+        activation_put_numbers(out, "alpha", "beta", f);
         if (l->last_step || l->last_state)
             fprintf(out, ", %s = true", l->last_step ? "last_step" : "last_state");
         if (l->tied)

@@ -77,10 +77,9 @@ static void apply(const rnnc_layer *layer, double *v) {
     for (size_t i = 0; i < layer->outputs; i++)
         sum += exp(v[i]);
     for (size_t i = 0; i < layer->outputs; i++)
-        v[i] = layer->activation == RNNC_SOFTMAX ? exp(v[i]) / sum
-               : layer->activation == RNNC_LOG_SOFTMAX
-                   ? v[i] - log(sum)
-                   : activation_of(layer->activation, (double)layer->alpha, v[i]);
+        v[i] = layer->activation == RNNC_SOFTMAX       ? exp(v[i]) / sum
+               : layer->activation == RNNC_LOG_SOFTMAX ? v[i] - log(sum)
+                                                       : activation_of_layer(layer, v[i]);
 }
 
 /* Where the states of a sequence lie in h0 and hn, c0 and cn, as the layers go by. */

@@ -206,7 +206,8 @@ bool model_run_all_ways(const rnnc_model *net, const float *packed, const model 
 }
 
 static bool same_function(rnnc_function a, rnnc_function b) {
-    return a.activation == b.activation && !(a.alpha < b.alpha || a.alpha > b.alpha);
+    return a.activation == b.activation && !(a.alpha < b.alpha || a.alpha > b.alpha) &&
+           !(a.beta < b.beta || a.beta > b.beta);
 }
 
 /* Those that the cell has. */
@@ -233,8 +234,8 @@ static bool same_layer(const rnnc_layer *a, const rnnc_layer *b) {
         return false;
     return a->kind == RNNC_EMBEDDING ||
            (a->activation == b->activation && memcmp(&a->alpha, &b->alpha, sizeof a->alpha) == 0 &&
-            a->bias == b->bias && a->last_step == b->last_step && a->last_state == b->last_state &&
-            a->tied == b->tied);
+            memcmp(&a->beta, &b->beta, sizeof a->beta) == 0 && a->bias == b->bias &&
+            a->last_step == b->last_step && a->last_state == b->last_state && a->tied == b->tied);
 }
 
 bool model_described(const rnnc_model *net, const model *m, rnnc_error *err) {

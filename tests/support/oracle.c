@@ -171,7 +171,7 @@ void oracle_activation(const rnnc_layer *layer, double *y) {
         else if (layer->activation == RNNC_LOG_SOFTMAX)
             y[i] -= most + log(sum);
         else
-            y[i] = activation_of(layer->activation, (double)layer->alpha, y[i]);
+            y[i] = activation_of_layer(layer, y[i]);
     }
 }
 

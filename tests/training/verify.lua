@@ -148,7 +148,7 @@ local function cell_text(first)
 end
 
 local activations <const> = { "none", "tanh", "relu", "sigmoid", "softplus", "gelu", "elu", "silu", "leaky_relu",
-                              "softsign", "mish", "hard_tanh", "hard_sigmoid", "selu", "relu6", "hard_swish",
+                              "softsign", "mish", "hard_tanh", "hard_sigmoid", "selu", "relu6", "affine", "hard_swish",
                               "gelu_tanh" }
 
 local function random_spec()

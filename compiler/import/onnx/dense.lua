@@ -130,7 +130,7 @@ end
 
 -- A function of what a layer gives: that of a dense layer without one, or a layer by itself. What is of each value is
 -- the same at the last step alone.
-local function activate(node, name, alpha)
+local function activate(node, name, alpha, beta)
     local signal = node.values[1]
     node:check(signal and signal.what, "is of numbers of the file, which rnnc does not compute")
     local layer = signal.layer
@@ -139,27 +139,27 @@ local function activate(node, name, alpha)
     local made
     if layer.form == "dense" and not layer.fields.activation then
         made = copy_of(layer, {})
-        made.fields.activation, made.fields.alpha = name, alpha
+        made.fields.activation, made.fields.alpha, made.fields.beta = name, alpha, beta
         return signals.with(signal, { layer = made })
     end
     local source, width = features.read(node, signal, #signal.axes)
     made = {
         form = "activation", label = node.label, input = width, outputs = width, weights = {},
         source = signals.with(source, { what = source.what == "last" and "steps" or source.what }),
-        fields = { activation = name, alpha = alpha },
+        fields = { activation = name, alpha = alpha, beta = beta },
     }
     return signals.with(source, { layer = made, width = width })
 end
 
--- Functions by operator: rnnc's name and, of one with a number, the attribute and its default.
+-- Functions by operator: rnnc's name and, of one with numbers, the defaults of the attributes alpha and beta.
 for op, row in pairs {
     Relu = { "relu" }, Tanh = { "tanh" }, Sigmoid = { "sigmoid" }, Softplus = { "softplus" },
     Softsign = { "softsign" }, HardSwish = { "hard_swish" }, Mish = { "mish" }, Elu = { "elu", 1.0 },
-    LeakyRelu = { "leaky_relu", 0.01 }, HardSigmoid = { "hard_sigmoid", 0.2 },
+    LeakyRelu = { "leaky_relu", 0.01 }, HardSigmoid = { "hard_sigmoid", 0.2, 0.5 },
 } do
     operators[op] = function(node)
-        node:check(op ~= "HardSigmoid" or node:attribute("beta", "f", 0.5) == 0.5, "has a beta, which rnnc has not")
-        return activate(node, row[1], row[2] and node:attribute("alpha", "f", row[2]))
+        return activate(node, row[1], row[2] and node:attribute("alpha", "f", row[2]),
+            row[3] and node:attribute("beta", "f", row[3]))
     end
 end
 

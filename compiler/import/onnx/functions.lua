@@ -1,5 +1,6 @@
 -- functions: the attributes activations, activation_alpha, activation_beta and clip of RNN, LSTM and GRU, as fields of
 -- a spec.
+local activations = require "tables.activations"
 local roles = require "tables.roles"
 
 local functions = {}
@@ -9,8 +10,7 @@ local functions = {}
 local known <const> = {
     relu = { "relu" }, tanh = { "tanh" }, sigmoid = { "sigmoid" }, softsign = { "softsign" },
     softplus = { "softplus" }, elu = { "elu", alpha = 1 }, leakyrelu = { "leaky_relu", alpha = 0.01 },
-    hardsigmoid = { "hard_sigmoid", alpha = 0.2, beta = 0.5, only = { beta = 0.5 } },
-    affine = { "none", alpha = 1, beta = 0, only = { alpha = 1, beta = 0 } },
+    hardsigmoid = { "hard_sigmoid", alpha = 0.2, beta = 0.5 }, affine = { "affine", alpha = 1, beta = 0 },
     scaledtanh = { "tanh", alpha = 1, beta = 1, only = { alpha = 1, beta = 1 } },
 }
 
@@ -65,14 +65,17 @@ function functions.put(node, wanted, directions, fields)
         check_number(node, names[i], row, "alpha", alphas[i])
         check_number(node, names[i], row, "beta", betas[i])
         local first = (i - 1) % count + 1
-        node:check(row == rows[first] and alphas[i] == alphas[first],
+        node:check(row == rows[first] and alphas[i] == alphas[first] and betas[i] == betas[first],
             "has other activations in its second direction, which rnnc has not")
     end
     for i = 1, count do
         local role, default = wanted[i][1], wanted[i][2]
         if rows[i][1] ~= default then
             fields[role] = rows[i][1]
-            if rows[i].alpha and not (rows[i].only or {}).alpha then fields[roles[role].alpha] = alphas[i] end
+            for what, list in pairs { alpha = alphas, beta = betas } do
+                local same = activations.number(rows[i][1], what) == list[i]
+                if not (rows[i].only or {})[what] and not same then fields[roles[role][what]] = list[i] end
+            end
         end
     end
     local clip = node:attribute("clip", "f")

@@ -44,7 +44,7 @@ activations.of_rows = {
     end,
 }
 
--- activations.apply(layer) -> the buffer with the result. layer: program, put, name, alpha (or nil), sums (a buffer),
+-- activations.apply(layer) -> the buffer with the result. layer: program, put, name, alpha, beta (or nil), sums (a buffer),
 -- at (access to a buffer of its shape), over, dims, units, id, from. Errors: no such activation.
 function activations.apply(layer)
     local name = layer.name
@@ -56,7 +56,7 @@ function activations.apply(layer)
         local make = activations.of_rows[name] or error(layer.from .. ": no program of " .. name, 0)
         value = make(layer)
     else
-        value = { name, { "read", layer.at(layer.sums, "i") }, layer.alpha }
+        value = rows.tree(name, { "read", layer.at(layer.sums, "i") }, layer.alpha, layer.beta)
     end
     local out = layer.put(layer.program, "active" .. layer.id, "workspace", layer.dims)
     append(layer.program.body, { op = "map", from = layer.from, over = layer.over,

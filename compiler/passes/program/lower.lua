@@ -256,6 +256,7 @@ function layers.activation(program, item, input, width)
     append(program.body, { statement { op = "map", from = from, over = over,
         sets = { { at(sums, "i"), { "read", input("i") } } } } })
     local out = activations.apply { program = program, put = put, name = item.activation, alpha = item.alpha,
+                                    beta = item.beta,
                                     sums = sums, at = at, over = over, dims = dims, units = width, id = id,
                                     from = from }
     return function(i) return at(out, i) end, width
@@ -292,6 +293,7 @@ function layers.dense(program, item, input, width)
     append(program.body, { statement { op = "product", from = from, over = over, sum = { { "k", width } },
         out = at(sums, "i"), a = access(weight, "i", "k"), b = source, accumulate = bias and true or nil } })
     local out = activations.apply { program = program, put = put, name = item.activation, alpha = item.alpha,
+                                    beta = item.beta,
                                     sums = sums, at = at, over = over, dims = dims, units = item.units, id = id,
                                     from = from }
     return function(index) return at(out, index) end, item.units
