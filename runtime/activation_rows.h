@@ -6,6 +6,8 @@
  *     value    of v, with the layer's alpha and beta, in the type `real`, which is double and float
  * in turn, by functions of tgmath.h. Of a whole row, softmax for one, it is v.
  *
+ *   ACTIVATION_OF_UNITS(constant, name, value): the same where alpha is a weight of the unit
+ *
  * No include guard: it is included once for each thing that is made of a row. NaN stays NaN.
  * Formulas are those of the documentation of torch.nn. */
 
@@ -29,3 +31,6 @@ ACTIVATION(RNNC_RELU6, relu6, BETWEEN(0, v, 6))
 ACTIVATION(RNNC_HARD_SWISH, hard_swish, v *BETWEEN(0, v / 6 + HALF, 1))
 ACTIVATION(RNNC_MISH, mish, v *tanh((v < 0 ? 0 : v) + log1p(exp(-fabs(v)))))
 ACTIVATION(RNNC_AFFINE, affine, alpha *v + beta)
+ACTIVATION_OF_UNITS(RNNC_PRELU, prelu, v > 0 ? v : alpha * v)
+ACTIVATION_OF_UNITS(RNNC_SCALE, scale, alpha *v)
+ACTIVATION_OF_UNITS(RNNC_SHIFT, shift, v + alpha)

@@ -12,6 +12,8 @@
 #define SELU_SCALE ((real)1.0507009873554804934193349852946) /* G. Klambauer et al. 2017 */
 #define SELU_ALPHA ((real)1.6732632423543772848170429916717)
 
+#define ACTIVATION_OF_UNITS ACTIVATION
+
 /* Of those that are of no alpha or beta they are not used. */
 #define ACTIVATION(constant, name, value)                                                          \
     static real OF(name)(real v, real alpha, real beta) {                                          \
@@ -38,9 +40,12 @@ static real between(real least, real v, real most) {
 }
 #include "activation_rows.h"
 #undef ACTIVATION
+#undef ACTIVATION_OF_UNITS
 
 static const rnnc_activation_row rows[] = {
-#define ACTIVATION(constant, name, value) [constant] = {#name, name##_double, name##_float},
+#define ACTIVATION(constant, name, value) [constant] = {#name, name##_double, name##_float, 0},
+#define ACTIVATION_OF_UNITS(constant, name, value)                                                 \
+    [constant] = {#name, name##_double, name##_float, 1},
 #include "activation_rows.h"
 };
 

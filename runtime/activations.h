@@ -11,6 +11,7 @@ typedef struct rnnc_activation_row {
     const char *name;
     double (*of)(double v, double alpha, double beta);
     float (*of_float)(float v, float alpha, float beta);
+    int of_units; /* 1: alpha is a weight of the unit, of a tensor of the layer */
 } rnnc_activation_row;
 
 /* The row of an activation; NULL if there is no such one. */

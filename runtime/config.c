@@ -84,7 +84,8 @@ static rnnc_status check_functions(const rnnc_config *config, rnnc_error *error)
                          (double)config->clip);
     for (size_t i = 0; config->own_functions && i < 3; i++) {
         const rnnc_function function = roles[i].function;
-        if (!rnnc_activation_find(function.activation) || function.activation == RNNC_SOFTMAX ||
+        const rnnc_activation_row *const row = rnnc_activation_find(function.activation);
+        if (!row || row->of_units || function.activation == RNNC_SOFTMAX ||
             function.activation == RNNC_LOG_SOFTMAX)
             return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                              "%s is activation %d: give one of single values", roles[i].name,

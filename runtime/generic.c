@@ -183,7 +183,7 @@ static void run_group(group *g, const float *x, size_t ld_x) {
         if (layer->kind == RNNC_EMBEDDING) {
             embed(g, layer, prepared, out);
         } else if (layer->kind == RNNC_ACTIVATION) {
-            generic_run_activation(&g->run, layer, rows, g->in, g->ld_in, out);
+            generic_run_activation(&g->run, layer, prepared, rows, g->in, g->ld_in, out);
         } else if (rnnc_layer_once(layer) && g->run.T > 0 && rows != g->run.B) {
             rows = g->run.B;
             generic_run_dense(&g->run, layer, prepared, rows,

@@ -138,7 +138,9 @@ static void softmax(float *row, size_t n, int is_log) {
         row[i] = is_log ? row[i] - less : row[i] / sum;
 }
 
-static void activate(const rnnc_kernels *kernels, const rnnc_layer *layer, float *row) {
+/* weights: of the units, of an activation that has them. */
+static void activate(const rnnc_kernels *kernels, const rnnc_layer *layer, const float *weights,
+                     float *row) {
     const size_t n = layer->outputs;
     switch (layer->activation) {
     case RNNC_IDENTITY:
@@ -158,15 +160,15 @@ static void activate(const rnnc_kernels *kernels, const rnnc_layer *layer, float
     }
     float (*const of)(float, float, float) = rnnc_activation_find(layer->activation)->of_float;
     for (size_t i = 0; i < n; i++)
-        row[i] = of(row[i], layer->alpha, layer->beta);
+        row[i] = of(row[i], rnnc_layer_of_units(layer) ? weights[i] : layer->alpha, layer->beta);
 }
 
-void generic_run_activation(const generic_run *r, const rnnc_layer *layer, size_t rows,
-                            const float *in, size_t ld_in, generic_flow out) {
+void generic_run_activation(const generic_run *r, const rnnc_layer *layer, const float *prepared,
+                            size_t rows, const float *in, size_t ld_in, generic_flow out) {
     for (size_t i = 0; i < rows; i++) {
         float *const row = out.data + i * out.ld;
-        memcpy(row, in + i * ld_in, layer->outputs * sizeof *row);
-        activate(r->kernels, layer, row);
+        memmove(row, in + i * ld_in, layer->outputs * sizeof *row); /* which may be y and x */
+        activate(r->kernels, layer, prepared, row);
     }
 }
 
@@ -184,6 +186,6 @@ void generic_run_dense(const generic_run *r, const rnnc_layer *layer, const floa
         float *const row = out.data + i * out.ld;
         for (size_t j = 0; j < N; j++)
             row[j] += bias[j];
-        activate(r->kernels, layer, row);
+        activate(r->kernels, layer, NULL, row);
     }
 }

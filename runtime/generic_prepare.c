@@ -33,7 +33,7 @@ size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *pre
 
 size_t generic_table_count(const rnnc_layer *layer) {
     return layer->kind == RNNC_ACTIVATION
-               ? 0
+               ? (rnnc_layer_of_units(layer) ? layer->outputs : 0)
                : (layer->inputs + (layer->kind == RNNC_DENSE)) * layer->outputs;
 }
 
@@ -150,6 +150,9 @@ rnnc_status rnnc_generic_prepare(const rnnc_network *network, const float *const
             const size_t count = layer->inputs * layer->outputs;
             memcpy(prepared, *tensors++, count * sizeof *prepared);
             prepared += count;
+        } else if (rnnc_layer_of_units(layer)) {
+            memcpy(prepared, *tensors++, layer->outputs * sizeof *prepared);
+            prepared += layer->outputs;
         }
     }
     return RNNC_OK;

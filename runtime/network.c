@@ -1,5 +1,6 @@
 /* network.c: is a list of layers a network that can be run, and what its calls have to know. */
 #include "network.h"
+#include "activations.h"
 
 #include <math.h>
 
@@ -38,7 +39,11 @@ size_t rnnc_layer_weight_count(const rnnc_layer *layer) {
     return layer->kind == RNNC_RECURRENT   ? rnnc_config_weight_count(&layer->recurrent)
            : layer->kind == RNNC_EMBEDDING ? 1
            : layer->kind == RNNC_DENSE     ? (size_t)(!layer->tied + layer->bias)
-                                           : 0;
+                                           : (size_t)rnnc_layer_of_units(layer);
+}
+
+int rnnc_layer_of_units(const rnnc_layer *layer) {
+    return layer->kind == RNNC_ACTIVATION && rnnc_activation_find(layer->activation)->of_units;
 }
 
 /* A layer that is not recurrent: sizes and flags in range. */
@@ -62,6 +67,11 @@ static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_erro
                          "layer %zu is an activation of %zu values with %zu outputs: they are as "
                          "many, and its flags are 0",
                          number, layer->inputs, layer->outputs);
+    if (layer->kind == RNNC_DENSE && rnnc_activation_find(layer->activation)->of_units)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "layer %zu is dense and has the activation %s, which has weights: give it "
+                         "a layer of its own",
+                         number, rnnc_activation_name(layer->activation));
     if (layer->kind == RNNC_DENSE &&
         ((layer->bias | layer->last_step | layer->last_state | layer->tied) & ~1) != 0)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
@@ -87,9 +97,6 @@ static rnnc_status check_layer(const rnnc_layer *layer, size_t number, size_t wi
     if (layer->kind == RNNC_EMBEDDING && number > 0)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "layer %zu is an embedding, which only the first layer can be", number);
-    if (layer->kind == RNNC_ACTIVATION && number == 0)
-        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
-                         "layer 0 is an activation, which is of what a layer before it puts out");
     if (layer->kind == RNNC_DENSE && layer->last_state &&
         (layer->last_step || number == 0 || (layer - 1)->kind != RNNC_RECURRENT))
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,

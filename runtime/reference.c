@@ -152,14 +152,16 @@ static void softmax(double *row, size_t n, int is_log) {
         row[i] = is_log ? row[i] - most - log(sum) : exp(row[i] - most) / sum;
 }
 
-static void activate(const rnnc_layer *layer, double *row) {
+/* weights: of the units, of an activation that has them. */
+static void activate(const rnnc_layer *layer, const float *weights, double *row) {
     const rnnc_activation_row *const activation = rnnc_activation_find(layer->activation);
     if (layer->activation == RNNC_SOFTMAX || layer->activation == RNNC_LOG_SOFTMAX) {
         softmax(row, layer->outputs, layer->activation == RNNC_LOG_SOFTMAX);
         return;
     }
     for (size_t i = 0; i < layer->outputs; i++)
-        row[i] = activation->of(row[i], (double)layer->alpha, (double)layer->beta);
+        row[i] = activation->of(row[i], (double)(weights ? weights[i] : layer->alpha),
+                                (double)layer->beta);
 }
 
 /* before: the layer whose output is read; table: that of the embedding, if it is shared. */
@@ -180,14 +182,15 @@ static void run_dense(sequence *s, const rnnc_layer *before, const rnnc_layer *l
         double *const row = s->out + t * layer->outputs;
         for (size_t i = 0; i < layer->outputs; i++)
             row[i] = product(weight, bias, i, layer->inputs, from + t * layer->inputs);
-        activate(layer, row);
+        activate(layer, NULL, row);
     }
     swap_buffers(s);
 }
 
-static void run_activation(sequence *s, const rnnc_layer *layer) {
+static void run_activation(sequence *s, const rnnc_layer *layer, const float *const **tensors) {
+    const float *const weights = rnnc_layer_of_units(layer) ? *(*tensors)++ : NULL;
     for (size_t t = 0; t < s->steps; t++)
-        activate(layer, s->in + t * layer->outputs);
+        activate(layer, weights, s->in + t * layer->outputs);
 }
 
 /* The row of step t of sequence b in x, tokens or y. */
@@ -222,7 +225,7 @@ static void run_sequence(sequence *s, const rnnc_network *network, const rnnc_ne
         else if (layer->kind == RNNC_DENSE)
             run_dense(s, layer - 1, layer, table, &tensors);
         else if (layer->kind == RNNC_ACTIVATION)
-            run_activation(s, layer);
+            run_activation(s, layer, &tensors);
     }
     if (sizes->last_step) {
         for (size_t i = 0; i < sizes->output; i++)

@@ -69,7 +69,9 @@ const char *rnnc_cell_name(rnnc_cell cell);
  *   GELU_TANH     its approximation by tanh               MISH        v tanh(softplus(v))
  *   HARD_SIGMOID  alpha v + beta between 0 and 1          HARD_TANH   v between -1 and 1
  *   SOFTSIGN      v / (1 + |v|)                           RELU6       v between 0 and 6
- *   HARD_SWISH    v HARD_SIGMOID(v) of 1/6 and 1/2        AFFINE      alpha v + beta */
+ *   HARD_SWISH    v HARD_SIGMOID(v) of 1/6 and 1/2        AFFINE      alpha v + beta
+ *   PRELU         v, or w v below 0, w of the unit        SCALE       w v       SHIFT  v + w
+ * The last three have a tensor w (outputs) and are of a layer ACTIVATION only. */
 typedef enum rnnc_activation {
     RNNC_IDENTITY = 0,
     RNNC_TANH,
@@ -90,14 +92,17 @@ typedef enum rnnc_activation {
     RNNC_RELU6,
     RNNC_HARD_SWISH,
     RNNC_MISH,
-    RNNC_AFFINE
+    RNNC_AFFINE,
+    RNNC_PRELU,
+    RNNC_SCALE,
+    RNNC_SHIFT
 } rnnc_activation;
 
 /* "none", "tanh", "leaky_relu", as in a spec; NULL if there is no such activation. */
 const char *rnnc_activation_name(rnnc_activation activation);
 
-/* A function of single values: one of rnnc_activation but SOFTMAX and LOG_SOFTMAX, and its
- * numbers. */
+/* A function of single values: one of rnnc_activation but SOFTMAX, LOG_SOFTMAX and those with a
+ * tensor, and its numbers. */
 typedef struct rnnc_function {
     rnnc_activation activation;
     float alpha; /* of ELU, LEAKY_RELU, HARD_SIGMOID, AFFINE; finite */
@@ -142,7 +147,7 @@ typedef struct rnnc_weight {
  *              reverse half has seen one step only at the last step. That of a direction that goes
  *              backwards is what it put out for the first step. With tied W is the table of the
  *              EMBEDDING that is the first layer, and the layer has no weight of its own.
- *   ACTIVATION activation(x), of the layer before it; inputs and outputs are as many */
+ *   ACTIVATION activation(x), of each value; inputs and outputs are as many */
 typedef enum rnnc_layer_kind {
     RNNC_RECURRENT = 0,
     RNNC_EMBEDDING,
@@ -172,7 +177,8 @@ typedef struct rnnc_network {
 
 /* What calls of a network have to know. Its weights are, layer by layer, those of
  * rnnc_config_weight, an embedding's weight (inputs, outputs), or a dense layer's weight (outputs,
- * inputs) unless it is tied and, with bias, bias (outputs). */
+ * inputs) unless it is tied and, with bias, bias (outputs), or the (outputs) of an activation's
+ * units. */
 typedef struct rnnc_network_sizes {
     size_t input, output; /* values of x and of y for a step; of an embedding 1, the token */
     size_t h, c;          /* floats of h0 and of c0 for one sequence; 0: there is none */

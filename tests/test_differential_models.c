@@ -89,9 +89,12 @@ static rnnc_layer random_dense(rng *r, size_t inputs, bool last) {
 /* Behind a layer, of `inputs` values; softmax could not be followed by others. */
 static rnnc_layer random_function(rng *r, size_t inputs) {
     rnnc_layer layer = {.kind = RNNC_ACTIVATION, .inputs = inputs, .outputs = inputs};
-    do
-        activation_choose(&layer, false, r);
-    while (layer.activation == RNNC_IDENTITY);
+    if (rng_below(r, 2))
+        activation_choose_of_units(&layer, r);
+    else
+        do
+            activation_choose(&layer, false, r);
+        while (layer.activation == RNNC_IDENTITY);
     return layer;
 }
 
@@ -110,6 +113,8 @@ static size_t random_layers(rng *r, rnnc_layer layer[MODEL_LAYERS]) {
         layer[n++] =
             (rnnc_layer){.kind = RNNC_EMBEDDING, .inputs = 2 + rng_below(r, 90), .outputs = width};
         tied = rng_below(r, 2);
+    } else if (rng_below(r, 5) == 0) {
+        layer[n++] = random_function(r, width);
     }
     /* Stacks that go backwards: all, some, none. */
     const size_t stacks = rng_below(r, 4), ways = rng_below(r, 6);

@@ -78,6 +78,33 @@ Test(generated_functions, both_directions, .timeout = 600) {
     check(layers, 4, 3, "lengths = true,", &any);
 }
 
+/* With weights of units: of x, of both halves, of both directions of a layer below, of what runs
+ * once; a last vector that is not full, and blocks of sequences. */
+Test(generated_functions, of_units, .timeout = 600) {
+    const driver_shape fixed = {.name = "net", .states = "hc", .fixed_batch = true};
+    const driver_shape any = {.name = "net", .states = "hc", .lengths = true};
+    rnnc_layer layers[] = {function(5, RNNC_SCALE),         function(5, RNNC_SHIFT),
+                           cell(RNNC_LSTM, 5, 1),           function(2 * UNITS, RNNC_PRELU),
+                           dense(2 * UNITS, 21, RNNC_TANH), function(21, RNNC_PRELU),
+                           function(21, RNNC_SCALE)};
+    check(layers, 4, 16, "", &fixed);
+    check(layers + 2, 2, 3, "", &fixed);
+    check(layers, 7, 3, "lengths = true,", &any);
+    layers[4].last_state = 0;
+    layers[4].last_step = 1;
+    check(layers, 7, 16, "", &fixed);
+}
+
+/* In streams; the first and the last layer may be one. */
+Test(generated_functions, of_units_streams, .timeout = 600) {
+    const driver_shape shape = {.name = "net", .states = "h", .fixed_batch = true, .step = true};
+    const rnnc_layer layers[] = {function(3, RNNC_SHIFT), cell(RNNC_GRU, 3, 0),
+                                 function(UNITS, RNNC_SCALE), dense(UNITS, 1, RNNC_IDENTITY),
+                                 function(1, RNNC_PRELU)};
+    check(layers, 5, 1, "", &shape);
+    check(layers, 5, 16, "threads = 2,", &shape);
+}
+
 /* Between recurrent layers and behind functions of dense ones, streamed. */
 Test(generated_functions, streams, .timeout = 600) {
     const driver_shape shape = {.name = "net", .states = "h", .fixed_batch = true, .step = true};

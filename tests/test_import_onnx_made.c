@@ -616,7 +616,8 @@ static void check_case(unsigned seed) {
                                            .inputs = width,
                                            .outputs = width,
                                            .activation = alone[k].activation,
-                                           .alpha = alone[k].alpha};
+                                           .alpha = alone[k].alpha,
+                                           .beta = alone[k].beta};
         }
     }
     for (size_t n = lengths ? 0 : rng_below(&r, 3); n > 0; n--) {

@@ -142,14 +142,16 @@ Test(spec_errors, good_specs_pass, .timeout = 120) {
 Test(spec_errors, every_field_is_explained) {
     static const char *const names[] = {
         "name", "cell", "input_size", "hidden_size", "num_layers", "nonlinearity", "bias",
-        "batch_first", "dropout", "bidirectional", "direction", "reset_after", "peepholes", "alpha", "beta",
-        "gate_activation", "gate_alpha", "gate_beta", "candidate_activation", "candidate_alpha", "candidate_beta",
-        "output_activation", "output_alpha", "output_beta", "clip", "proj_size", "initial_state", "weights",
-        "prefix", "map", "batch", "seq_len", "target", "threads", "lengths", "chunk", "streaming",
-        "deterministic", "residual", "activation", "train",
+        "batch_first", "dropout", "bidirectional", "direction", "reset_after", "peepholes", "alpha",
+        "beta", "gate_activation", "gate_alpha", "gate_beta", "candidate_activation",
+        "candidate_alpha", "candidate_beta", "output_activation", "output_alpha", "output_beta",
+        "clip", "proj_size", "initial_state", "weights", "prefix", "map", "batch", "seq_len",
+        "target", "threads", "lengths", "chunk", "streaming", "deterministic", "residual",
+        "activation", "train",
         /* of a model, and of its layers */
         "training", "layers", "input_size", "prefix", "num_embeddings", "dim", "units",
-        "activation", "activation", "alpha", "beta", "bias", "last_step", "last_state", "tied"};
+        "activation", "activation", "alpha", "beta", "bias", "last_step", "last_state", "tied",
+        "scale", "shift"};
     const char *const argv[] = {rnnc_path(), "help", "spec", NULL};
     outcome result = process_run(argv, NULL, NULL, 20);
     cr_expect_eq(result.code, 0);

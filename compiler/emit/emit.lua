@@ -8,6 +8,7 @@ local host = require "host"
 local model_rows = require "emit.model_rows"
 local output_forms = require "emit.output_forms"
 local products = require "kernels.products"
+local rows = require "emit.forward.rows"
 local statements = require "emit.statements"
 local template = require "emit.template"
 
@@ -71,6 +72,7 @@ end
 
 -- The C of a function of each value, where no product is before it.
 local function map_of(variant, map)
+    if map.rows then return rows(variant, map, update_of(variant, map)) end
     local update = update_of(variant, map) {
         suffix = "0",
         sum = function() return variant.vec .. "_load(from + i)" end,

@@ -115,7 +115,7 @@ local function function_of(module, kind, record, source, path)
     local row, constants, known = functions[kind], constants_of(module.class, source), false
     local place = module.name:sub(1, -2) .. " is " .. kind
     if row.call then add_arguments(constants, text_of(module.class, source), row.call) end
-    for _, name in ipairs(activations.names()) do known = known or name == row.name end
+    for _, name in ipairs(activations.names("none", "value", "row")) do known = known or name == row.name end
     if not known then fail.at(path, string.format("%s: rnnc has no dense { activation = %q }", place, row.name)) end
     if row.also and constants[row.also[1]] == row.also[2] then return { activation = row.also[3] } end
     for _, pair in ipairs(row.needs or {}) do

@@ -334,15 +334,30 @@ local function batch_stack(ir, target, stage, list, suffix, input)
     return layers
 end
 
--- products.maps(ir, list, suffix): adds to `list` the functions of the stages that are nothing else, one for each
--- function, and gives each stage its: stage.map.
-function products.maps(ir, list, suffix)
+-- A function of what a stage gives and of weights of its units, row by row, piece by piece. In the batch kernel a row
+-- is a block of sequences.
+local function of_units(ir, target, stage)
+    local block = ir.kernel == "batch" and ir.block or 1
+    local map = { rows = true, from_row = stage.output.row * block, to_row = stage.output.row * block, block = block,
+                  beside = ir.kernel == "batch" and ir.beside or 0, unit_weights = stage.unit_weights, pieces = {} }
+    local unit, group = 0, ir.kernel == "units" and target.lanes or ir.beside
+    for i, piece in ipairs(stage.output.pieces) do
+        map.pieces[i] = { from = { piece.offset * block }, to = piece.offset * block,
+                          count = tiles.ceil(piece.count, group) * group, unit = unit }
+        unit = unit + tiles.ceil(piece.count, 16) * 16
+    end
+    return map
+end
+
+-- products.maps(ir, target, list, suffix): adds to `list` the functions of the stages that are nothing else, one for
+-- each function, and gives each stage its: stage.map.
+function products.maps(ir, target, list, suffix)
     for _, stage in ipairs(ir.stages) do
         if stage.kind == "activation" then
-            stage.map = list.add({
-                gate_names = { "h" }, sums = { { index = 0, gate = 0, part = "gate" } }, inputs = {}, tiny = {},
-                update = stage.update, states = { "h" },
-            }, stage.activation .. "_of_values" .. suffix)
+            local map = #stage.tensors > 0 and of_units(ir, target, stage) or {}
+            map.gate_names, map.sums = { "h" }, { { index = 0, gate = 0, part = "gate" } }
+            map.inputs, map.tiny, map.update, map.states = {}, {}, stage.update, { "h" }
+            stage.map = list.add(map, stage.activation .. (map.rows and "_of_units" or "_of_values") .. suffix)
         end
     end
 end

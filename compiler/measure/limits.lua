@@ -98,8 +98,9 @@ end
 
 function parts_of.activation(layer, machine, steps, batch, add)
     local rows = (layer.once and 1 or steps) * batch
-    -- Those of whole rows, which have no row, take their time.
-    if layer.activation ~= "none" and (takes_time(layer.activation) or not known.rows[layer.activation]) then
+    local of = activations.of(layer.activation).of
+    -- Those of whole rows take their time.
+    if of == "row" or of == "value" and takes_time(layer.activation) then
         add("activation", function_time(machine, rows * layer.outputs))
     end
 end

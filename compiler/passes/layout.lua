@@ -205,7 +205,7 @@ local function output_of(ir, stage, target, before)
         return { width = s.D * s.P, row = s.D * row, pieces = pieces }
     end
     -- Each value stays where it is in its row.
-    if stage.kind == "activation" then return before end
+    if stage.kind == "activation" and before then return before end
     local width = stage.kind == "dense" and stage.units or stage.width
     return { width = width, row = padded(ir, target, width), pieces = { { offset = 0, count = width } } }
 end
@@ -244,7 +244,7 @@ local function workspace(ir, target)
     end
     if ir.in_lanes == "sequences" then
         space.input = aligned(ir.block * ir.input_row)
-    elseif ir.lengths then
+    elseif ir.lengths or stages[1].kind == "activation" then
         space.input = held(ir, padded(ir, target, ir.input_row))
     end
     local long = ir.schedule.between * space.between
@@ -279,17 +279,30 @@ function layout.first(ir)
     return first
 end
 
-local function place_nothing(stage) stage.count = 0 end
+-- Weights of units lie in their order, so that all kernels and targets can read them: those of each piece of what the
+-- stage before gives from a cache line on.
+local function place_units(stage, at, add)
+    stage.count, stage.unit_weights = 0, {}
+    for _, tensor in ipairs(stage.tensors) do
+        stage.unit_weights[tensor.name] = stage.count
+        for i, piece in ipairs(stage.output.pieces) do
+            add(pack_step(tensor.weight, nil, at + stage.count, piece.count, 1, aligned(piece.count), i - 1, 1))
+            stage.count = stage.count + aligned(piece.count)
+        end
+    end
+end
 
-local place = { dense = place_dense, embedding = place_embedding, activation = place_nothing }
+local place = { dense = place_dense, embedding = place_embedding, activation = place_units }
 
 function layout.run(ir, target, base)
     local at, pack = base, {}
     local function add(step) pack[#pack + 1] = step end
     local first = ir.stages[1]
     ir.input_width = first.kind == "embedding" and 0 or first.kind == "dense" and first.inputs
-        or ir.stacks[first.stack].sizes.I
-    ir.input_row = ir.in_lanes == "sequences" and padded(ir, target, ir.input_width) or ir.input_width
+        or first.kind == "activation" and first.width or ir.stacks[first.stack].sizes.I
+    -- Functions are of whole vectors.
+    local whole = ir.in_lanes == "sequences" or first.kind == "activation"
+    ir.input_row = whole and padded(ir, target, ir.input_width) or ir.input_width
     for i, stage in ipairs(ir.stages) do
         stage.output = output_of(ir, stage, target, i > 1 and ir.stages[i - 1].output)
         stage.base = at

@@ -12,7 +12,8 @@
 --                { kind = "stack", stack = index into `stacks` }
 --                { kind = "dense", inputs, units, activation, alpha, beta, weight, bias, last_step, last_state, once,
 --                  update, tied }
---                { kind = "activation", width, activation, alpha, beta, update, once }
+--                { kind = "activation", width, activation, alpha, beta, update, once, tensors }
+--              tensors: of an activation of units, { name, weight } each;
 --              once: it runs on the last step only, as the stage with last_step before it says;
 --              tied: its weight is the first stage's;
 --              last_state: its last step is that of each direction of the stack before it
@@ -98,9 +99,10 @@ end
 -- function that is in no table.
 local function dense_update(name, alpha, beta)
     local sum = { "gate", "h" }
-    if activations.of(name).of ~= "value" then return { { "h", sum } } end
+    local of = activations.of(name).of
+    if of == "none" or of == "row" then return { { "h", sum } } end
     local tree = activations.tree(name, sum, alpha, beta)
-    if functions.of(name).arity ~= #tree - 1 then
+    if of == "value" and functions.of(name).arity ~= #tree - 1 then
         error(string.format("activation %s is of %d values, not %d", name, functions.of(name).arity, #tree - 1), 0)
     end
     return { { "h", tree } }
@@ -116,9 +118,13 @@ local lowering = {
         return { kind = "embedding", rows = item.num_embeddings, width = item.dim,
                  weight = add("weight", item.num_embeddings, item.dim) }
     end,
-    activation = function(_, item)
+    activation = function(_, item, _, add)
+        local tensors = {}
+        for i, name in ipairs(activations.of(item.activation).vectors or {}) do
+            tensors[i] = { name = name, weight = add(name, item.input_size, 0) }
+        end
         return { kind = "activation", width = item.input_size, activation = item.activation, alpha = item.alpha,
-                 beta = item.beta, update = dense_update(item.activation, item.alpha, item.beta) }
+                 beta = item.beta, update = dense_update(item.activation, item.alpha, item.beta), tensors = tensors }
     end,
     dense = function(ir, item, _, add)
         return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,

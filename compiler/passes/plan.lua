@@ -141,7 +141,7 @@ function plan.variant(ir, name, role, shared)
     local list, maps = shared.products, shared.maps
     local had, had_maps = #list, #maps
     products.of(ir, target, list, suffix)
-    products.maps(ir, maps, suffix)
+    products.maps(ir, target, maps, suffix)
     if not main then bounds.of(ir, target) end
     local functions, helpers, uses = used(ir, target, list, maps)
     local same = main and main.transposes == ir.beside and ir.in_lanes == "sequences"
@@ -177,8 +177,8 @@ local function plus_input(residual, input)
     return residual == input and "; plus the input" or string.format("; plus the first %d of the input", residual)
 end
 
--- The functions of a stack in the order of rnnc_config, each { role, name, constant, alpha, beta, there }; of a cell without
--- it: none.
+-- The functions of a stack in the order of rnnc_config, each { role, name, constant, alpha, beta, there }; of a cell
+-- without it: none.
 local function functions_of(stack)
     local list = {}
     for i, wanted in ipairs { { "gate_activation" }, { "candidate_activation", "nonlinearity" },
@@ -198,7 +198,8 @@ local function functions_text(layer)
     local words = {}
     for _, f in ipairs(layer.own_functions and layer.functions or {}) do
         if f.there then
-            words[#words + 1] = string.format(", %s %s", f.role:match("^[^_]*"), activations.text(f.name, f.alpha, f.beta))
+            words[#words + 1] = string.format(", %s %s", f.role:match("^[^_]*"),
+                activations.text(f.name, f.alpha, f.beta))
         end
     end
     if layer.clip > 0 then words[#words + 1] = string.format(", clip %.6g", layer.clip) end

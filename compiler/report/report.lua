@@ -135,7 +135,8 @@ local function layer_line(layer)
         return string.format("embedding of %d tokens in %d values", layer.inputs, layer.outputs)
     end
     if layer.kind == "activation" then
-        return string.format("%s of %d values", activations.text(layer.activation, layer.alpha, layer.beta), layer.outputs)
+        return string.format("%s of %d values", activations.text(layer.activation, layer.alpha, layer.beta),
+            layer.outputs)
     end
     if layer.kind == "dense" then
         return string.format("dense %d -> %d, %s%s", layer.inputs, layer.outputs,

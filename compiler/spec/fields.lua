@@ -43,8 +43,10 @@ return {
         rnn = form("cell layer.input_size hidden_size num_layers " .. functions .. " bias dropout bidirectional \
             direction reset_after peepholes proj_size initial_state layer.prefix"),
         embedding = form "num_embeddings dim layer.prefix",
-        activation = form "activation.activation alpha beta",
-        dense = form "layer.input_size units dense.activation alpha beta dense.bias tied last_step last_state layer.prefix",
+        activation = form "layer.input_size activation.activation alpha beta layer.prefix",
+        scale = form "layer.input_size scale shift layer.prefix",
+        dense = form("layer.input_size units dense.activation alpha beta dense.bias tied last_step last_state \
+            layer.prefix"),
     },
     training = form "loss data vocabulary validation test optimiser schedule warm_up epochs training.batch piece \
         training.clip patience seed",

@@ -5,13 +5,7 @@ local other_functions = require "spec.other_functions"
 local roles = require "tables.roles"
 
 -- Functions of one value; softmax is none.
-local function of_values()
-    local list = {}
-    for _, row in ipairs(activations) do
-        if row.of ~= "row" then list[#list + 1] = row.name end
-    end
-    return list
-end
+local function of_values() return activations.names("none", "value") end
 
 -- The functions of a cell by its name, or of a name that is none: {}.
 local function functions_of(cell)

@@ -8,10 +8,7 @@ local PREFIX_MAX <const> = 96
 local of_dense <const> = other_functions "; as the last function of all the program can apply it to y"
 
 -- Those of a layer that is nothing else.
-local function functions_alone()
-    local list = activations.names()
-    return table.move(list, 2, #list, 1, {})
-end
+local function functions_alone() return activations.names("value", "row", "unit") end
 
 -- The field with a number of the activation, "alpha" or "beta".
 local function number(name, also, doc)
@@ -27,7 +24,8 @@ local function number(name, also, doc)
     }
 end
 
-local alone_instead = { linear = "leave the layer out", identity = "leave the layer out", none = "leave the layer out" }
+local alone_instead = { linear = "leave the layer out", identity = "leave the layer out", none = "leave the layer out",
+                                scale = "write scale { scale = true }", shift = "write scale { shift = true }" }
 for other, remedy in pairs(of_dense) do alone_instead[other] = alone_instead[other] or remedy end
 
 return {
@@ -57,7 +55,7 @@ return {
     },
     {
         id = "dense.activation", name = "activation", type = "choice", default = "none",
-        choices = activations.names,
+        choices = function() return activations.names("none", "value", "row") end,
         also = { "nonlinearity", "act", "function" },
         instead = of_dense,
         doc = {
@@ -71,7 +69,23 @@ return {
         also = { "nonlinearity", "act", "function" }, instead = alone_instead,
         doc = {
             "the function of each value that the layer before gives",
-            "softmax and log_softmax are over all of them, in the last layer only.",
+            "softmax and log_softmax are over all of them, in the last layer only. prelu has a tensor",
+            "`weight` with the slope below 0 for each of them.",
+        },
+    },
+    {
+        name = "scale", type = "factor", least = -1000000000, most = 1000000000, default = 1,
+        also = { "gain", "factor", "multiplier", "std", "gamma" },
+        doc = {
+            "what each value is multiplied with: a number, or true: a tensor `scale` with one for each value",
+        },
+    },
+    {
+        name = "shift", type = "factor", least = -1000000000, most = 1000000000, default = 0,
+        also = { "offset", "bias", "mean", "beta" },
+        doc = {
+            "what is added behind that: a number, or true: a tensor `shift` with one for each value",
+            "Of (x - mean) / std: scale is 1 / std, shift is -mean / std.",
         },
     },
     number("alpha", { "negative_slope", "slope", "a" }, {

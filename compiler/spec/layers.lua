@@ -1,4 +1,5 @@
 -- layers: the layers of a model, each read by its form, and how they follow each other.
+local activations = require "tables.activations"
 local fields = require "spec.fields"
 local forms = require "spec.forms"
 
@@ -21,7 +22,7 @@ end
 local function outputs_of(layer)
     if layer.layer == "embedding" then return layer.dim end
     if layer.layer == "dense" then return layer.units end
-    if layer.layer == "activation" then return layer.input_size end
+    if layer.layer == "activation" or layer.layer == "scale" then return layer.input_size end
     local h = layer.proj_size and layer.proj_size > 0 and layer.proj_size or layer.hidden_size
     return h and h * (layer.bidirectional and 2 or 1)
 end
@@ -50,9 +51,6 @@ end
 local function join(layer, before, line_of, error_at)
     if layer.layer == "embedding" then
         if before then error_at(line_of[""], "an embedding can only be the first layer; it reads tokens") end
-    elseif not before and layer.layer == "activation" then
-        error_at(line_of[""], "an activation is of what a layer before it gives; the first layer reads x, to which the "
-            .. "program can apply it")
     elseif not before then
         if not layer.input_size then
             error_at(line_of[""], "input_size is missing: the first layer says how many values x has in a step")
@@ -74,9 +72,9 @@ local function check_order(list, i, line_of, error_at)
     local own = layers.once(layer)
     if once and own then
         error_at(line_of[own], own .. " = true: a layer before it leaves one step already; leave it out")
-    elseif once and layer.layer ~= "dense" and layer.layer ~= "activation" then
+    elseif once and layer.layer ~= "dense" and layer.layer ~= "activation" and layer.layer ~= "scale" then
         error_at(line_of[""], string.format(
-            "only dense layers and activations can follow one with %s = true, which leaves one step", once))
+            "only dense layers, activations and scales can follow one with %s = true, which leaves one step", once))
     elseif layer.last_step and not before then
         error_at(line_of.last_step, "last_step = true: the first layer reads x; give the call the last step only, "
             .. "seq_len = 1")
@@ -85,6 +83,9 @@ local function check_order(list, i, line_of, error_at)
     elseif layer.last_state and not (before and before.layer == "rnn") then
         error_at(line_of.last_state, "last_state = true: the layer before has no state; only right behind an "
             .. "rnn { ... }; last_step = true runs a layer on the last step")
+    end
+    if layer.layer == "scale" and layer.scale == 1 and layer.shift == 0 then
+        error_at(line_of[""], "it does nothing; give scale or shift")
     end
     local both = before and before.layer == "rnn" and before.bidirectional
     local over = layer.activation == "softmax" or layer.activation == "log_softmax"
@@ -117,7 +118,8 @@ local function fold(list, lines)
     local kept, kept_lines = {}, {}
     for i, layer in ipairs(list) do
         local last = kept[#kept]
-        if layer.layer == "activation" and last and last.layer == "dense" and last.activation == "none" then
+        if layer.layer == "activation" and last and last.layer == "dense" and last.activation == "none"
+            and activations.of(layer.activation).of ~= "unit" then
             last.activation, last.alpha, last.beta = layer.activation, layer.alpha, layer.beta
         else
             kept[#kept + 1], kept_lines[#kept + 1] = layer, lines[i]
@@ -126,9 +128,45 @@ local function fold(list, lines)
     return kept, kept_lines
 end
 
+-- layers.tensor(layer) -> the name of its first tensor, without the prefix; nil: it has none.
+function layers.tensor(layer)
+    if layer.layer == "rnn" then return "weight_ih_l0" end
+    if layer.layer == "scale" then return layer.scale == true and "scale" or layer.shift == true and "shift" or nil end
+    if layer.layer == "activation" then
+        local vectors = layer.activation and activations.of(layer.activation).vectors
+        return vectors and vectors[1]
+    end
+    return "weight"
+end
+
+-- The activations that a scale stands for: numbers as alpha and beta of one, tensors one each.
+local function parts_of_scale(layer)
+    local parts, scale, shift = {}, layer.scale, layer.shift
+    local function add(activation, alpha, beta)
+        parts[#parts + 1] = { layer = "activation", activation = activation, alpha = alpha, beta = beta,
+                              input_size = layer.input_size, prefix = layer.prefix, number = layer.number }
+    end
+    if scale == true then add "scale" end
+    local factor, added = scale == true and 1 or scale, shift == true and 0 or shift
+    if factor ~= 1 or added ~= 0 then add("affine", factor, added) end
+    if shift == true then add "shift" end
+    return parts
+end
+
+-- layers.expanded(list, lines) -> the layers of a valid spec, and their lines, without forms that stand for others.
+function layers.expanded(list, lines)
+    local result, places = {}, {}
+    for i, layer in ipairs(list) do
+        for _, part in ipairs(layer.layer == "scale" and parts_of_scale(layer) or { layer }) do
+            result[#result + 1], places[#places + 1] = part, lines[i]
+        end
+    end
+    return result, places
+end
+
 -- layers.read(list, calls, place, context, report) -> the layers: { layer = "rnn" | "embedding" | "dense" |
--- "activation", number (in the text), their fields, input_size filled in }, and the lines of these. `list` is what
--- readers.layers gave, `calls` what scan found.
+-- "activation" | "scale", number (in the text), their fields, input_size filled in }, and the lines of these. `list` is
+-- what readers.layers gave, `calls` what scan found.
 function layers.read(list, calls, place, context, report)
     local places, result, lines = places_of(list, calls, place), {}, {}
     for i, entry in ipairs(list) do

@@ -7,6 +7,7 @@ return function(ending)
                                hardswish = "hard_swish", hard_silu = "hard_swish" } do
         list[other] = string.format('write "%s"', name)
     end
+    list.prelu = 'its slopes are weights, which a layer of its own has: activation { activation = "prelu" }'
     for name in ("celu glu softmin softshrink hardshrink tanhshrink logsigmoid exponential"):gmatch("%S+") do
         list[name] = "rnnc has no " .. name .. ending
     end

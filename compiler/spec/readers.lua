@@ -103,6 +103,17 @@ readers.channels = {
     end,
 }
 
+-- A number, or true for a tensor of the file.
+readers.factor = {
+    allowed = function(row) return string.format("true or a number from %d to %d", row.least, row.most) end,
+    read = function(value, row)
+        if value == true then return true end
+        if value == "true" then return nil, "write it without quotes" end
+        if type(value) == "table" then return nil, "lists of numbers are tensors of the weights file; write true" end
+        return readers.number.read(value, row)
+    end,
+}
+
 readers.text = {
     allowed = function() return "a text" end,
     read = function(value)
@@ -156,7 +167,8 @@ local LAYERS_MAX <const> = 64
 -- The layers of a model, each { form, fields } (sandbox.lua says what made them).
 readers.layers = {
     allowed = function()
-        return "a list of 1 to " .. LAYERS_MAX .. " layers: rnn {...}, dense {...}, embedding {...}"
+        return "a list of 1 to " .. LAYERS_MAX .. " layers: rnn {...}, dense {...}, embedding {...}, activation {...}, "
+            .. "scale {...}"
     end,
     read = function(value)
         if type(value) ~= "table" or getmetatable(value) or value.form then return nil end

@@ -26,7 +26,7 @@ local function bytes_of(layer)
         return layer.num_embeddings and layer.dim and 4 * layer.num_embeddings * layer.dim
     end
     local i = layer.input_size
-    if layer.layer == "activation" then return 0 end
+    if layer.layer == "activation" or layer.layer == "scale" then return i and 4 * 2 * i end
     if layer.layer == "dense" then return layer.units and i and 4 * layer.units * (i + 1) end
     local directions = layer.bidirectional and 2 or 1
     local h, count = layer.hidden_size, layer.num_layers
@@ -81,6 +81,12 @@ local function check_whole(result, line_of, report)
         report.error(line_of.layers, "layers: an embedding alone only looks up rows of its table; "
             .. "add an rnn { ... } or a dense { ... }")
     end
+    local alone = true
+    for _, layer in ipairs(list) do alone = alone and (layer.layer == "activation" or layer.layer == "scale") end
+    if alone then
+        report.error(line_of.layers, "layers: functions of x alone are no network; add an rnn { ... } or a "
+            .. "dense { ... }")
+    end
     local first, last = list[1], list[#list]
     local input, output = first.input_size, layers.outputs_of(last)
     check_residual(result, first, input, output, line_of.residual, report)
@@ -119,15 +125,14 @@ end
 local function check_prefixes(list, lines, report)
     local seen = {}
     for i, layer in ipairs(list) do
-        -- Recurrent layers have names of their own: weight_ih_l0. The others have `weight`, or no tensors.
-        local own = (layer.layer == "rnn" and "weight_ih_l0" or "weight")
-        local name = (layer.prefix or "") .. own
-        if seen[name] and layer.layer ~= "activation" then
+        local own = layers.tensor(layer)
+        local name = own and (layer.prefix or "") .. own
+        if name and seen[name] then
             report.error(lines[i].prefix, string.format(
                 "layer %d: its tensors would have the names of layer %d's (%s); give each a prefix of its own",
                 layer.number, seen[name], name))
         end
-        seen[name] = seen[name] or layer.layer ~= "activation" and layer.number
+        if name then seen[name] = seen[name] or layer.number end
     end
 end
 
@@ -186,6 +191,7 @@ function spec.from_text(text, file, options)
     end
     define.check(defined, given.asked)
     override(given.fields, options)
+    local expanded
     local report, context = forms.reporter(file), { file = file, options = options, label = "" }
     local result, line_of = forms.read(fields[given.form], given.fields, place, context, report)
     local dropping = { { result, line_of, "" } }
@@ -202,7 +208,13 @@ function spec.from_text(text, file, options)
     report.raise()
     -- Where each layer stands, for what is said about its weights.
     result.lines = {}
-    for i, entry in ipairs(dropping) do result.lines[i] = entry[2][""] end
+    if result.layers then
+        local lines = {}
+        for i, entry in ipairs(dropping) do lines[i] = entry[2][""] end
+        expanded, result.lines = layers.expanded(result.layers, lines)
+    else
+        result.lines[1] = line_of[""]
+    end
 
     local streams, why = spec.can_stream(result)
     if result.streaming == nil then result.streaming = streams end
@@ -221,6 +233,7 @@ function spec.from_text(text, file, options)
             notes[#notes + 1] = fail.line(file, dropping[i][2][field], "note", dropping[i][3] .. words)
         end
     end
+    result.layers = expanded
     result.target, result.bound = resolve(result.target)
     if result.residual == true then
         result.residual = layers.outputs_of(result.layers and result.layers[#result.layers] or result)

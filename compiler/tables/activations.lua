@@ -5,7 +5,10 @@
 -- alpha      of a function with a second argument, the `alpha` of a spec: its default
 -- beta       of one with a third argument, the `beta` of a spec: its default
 -- of         "none": nothing is done; "value": the function of this name (functions.lua) of each value;
---            "row": of all outputs of a step together
+--            "row": of all outputs of a step together; "unit": of each value and weights of its unit
+-- vectors    "unit" only: the names of tensors with a weight for each unit
+-- formula    "unit" only: (value) -> the expression of it and of { "weight", NAME }
+-- form       the form of a spec that stands for it: it has no name there
 -- vector     "row" only: what its template is built from, as in functions.lua, and `whole`, operations that it needs
 --            where the outputs fill a vector
 local of_exponentials = { needs = { "sub", "mul", "at_most", "scale" }, whole = { "add", "at_least" },
@@ -32,12 +35,21 @@ local activations = {
     { name = "hard_swish", constant = "RNNC_HARD_SWISH", of = "value" },
     { name = "mish", constant = "RNNC_MISH", of = "value" },
     { name = "affine", constant = "RNNC_AFFINE", of = "value", alpha = 1.0, beta = 0.0 },
+    { name = "prelu", constant = "RNNC_PRELU", of = "unit", vectors = { "weight" },
+      formula = function(value) return { "leaky_relu", value, { "weight", "weight" } } end },
+    { name = "scale", constant = "RNNC_SCALE", of = "unit", vectors = { "scale" }, form = "scale",
+      formula = function(value) return { "mul", value, { "weight", "scale" } } end },
+    { name = "shift", constant = "RNNC_SHIFT", of = "unit", vectors = { "shift" }, form = "scale",
+      formula = function(value) return { "add", value, { "weight", "shift" } } end },
 }
 
--- activations.names() -> all names, in order.
-function activations.names()
-    local list = {}
-    for i, row in ipairs(activations) do list[i] = row.name end
+-- activations.names(...) -> the names in a spec of those of these kinds (`of`), in order.
+function activations.names(...)
+    local wanted, list = {}, {}
+    for _, kind in ipairs { ... } do wanted[kind] = true end
+    for _, row in ipairs(activations) do
+        if wanted[row.of] and not row.form then list[#list + 1] = row.name end
+    end
     return list
 end
 
@@ -55,11 +67,12 @@ function activations.text(name, alpha, beta)
     return activations.number(name, "beta") and string.format("%s and %.6g", text, beta) or text
 end
 
--- activations.tree(name, value, alpha, beta) -> the expression of an activation of single values, of the expression
--- `value`; nil of a number: the activation's own. Errors: no such activation, or one of whole rows.
+-- activations.tree(name, value, alpha, beta) -> the expression of an activation of single values or of units, of the
+-- expression `value`; nil of a number: the activation's own. Errors: no such activation, or one of whole rows.
 function activations.tree(name, value, alpha, beta)
     local row = activations.of(name)
     if row.of == "none" then return value end
+    if row.of == "unit" then return row.formula(value) end
     assert(row.of == "value", name)
     return { name, value, row.alpha and (alpha or row.alpha), row.beta and (beta or row.beta) }
 end

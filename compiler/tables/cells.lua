@@ -138,7 +138,8 @@ function cells.functions(spec)
     local list = {}
     for role, name in pairs(row_of(spec).functions or {}) do
         local row, own = activations.of(spec[role] or name), roles[role]
-        list[role] = { row.name, row.alpha and (spec[own.alpha] or row.alpha), row.beta and (spec[own.beta] or row.beta) }
+        list[role] = { row.name, row.alpha and (spec[own.alpha] or row.alpha),
+                       row.beta and (spec[own.beta] or row.beta) }
     end
     return list
 end

@@ -24,9 +24,10 @@ local function shape_text(shape) return "(" .. table.concat(shape, ", ") .. ")" 
 
 local function shape_of(weight) return weight.cols > 0 and { weight.rows, weight.cols } or { weight.rows } end
 
--- PyTorch draws weights within this bound, but for an embedding, whose values are normal.
+-- PyTorch draws weights within this bound, but for an embedding, whose values are normal; weights
+-- of functions are near 1 mostly.
 local function bound_of(item)
-    if item.layer == "embedding" then return 1.0 end
+    if item.layer == "embedding" or item.layer == "activation" then return 1.0 end
     return 1.0 / math.sqrt(item.layer == "dense" and item.input_size or item.hidden_size)
 end
 

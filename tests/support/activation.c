@@ -58,6 +58,12 @@ double activation_of(rnnc_function function, double v) {
         return v * tanh(softplus(v));
     case RNNC_AFFINE:
         return v * alpha + beta;
+    case RNNC_PRELU:
+        return v >= 0.0 ? v : v * alpha;
+    case RNNC_SCALE:
+        return v * alpha;
+    case RNNC_SHIFT:
+        return v + alpha;
     case RNNC_SOFTMAX:
     case RNNC_LOG_SOFTMAX:
         break;
@@ -68,6 +74,16 @@ double activation_of(rnnc_function function, double v) {
 bool activation_has_alpha(rnnc_activation activation) {
     return activation == RNNC_ELU || activation == RNNC_LEAKY_RELU ||
            activation_has_beta(activation);
+}
+
+bool activation_has_weights(rnnc_activation activation) {
+    return activation == RNNC_PRELU || activation == RNNC_SCALE || activation == RNNC_SHIFT;
+}
+
+void activation_choose_of_units(rnnc_layer *layer, rng *r) {
+    static const rnnc_activation all[] = {RNNC_PRELU, RNNC_SCALE, RNNC_SHIFT};
+    layer->activation = all[rng_below(r, 3)];
+    layer->alpha = layer->beta = 0;
 }
 
 bool activation_has_beta(rnnc_activation activation) {

@@ -16,6 +16,12 @@ double activation_of(rnnc_function function, double v);
 /* The same of a layer's activation. */
 double activation_of_layer(const rnnc_layer *layer, double v);
 
+/* Has it a tensor with a weight for each unit? Of such the weight is the function's alpha. */
+bool activation_has_weights(rnnc_activation activation);
+
+/* One of them, for a layer ACTIVATION. */
+void activation_choose_of_units(rnnc_layer *layer, rng *r);
+
 /* Has it an alpha, a beta? */
 bool activation_has_alpha(rnnc_activation activation);
 bool activation_has_beta(rnnc_activation activation);

@@ -67,6 +67,8 @@ static size_t weight_floats(const rnnc_weight *w) { return w->rows * (w->cols ? 
 static size_t tensors_of(const rnnc_layer *l) {
     if (l->kind == RNNC_RECURRENT)
         return l->recurrent.num_layers * directions(l) * problem_tensors(&l->recurrent);
+    if (l->kind == RNNC_ACTIVATION)
+        return activation_has_weights(l->activation);
     return l->kind == RNNC_DENSE ? (size_t)(!l->tied + l->bias) : l->kind == RNNC_EMBEDDING;
 }
 
@@ -76,7 +78,11 @@ static rnnc_weight tensor_of(const rnnc_layer *l, size_t i, size_t index) {
     rnnc_weight w = {.rows = l->outputs, .cols = l->inputs};
     char name[100];
     snprintf(name, sizeof name, "%s", index ? "bias" : "weight");
-    if (l->kind == RNNC_EMBEDDING) {
+    if (l->kind == RNNC_ACTIVATION) {
+        w.cols = 0;
+        snprintf(name, sizeof name, "%s",
+                 l->activation == RNNC_PRELU ? "weight" : rnnc_activation_name(l->activation));
+    } else if (l->kind == RNNC_EMBEDDING) {
         w.rows = l->inputs;
         w.cols = l->outputs;
     } else if (l->kind == RNNC_RECURRENT) {
@@ -132,7 +138,7 @@ static void free_sequence(model *m) {
 /* Weights as PyTorch initialises them: uniform in 1 / sqrt of the units, or of a dense layer's
  * inputs; an embedding's in +-1. */
 static float scale_of(const rnnc_layer *l) {
-    if (l->kind == RNNC_EMBEDDING)
+    if (l->kind == RNNC_EMBEDDING || l->kind == RNNC_ACTIVATION)
         return 1.0f;
     const size_t n = l->kind == RNNC_RECURRENT ? l->recurrent.hidden_size : l->inputs;
     return (float)(1.0 / sqrt((double)n));
@@ -249,7 +255,7 @@ static double *run_layer(model *one, const rnnc_layer *l, const float *const *va
                      in + t * l->inputs, out + t * outputs);
     for (size_t t = 0; l->kind == RNNC_ACTIVATION && t < steps; t++) {
         memcpy(out + t * outputs, in + t * outputs, outputs * sizeof *out);
-        oracle_activation(l, out + t * outputs);
+        oracle_activation(l, tensors_of(l) ? values[0] : NULL, out + t * outputs);
     }
     for (size_t t = 0; l->kind == RNNC_EMBEDDING && t < steps; t++)
         for (size_t i = 0; i < outputs; i++)
@@ -313,12 +319,13 @@ static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
     const rnnc_function f = {l->activation, l->alpha, l->beta};
     fputs("    ", out);
     if (l->kind == RNNC_ACTIVATION) {
-        fprintf(out, "activation { activation = \"%s\"", rnnc_activation_name(l->activation));
+        const char *const name = rnnc_activation_name(l->activation);
+        if (l->activation == RNNC_SCALE || l->activation == RNNC_SHIFT)
+            fprintf(out, "scale { %s = true", name);
+        else
+            fprintf(out, "activation { activation = \"%s\"", name);
         activation_put_numbers(out, "alpha", "beta", f);
-        fputs(" },\n", out);
-        return;
-    }
-    if (l->kind == RNNC_EMBEDDING) {
+    } else if (l->kind == RNNC_EMBEDDING) {
         fprintf(out, "embedding { num_embeddings = %zu, dim = %zu", l->inputs, l->outputs);
     } else if (l->kind == RNNC_DENSE) {
         fprintf(out, "dense { units = %zu, activation = \"%s\", bias = %s", l->outputs,

@@ -72,14 +72,15 @@ static void advance(const recurrent *r, const double *x, double *h, double *c) {
     free(units);
 }
 
-static void apply(const rnnc_layer *layer, double *v) {
+static void apply(const rnnc_layer *layer, const float *weights, double *v) {
     double sum = 0;
     for (size_t i = 0; i < layer->outputs; i++)
         sum += exp(v[i]);
     for (size_t i = 0; i < layer->outputs; i++)
         v[i] = layer->activation == RNNC_SOFTMAX       ? exp(v[i]) / sum
                : layer->activation == RNNC_LOG_SOFTMAX ? v[i] - log(sum)
-                                                       : activation_of_layer(layer, v[i]);
+               : weights ? activation_of((rnnc_function){layer->activation, weights[i], 0}, v[i])
+                         : activation_of_layer(layer, v[i]);
 }
 
 /* Where the states of a sequence lie in h0 and hn, c0 and cn, as the layers go by. */
@@ -168,6 +169,8 @@ static void solve_one(const rnnc_network *network, const rnnc_network_sizes *siz
             continue;
         }
         const size_t I = layer->inputs, O = layer->outputs;
+        const bool of_units =
+            layer->kind == RNNC_ACTIVATION && activation_has_weights(layer->activation);
         const size_t skipped = layer->last_step || layer->last_state ? T - 1 : 0;
         const rnnc_config *const below = &layer[-1].recurrent;
         if (layer->last_state && below->bidirectional)
@@ -185,9 +188,9 @@ static void solve_one(const rnnc_network *network, const rnnc_network_sizes *siz
                                      : dot(layer->tied ? table : tensors[0],
                                            layer->bias ? tensors[!layer->tied] : NULL, o,
                                            rows + (skipped + t) * I, I);
-            apply(layer, out + t * O);
+            apply(layer, of_units ? tensors[0] : NULL, out + t * O);
         }
-        tensors += layer->kind == RNNC_DENSE ? !layer->tied + layer->bias : 0;
+        tensors += layer->kind == RNNC_DENSE ? !layer->tied + layer->bias : of_units;
         free(rows);
         rows = out;
     }

@@ -158,7 +158,7 @@ void oracle_forward(const rnnc_config *config, const float *const weight[], size
     free(exact);
 }
 
-void oracle_activation(const rnnc_layer *layer, double *y) {
+void oracle_activation(const rnnc_layer *layer, const float *weights, double *y) {
     const size_t outputs = layer->outputs;
     double most = -INFINITY, sum = 0.0;
     for (size_t i = 0; i < outputs; i++)
@@ -170,6 +170,8 @@ void oracle_activation(const rnnc_layer *layer, double *y) {
             y[i] = exp(y[i] - most) / sum;
         else if (layer->activation == RNNC_LOG_SOFTMAX)
             y[i] -= most + log(sum);
+        else if (weights)
+            y[i] = activation_of((rnnc_function){layer->activation, weights[i], 0}, y[i]);
         else
             y[i] = activation_of_layer(layer, y[i]);
     }
@@ -179,5 +181,5 @@ void oracle_dense(const rnnc_layer *layer, const float *weight, const float *bia
                   double *y) {
     for (size_t i = 0; i < layer->outputs; i++)
         y[i] = row_product(weight, i, layer->inputs, x) + (bias ? (double)bias[i] : 0.0);
-    oracle_activation(layer, y);
+    oracle_activation(layer, NULL, y);
 }

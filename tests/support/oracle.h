@@ -20,7 +20,7 @@ void oracle_stack(const rnnc_config *config, const float *const weight[], size_t
                   double *hn, double *cn);
 
 /* The activation of a layer on one vector of its outputs. */
-void oracle_activation(const rnnc_layer *layer, double *y);
+void oracle_activation(const rnnc_layer *layer, const float *weights, double *y);
 
 /* A dense layer on one vector: torch.nn.Linear and the activation. weight (outputs, inputs), bias
  * (outputs) or NULL. */

@@ -39,7 +39,10 @@ static size_t outputs_of(const rnnc_layer *layer) {
 /* A function of the values of the layer before. */
 static rnnc_layer random_function(rng *r, size_t width) {
     rnnc_layer layer = {.kind = RNNC_ACTIVATION, .inputs = width, .outputs = width};
-    activation_choose(&layer, true, r);
+    if (rng_below(r, 2))
+        activation_choose_of_units(&layer, r);
+    else
+        activation_choose(&layer, true, r);
     return layer;
 }
 
@@ -53,6 +56,8 @@ static void choose_layers(random_model *m, rng *r) {
         m->layer[n++] =
             (rnnc_layer){.kind = RNNC_EMBEDDING, .inputs = 2 + rng_below(r, 9), .outputs = width};
     }
+    if (!embeds && rng_below(r, 4) == 0)
+        m->layer[n++] = random_function(r, width);
     const size_t stacks = rng_below(r, 4), dense = stacks ? rng_below(r, 3) : 1 + rng_below(r, 2);
     for (size_t i = 0; i < stacks; i++, n++) {
         m->layer[n] = random_recurrent(r, width);
@@ -110,6 +115,8 @@ static size_t count_tensors(const random_model *m, size_t floats[RANDOM_MODEL_TE
         const rnnc_layer *const layer = &m->layer[i];
         const rnnc_config *const c = &layer->recurrent;
         if (layer->kind != RNNC_RECURRENT) {
+            if (layer->kind == RNNC_ACTIVATION && activation_has_weights(layer->activation))
+                floats[n++] = layer->outputs;
             if (!layer->tied && layer->kind != RNNC_ACTIVATION)
                 floats[n++] = layer->inputs * layer->outputs;
             if (layer->kind == RNNC_DENSE && layer->bias)

@@ -200,6 +200,16 @@ end
 local function map(f, stage, from, from_t, once)
     local to, to_t = f:target(stage, once)
     local row = stage.output.row
+    if stage.map.rows then
+        local function of_rows(x, y, rows)
+            return call(stage.map.fn, sum("weights", stage.base), x, y, f.units and rows)
+        end
+        if once then return { of_rows(from, to, f.all) } end
+        return { statements.count("ptrdiff_t", "s", "(ptrdiff_t)steps",
+                     { of_rows(sum(from, times("s", from_t)), sum(to, times("s", to_t)), "rows") }, nil,
+                     f.first_part),
+                 f.by_panel and barrier() }
+    end
     local floats = f.units and times(once and f.all or "rows", row) or tostring(f.v.block * row)
     if once then return { call(stage.map.fn, from, to, floats) } end
     return { statements.count("ptrdiff_t", "s", "(ptrdiff_t)steps",

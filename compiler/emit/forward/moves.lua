@@ -80,9 +80,11 @@ end
 -- The first stage's input of a chunk.
 function moves.import(f)
     if not f.imported or f.p.tokens then return {} end
-    local I, from = f.p.input, "x + ((ptrdiff_t)t + s) * x_t"
+    local I, row, from = f.p.input, f.v.input_row, "x + ((ptrdiff_t)t + s) * x_t"
+    local to = sum("input", times(format("(s * %s + b)", f.many), row))
     local body = f.units and each_row("rows", {
-        copy(sum("input", times(format("(s * %s + b)", f.many), I)), from .. format(" + %s * x_b", f.sequence), I),
+        copy(to, from .. format(" + %s * x_b", f.sequence), I),
+        row > I and zero(sum(to, I), row - I),
     }) or call(transpose(f), from .. " + (ptrdiff_t)first * x_b", "x_b",
         sum("input", times("s", f.v.input_row * f.v.block)), f.v.block, "rows", I)
     return { count("ptrdiff_t", "s", "(ptrdiff_t)steps", { body }, nil, f.first_part),

@@ -23,7 +23,7 @@ function places.of(v, p, barriers)
     local kind, units = v.division.kind, v.in_lanes == "units"
     local self = {
         v = v, p = p, units = units, barriers = barriers, stages = v.stages, last = v.stages[#v.stages],
-        growing = p.batch == "any", imported = not units or v.lengths,
+        growing = p.batch == "any", imported = not units or v.lengths or v.stages[1].kind == "activation",
         sliced = v.division.slices_from > 0,
         by_direction = kind == "directions", by_chunk = kind == "chunks", by_panel = kind == "panels",
         by_stage = v.schedule.outer == "stages", long = v.schedule.slots == "steps", direct = v.schedule.direct,
@@ -91,7 +91,7 @@ function places:source(stage)
         return self:buffer(stage.first_output - 1, stage.input), self:row_stride(stage.input.row),
             tostring(stage.input.row)
     end
-    if self.imported then return "input", self:row_stride(self.v.input_row), tostring(self.p.input) end
+    if self.imported then return "input", self:row_stride(self.v.input_row), tostring(self.v.input_row) end
     return "x + (ptrdiff_t)t * x_t + (ptrdiff_t)first * x_b", "x_t", "x_b"
 end
 

@@ -1,5 +1,6 @@
 -- program.activations: what may follow the product of a dense layer (tables/activations.lua): a function of each
 -- value, or one of those below, which need all outputs of a step.
+local expressions = require "ir.expressions"
 local grammar = require "ir.grammar"
 local rows = require "tables.activations"
 
@@ -44,8 +45,15 @@ activations.of_rows = {
     end,
 }
 
--- activations.apply(layer) -> the buffer with the result. layer: program, put, name, alpha, beta (or nil), sums (a buffer),
--- at (access to a buffer of its shape), over, dims, units, id, from. Errors: no such activation.
+-- The tree with reads of tensors in place of a unit's weights.
+local function with_weights(layer, tree)
+    if type(tree) == "table" and tree[1] == "weight" then return layer.weights[tree[2]] end
+    return expressions.rebuilt(tree, function(part) return with_weights(layer, part) end)
+end
+
+-- activations.apply(layer) -> the buffer with the result. layer: program, put, name, alpha, beta (or nil), sums (a
+-- buffer), at (access to a buffer of its shape), over, dims, units, id, from, weights (of units, by name:
+-- expressions; or nil). Errors: no such activation.
 function activations.apply(layer)
     local name = layer.name
     local known, row = pcall(rows.of, name)
@@ -56,7 +64,7 @@ function activations.apply(layer)
         local make = activations.of_rows[name] or error(layer.from .. ": no program of " .. name, 0)
         value = make(layer)
     else
-        value = rows.tree(name, { "read", layer.at(layer.sums, "i") }, layer.alpha, layer.beta)
+        value = with_weights(layer, rows.tree(name, { "read", layer.at(layer.sums, "i") }, layer.alpha, layer.beta))
     end
     local out = layer.put(layer.program, "active" .. layer.id, "workspace", layer.dims)
     append(layer.program.body, { op = "map", from = layer.from, over = layer.over,

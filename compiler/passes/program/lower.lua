@@ -10,6 +10,7 @@ local cells = require "tables.cells"
 local check = require "ir.check"
 local expressions = require "ir.expressions"
 local grammar = require "ir.grammar"
+local rows = require "tables.activations"
 
 local access, read, buffer, statement = grammar.access, grammar.read, grammar.buffer, grammar.statement
 
@@ -252,13 +253,16 @@ function layers.activation(program, item, input, width)
         all[#all + 1] = i
         return access(name, table.unpack(all))
     end
-    local sums = put(program, "sums" .. id, "workspace", dims)
+    local sums, weights = put(program, "sums" .. id, "workspace", dims), {}
     append(program.body, { statement { op = "map", from = from, over = over,
         sets = { { at(sums, "i"), { "read", input("i") } } } } })
+    for _, name in ipairs(rows.of(item.activation).vectors or {}) do
+        weights[name] = read(put(program, (item.prefix or "") .. name, "weight", { width }), "i")
+    end
     local out = activations.apply { program = program, put = put, name = item.activation, alpha = item.alpha,
                                     beta = item.beta,
                                     sums = sums, at = at, over = over, dims = dims, units = width, id = id,
-                                    from = from }
+                                    from = from, weights = weights }
     return function(i) return at(out, i) end, width
 end
 
