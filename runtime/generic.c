@@ -177,20 +177,22 @@ static void run_group(group *g, const float *x, size_t ld_x) {
             prepared = run_recurrent(g, &layer->recurrent, prepared, producers);
             continue;
         }
-        if (layer->kind == RNNC_DENSE && layer->last_state)
+        if (layer->kind != RNNC_EMBEDDING && layer->last_state)
             gather_states(g, layer - 1);
         const generic_flow out = next_flow(g, layer->outputs, producers);
         if (layer->kind == RNNC_EMBEDDING) {
             embed(g, layer, prepared, out);
         } else if (layer->kind == RNNC_ACTIVATION) {
             generic_run_activation(&g->run, layer, prepared, rows, g->in, g->ld_in, out);
-        } else if (rnnc_layer_once(layer) && g->run.T > 0 && rows != g->run.B) {
-            rows = g->run.B;
-            generic_run_dense(&g->run, layer, prepared, rows,
-                              g->in + (g->run.T - 1) * g->run.row_t * g->ld_in,
-                              g->run.row_b * g->ld_in, out);
         } else {
-            generic_run_dense(&g->run, layer, prepared, rows, g->in, g->ld_in, out);
+            const int ends = rnnc_layer_once(layer) && g->run.T > 0 && rows != g->run.B;
+            const float *const in = g->in + (ends ? (g->run.T - 1) * g->run.row_t * g->ld_in : 0);
+            const size_t ld_in = ends ? g->run.row_b * g->ld_in : g->ld_in;
+            rows = ends ? g->run.B : rows;
+            if (rnnc_layer_merges(layer))
+                generic_run_merge(layer, rows, in, ld_in, out);
+            else
+                generic_run_dense(&g->run, layer, prepared, rows, in, ld_in, out);
         }
         prepared += generic_table_count(layer);
         g->in = out.data;

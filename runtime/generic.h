@@ -57,6 +57,10 @@ RNNC_HIDDEN void generic_run_activation(const generic_run *r, const rnnc_layer *
                                         const float *prepared, size_t rows, const float *in,
                                         size_t ld_in, generic_flow out);
 
+/* One value of both halves of each of `rows` rows. */
+RNNC_HIDDEN void generic_run_merge(const rnnc_layer *layer, size_t rows, const float *in,
+                                   size_t ld_in, generic_flow out);
+
 /* Prepared floats of a layer that is not recurrent. */
 RNNC_HIDDEN size_t generic_table_count(const rnnc_layer *layer);
 

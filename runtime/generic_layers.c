@@ -172,6 +172,17 @@ void generic_run_activation(const generic_run *r, const rnnc_layer *layer, const
     }
 }
 
+void generic_run_merge(const rnnc_layer *layer, size_t rows, const float *in, size_t ld_in,
+                       generic_flow out) {
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < layer->outputs; j++) {
+            const float a = in[i * ld_in + j], b = in[i * ld_in + layer->outputs + j];
+            out.data[i * out.ld + j] = layer->kind == RNNC_MERGE_SUM   ? a + b
+                                       : layer->kind == RNNC_MERGE_MUL ? a * b
+                                                                       : (a + b) / 2;
+        }
+}
+
 void generic_run_dense(const generic_run *r, const rnnc_layer *layer, const float *prepared,
                        size_t rows, const float *in, size_t ld_in, generic_flow out) {
     const size_t K = layer->inputs, N = layer->outputs;

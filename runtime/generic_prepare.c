@@ -32,7 +32,7 @@ size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *pre
 }
 
 size_t generic_table_count(const rnnc_layer *layer) {
-    return layer->kind == RNNC_ACTIVATION
+    return layer->kind == RNNC_ACTIVATION || rnnc_layer_merges(layer)
                ? (rnnc_layer_of_units(layer) ? layer->outputs : 0)
                : (layer->inputs + (layer->kind == RNNC_DENSE)) * layer->outputs;
 }

@@ -24,8 +24,14 @@ size_t rnnc_layer_outputs(const rnnc_layer *layer) {
                : layer->outputs;
 }
 
+int rnnc_layer_merges(const rnnc_layer *layer) {
+    return layer->kind == RNNC_MERGE_SUM || layer->kind == RNNC_MERGE_MUL ||
+           layer->kind == RNNC_MERGE_AVE;
+}
+
 int rnnc_layer_once(const rnnc_layer *layer) {
-    return layer->kind == RNNC_DENSE && (layer->last_step || layer->last_state);
+    return (layer->kind == RNNC_DENSE && layer->last_step) ||
+           ((layer->kind == RNNC_DENSE || rnnc_layer_merges(layer)) && layer->last_state);
 }
 
 size_t rnnc_layer_reverse(const rnnc_layer *layer) {
@@ -90,7 +96,7 @@ static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_erro
  * before it, 0 for the first; `once` if a layer before it runs once. */
 static rnnc_status check_layer(const rnnc_layer *layer, size_t number, size_t width, int once,
                                rnnc_error *error) {
-    if ((int)layer->kind < RNNC_RECURRENT || (int)layer->kind > RNNC_ACTIVATION)
+    if ((int)layer->kind < RNNC_RECURRENT || (int)layer->kind > RNNC_MERGE_AVE)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "the kind of layer %zu is %d: give one of rnnc_layer_kind", number,
                          (int)layer->kind);
@@ -103,6 +109,15 @@ static rnnc_status check_layer(const rnnc_layer *layer, size_t number, size_t wi
                          "layer %zu has last_state, which has to stand behind a recurrent layer, "
                          "without last_step",
                          number);
+    if (rnnc_layer_merges(layer) &&
+        (number == 0 || (layer - 1)->kind != RNNC_RECURRENT ||
+         !(layer - 1)->recurrent.bidirectional || layer->inputs % 2 != 0 ||
+         layer->outputs != layer->inputs / 2 || layer->bias || layer->last_step || layer->tied ||
+         (layer->last_state & ~1) != 0))
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "layer %zu merges %zu values to %zu: it has to stand behind a "
+                         "bidirectional layer and give half as many, with no flag but last_state",
+                         number, layer->inputs, layer->outputs);
     const rnnc_layer *const first = layer - number;
     if (layer->kind == RNNC_DENSE && layer->tied &&
         (first->kind != RNNC_EMBEDDING || first->inputs != layer->outputs ||

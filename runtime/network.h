@@ -17,6 +17,9 @@ RNNC_HIDDEN size_t rnnc_layer_weight_count(const rnnc_layer *layer);
 /* Is it an activation with a weight for each unit? */
 RNNC_HIDDEN int rnnc_layer_of_units(const rnnc_layer *layer);
 
+/* Does it make one value of both halves of a bidirectional layer? */
+RNNC_HIDDEN int rnnc_layer_merges(const rnnc_layer *layer);
+
 /* Does it run once a sequence, by last_step or last_state? */
 RNNC_HIDDEN int rnnc_layer_once(const rnnc_layer *layer);
 

@@ -164,20 +164,38 @@ static void activate(const rnnc_layer *layer, const float *weights, double *row)
                                 (double)layer->beta);
 }
 
+/* Where a layer reads: all steps, or the last one with the last states of all directions in it.
+ * before: the layer that gave them. */
+static const double *take_input(sequence *s, const rnnc_layer *before, const rnnc_layer *layer) {
+    if (!rnnc_layer_once(layer) || s->steps == 0)
+        return s->in;
+    const size_t reverse = layer->last_state ? rnnc_layer_reverse(before) : 0;
+    double *const end = s->in + s->steps * layer->inputs;
+    /* The reverse direction's last state is what it gave for the first step. */
+    memmove(end - reverse, s->in + layer->inputs - reverse, reverse * sizeof *end);
+    s->steps = 1;
+    return end - layer->inputs;
+}
+
+static void run_merge(sequence *s, const rnnc_layer *layer) {
+    const size_t n = layer->outputs;
+    const double *const from = take_input(s, layer - 1, layer);
+    for (size_t t = 0; t < s->steps; t++)
+        for (size_t i = 0; i < n; i++) {
+            const double a = from[2 * t * n + i], b = from[(2 * t + 1) * n + i];
+            s->out[t * n + i] = layer->kind == RNNC_MERGE_SUM   ? a + b
+                                : layer->kind == RNNC_MERGE_MUL ? a * b
+                                                                : 0.5 * (a + b);
+        }
+    swap_buffers(s);
+}
+
 /* before: the layer whose output is read; table: that of the embedding, if it is shared. */
 static void run_dense(sequence *s, const rnnc_layer *before, const rnnc_layer *layer,
                       const float *table, const float *const **tensors) {
     const float *const weight = layer->tied ? table : *(*tensors)++;
     const float *const bias = layer->bias ? *(*tensors)++ : NULL;
-    const double *from = s->in;
-    if (rnnc_layer_once(layer) && s->steps > 0) {
-        const size_t reverse = layer->last_state ? rnnc_layer_reverse(before) : 0;
-        double *const end = s->in + s->steps * layer->inputs;
-        /* The reverse direction's last state is what it gave for the first step. */
-        memmove(end - reverse, s->in + layer->inputs - reverse, reverse * sizeof *end);
-        from = end - layer->inputs;
-        s->steps = 1;
-    }
+    const double *const from = take_input(s, before, layer);
     for (size_t t = 0; t < s->steps; t++) {
         double *const row = s->out + t * layer->outputs;
         for (size_t i = 0; i < layer->outputs; i++)
@@ -226,6 +244,8 @@ static void run_sequence(sequence *s, const rnnc_network *network, const rnnc_ne
             run_dense(s, layer - 1, layer, table, &tensors);
         else if (layer->kind == RNNC_ACTIVATION)
             run_activation(s, layer, &tensors);
+        else if (rnnc_layer_merges(layer))
+            run_merge(s, layer);
     }
     if (sizes->last_step) {
         for (size_t i = 0; i < sizes->output; i++)

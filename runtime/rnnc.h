@@ -147,20 +147,26 @@ typedef struct rnnc_weight {
  *              reverse half has seen one step only at the last step. That of a direction that goes
  *              backwards is what it put out for the first step. With tied W is the table of the
  *              EMBEDDING that is the first layer, and the layer has no weight of its own.
- *   ACTIVATION activation(x), of each value; inputs and outputs are as many */
+ *   ACTIVATION activation(x), of each value; inputs and outputs are as many
+ *   MERGE_SUM, MERGE_MUL, MERGE_AVE  behind a RECURRENT layer that is bidirectional, whose halves
+ *              have `outputs` values each: their sum, product or mean. With last_state, of its last
+ *              states, once. */
 typedef enum rnnc_layer_kind {
     RNNC_RECURRENT = 0,
     RNNC_EMBEDDING,
     RNNC_DENSE,
-    RNNC_ACTIVATION
+    RNNC_ACTIVATION,
+    RNNC_MERGE_SUM,
+    RNNC_MERGE_MUL,
+    RNNC_MERGE_AVE
 } rnnc_layer_kind;
 
 typedef struct rnnc_layer {
     rnnc_layer_kind kind;
     rnnc_config recurrent;  /* RECURRENT only */
-    size_t inputs, outputs; /* EMBEDDING (rows and width of its table), DENSE, ACTIVATION */
+    size_t inputs, outputs; /* of all but RECURRENT; EMBEDDING: rows and width of its table */
     rnnc_activation activation;
-    int bias, last_step, last_state, tied; /* DENSE only; not both last_step and last_state */
+    int bias, last_step, last_state, tied; /* DENSE, last_state also MERGE; not last_step too */
     float alpha, beta;                     /* as of rnnc_function; finite */
 } rnnc_layer;
 

@@ -105,6 +105,24 @@ Test(generated_functions, of_units_streams, .timeout = 600) {
     check(layers, 5, 16, "threads = 2,", &shape);
 }
 
+static rnnc_layer merge(rnnc_layer_kind kind, size_t width, int last_state) {
+    return (rnnc_layer){
+        .kind = kind, .inputs = 2 * width, .outputs = width, .last_state = last_state};
+}
+
+/* One value of both directions, of all steps and of last states, last and between others. */
+Test(generated_functions, merges, .timeout = 600) {
+    const driver_shape fixed = {.name = "net", .states = "hc", .fixed_batch = true};
+    const driver_shape any = {.name = "net", .states = "hc", .lengths = true};
+    rnnc_layer layers[] = {cell(RNNC_LSTM, 5, 1),     merge(RNNC_MERGE_SUM, UNITS, 0),
+                           cell(RNNC_LSTM, UNITS, 1), merge(RNNC_MERGE_MUL, UNITS, 0),
+                           cell(RNNC_LSTM, UNITS, 1), merge(RNNC_MERGE_AVE, UNITS, 1),
+                           dense(UNITS, 7, RNNC_TANH)};
+    check(layers, 2, 16, "", &fixed);
+    check(layers, 7, 3, "lengths = true,", &any);
+    check(layers + 4, 3, 16, "threads = 2,", &fixed);
+}
+
 /* Between recurrent layers and behind functions of dense ones, streamed. */
 Test(generated_functions, streams, .timeout = 600) {
     const driver_shape shape = {.name = "net", .states = "h", .fixed_batch = true, .step = true};

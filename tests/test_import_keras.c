@@ -40,6 +40,9 @@ Test(import_keras, both_directions_and_reset_after, .timeout = 120) {
     expect_recorded("bidirectional.h5", "bidirectional.safetensors");
 }
 
+/* One value of both directions: sums of all steps, the mean of last states. */
+Test(import_keras, merges, .timeout = 120) { expect_recorded("merged.h5", "merged.safetensors"); }
+
 /* Functions of gates and candidates that are not PyTorch's. */
 Test(import_keras, functions_of_cells, .timeout = 120) {
     expect_recorded("functions.keras", "functions.safetensors");
@@ -187,7 +190,8 @@ static const struct {
     {"\"use_bias\": true", "\"use_bias\":false",
      "layer \"both\" (Bidirectional): use_bias is false, and the file has a bias of it\n"},
     {"\"merge_mode\": \"concat\"", "\"merge_mode\": \"concut\"",
-     "layer \"both\" (Bidirectional): merge_mode = \"concut\"; rnnc has concat\n"},
+     "layer \"both\" (Bidirectional): merge_mode = \"concut\"; rnnc has concat, sum, mul and "
+     "ave\n"},
     {"\"name\": \"head\"", "\"name\": \"haed\"",
      "layer \"haed\" (Dense): there is no kernel of it in the file\n"},
     {"[null, null, 3]", "[null, null, 4]",

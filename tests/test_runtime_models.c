@@ -208,8 +208,10 @@ Test(runtime_models, faults) {
     other.outputs = 8;
     expect_fault(table, other, 0, bad, "an embedding of 8 rows and 3 columns");
     other = gru;
-    other.kind = (rnnc_layer_kind)4;
-    expect_fault(gru, other, 0, bad, "kind of layer 1 is 4");
+    other.kind = (rnnc_layer_kind)7;
+    expect_fault(gru, other, 0, bad, "kind of layer 1 is 7");
+    other = (rnnc_layer){.kind = RNNC_MERGE_SUM, .inputs = 4, .outputs = 2};
+    expect_fault(gru, other, 0, bad, "layer 1 merges 4 values to 2: it has to stand behind a");
     other = changed_head(4, 4, RNNC_ELU, 0, 0);
     other.activation = RNNC_PRELU;
     expect_fault(gru, other, 0, bad, "layer 1 is dense and has the activation prelu, which has");

@@ -142,8 +142,8 @@ Test(spec_errors, good_specs_pass, .timeout = 120) {
 Test(spec_errors, every_field_is_explained) {
     static const char *const names[] = {
         "name", "cell", "input_size", "hidden_size", "num_layers", "nonlinearity", "bias",
-        "batch_first", "dropout", "bidirectional", "direction", "reset_after", "peepholes", "alpha",
-        "beta", "gate_activation", "gate_alpha", "gate_beta", "candidate_activation",
+        "batch_first", "dropout", "bidirectional", "merge", "direction", "reset_after", "peepholes",
+        "alpha", "beta", "gate_activation", "gate_alpha", "gate_beta", "candidate_activation",
         "candidate_alpha", "candidate_beta", "output_activation", "output_alpha", "output_beta",
         "clip", "proj_size", "initial_state", "weights", "prefix", "map", "batch", "seq_len",
         "target", "threads", "lengths", "chunk", "streaming", "deterministic", "residual",

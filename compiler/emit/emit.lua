@@ -5,6 +5,7 @@ local forward = require "emit.forward.forward"
 local layers = require "emit.forward.layers"
 local expressions = require "ir.expressions"
 local host = require "host"
+local merges = require "tables.merges"
 local model_rows = require "emit.model_rows"
 local output_forms = require "emit.output_forms"
 local products = require "kernels.products"
@@ -123,6 +124,9 @@ end
 local function describe_layer(layer)
     if layer.kind == "embedding" then return string.format("embedding %d x %d", layer.inputs, layer.outputs) end
     if layer.kind == "activation" then return activations.text(layer.activation, layer.alpha, layer.beta) end
+    if layer.kind == "merge" then
+        return merges.of(layer.merge).text .. (layer.last_state and ", last states only" or "")
+    end
     if layer.kind == "dense" then
         return string.format("dense %d -> %d%s%s", layer.inputs, layer.outputs,
             layer.activation == "none" and "" or ", " .. activations.text(layer.activation, layer.alpha, layer.beta),

@@ -1,6 +1,7 @@
 -- model_rows: what NAME_model, see rnnc_model in rnnc.h, has lists of: weights, steps that pack them, layers; as texts
 -- of C initialisers, a row each.
 local host = require "host"
+local merges = require "tables.merges"
 local program = require "emit.program"
 
 local model_rows = {}
@@ -54,6 +55,10 @@ local kinds = {
     activation = function(layer)
         return "RNNC_ACTIVATION",
             { layer.inputs, layer.outputs, layer.activation_constant, 0, 0, 0, 0, numbers(layer) }
+    end,
+    merge = function(layer)
+        return merges.of(layer.merge).constant, { layer.inputs, layer.outputs, "RNNC_IDENTITY", 0, 0,
+            flag(layer.last_state), 0, numbers(zeros) }
     end,
     dense = function(layer)
         return "RNNC_DENSE", { layer.inputs, layer.outputs, layer.activation_constant, flag(layer.bias),

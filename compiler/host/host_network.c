@@ -73,7 +73,8 @@ static rnnc_function function_field(lua_State *L, int index, const char *name) {
 
 /* The layer of the table on top of the stack. */
 static rnnc_layer read_layer(lua_State *L, int batch_first) {
-    static const char *const kinds[] = {"recurrent", "embedding", "dense", "activation", NULL};
+    static const char *const kinds[] = {"recurrent", "embedding", "dense",     "activation",
+                                        "merge_sum", "merge_mul", "merge_ave", NULL};
     const int index = lua_gettop(L);
     luaL_checktype(L, index, LUA_TTABLE);
     rnnc_layer layer = {.kind = (rnnc_layer_kind)choice_field(L, index, "kind", kinds)};
@@ -109,8 +110,8 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
         layer.bias = network_flag_field(L, index, "bias");
         layer.tied = network_flag_field(L, index, "tied");
         layer.last_step = network_flag_field(L, index, "last_step");
-        layer.last_state = network_flag_field(L, index, "last_state");
     }
+    layer.last_state = network_flag_field(L, index, "last_state");
     return layer;
 }
 

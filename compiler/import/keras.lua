@@ -7,6 +7,7 @@ local json = require "import.json"
 local keras_config = require "import.keras_config"
 local keras_layers = require "import.keras_layers"
 local keras_weights = require "import.keras_weights"
+local merges = require "tables.merges"
 local tensors = require "import.tensors"
 
 local CONFIG <const>, WEIGHTS <const> = "config.json", "model.weights.h5"
@@ -97,7 +98,8 @@ local function notes(state, record)
     end
     if state.ended then
         open_list[#open_list + 1] = "which step: the model gives the last state alone (return_sequences = False), "
-            .. "which is hn; y has all steps"
+            .. (state.merged and "which is the " .. merges.of(state.merged).text .. " of hn; y has all steps"
+                or "which is hn; y has all steps")
     elseif state.reversed then
         open_list[#open_list + 1] = "the order of y: the model gives the last step first (go_backwards = True), rnnc "
             .. "has y in the order of x"

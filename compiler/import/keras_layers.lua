@@ -1,6 +1,5 @@
 -- keras_layers: what becomes of each layer of a Keras model, a row a class.
 local activations = require "tables.activations"
-local fields = require "spec.fields"
 local json = require "import.json"
 local keras_weights = require "import.keras_weights"
 local roles = require "tables.roles"
@@ -35,17 +34,9 @@ local function function_of(value)
     return functions[name] or name, config, name
 end
 
--- Has the spec language a field of that name in an rnn or dense layer?
-local function has_field(form, name)
-    for _, row in ipairs(fields.layer[form]) do
-        if row.name == name then return true end
-    end
-    return false
-end
-
 local function known(name)
     for _, row in ipairs(activations) do
-        if row.name == name then return true end
+        if row.name == name then return row.of ~= "unit" end
     end
     return false
 end
@@ -162,9 +153,9 @@ function types.Bidirectional(config, state, check)
     if merge == "concat" or merge == nil then
         state.width = 2 * state.width
     else
-        check(has_field("rnn", "merge") and (merge == "sum" or merge == "mul" or merge == "ave"),
-            "merge_mode = %q; rnnc has concat", tostring(merge))
-        layer.fields.merge = merge
+        check(merge == "sum" or merge == "mul" or merge == "ave", "merge_mode = %q; rnnc has concat, sum, mul and ave",
+            tostring(merge))
+        layer.fields.merge, state.merged = merge, merge
     end
     state.from_start = true
     return layer, list, became

@@ -42,7 +42,7 @@ local function plan_with(kernel, ir, target, members)
                               steps = stage.once and 1 or ir.steps, like = ir.like and ir.like[i].state }
             plans[i] = kernel.dense(product, target, ir.deterministic)
             if not plans[i] then return nil end
-        elseif stage.kind == "activation" then
+        elseif stage.update then
             local vectors = tiles.ceil(stage.width, target.lanes) * (ir.batch == "any" and 1 or ir.batch)
             plans[i] = { cycles = vectors * cost.update(target, stage.update) }
         else

@@ -111,6 +111,9 @@ function parts_of.dense(layer, machine, steps, batch, add)
     parts_of.activation(layer, machine, steps, batch, add)
 end
 
+-- An instruction for each value.
+function parts_of.merge() end
+
 function parts_of.embedding(layer, machine, steps, batch, add)
     local row = 4 * layer.outputs
     add("input", steps * batch * row / (machine[limits.level(machine, layer.inputs * row) .. "_gbs"] * 1e9))
@@ -147,6 +150,8 @@ function limits.work(layers, seq_len, batch)
             input, output = input or layer.inputs, layer.outputs
         elseif layer.kind == "embedding" then
             input, output = layer.outputs, layer.outputs
+        else
+            input, output = input or layer.inputs, layer.outputs
         end
         flops = flops + 2 * rows * steps * batch
         bytes = bytes + 4 * rows * steps

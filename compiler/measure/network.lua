@@ -1,5 +1,6 @@
 -- network: a validated spec as the network of rnnc.h, for host functions that run one.
 local cells = require "tables.cells"
+local merges = require "tables.merges"
 local specs = require "spec.spec"
 
 local network = {}
@@ -32,6 +33,10 @@ local of_layer = {
     activation = function(item)
         return { kind = "activation", inputs = item.input_size, outputs = item.input_size,
                  activation = item.activation, alpha = item.alpha or 0.0, beta = item.beta or 0.0 }
+    end,
+    merge = function(item)
+        return { kind = merges.of(item.merge).kind, inputs = item.input_size, outputs = item.units,
+                 last_state = item.last_state or false }
     end,
     dense = function(item)
         return { kind = "dense", inputs = item.input_size, outputs = item.units, activation = item.activation,
@@ -78,6 +83,7 @@ local work_of = {
     end,
     embedding = function() return 0 end,
     activation = function() return 0 end,
+    merge = function() return 0 end,
     dense = function(item) return item.input_size * item.units end,
 }
 

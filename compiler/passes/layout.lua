@@ -29,7 +29,7 @@ end
 -- Embeddings have none.
 local function widths_of(ir, stage, target, index)
     if ir.like then return ir.like[index] end
-    if stage.kind == "embedding" or stage.kind == "activation" then return {} end
+    if not stage.choice.tile and stage.kind ~= "stack" and stage.kind ~= "dense" then return {} end
     local choice = stage.choice
     if stage.kind == "dense" then
         local width = ir.in_lanes == "units" and choice.tile.vectors * target.lanes or tiles.panel(choice)
@@ -292,7 +292,8 @@ local function place_units(stage, at, add)
     end
 end
 
-local place = { dense = place_dense, embedding = place_embedding, activation = place_units }
+local place = { dense = place_dense, embedding = place_embedding, activation = place_units,
+                merge = function(stage) stage.count = 0 end }
 
 function layout.run(ir, target, base)
     local at, pack = base, {}

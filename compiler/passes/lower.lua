@@ -14,6 +14,7 @@
 --                  update, tied }
 --                { kind = "activation", width, activation, alpha, beta, update, once, tensors }
 --              tensors: of an activation of units, { name, weight } each;
+--                { kind = "merge", width (of its output), merge, update, last_step, last_state, once }
 --              once: it runs on the last step only, as the stage with last_step before it says;
 --              tied: its weight is the first stage's;
 --              last_state: its last step is that of each direction of the stack before it
@@ -42,6 +43,7 @@
 local activations = require "tables.activations"
 local cells = require "tables.cells"
 local functions = require "tables.functions"
+local merges = require "tables.merges"
 
 local lower = {}
 
@@ -125,6 +127,12 @@ local lowering = {
         end
         return { kind = "activation", width = item.input_size, activation = item.activation, alpha = item.alpha,
                  beta = item.beta, update = dense_update(item.activation, item.alpha, item.beta), tensors = tensors }
+    end,
+    merge = function(_, item)
+        local row = merges.of(item.merge)
+        return { kind = "merge", width = item.units, merge = item.merge,
+                 update = { { "h", row.formula({ "gate", "h" }, { "gate", "other" }) } },
+                 last_step = item.last_state, last_state = item.last_state }
     end,
     dense = function(ir, item, _, add)
         return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,

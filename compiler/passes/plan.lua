@@ -87,8 +87,8 @@ local function stages_of(ir, suffix)
             out.product, out.parts, out.units = stage.product, stage.parts, stage.units
             out.last_step, out.last_state, out.once = stage.last_step, stage.last_state, stage.once
             outputs = outputs + 1
-        elseif stage.kind == "activation" then
-            out.map, out.once = stage.map, stage.once
+        elseif stage.map then
+            out.map, out.once, out.last_step, out.last_state = stage.map, stage.once, stage.last_step, stage.last_state
             outputs = outputs + 1
         else
             out.width, out.panel = stage.width, stage.panel
@@ -244,6 +244,10 @@ local function layers_of(ir)
             layer.inputs, layer.outputs, layer.activation = stage.width, stage.width, stage.activation
             layer.activation_constant = activations.of(stage.activation).constant
             layer.alpha, layer.beta, layer.once = stage.alpha or 0.0, stage.beta or 0.0, stage.once
+        elseif stage.kind == "merge" then
+            layer.inputs, layer.outputs, layer.merge = 2 * stage.width, stage.width, stage.merge
+            layer.once, layer.last_state = stage.once, stage.last_state
+            width = stage.width
         else
             layer.inputs, layer.outputs = stage.rows, stage.width
             width = stage.width

@@ -1,5 +1,6 @@
 -- report: the plan for a person, and any stage's data as text.
 local activations = require "tables.activations"
+local merges = require "tables.merges"
 local bounds = require "kernels.bounds"
 
 local report = {}
@@ -137,6 +138,10 @@ local function layer_line(layer)
     if layer.kind == "activation" then
         return string.format("%s of %d values", activations.text(layer.activation, layer.alpha, layer.beta),
             layer.outputs)
+    end
+    if layer.kind == "merge" then
+        return string.format("%s, %d values%s", merges.of(layer.merge).text, layer.outputs,
+            layer.last_state and ", last states only" or "")
     end
     if layer.kind == "dense" then
         return string.format("dense %d -> %d, %s%s", layer.inputs, layer.outputs,

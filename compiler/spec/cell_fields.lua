@@ -1,4 +1,5 @@
 -- cell_fields: what a spec says of a recurrent cell and its layers, a row per field; see fields.lua.
+local merges = require "tables.merges"
 local cells = require "tables.cells"
 
 local function cell_names()
@@ -52,6 +53,21 @@ return {
         name = "bidirectional", type = "boolean", default = false,
         also = { "directions", "num_directions", "bidir", "D" },
         doc = { "true: a second set of weights runs backwards in time; y has both, forward first" },
+    },
+    {
+        name = "merge", type = "choice", default = "concat", choices = merges.names,
+        also = { "merge_mode" }, instead = { average = 'write "ave"', mean = 'write "ave"', add = 'write "sum"' },
+        check = function(value, fields)
+            if value == "concat" then return end
+            if not fields.bidirectional then return "there is one direction; leave merge out" end
+            if (fields.num_layers or 1) > 1 then
+                return "of several layers each reads both halves of the one below; write an rnn { ... } for each layer"
+            end
+        end,
+        doc = {
+            "what y has of both directions: \"concat\" both, or their \"sum\", product \"mul\" or mean \"ave\"",
+            "Keras' merge_mode. hn has both directions whatever it is; last_state reads the ends, merged.",
+        },
     },
     {
         name = "direction", type = "choice", default = "forward", choices = { "forward", "reverse" },

@@ -35,12 +35,12 @@ local functions <const> = "nonlinearity rnn.alpha rnn.beta gate_activation gate_
 -- fields.part: those of what it consists of.
 return {
     rnn = form("name cell input_size hidden_size num_layers " .. functions .. " bias batch_first dropout bidirectional \
-        direction reset_after peepholes proj_size initial_state weights prefix map batch seq_len target threads \
+        merge direction reset_after peepholes proj_size initial_state weights prefix map batch seq_len target threads \
         lengths chunk streaming deterministic residual activation train training"),
     model = form "name layers weights prefix map batch_first batch seq_len target threads lengths chunk streaming \
         deterministic residual activation train training",
     layer = {
-        rnn = form("cell layer.input_size hidden_size num_layers " .. functions .. " bias dropout bidirectional \
+        rnn = form("cell layer.input_size hidden_size num_layers " .. functions .. " bias dropout bidirectional merge \
             direction reset_after peepholes proj_size initial_state layer.prefix"),
         embedding = form "num_embeddings dim layer.prefix",
         activation = form "layer.input_size activation.activation alpha beta layer.prefix",

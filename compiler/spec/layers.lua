@@ -18,13 +18,17 @@ local function places_of(list, calls, place)
     return places
 end
 
+-- Does a layer give one value of both halves?
+local function merges_halves(layer) return layer.merge ~= nil and layer.merge ~= "concat" end
+
 -- What a layer hands on for a step; nil where that could not be read.
 local function outputs_of(layer)
     if layer.layer == "embedding" then return layer.dim end
     if layer.layer == "dense" then return layer.units end
     if layer.layer == "activation" or layer.layer == "scale" then return layer.input_size end
+    if layer.layer == "merge" then return layer.units end
     local h = layer.proj_size and layer.proj_size > 0 and layer.proj_size or layer.hidden_size
-    return h and h * (layer.bidirectional and 2 or 1)
+    return h and h * (layer.bidirectional and not merges_halves(layer) and 2 or 1)
 end
 
 layers.outputs_of = outputs_of
@@ -87,7 +91,7 @@ local function check_order(list, i, line_of, error_at)
     if layer.layer == "scale" and layer.scale == 1 and layer.shift == 0 then
         error_at(line_of[""], "it does nothing; give scale or shift")
     end
-    local both = before and before.layer == "rnn" and before.bidirectional
+    local both = before and before.layer == "rnn" and before.bidirectional and not merges_halves(before)
     local over = layer.activation == "softmax" or layer.activation == "log_softmax"
     if over and i < #list then
         error_at(line_of.activation, string.format("activation = %q: only in the last layer", layer.activation))
@@ -153,16 +157,40 @@ local function parts_of_scale(layer)
     return parts
 end
 
--- layers.expanded(list, lines) -> the layers of a valid spec, and their lines, without forms that stand for others.
+local function copy_of(layer)
+    local copy = {}
+    for name, value in pairs(layer) do copy[name] = value end
+    return copy
+end
+
+-- A recurrent layer and what makes one of its halves. Where the next layer reads last states it reads them merged.
+local function parts_of_merge(layer, following)
+    local alone, merge = copy_of(layer), { layer = "merge", merge = layer.merge, bidirectional = true }
+    alone.layer, alone.merge, alone.prefix = "rnn", nil, layer.prefix or ""
+    merge.units, merge.number = outputs_of(layer), layer.number
+    merge.input_size, merge.prefix = 2 * merge.units, ""
+    if following and following.last_state then merge.last_state = true end
+    return { alone, merge }
+end
+
+-- layers.expanded(list, lines) -> the layers of a valid spec, and their lines, without what stands for several.
 function layers.expanded(list, lines)
     local result, places = {}, {}
     for i, layer in ipairs(list) do
-        for _, part in ipairs(layer.layer == "scale" and parts_of_scale(layer) or { layer }) do
-            result[#result + 1], places[#places + 1] = part, lines[i]
+        local parts = layer.layer == "scale" and parts_of_scale(layer)
+            or merges_halves(layer) and parts_of_merge(layer, list[i + 1]) or { layer }
+        local before = result[#result]
+        if before and before.layer == "merge" and before.last_state then
+            parts[1] = copy_of(layer)
+            parts[1].last_state = false
         end
+        for _, part in ipairs(parts) do result[#result + 1], places[#places + 1] = part, lines[i] end
     end
     return result, places
 end
+
+-- layers.merges(spec): has an rnn without a model a merge, and so two layers?
+layers.merges = merges_halves
 
 -- layers.read(list, calls, place, context, report) -> the layers: { layer = "rnn" | "embedding" | "dense" |
 -- "activation" | "scale", number (in the text), their fields, input_size filled in }, and the lines of these. `list` is

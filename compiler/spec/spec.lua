@@ -208,10 +208,10 @@ function spec.from_text(text, file, options)
     report.raise()
     -- Where each layer stands, for what is said about its weights.
     result.lines = {}
-    if result.layers then
+    if result.layers or layers.merges(result) then
         local lines = {}
         for i, entry in ipairs(dropping) do lines[i] = entry[2][""] end
-        expanded, result.lines = layers.expanded(result.layers, lines)
+        expanded, result.lines = layers.expanded(result.layers or { result }, lines)
     else
         result.lines[1] = line_of[""]
     end

@@ -7,6 +7,7 @@ local hints = {}
 -- hints.count(item) -> how many tensors a layer has.
 function hints.count(item)
     if item.layer == "embedding" then return 1 end
+    if item.layer == "merge" then return 0 end
     if item.layer == "activation" then return #(activations.of(item.activation).vectors or {}) end
     if item.layer == "dense" then return (item.tied and 0 or 1) + (item.bias and 1 or 0) end
     local kinds = (item.bias and 4 or 2) + #(cells.of(item).vectors or {}) + ((item.proj_size or 0) > 0 and 1 or 0)

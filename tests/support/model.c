@@ -45,7 +45,7 @@ model_sizes model_sizes_of(const model *m) {
         const rnnc_layer *const l = &m->layer[i];
         s.h += states_of(l);
         s.c += has_c(l) ? states_of(l) : 0;
-        s.last_step = s.last_step || (l->kind == RNNC_DENSE && (l->last_step || l->last_state));
+        s.last_step = s.last_step || l->last_step || l->last_state;
         s.backwards = s.backwards || (l->kind == RNNC_RECURRENT &&
                                       (l->recurrent.bidirectional || l->recurrent.reverse));
     }
@@ -62,6 +62,11 @@ size_t model_at(const model *m, size_t t, size_t b, size_t width) {
 }
 
 static size_t weight_floats(const rnnc_weight *w) { return w->rows * (w->cols ? w->cols : 1); }
+
+bool model_merges(const rnnc_layer *layer) {
+    return layer->kind == RNNC_MERGE_SUM || layer->kind == RNNC_MERGE_MUL ||
+           layer->kind == RNNC_MERGE_AVE;
+}
 
 /* How many tensors a layer has. */
 static size_t tensors_of(const rnnc_layer *l) {
@@ -253,6 +258,13 @@ static double *run_layer(model *one, const rnnc_layer *l, const float *const *va
     for (size_t t = 0; l->kind == RNNC_DENSE && t < steps; t++)
         oracle_dense(l, l->tied ? one->values[0] : values[0], l->bias ? values[!l->tied] : NULL,
                      in + t * l->inputs, out + t * outputs);
+    for (size_t t = 0; model_merges(l) && t < steps; t++)
+        for (size_t i = 0; i < outputs; i++) {
+            const double there = in[t * l->inputs + i], back = in[t * l->inputs + outputs + i];
+            out[t * outputs + i] = l->kind == RNNC_MERGE_SUM   ? there + back
+                                   : l->kind == RNNC_MERGE_MUL ? there * back
+                                                               : there / 2 + back / 2;
+        }
     for (size_t t = 0; l->kind == RNNC_ACTIVATION && t < steps; t++) {
         memcpy(out + t * outputs, in + t * outputs, outputs * sizeof *out);
         oracle_activation(l, tensors_of(l) ? values[0] : NULL, out + t * outputs);
@@ -272,12 +284,12 @@ static void solve_one(model *one) {
         now[i] = (double)one->x[i];
     for (size_t i = 0; i < one->layer_count; i++) {
         const rnnc_layer *const l = &one->layer[i];
-        if (l->kind == RNNC_DENSE && (l->last_step || l->last_state)) {
+        if (l->last_step || l->last_state) {
             memmove(now, now + (steps - 1) * l->inputs, l->inputs * sizeof *now);
             steps = 1;
         }
         /* cat(h_n[-2], h_n[-1]) or h_n[-1]: the last rows of hn are as wide as what is read. */
-        if (l->kind == RNNC_DENSE && l->last_state)
+        if (l->last_state)
             memcpy(now, one->hn + h - l->inputs, l->inputs * sizeof *now);
         double *const out = run_layer(one, l, values, now, steps, h, c);
         free(now);
@@ -313,10 +325,13 @@ void model_solve(model *m) {
 
 /* ---- files ---- */
 
-static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
+static void put_layer(FILE *out, const model *m, size_t i) {
+    const rnnc_layer *const l = &m->layer[i];
     static const char *const cells[] = {"rnn", "rnn", "lstm", "gru"};
     const rnnc_config *const c = &l->recurrent;
     const rnnc_function f = {l->activation, l->alpha, l->beta};
+    if (model_merges(l))
+        return;
     fputs("    ", out);
     if (l->kind == RNNC_ACTIVATION) {
         const char *const name = rnnc_activation_name(l->activation);
@@ -331,7 +346,9 @@ static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
         fprintf(out, "dense { units = %zu, activation = \"%s\", bias = %s", l->outputs,
                 rnnc_activation_name(l->activation), l->bias ? "true" : "false");
         activation_put_numbers(out, "alpha", "beta", f);
-        if (l->last_step || l->last_state)
+        /* What reads last states that are merged stands behind what merges them. */
+        const bool ends = l->last_state || (i > 0 && model_merges(&l[-1]) && l[-1].last_state);
+        if (l->last_step || ends)
             fprintf(out, ", %s = true", l->last_step ? "last_step" : "last_state");
         if (l->tied)
             fputs(", tied = true", out);
@@ -345,6 +362,11 @@ static void put_layer(FILE *out, const rnnc_layer *l, size_t i) {
             fputs(", peepholes = true", out);
         if (c->reset_before)
             fputs(", reset_after = false", out);
+        if (i + 1 < m->layer_count && model_merges(&l[1]))
+            fprintf(out, ", merge = \"%s\"",
+                    l[1].kind == RNNC_MERGE_SUM   ? "sum"
+                    : l[1].kind == RNNC_MERGE_MUL ? "mul"
+                                                  : "ave");
         if (c->reverse)
             fputs(", direction = \"reverse\"", out);
     }
@@ -367,7 +389,7 @@ char *model_text(const model *m, const char *fields) {
         fprintf(out, "residual = %s", m->residual ? "true" : "false");
     fprintf(out, ",\n  %s\n  layers = {\n", fields);
     for (size_t i = 0; i < m->layer_count; i++)
-        put_layer(out, &m->layer[i], i);
+        put_layer(out, m, i);
     fputs("  },\n}\n", out);
     fclose(out);
     return text;

@@ -71,4 +71,7 @@ bool model_write_weights(const model *m, const char *path, const char *prefix, r
 
 void model_free(model *m);
 
+/* Does the layer make one value of both halves of the one before? */
+bool model_merges(const rnnc_layer *layer);
+
 #endif

@@ -171,6 +171,8 @@ static void solve_one(const rnnc_network *network, const rnnc_network_sizes *siz
         const size_t I = layer->inputs, O = layer->outputs;
         const bool of_units =
             layer->kind == RNNC_ACTIVATION && activation_has_weights(layer->activation);
+        const bool merges = layer->kind == RNNC_MERGE_SUM || layer->kind == RNNC_MERGE_MUL ||
+                            layer->kind == RNNC_MERGE_AVE;
         const size_t skipped = layer->last_step || layer->last_state ? T - 1 : 0;
         const rnnc_config *const below = &layer[-1].recurrent;
         if (layer->last_state && below->bidirectional)
@@ -182,7 +184,13 @@ static void solve_one(const rnnc_network *network, const rnnc_network_sizes *siz
         double *const out = malloc(T * O * sizeof *out);
         expect(out);
         for (size_t t = 0; t < T; t++) {
-            for (size_t o = 0; o < O; o++)
+            for (size_t o = 0; merges && o < O; o++) {
+                const double *const both = rows + (skipped + t) * I;
+                out[t * O + o] = layer->kind == RNNC_MERGE_SUM   ? both[o] + both[O + o]
+                                 : layer->kind == RNNC_MERGE_MUL ? both[o] * both[O + o]
+                                                                 : (both[o] + both[O + o]) / 2;
+            }
+            for (size_t o = 0; !merges && o < O; o++)
                 out[t * O + o] = layer->kind == RNNC_ACTIVATION
                                      ? rows[t * I + o]
                                      : dot(layer->tied ? table : tensors[0],

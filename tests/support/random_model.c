@@ -67,10 +67,19 @@ static void choose_layers(random_model *m, rng *r) {
             m->layer[n].recurrent.proj_size = 0;
         }
         width = outputs_of(&m->layer[n]);
+        if (m->layer[n].recurrent.bidirectional && rng_below(r, 2)) {
+            m->layer[n + 1] =
+                (rnnc_layer){.kind = (rnnc_layer_kind)(RNNC_MERGE_SUM + rng_below(r, 3)),
+                             .inputs = width,
+                             .outputs = width / 2,
+                             .last_state = i + 1 == stacks && rng_below(r, 3) == 0};
+            width /= 2;
+            n++;
+        }
         if (rng_below(r, 6) == 0)
             m->layer[++n] = random_function(r, width);
     }
-    int once = 0;
+    int once = n > 0 && m->layer[n - 1].last_state;
     for (size_t i = 0; i < dense && n < RANDOM_MODEL_LAYERS; i++, n++) {
         const bool tied = embeds && width == m->layer[0].outputs && rng_below(r, 2);
         const size_t outputs = tied                         ? m->layer[0].inputs
@@ -117,7 +126,7 @@ static size_t count_tensors(const random_model *m, size_t floats[RANDOM_MODEL_TE
         if (layer->kind != RNNC_RECURRENT) {
             if (layer->kind == RNNC_ACTIVATION && activation_has_weights(layer->activation))
                 floats[n++] = layer->outputs;
-            if (!layer->tied && layer->kind != RNNC_ACTIVATION)
+            if ((layer->kind == RNNC_DENSE && !layer->tied) || layer->kind == RNNC_EMBEDDING)
                 floats[n++] = layer->inputs * layer->outputs;
             if (layer->kind == RNNC_DENSE && layer->bias)
                 floats[n++] = layer->outputs;

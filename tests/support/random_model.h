@@ -6,7 +6,7 @@
 #include "rng.h"
 #include <stdbool.h>
 
-enum { RANDOM_MODEL_LAYERS = 12, RANDOM_MODEL_TENSORS = 192 };
+enum { RANDOM_MODEL_LAYERS = 16, RANDOM_MODEL_TENSORS = 192 };
 
 typedef struct random_model {
     rnnc_layer *layer; /* the network's */
@@ -22,10 +22,10 @@ typedef struct random_model {
     double *y, *hn, *cn; /* the oracle's */
 } random_model;
 
-/* Embedding or x, up to three recurrent layers of any cells, directions and projections, up to two
- * dense ones, functions behind some and before all; few steps and sequences. With lengths, x beyond
- * them is NaN, and tokens are none. Sizes of tensors are worked out here, not asked of the runtime.
- * The answers are not computed. */
+/* Embedding or x, up to three recurrent layers of any cells, directions, merges and projections, up
+ * to two dense ones, functions behind some and before all; few steps and sequences. With lengths, x
+ * beyond them is NaN, and tokens are none. Sizes of tensors are worked out here, not asked of the
+ * runtime. The answers are not computed. */
 random_model random_model_make(rng *r, bool with_lengths);
 
 /* Computes y, hn and cn by model_oracle. */

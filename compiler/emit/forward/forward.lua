@@ -202,7 +202,8 @@ local function map(f, stage, from, from_t, once)
     local row = stage.output.row
     if stage.map.rows then
         local function of_rows(x, y, rows)
-            return call(stage.map.fn, sum("weights", stage.base), x, y, f.units and rows)
+            local weights = next(stage.map.unit_weights) and sum("weights", stage.base)
+            return call(stage.map.fn, weights, x, y, f.units and rows)
         end
         if once then return { of_rows(from, to, f.all) } end
         return { statements.count("ptrdiff_t", "s", "(ptrdiff_t)steps",
@@ -239,7 +240,7 @@ local function simple_stage(f, stage)
     if stage.last_step then return { moves.ends(f, stage) } end
     if stage.once then return {} end
     local from, from_t, from_b = f:source(stage)
-    if stage.kind == "activation" then return map(f, stage, from, from_t, false) end
+    if stage.map then return map(f, stage, from, from_t, false) end
     return dense(f, stage, from, from_t, from_b, false)
 end
 
@@ -327,7 +328,7 @@ local function once(f)
     end
     for _, stage in ipairs(f.stages) do
         if stage.once then
-            add(stage.kind == "activation" and map(f, stage, from, "0", true)
+            add(stage.map and map(f, stage, from, "0", true)
                 or dense(f, stage, from, "0", tostring(stage.input.row), true))
             from = f:buffer(stage.first_output)
         end

@@ -18,7 +18,9 @@ return function(v, map, update)
     local batch, list = map.beside > 0, {}
     local weight = batch and (map.beside > 1 and "_splat_group(per_unit + %s)" or "_splat(per_unit[%s])")
         or "_load(per_unit + %s)"
-    local at = batch and format("i * %d + b", map.block) or "i"
+    -- Is a line longer than a vector?
+    local long = batch and map.beside * map.block > v.lanes
+    local at = batch and format("i * %d", map.block) .. (long and " + b" or "") or "i"
     for _, piece in ipairs(map.pieces) do
         local body = update {
             suffix = "0",
@@ -26,8 +28,8 @@ return function(v, map, update)
             weight = function(offset) return format(v.vec .. weight, sum("i", offset + piece.unit)) end,
             store = function() return sum("to", at, piece.to) end,
         }
-        list[#list + 1] = batch and strided("i", piece.count, map.beside,
-            { strided("b", map.beside * map.block, v.lanes, body) }) or strided("i", piece.count, v.lanes, body)
+        if long then body = { strided("b", map.beside * map.block, v.lanes, body) } end
+        list[#list + 1] = strided("i", piece.count, batch and map.beside or v.lanes, body)
     end
     local weights = next(map.unit_weights) and "const float *per_unit, " or ""
     local parameters = weights .. "const float *from, float *RESTRICT to"

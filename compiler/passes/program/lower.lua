@@ -10,6 +10,7 @@ local cells = require "tables.cells"
 local check = require "ir.check"
 local expressions = require "ir.expressions"
 local grammar = require "ir.grammar"
+local merges = require "tables.merges"
 local rows = require "tables.activations"
 
 local access, read, buffer, statement = grammar.access, grammar.read, grammar.buffer, grammar.statement
@@ -264,6 +265,31 @@ function layers.activation(program, item, input, width)
                                     sums = sums, at = at, over = over, dims = dims, units = width, id = id,
                                     from = from, weights = weights }
     return function(i) return at(out, i) end, width
+end
+
+-- One value of both halves of what the layer before gives; of its last states, one row for each sequence from here on.
+function layers.merge(program, item, input, width)
+    program.merges = (program.merges or 0) + 1
+    local id, from, half = "_merge" .. program.merges, "merge " .. program.merges, item.units
+    local value = input
+    if item.last_state then
+        local ends = last_states(program, input, width, id, from)[1]
+        value = function(index) return access(ends, "b", index) end
+        program.steps, program.time = nil, nil
+    end
+    local over, dims, steps = { { "b", program.B }, { "i", half } }, { program.B, half }, program.steps
+    if steps then
+        table.insert(over, 1, { "t", steps })
+        table.insert(dims, 1, steps)
+    end
+    local function at(index)
+        if steps then return access("merged" .. id, "t", "b", index) end
+        return access("merged" .. id, "b", index)
+    end
+    put(program, "merged" .. id, "workspace", dims)
+    append(program.body, { statement { op = "map", from = from, over = over, sets = { { at("i"),
+        merges.of(item.merge).formula({ "read", value("i") }, { "read", value(half .. " + i") }) } } } })
+    return at, half
 end
 
 function layers.dense(program, item, input, width)

@@ -313,6 +313,25 @@ def layers_of_functions():
     write_case("layers.safetensors", x=x, y=softmax(dense(h / (1 + np.abs(h)), head)))
 
 
+def merged():
+    def halves(units, inputs):
+        return [[draw(inputs, 4 * units), draw(units, 4 * units), draw(4 * units)] for _ in range(2)]
+
+    first, second, head = halves(4, 3), halves(5, 4), [draw(5, 2), draw(2)]
+    write_h5("merged.h5", [
+        layer("InputLayer", "x", batch_input_shape=[None, None, 3]),
+        layer("Bidirectional", "sums", merge_mode="sum", layer=cell("LSTM", "lstm", 4, True)),
+        layer("Bidirectional", "means", merge_mode="ave", layer=cell("LSTM", "lstm", 5, False)),
+        layer("Dense", "head", units=2, activation="tanh", use_bias=True)],
+        {"sums": named("forward_lstm/lstm_cell/", first[0]) + named("backward_lstm/lstm_cell/", first[1]),
+         "means": named("forward_lstm/lstm_cell/", second[0]) + named("backward_lstm/lstm_cell/", second[1]),
+         "head": [("kernel", head[0]), ("bias", head[1])]})
+    x = draw(9, 3)
+    h = lstm(x, first[0]) + lstm(x[::-1], first[1])[::-1]
+    ends = (lstm(h, second[0])[-1:] + lstm(h[::-1], second[1])[-1:]) / 2
+    write_case("merged.safetensors", x=x, y=np.tanh(dense(ends, head)))
+
+
 bidirectional()
 text()
 cudnn()
@@ -322,3 +341,4 @@ windows()
 functions()
 heads()
 layers_of_functions()
+merged()
