@@ -43,6 +43,9 @@ Test(import_keras, both_directions_and_reset_after, .timeout = 120) {
 /* One value of both directions: sums of all steps, the mean of last states. */
 Test(import_keras, merges, .timeout = 120) { expect_recorded("merged.h5", "merged.safetensors"); }
 
+/* Normalisations, a slope for each value, a scale of the output. */
+Test(import_keras, scales, .timeout = 120) { expect_recorded("scaled.h5", "scaled.safetensors"); }
+
 /* Functions of gates and candidates that are not PyTorch's. */
 Test(import_keras, functions_of_cells, .timeout = 120) {
     expect_recorded("functions.keras", "functions.safetensors");

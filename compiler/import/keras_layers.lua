@@ -1,6 +1,7 @@
 -- keras_layers: what becomes of each layer of a Keras model, a row a class.
 local activations = require "tables.activations"
 local json = require "import.json"
+local keras_scales = require "import.keras_scales"
 local keras_weights = require "import.keras_weights"
 local roles = require "tables.roles"
 
@@ -126,7 +127,6 @@ local missing <const> = {
     RepeatVector = "the last state as each step of a second network; rnnc has layers that follow each other",
     Sequential = "a model within a model; build one of the layers of both",
     Functional = "a model within a model; build one of the layers of both",
-    BatchNormalization = "a normalisation by running means; multiply it into the layer before it",
 }
 
 local types = {}
@@ -211,6 +211,16 @@ local function fold(value, state, check, config)
 end
 
 function types.Activation(config, state, check) return fold(config.activation, state, check) end
+
+-- Of a last step it is the same, behind a dense layer's last_step; not of last states, which only their layer has.
+for class, row in pairs(keras_scales) do
+    types[class] = function(config, state, check)
+        check(not (state.ended and state.from_start),
+            "is of last states alone, which rnnc has behind dense layers only")
+        local kind = type(row.kind) == "function" and row.kind(config) or row.kind
+        return row.read(keras_weights.of(state.file, state.group, kind), config, state, check)
+    end
+end
 
 for class, name in pairs { ReLU = "relu", Softmax = "softmax", ELU = "elu", LeakyReLU = "leaky_relu" } do
     types[class] = function(config, state, check)

@@ -59,7 +59,7 @@ end
 -- keras_weights.of(file, group, kind, half) -> the tensors under a group of the file (see hdf5.lua) by what they are:
 -- kernel, recurrent_kernel, bias, embeddings, each with its path, and `missing`, what could not be read; and a list of
 -- the others' paths. kind: as in
--- by_number. half: "forward" or "backward" of a Bidirectional, nil of others.
+-- by_number, or such a list. half: "forward" or "backward" of a Bidirectional, nil of others.
 function keras_weights.of(file, group, kind, half)
     local found, others = {}, {}
     for _, tensor in ipairs(file.tensors) do
@@ -68,7 +68,7 @@ function keras_weights.of(file, group, kind, half)
         if own and not other_half and not own:find("seed_generator", 1, true) then
             local last = own:match("([^/]*)$"):gsub(":%d+$", "")
             local number = own:find("vars/%d+$") and math.tointeger(tonumber(last))
-            local role = number and by_number[kind][number + 1] or last
+            local role = number and (by_number[kind] or kind)[number + 1] or last
             if found[role] then others[#others + 1] = tensor.path end
             found[role] = found[role] or tensor
         end

@@ -332,6 +332,35 @@ def merged():
     write_case("merged.safetensors", x=x, y=np.tanh(dense(ends, head)))
 
 
+def scaled():
+    first, second, head = [draw(3, 4), draw(4, 4)], [draw(4, 5), draw(5, 5)], [draw(5, 2), draw(2)]
+    mean, variance, slopes = draw(3), draw(3) ** 2 + np.float32(0.1), draw(1, 4)
+    gamma, beta, center, spread = draw(4), draw(4), draw(4), draw(4) ** 2
+    only_mean, only_variance = draw(5), draw(5) ** 2
+    write_h5("scaled.h5", [
+        layer("InputLayer", "x", batch_input_shape=[None, None, 3]),
+        layer("Normalization", "normal", axis=[-1], invert=False),
+        cell("SimpleRNN", "rnn", 4, True, use_bias=False),
+        layer("BatchNormalization", "batch", axis=[2], epsilon=0.01, center=True, scale=True),
+        layer("PReLU", "slopes", shared_axes=[1]),
+        cell("SimpleRNN", "last", 5, False, use_bias=False),
+        layer("BatchNormalization", "second", axis=-1, center=False, scale=False),
+        layer("Dense", "head", units=2, activation="linear", use_bias=True),
+        layer("Rescaling", "out", scale=2.5, offset=-0.75)],
+        {"normal": [("mean", mean), ("variance", variance), ("count", np.int64(7))],
+         "rnn": named("simple_rnn_cell/", first), "last": named("simple_rnn_cell/", second),
+         "batch": [("gamma", gamma), ("beta", beta), ("moving_mean", center), ("moving_variance", spread)],
+         "slopes": [("alpha", slopes)],
+         "second": [("moving_mean", only_mean), ("moving_variance", only_variance)],
+         "head": [("kernel", head[0]), ("bias", head[1])]})
+    x = draw(9, 3)
+    h = simple((x - mean) / np.sqrt(np.asarray(variance, "f8")), first, np.tanh)
+    h = gamma * (h - center) / np.sqrt(np.asarray(spread, "f8") + 0.01) + beta
+    h = simple(np.where(h > 0, h, slopes * h), second, np.tanh)[-1:]
+    h = (h - only_mean) / np.sqrt(np.asarray(only_variance, "f8") + 0.001)
+    write_case("scaled.safetensors", x=x, y=dense(h, head) * 2.5 - 0.75)
+
+
 bidirectional()
 text()
 cudnn()
@@ -342,3 +371,4 @@ functions()
 heads()
 layers_of_functions()
 merged()
+scaled()
