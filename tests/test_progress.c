@@ -110,6 +110,21 @@ Test(progress, headers_are_precompiled, .timeout = 60) {
     free(words);
 }
 
+/* clang says an error where the file that was precompiled is not what or where it was. */
+Test(progress, headers_stay_where_they_were, .timeout = 60) {
+    for (int i = 0; i < 2; i++) {
+        char *const words = precompiled_words("clang", "-O1 -fPIC", "");
+        char script[PATH_SIZE];
+        snprintf(script, sizeof script, "echo | clang -O1 -fPIC %s -fsyntax-only -x c -", words);
+        const char *const argv[] = {"sh", "-c", script, NULL};
+        outcome o = process_run(argv, NULL, NULL, 50);
+        cr_expect(o.code == 0, "%s: %s", script, o.err);
+        cr_expect(counts_are_taken() || *words, "no header");
+        outcome_free(&o);
+        free(words);
+    }
+}
+
 /* A program that waits has time; one that computes for ever ends, and so does what it starts. */
 Test(progress, programs_have_processor_time, .timeout = 60) {
     const char *const waits[] = {"sleep", "2", NULL};
