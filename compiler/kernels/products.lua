@@ -339,7 +339,8 @@ end
 local function of_units(ir, target, stage)
     local block = ir.in_lanes == "sequences" and ir.block or 1
     local map = { rows = true, from_row = stage.output.row * block, to_row = stage.output.row * block, block = block,
-                  beside = ir.in_lanes == "sequences" and ir.beside or 0, unit_weights = stage.unit_weights, pieces = {} }
+                  beside = ir.in_lanes == "sequences" and ir.beside or 0,
+                  unit_weights = stage.unit_weights, pieces = {} }
     local unit, group = 0, ir.in_lanes == "units" and target.lanes or ir.beside
     for i, piece in ipairs(stage.output.pieces) do
         map.pieces[i] = { from = { piece.offset * block }, to = piece.offset * block,
@@ -351,7 +352,8 @@ end
 
 -- A function of both halves of what the stack before gives.
 local function of_halves(ir, target, stage, before)
-    local block, group = ir.in_lanes == "sequences" and ir.block or 1, ir.in_lanes == "units" and target.lanes or ir.beside
+    local block = ir.in_lanes == "sequences" and ir.block or 1
+    local group = ir.in_lanes == "units" and target.lanes or ir.beside
     local halves = before.pieces
     return { rows = true, from_row = before.row * block, to_row = stage.output.row * block, block = block,
              beside = ir.in_lanes == "sequences" and ir.beside or 0, unit_weights = {},

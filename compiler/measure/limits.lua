@@ -15,6 +15,7 @@
 -- A dense layer is a product with the input; an embedding loads its rows. Loads run at the rate of the
 -- cache that the weights of that product fit in, if they leave it room for something else. The parts add
 -- up: in a real program some overlap, so that a little more than 100 per cent is possible.
+local activations = require "tables.activations"
 local expressions = require "ir.expressions"
 local known = require "tables.functions"
 

@@ -9,9 +9,9 @@ local activations = require "passes.program.activations"
 local cells = require "tables.cells"
 local check = require "ir.check"
 local expressions = require "ir.expressions"
+local functions = require "tables.activations"
 local grammar = require "ir.grammar"
 local merges = require "tables.merges"
-local rows = require "tables.activations"
 
 local access, read, buffer, statement = grammar.access, grammar.read, grammar.buffer, grammar.statement
 
@@ -257,7 +257,7 @@ function layers.activation(program, item, input, width)
     local sums, weights = put(program, "sums" .. id, "workspace", dims), {}
     append(program.body, { statement { op = "map", from = from, over = over,
         sets = { { at(sums, "i"), { "read", input("i") } } } } })
-    for _, name in ipairs(rows.of(item.activation).vectors or {}) do
+    for _, name in ipairs(functions.of(item.activation).vectors or {}) do
         weights[name] = read(put(program, (item.prefix or "") .. name, "weight", { width }), "i")
     end
     local out = activations.apply { program = program, put = put, name = item.activation, alpha = item.alpha,
