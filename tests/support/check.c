@@ -247,7 +247,8 @@ bool check_network_all_ways(const rnnc_model *model, const float *packed, const 
         ok = check_network(model, packed, p, &ways[i].v, tolerance, i ? now : first, &why);
         if (!ok)
             fail(err, "%s: %.1800s", ways[i].what, why.message);
-        else if (i && !same_bits(p, &ways[i].v, first, now))
+        /* Calls with lengths run a program of their own, which may add in another order. */
+        else if (i && !ways[i].v.full_lengths && !same_bits(p, &ways[i].v, first, now))
             ok = fail(err, "%s: not the bits of the plain call", ways[i].what);
     }
     if (ok && model->threads > 1)

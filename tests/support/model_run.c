@@ -193,11 +193,14 @@ bool model_run_all_ways(const rnnc_model *net, const float *packed, const model 
     for (size_t i = 0; ok && i < sizeof ways / sizeof *ways; i++) {
         rnnc_error why = {RNNC_OK, ""};
         ok = model_run(net, packed, m, &ways[i].way, i ? &now : &first, &why) &&
-             (i || model_compare(m, &first, tolerance, &why));
+             ((i && !ways[i].way.full_lengths) ||
+              model_compare(m, i ? &now : &first, tolerance, &why));
         if (!ok)
             fail(err, "%s: %.1800s", ways[i].what, why.message);
         const size_t count = ways[i].way.without_ends ? y : first.count;
-        if (ok && i && memcmp(first.y, now.y, count * sizeof *now.y) != 0)
+        /* Calls with lengths run a program of their own, which may add in another order. */
+        if (ok && i && !ways[i].way.full_lengths &&
+            memcmp(first.y, now.y, count * sizeof *now.y) != 0)
             ok = fail(err, "%s: not the bits of the plain call", ways[i].what);
     }
     results_free(&first);
