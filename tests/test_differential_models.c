@@ -190,10 +190,12 @@ static random_model make_model(uint64_t number) {
     if (residual && !last_step) {
         const size_t output = outputs_of(&layer[count - 1]);
         size_t *const input =
-            layer[0].kind == RNNC_DENSE ? &layer[0].inputs : &layer[0].recurrent.input_size;
-        if (all)
+            layer[0].kind == RNNC_RECURRENT ? &layer[0].recurrent.input_size : &layer[0].inputs;
+        /* A function that comes first has the values of the layer behind it. */
+        const bool can = layer[0].kind != RNNC_ACTIVATION || *input == output;
+        if (all && can)
             *input = output;
-        channels = all ? output : 1 + rng_below(&r, *input < output ? *input : output);
+        channels = all && can ? output : 1 + rng_below(&r, *input < output ? *input : output);
     }
     one.m = model_make(layer, count, rng_below(&r, 2), channels, 1, 1, false, &r);
     random_run(&one.m, &r, &seq_len, &batch);

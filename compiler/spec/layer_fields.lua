@@ -77,7 +77,7 @@ return {
         name = "scale", type = "factor", least = -1000000000, most = 1000000000, default = 1,
         also = { "gain", "factor", "multiplier", "std", "gamma" },
         doc = {
-            "what each value is multiplied with: a number, or true: a tensor `scale` with one for each value",
+            "what each value is multiplied with: a number, or true: a tensor `scale`, one for each",
         },
     },
     {
