@@ -286,10 +286,10 @@ typedef struct rnnc_model {
  * post and wait may both be NULL, and then run may call one task after the other: only what needs
  * no word between the members, different sequences of a batch, is divided then. All members have to
  * compute with the same rounding and denormals.
- *   latency  between cores: nanoseconds from a post until the member that waits for it goes on.
- * Some tens on cores of one chip, some hundreds on those of two, where a call may be faster on one
- * thread; a network has a limit of its own, beyond which it does not divide a call. 0: not known,
- * divide; RNNC_LATENCY_FAR: members share a CPU, or are too busy to be measured. */
+ *   latency  between cores: nanoseconds from a post until the member that waits goes on. Some tens
+ *          on cores of one chip, some hundreds on those of two, where a call may be faster on one
+ *          thread; a network has a limit of its own, beyond which it does not divide a call. 0: not
+ *          known, divide; RNNC_LATENCY_FAR: members share a CPU, or are too busy to be measured. */
 #define RNNC_LATENCY_FAR 1000000000
 typedef struct rnnc_team {
     size_t count; /* at least 1; more members than a network has use for do nothing */
