@@ -181,14 +181,16 @@ end
 -- The new states of vector j of row r; looped: the sums of all vectors are an array, j a variable of C.
 function units:updated(r, j, looped)
     local lanes = self.lanes
-    local function own(name, offset)
-        return looped and sum(at(name, r, offset), j) or at(name, r, offset + j * lanes)
+    local function own(name, offset, row)
+        row = row or r
+        return looped and sum(at(name, row, offset), j) or at(name, row, offset + j * lanes)
     end
     return self.update {
         suffix = looped and tostring(r) or format("%d_%d", r, j),
         sum = function(index) return looped and format("sums%d[%s]", r, j) or self:gate(index, r, j) end,
         gates = function(offset) return self:load(own("gates", offset)) end,
-        weight = function(offset) return self:load(own("per_unit", offset)) end,
+        -- All rows have the same weights.
+        weight = function(offset) return self:load(own("per_unit", offset, 0)) end,
         state = function(name) return self:load(own(name == "h" and "own_h" or name, 0)) end,
         store = function(name) return own(name == "h" and "out" or name, 0) end,
     }
