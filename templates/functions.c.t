@@ -109,12 +109,22 @@
 }
 
 @ end
+@ -- x sigmoid(v), v that of `inner`, which is x but at most 14 of 0: beyond, x or 0 comes of it whatever v is. PyTorch's
+@ -- tanh and erf do not overflow, so this does not; -inf times 0 is NaN, as there.
+@ local function bounded(v)
+@     local below = call("exp_minus", call("at_least", splat "-88.0", v))
+@     return call("div", "outer", call("add", splat "1.0", below))
+@ end
+@ local outer = call("fma", call("at_most", splat "0.0", "x"), splat "0.0", call("at_least", splat "-14.0", "x"))
+@ local inner = call("at_least", splat "-14.0", call("at_most", splat "14.0", "x"))
 @ if functions.gelu_tanh then
 /* x (1 + tanh(a)) / 2 = x sigmoid(2a), a = sqrt(2/pi) (x + 0.044715 x^3) (Hendrycks and Gimpel 2016). */
 @{inline} @{vec} @{vec}_gelu_tanh(@{vec} x)
 {
-    const @{vec} slope = @{call("fma", call("mul", "x", "x"), splat "0.0713548163", splat "1.59576912")};
-    return @{gated(call("mul", "x", "slope"), "x")};
+    const @{vec} inner = @{inner};
+    const @{vec} outer = @{outer};
+    const @{vec} slope = @{call("fma", call("mul", "inner", "inner"), splat "0.0713548163", splat "1.59576912")};
+    return @{bounded(call("mul", "inner", "slope"))};
 }
 
 @ end
@@ -123,12 +133,14 @@
  * error is at most 7e-8 where p is not exact, and beyond |x| = 7, where Phi is 0 or 1 in a float, p only has to grow. */
 @{inline} @{vec} @{vec}_gelu(@{vec} x)
 {
-    const @{vec} x2 = @{call("mul", "x", "x")};
+    const @{vec} inner = @{inner};
+    const @{vec} outer = @{outer};
+    const @{vec} x2 = @{call("mul", "inner", "inner")};
     @{vec} p = @{call("fma", "x2", splat "3.62875077e-09", splat "-2.67809965e-07")};
 @ for _, c in ipairs { "7.95599594e-06", "-0.000110641135", "-6.55580553e-05", "0.072667203", "1.59576932" } do
     p = @{call("fma", "x2", "p", splat(c))};
 @ end
-    return @{gated(call("mul", "x", "p"), "x")};
+    return @{bounded(call("mul", "inner", "p"))};
 }
 
 @ end
