@@ -8,6 +8,7 @@ local host = require "host"
 local limits = require "measure.limits"
 local machines = require "measure.machine"
 local origin = require "measure.origin"
+local output = require "report.output"
 local page = require "report.page"
 local paths = require "base.paths"
 local peers = require "measure.peers"
@@ -139,16 +140,9 @@ local function measured_machine(options, directory)
     return m or fail.at(COMMAND, message .. "; or describe the machine with --machine")
 end
 
--- The files that options ask for; "-" is stdout.
 local function put(options, name, text)
-    local path = options[name]
-    if not path then return end
-    if path == "-" then return host.print((text:gsub("\n$", ""))) end
-    local directory, file = paths.split(path)
-    if file == "" then fail.at(COMMAND, "--" .. name .. " needs the name of a file") end
-    local written, message = host.write(directory, { { name = file, text = text } })
-    if not written then fail.at(COMMAND, message) end
-    host.complain(path .. " is written")
+    local path = output(COMMAND, options, name, text)
+    if path then host.complain(path .. " is written") end
 end
 
 local function data_of(problems, settings)

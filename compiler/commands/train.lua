@@ -3,6 +3,7 @@ local checkpoint = require "training.checkpoint"
 local data = require "training.data"
 local fail = require "base.fail"
 local host = require "host"
+local output = require "report.output"
 local paths = require "base.paths"
 local run = require "training.run"
 local specs = require "spec.spec"
@@ -27,16 +28,6 @@ local function csv_of(rows)
         lines[#lines + 1] = table.concat(cells, ",")
     end
     return table.concat(lines, "\n") .. "\n"
-end
-
--- The file that an option asks for; "-" is stdout.
-local function put(options, name, text)
-    local path = options[name]
-    if not path then return end
-    if path == "-" then return host.print((text:gsub("\n$", ""))) end
-    local directory, file = paths.split(path)
-    local written, message = host.write(directory, { { name = file, text = text } })
-    if not written then fail.at(COMMAND, message) end
 end
 
 -- The spec as it is trained: of any number of sequences and steps, for this machine.
@@ -116,9 +107,9 @@ return function(arguments, options)
     local rows = {}
     local settings = { directory = directory, best = best, last = last, resume = options.resume, given = given }
     local fine, ended, loss, right = pcall(run.all, spec, program, parts, settings, say, rows)
-    put(options, "csv", csv_of(rows))
-    put(options, "json", host.json { model = spec.name, parameters = program.facts.count, epochs = rows,
-                                     test = fine and loss or nil, test_right = fine and right or nil })
+    output(COMMAND, options, "csv", csv_of(rows))
+    output(COMMAND, options, "json", host.json { model = spec.name, parameters = program.facts.count, epochs = rows,
+                                                test = fine and loss or nil, test_right = fine and right or nil })
     if not fine then error(ended, 0) end
     if endings[ended] then say(endings[ended]) end
     if loss then say(string.format("test: loss %.5g%s", loss, run.percent(right))) end
