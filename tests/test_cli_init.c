@@ -67,6 +67,25 @@ Test(cli, init_writes_what_compiles, .timeout = 120) {
     workdir_remove(dir);
 }
 
+/* What the starter shows in comments is what holds without it: the same C comes out when it is
+ * made real. No value is the address of a function or table. */
+Test(cli, init_shows_the_defaults_that_hold, .timeout = 60) {
+    static const char script[] =
+        "set -e; \"$0\" init; \"$0\" compile model.lua -o shown\n"
+        "if grep -E '(function|table): |^.{101}' model.lua; then exit 1; fi\n"
+        "sed -E -i '/ (weights|training) = /!s/^    -- ([a-z_]+ = .*,)/    \\1/' model.lua\n"
+        "test $(grep -c '^    [a-z]' model.lua) -ge 18; test $(grep -c '= nil' model.lua) = 1\n"
+        "\"$0\" compile model.lua -o given\n"
+        "diff -r shown given >&2\n";
+    char dir[PATH_SIZE];
+    workdir_make(dir);
+    const char *const argv[] = {"sh", "-c", script, rnnc_path(), NULL};
+    outcome made = process_run(argv, dir, NULL, 50);
+    cr_expect_eq(made.code, 0, "%s%s", made.out, made.err);
+    outcome_free(&made);
+    workdir_remove(dir);
+}
+
 /* ---- weights ---- */
 
 Test(cli, init_reads_sizes_from_weights) {

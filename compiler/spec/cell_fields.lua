@@ -55,7 +55,7 @@ return {
         doc = { "true: a second set of weights runs backwards in time; y has both, forward first" },
     },
     {
-        name = "merge", type = "choice", default = "concat", choices = merges.names,
+        name = "merge", type = "choice", rare = true, default = "concat", choices = merges.names,
         also = { "merge_mode" }, instead = { average = 'write "ave"', mean = 'write "ave"', add = 'write "sum"' },
         check = function(value, fields)
             if value == "concat" then return end
@@ -70,7 +70,7 @@ return {
         },
     },
     {
-        name = "direction", type = "choice", default = "forward", choices = { "forward", "reverse" },
+        name = "direction", type = "choice", rare = true, default = "forward", choices = { "forward", "reverse" },
         also = { "go_backwards", "reverse", "backward", "backwards" },
         advice = function(given)
             if tostring(given):lower():match("^bi") or given == "both" then return "write bidirectional = true" end
@@ -88,7 +88,7 @@ return {
         },
     },
     {
-        name = "reset_after", type = "boolean", default = true,
+        name = "reset_after", type = "boolean", rare = true, default = true,
         also = { "linear_before_reset", "reset_before" },
         check = function(value, fields)
             if not value and fields.cell and fields.cell ~= "gru" then
@@ -102,7 +102,7 @@ return {
         },
     },
     {
-        name = "peepholes", type = "boolean", default = false,
+        name = "peepholes", type = "boolean", rare = true, default = false,
         also = { "peephole", "use_peepholes" },
         check = function(value, fields)
             local row = cells[fields.cell or "rnn"]
@@ -129,7 +129,8 @@ return {
         doc = { "lstm: the values that h and y have after a projection; 0: none, they have hidden_size" },
     },
     {
-        name = "initial_state", type = "boolean", default = false, also = { "init_state", "learned_state" },
+        name = "initial_state", type = "boolean", rare = true, default = false,
+        also = { "init_state", "learned_state" },
         doc = {
             "true: the weights have the state before the first step, which is taken where a call gives none",
             "Tensors h0 (layers*directions, hidden_size or proj_size) and, for lstm, c0 (.., hidden_size).",

@@ -10,6 +10,7 @@
 -- check     a function (value, fields so far) -> nil, or what is wrong and what to do
 -- advice    a function (what was given instead of a value that is allowed) -> nil, or what to do
 -- instead   of names that other tools have: what to do, for each
+-- rare      true: few networks have it; the text that `rnnc init` writes only names it
 -- doc       for `rnnc help spec`: lines, the first of them a summary
 -- id        where several rows have one name: what forms call this one
 --

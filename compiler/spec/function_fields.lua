@@ -26,7 +26,7 @@ end
 -- The field of a role, which is left out for the function that the cell has in PyTorch.
 local function of_role(role, also, doc)
     return {
-        name = role, type = "choice", choices = of_values, optional = true, also = also,
+        name = role, type = "choice", choices = of_values, optional = true, rare = true, also = also,
         instead = other_functions "",
         check = function(_, fields)
             if fields.cell and not functions_of(fields.cell)[role] then
@@ -43,7 +43,7 @@ local function number_of(role, what, id)
                  beta = "the other number in hard_sigmoid or affine as " }
     return {
         id = id, name = roles[role][what], type = "number", least = -1000, most = 1000, optional = true,
-        default = function(fields) return activations.number(fields[role], what) end,
+        rare = true, default = function(fields) return activations.number(fields[role], what) end,
         check = function(_, fields)
             if fields[role] and activations.number(fields[role], what) then return end
             return fields[role] and string.format('%s = "%s" has no %s; leave it out', role, fields[role], what)
@@ -57,6 +57,7 @@ local nonlinearity = of_role("nonlinearity", { "activation_function", "act", "no
     "the function of a cell \"rnn\"",
     "tanh and relu are PyTorch's; any function of values that a dense layer may have can be one.",
 })
+nonlinearity.rare = false
 nonlinearity.default = function(fields) return functions_of(fields.cell).nonlinearity end
 nonlinearity.check = function(_, fields)
     if fields.cell and not functions_of(fields.cell).nonlinearity then
@@ -87,7 +88,7 @@ return {
     number_of("output_activation", "alpha"),
     number_of("output_activation", "beta"),
     {
-        name = "clip", type = "number", least = 0, most = 1000000, optional = true,
+        name = "clip", type = "number", least = 0, most = 1000000, optional = true, rare = true,
         also = { "cell_clip", "clip_value", "clip_threshold" },
         check = function(value) if value == 0 then return "everything would be 0; leave clip out for none" end end,
         doc = {

@@ -40,11 +40,11 @@ return {
         },
     },
     {
-        name = "prefix", type = "text", default = "", also = { "weights_prefix", "scope" },
+        name = "prefix", type = "text", rare = true, default = "", also = { "weights_prefix", "scope" },
         doc = { "what the names of the tensors begin with in that file, such as \"rec.\"" },
     },
     {
-        name = "map", type = "renames", optional = true, also = { "rename", "renames", "mapping" },
+        name = "map", type = "renames", rare = true, optional = true, also = { "rename", "renames", "mapping" },
         doc = {
             "renames the tensors of that file: { { pattern, replacement }, ... } as in Lua's string.gsub",
             "Every pair is applied to every name, in order, and before prefixes are looked at.",
@@ -103,7 +103,7 @@ return {
         },
     },
     {
-        name = "deterministic", type = "boolean", default = false, also = { "reproducible", "bitwise" },
+        name = "deterministic", type = "boolean", rare = true, default = false, also = { "reproducible", "bitwise" },
         doc = {
             "true: the same bits for a sequence whatever the batch and chunks of the call",
             "One generated network gives that anyway; this also makes networks that were generated for",
@@ -125,7 +125,7 @@ return {
         },
     },
     {
-        name = "chunk", type = "integer", least = 1, most = 4096, optional = true,
+        name = "chunk", type = "integer", rare = true, least = 1, most = 4096, optional = true,
         also = { "chunk_size", "chunks", "chunk_length", "block_size", "frame_size", "buffer_size" },
         doc = {
             "time steps that a layer runs before the next one does; fewer take less workspace",
