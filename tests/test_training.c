@@ -31,4 +31,5 @@ Test(training, verify_recorded, .timeout = 1700) { run("verify", "recorded", 5);
 Test(training, verify_random, .timeout = 1700) { run("verify", "random", 4); }
 Test(training, verify_others, .timeout = 1700) { run("verify", "others", 9); }
 Test(training, calls) { run("calls", NULL, 8); }
-Test(training, command, .timeout = 1700) { run("command", NULL, 11); }
+Test(training, pointers) { run("pointers", NULL, 1); }
+Test(training, command, .timeout = 1700) { run("command", NULL, 13); }

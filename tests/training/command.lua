@@ -122,6 +122,55 @@ support.case("the loss of an epoch does not depend on batches and pieces", funct
     end
 end)
 
+support.case("parts are apart and make up the whole", function()
+    local words = "net.lua -D cell=gru -D lr=1e-30 -D epochs=1 -w start.safetensors --force -o out.safetensors -D held="
+    local whole = losses_of(must(words:gsub(" %-D held=$", "") .. " --csv=-"))[1]
+    for held, wanted in pairs { ["0.3"] = { 9, 7, 7 }, ["0.1"] = { 19, 2, 2 } } do
+        local output = must(words .. held)
+        local counts = { output:match("(%d+) sequences of 11 steps, (%d+) for validation, (%d+) for test") }
+        local losses = { output:match("loss ([%d.e+-]+), validation ([%d.e+-]+)") }
+        losses[3] = output:match("test: loss ([%d.e+-]+)")
+        local sum = 0
+        for i, count in ipairs(wanted) do
+            assert(tonumber(counts[i]) == count, output)
+            sum = sum + count * tonumber(losses[i])
+        end
+        assert(math.abs(sum / N - whole) <= 2e-4 * whole, sum / N .. ", and " .. whole .. ": " .. output)
+    end
+end)
+
+support.case("an epoch takes each sequence once, and not in the order of the one before", function()
+    must "net.lua -D cell=rnn -D epochs=1 -o out.safetensors --force --keep=kept"
+    local file <close> = assert(io.open(directory .. "/kept/part", "wb"))
+    file:write(bytes.x, bytes.y)
+    file:close()
+    local lines, orders = { "data 0 23 11 0 kept/part", "init 1" }, { "1 7", "2 7", "3 7", "1 8", "2 7" }
+    for _, order in ipairs(orders) do
+        lines[#lines + 1] = "shuffle " .. order
+        for k = 0, N - 1 do lines[#lines + 1] = string.format("evaluate 0 %d 1 0 11", k) end
+    end
+    write("lines", table.concat(lines, "\n") .. "\n")
+    local pipe = io.popen("cd " .. directory .. " && kept/net_trainer < lines")
+    local output = pipe:read("a")
+    pipe:close()
+    local taken, sorted = {}, {}
+    for loss in output:gmatch("ok (%S+) ") do
+        local i = #taken > 0 and #taken[#taken] < N and #taken or #taken + 1
+        taken[i] = taken[i] or {}
+        table.insert(taken[i], loss)
+    end
+    assert(#taken == #orders and #taken[#orders] == N, output)
+    for i, list in ipairs(taken) do
+        taken[i] = table.concat(list, " ")
+        table.sort(list)
+        sorted[i] = table.concat(list, " ")
+        assert(sorted[i] == sorted[1] and not sorted[i]:find("(%S+) %1 "), "another set of sequences")
+        for k = 1, i - 1 do
+            assert((taken[k] == taken[i]) == (orders[k] == orders[i]), orders[k] .. " and " .. orders[i])
+        end
+    end
+end)
+
 support.case("it learns labels, holds some out and keeps the best", function()
     local output = must("net.lua -D data=labels -D loss=cross_entropy -D lr=0.02 -D epochs=15 -D held=0.2 "
         .. "--json=out.json")
