@@ -173,3 +173,40 @@ Test(cli_build, pages_for_man_and_shells, .timeout = 60) {
         NULL};
     expect_outcome(0, "--depfile-target=\nverify\n", "", process_run(argv, dir, NULL, 60));
 }
+
+/* The pages of a table of commands with every character that means something to one of their
+ * readers, at the beginning of a line and within. */
+Test(cli_build, pages_of_any_text, .timeout = 60) {
+    static const char *const program =
+        "#include \"command_table.h\"\n"
+        "static const command_option options[] = {\n"
+        "    {\"a-b\", 'a', \"N\", \"'first'\\n.second\\nit's a\\\\b. c-d\"},\n"
+        "    {\"c\", 0, 0, \"one: [two] 'three'\\nfour\"}};\n"
+        "const command commands[] = {\n"
+        "    {\"go\", \"X\", 0, 1, \"one: it's\", \".a\\n'b' x.y\", options, 2, \"x\"}};\n"
+        "const size_t command_count = 1;\n"
+        "int main(int count, char **words) { return count < 2 || !help_print_page(words[1]); }\n";
+    static const char *const pages[][3] = {
+        {"man", "\n.SS \"rnnc go [OPTION]... X\"\n\\&.a\n\\&'b' x.y\n",
+         "\n.TP\n\\fB\\-a\\fR, \\fB\\-\\-a\\-b\\fR=\\fIN\\fR\n"
+         "\\&'first'\n.br\n\\&.second\n.br\nit's a\\eb. c\\-d\n"},
+        {"zsh", "\n    'go:one\\: it'\\''s'\n", "        '--c[one\\: \\[two\\] '\\''three'\\'']'"},
+        {"fish", " -a go -d 'one: it'\\''s'\n", " -l c -d 'one: [two] '\\''three'\\'''\n"},
+        {"bash", "    go) options='--a-b= --c' ;;\n", "        options='go'\n"},
+    };
+    char made[PATH_SIZE];
+    write_file("pages.c", program);
+    path_join(made, dir, "pages");
+    const char *const argv[] = {default_cc(), "-std=c11", "-Icompiler/host",
+                                "-Iruntime",  path,       "compiler/host/help_pages.c",
+                                "-o",         made,       NULL};
+    expect_outcome(0, "", "", process_run(argv, NULL, NULL, 50));
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
+        const char *const words[] = {made, pages[i][0], NULL};
+        outcome page = process_run(words, NULL, NULL, 20);
+        cr_expect_eq(page.code, 0);
+        cr_expect(strstr(page.out, pages[i][1]) && strstr(page.out, pages[i][2]), "%s:\n%s",
+                  pages[i][0], page.out);
+        outcome_free(&page);
+    }
+}

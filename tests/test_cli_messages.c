@@ -1,5 +1,5 @@
 /* What of a text of somebody else's reaches the terminal: characters of UTF-8 that are to be seen,
- * and of all other bytes their numbers. */
+ * and of all other bytes their numbers; and options that want a number and get none. */
 #include "support/cli.h"
 
 #include <criterion/criterion.h>
@@ -41,6 +41,44 @@ Test(cli_messages, bytes_that_are_no_text_are_numbers, .timeout = 60) {
         cr_assert(file_write(path, spec, (size_t)size));
         snprintf(printed, sizeof printed, "m.lua:1: error: %s\n", texts[i].printed);
         expect(dir, 1, "", printed, "check", "m.lua", NULL, NULL);
+    }
+    workdir_remove(dir);
+}
+
+/* Of each option that takes a number, all that is none, or too small, or too large. No C compiler
+ * runs before they are looked at. */
+Test(cli_messages, options_that_want_numbers, .timeout = 120) {
+    static const struct {
+        const char *command, *option, *says;
+        const char *outside[2];
+    } options[] = {
+        {"verify", "seed", "an integer of 0 or more", {"-1", "-0.5"}},
+        {"verify", "seconds", "an integer of 1 or more", {"0", "-1"}},
+        {"bench", "seconds", "a number above 0", {"0", "-0.1"}},
+        {"bench", "seq-len", "an integer from 1 to 1000000", {"0", "1000001"}},
+        {"bench", "batch", "an integer from 1 to 1000000", {"0", "1000001"}},
+        {"bench", "threads", "an integer from 2 to 64; one thread is measured anyway", {"1", "65"}},
+        {"tune", "seconds", "a number above 0", {"0", "-0.1"}},
+        {"tune", "seq-len", "an integer from 1 to 1000000", {"0", "1000001"}},
+        {"tune", "batch", "an integer from 1 to 1000000", {"0", "1000001"}},
+        {"train", "epochs", "an integer from 1 to 1000000", {"0", "1000001"}},
+    };
+    static const char *const wrong[] = {"", "1x", "one", "nan", "1e400", "-inf", "1,5", "- 1"};
+    static const char spec[] = "return rnn { name = \"m\", input_size = 2, hidden_size = 3,\n"
+                               "  batch = \"any\", target = \"portable\" }\n";
+    enum { WRONG = sizeof wrong / sizeof *wrong };
+    char dir[PATH_SIZE], path[PATH_SIZE], word[64], says[128];
+    workdir_make(dir);
+    path_join(path, dir, "m.lua");
+    cr_assert(file_write(path, spec, strlen(spec)));
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        snprintf(says, sizeof says, "rnnc %s: error: --%s needs %s\n", options[i].command,
+                 options[i].option, options[i].says);
+        for (size_t k = 0; k < WRONG + 2; k++) {
+            snprintf(word, sizeof word, "--%s=%s", options[i].option,
+                     k < WRONG ? wrong[k] : options[i].outside[k - WRONG]);
+            expect(dir, 1, "", says, options[i].command, "m.lua", word, NULL);
+        }
     }
     workdir_remove(dir);
 }

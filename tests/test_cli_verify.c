@@ -248,6 +248,12 @@ Test(verify, sees_what_is_wrong_with_threads, .timeout = 60) {
     expect_seen("3", body, "forward with 2 threads gives other bits than with one");
     snprintf(body, sizeof body, other_bits, "hn");
     expect_seen("3", body, "forward with 2 threads gives other bits than with one");
+    /* What the first call wrote is not there any more. */
+    expect_seen("3",
+                "if (c->team) return RNNC_OK;\n"
+                "for (size_t i = 0; i < n; i++) c->y[i] = 0;\n"
+                "for (size_t i = 0; i < c->batch * 2; i++) c->hn[i] = 0;",
+                "forward with 2 threads gives other bits than with one");
     expect_seen("3", "if (c->team) return RNNC_ERR_TARGET;", "forward with 2 threads fails: ");
 }
 

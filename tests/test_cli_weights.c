@@ -279,6 +279,11 @@ Test(cli_weights, init_reads_whole_models) {
                 W "note: its layers do not follow each other; the spec has weight_ih_l0 and its "
                   "like alone\n" LOOK_RNN,
                 "    hidden_size = 4, --");
+    /* A table of rows that are shorter than what is to be multiplied by them. */
+    expect_init("emb.weight 9 4 weight_ih_l0 6 4 weight_hh_l0 6 6 out.bias 9 0",
+                W "note: its layers do not follow each other; the spec has weight_ih_l0 and its "
+                  "like alone\n" LOOK_RNN,
+                "    hidden_size = 6, --");
     /* Nothing follows: the recurrent layer alone. */
     expect_init("weight_ih_l0 4 3 weight_hh_l0 4 4 out.weight 2 7 out.bias 2 0",
                 W "note: its layers do not follow each other; the spec has weight_ih_l0 and its "

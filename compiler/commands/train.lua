@@ -11,6 +11,9 @@ local trainer = require "training.trainer"
 
 local COMMAND <const> = "rnnc train"
 
+-- As many as the field of a spec may say.
+local EPOCHS_MAX <const> = 1000000
+
 -- Of a shell, for what SIGINT ended.
 local INTERRUPTED <const> = 130
 
@@ -30,8 +33,16 @@ local function csv_of(rows)
     return table.concat(lines, "\n") .. "\n"
 end
 
--- The spec as it is trained: of any number of sequences and steps, for this machine.
-local function read(path, options)
+-- What --epochs says, within the bounds of the spec's field; nil if it is not given.
+local function epochs_of(options)
+    if not options.epochs then return nil end
+    local value = math.tointeger(tonumber(options.epochs))
+    if value and value >= 1 and value <= EPOCHS_MAX then return value end
+    fail.at(COMMAND, "--epochs needs an integer from 1 to " .. EPOCHS_MAX)
+end
+
+-- The spec as it is trained: of any number of sequences and steps, for this machine; epochs: nil, those of the spec.
+local function read(path, options, epochs)
     options.target = options.target or "native"
     local given = options.weights
     options.weights = nil
@@ -44,10 +55,7 @@ local function read(path, options)
     if spec.map then fail.at(path, "map renames what is in a file; leave it out of a spec that is trained") end
     training.path = spec.weights_path or paths.join((paths.split(path)), spec.name .. ".safetensors")
     spec.weights, spec.weights_path = given, given
-    if options.epochs then
-        training.epochs = math.tointeger(tonumber(options.epochs)) or 0
-        if training.epochs < 1 then fail.at(COMMAND, "--epochs needs a number of 1 or more") end
-    end
+    training.epochs = epochs or training.epochs
     for _, layer in ipairs(spec.layers or { spec }) do
         if (layer.dropout or 0) > 0 then
             notes[#notes + 1] = fail.line(path, nil, "note", "dropout has no effect: the network is trained without it")
@@ -84,7 +92,7 @@ return function(arguments, options)
         fail.at(COMMAND, "only one of --csv and --json can go to stdout")
     end
     local function say(line) if not quiet then host.print(line) end end
-    local spec, notes, given = read(arguments[1], options)
+    local spec, notes, given = read(arguments[1], options, epochs_of(options))
     if options.resume and given then fail.at(COMMAND, "--resume has weights already; leave --weights out") end
     local best, last = checkpoint.paths(spec, options)
     for _, path in ipairs { best, last } do checkpoint.check(path, options.force) end

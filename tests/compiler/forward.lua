@@ -17,6 +17,7 @@ local pipeline = require "emit.pipeline"
 local forward = require "emit.forward.forward"
 local layers = require "emit.forward.layers"
 local functions = require "tables.functions"
+local counts = require "passes.program.count"
 local interpret = require "ir.interpret"
 local lower = require "passes.program.lower"
 
@@ -167,6 +168,15 @@ local function packed(weights)
     return to
 end
 
+-- Multiply-adds of the layers that run once a sequence.
+local function done_once(list, B)
+    local work = 0
+    for _, one in ipairs(list or {}) do
+        if one.last_step or one.last_state then work = work + B * one.input_size * one.units end
+    end
+    return work
+end
+
 local function check(fields, T, B)
     local spec = { cell = "rnn", nonlinearity = "tanh", input_size = 3, hidden_size = 5, num_layers = 1, bias = true,
                    bidirectional = false, batch_first = false, seq_len = "any", batch = "any", target = { "portable" },
@@ -177,6 +187,8 @@ local function check(fields, T, B)
     local want = interpret.run(program, symbols, given)
 
     pipeline.run(spec, { weights_as = "none", command = "" })
+    local work = plan.macs_per_step * T * B + done_once(spec.layers, B)
+    assert(counts.run(program, symbols).multiply_adds == work, work)
     local v, states = plan.variants[1], plan.states
     local made = caught(function()
         for _, product in ipairs(v.products) do emit.product(v, product) end
