@@ -1,5 +1,5 @@
 /* cells.h: what the library knows of a recurrent cell. A new cell is a row of cell_rows.h and a
- * name at the end of rnnc_cell; kernels_body.h may give it a faster step. */
+ * name at the end of rnnc_cell; kernels_elementwise.h may give it a faster step. */
 #ifndef RNNC_CELLS_H
 #define RNNC_CELLS_H
 

@@ -124,20 +124,6 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
         memcpy(cn, r->state, B * H * sizeof *cn);
 }
 
-static void softmax(float *row, size_t n, int is_log) {
-    float most = row[0], sum = 0;
-    for (size_t i = 1; i < n; i++)
-        most = row[i] > most ? row[i] : most;
-    for (size_t i = 0; i < n; i++) {
-        const float e = expf(row[i] - most);
-        sum += e;
-        row[i] = is_log ? row[i] : e;
-    }
-    const float less = most + logf(sum);
-    for (size_t i = 0; i < n; i++)
-        row[i] = is_log ? row[i] - less : row[i] / sum;
-}
-
 /* weights: of the units, of an activation that has them. */
 static void activate(const rnnc_kernels *kernels, const rnnc_layer *layer, const float *weights,
                      float *row) {
@@ -152,8 +138,10 @@ static void activate(const rnnc_kernels *kernels, const rnnc_layer *layer, const
         kernels->sigmoid(n, row, row);
         return;
     case RNNC_SOFTMAX:
+        kernels->softmax(n, row);
+        return;
     case RNNC_LOG_SOFTMAX:
-        softmax(row, n, layer->activation == RNNC_LOG_SOFTMAX);
+        kernels->log_softmax(n, row);
         return;
     default:
         break;

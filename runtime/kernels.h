@@ -26,6 +26,10 @@ typedef struct rnnc_kernels {
     double small_gemm, small_gemv; /* m*n*k, and m*n of a transposed product; see blas.c */
     void (*tanh)(size_t n, const float *x, float *y);
     void (*sigmoid)(size_t n, const float *x, float *y);
+    /* In place, of a row of n >= 1 values. Of -inf they are 0 and -inf; a row with NaN or inf, or
+     * of nothing but -inf, becomes NaN, as in PyTorch. */
+    void (*softmax)(size_t n, float *row);
+    void (*log_softmax)(size_t n, float *row);
     void (*step[RNNC_GRU + 1])(const rnnc_step *step); /* by rnnc_cell, of those that have one */
 } rnnc_kernels;
 

@@ -38,7 +38,7 @@ INLINE vf with_sign(vf v, vf sign) {
     return _mm256_or_ps(v, _mm256_and_ps(sign, _mm256_set1_ps(-0.0f)));
 }
 INLINE vf at_most(vf v, vf limit) { return _mm256_min_ps(limit, v); }  /* NaN stays */
-INLINE vf relu(vf v) { return _mm256_max_ps(_mm256_setzero_ps(), v); } /* NaN stays */
+INLINE vf at_least(vf v, vf limit) { return _mm256_max_ps(limit, v); } /* NaN stays */
 INLINE vf if_negative(vf v, vf yes, vf no) {
     return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_LT_OQ));
 }

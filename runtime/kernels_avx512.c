@@ -34,7 +34,7 @@ INLINE vf with_sign(vf v, vf sign) {
     return _mm512_or_ps(v, _mm512_and_ps(sign, _mm512_set1_ps(-0.0f)));
 }
 INLINE vf at_most(vf v, vf limit) { return _mm512_min_ps(limit, v); }  /* NaN stays */
-INLINE vf relu(vf v) { return _mm512_max_ps(_mm512_setzero_ps(), v); } /* NaN stays */
+INLINE vf at_least(vf v, vf limit) { return _mm512_max_ps(limit, v); } /* NaN stays */
 INLINE vf if_negative(vf v, vf yes, vf no) {
     return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_LT_OQ), no, yes);
 }

@@ -2,116 +2,7 @@
  * vf, VL, TARGET, INLINE, KERNELS, the functions on vf defined there, and TILE_HEIGHTS, the numbers
  * of rows of register tiles (from TILE_ROWS down to 1), and WIDE_COLUMNS, the vectors whose double
  * sums fit in the registers. */
-
-/* ---- activations ---- */
-
-/* n and expm1(r) of x = n*ln2 + r with |r| <= ln2/2. The polynomial is expm1(r) - r - r^2/2 over
- * r^3, fitted for the least relative error of expm1 (Lawson's iteration in double): 1.4e-8. ln2 is
- * split so that n times its upper part is exact. */
-INLINE vf expm1_part(vf x, vf *n) {
-    *n = nearest(x * set1(0x1.715476p+0f));
-    const vf r = muladd(*n, set1(-0x1.7f7d1cp-20f), muladd(*n, set1(-0x1.62e4p-1f), x));
-    vf q = set1(0x1.6d7132p-10f);
-    q = muladd(q, r, set1(0x1.1226b6p-7f));
-    q = muladd(q, r, set1(0x1.5554c8p-5f));
-    q = muladd(q, r, set1(0x1.5554b2p-3f));
-    q = muladd(q, r, set1(0.5f));
-    return muladd(q, r * r, r);
-}
-
-/* tanh |x| = -t / (t + 2) with t = expm1(-2|x|), which loses nothing near 0; 1 from 9.02 on. */
-INLINE vf vtanh(vf x) {
-    vf n;
-    const vf p = expm1_part(at_most(vabs(x), set1(10.0f)) * set1(-2.0f), &n);
-    const vf two_n = power2(n);
-    const vf t = muladd(two_n, p, two_n - set1(1.0f));
-    return with_sign(vabs(t) / (t + set1(2.0f)), x);
-}
-
-/* 1 / (1 + e) for x >= 0 and e / (1 + e) for x < 0 with e = exp(-|x|), which cannot overflow. Below
- * -104 the result is 0, above that subnormal where it has to be. */
-INLINE vf vsigmoid(vf x) {
-    vf n;
-    const vf p = expm1_part(at_most(vabs(x), set1(105.0f)) * set1(-1.0f), &n);
-    const vf e = scale(p + set1(1.0f), n);
-    return if_negative(x, e, set1(1.0f)) / (e + set1(1.0f));
-}
-
-TARGET static void tanh_n(size_t n, const float *x, float *y) {
-    size_t i = 0;
-    for (; i + VL <= n; i += VL)
-        store(y + i, vtanh(load(x + i)));
-    if (i < n)
-        store_some(y + i, vtanh(load_some(x + i, n - i)), n - i);
-}
-
-TARGET static void sigmoid_n(size_t n, const float *x, float *y) {
-    size_t i = 0;
-    for (; i + VL <= n; i += VL)
-        store(y + i, vsigmoid(load(x + i)));
-    if (i < n)
-        store_some(y + i, vsigmoid(load_some(x + i, n - i)), n - i);
-}
-
-/* ---- steps of cells; see rnnc_step ---- */
-
-/* n is VL, or what is left of a row. */
-INLINE vf get(const float *p, size_t n) { return n == VL ? load(p) : load_some(p, n); }
-INLINE void put(float *p, vf v, size_t n) {
-    if (n == VL)
-        store(p, v);
-    else
-        store_some(p, v, n);
-}
-
-INLINE void rnn_units(const rnnc_step *s, int is_relu, size_t row, size_t j, size_t n) {
-    const vf v = get(s->gates + row * s->ld_gates + j, n) + get(s->bias + j, n);
-    put(s->h + row * s->ld_h + j, is_relu ? relu(v) : vtanh(v), n);
-}
-
-INLINE void lstm_units(const rnnc_step *s, size_t row, size_t j, size_t n) {
-    const float *const gates = s->gates + row * s->ld_gates + j, *const bias = s->bias + j;
-    float *const c = s->c + row * s->H + j;
-    const size_t H = s->H;
-    const vf i = vsigmoid(get(gates, n) + get(bias, n));
-    const vf f = vsigmoid(get(gates + H, n) + get(bias + H, n));
-    const vf g = vtanh(get(gates + 2 * H, n) + get(bias + 2 * H, n));
-    const vf o = vsigmoid(get(gates + 3 * H, n) + get(bias + 3 * H, n));
-    const vf c_new = muladd(f, get(c, n), i * g);
-    put(c, c_new, n);
-    put(s->h + row * s->ld_h + j, o * vtanh(c_new), n);
-}
-
-INLINE void gru_units(const rnnc_step *s, size_t row, size_t j, size_t n) {
-    const size_t H = s->H;
-    const float *const gates = s->gates + row * s->ld_gates + j, *const bias = s->bias + j;
-    const float *const hidden = s->hidden + row * 3 * H + j;
-    const vf r = vsigmoid(get(gates, n) + get(hidden, n) + get(bias, n));
-    const vf z = vsigmoid(get(gates + H, n) + get(hidden + H, n) + get(bias + H, n));
-    const vf hn = get(hidden + 2 * H, n) + get(s->bias_n + j, n);
-    const vf new = vtanh(muladd(r, hn, get(gates + 2 * H, n) + get(bias + 2 * H, n)));
-    const vf old = get(s->h_prev + row * s->ld_h_prev + j, n);
-    put(s->h + row * s->ld_h + j, muladd(z, old, (set1(1.0f) - z) * new), n);
-}
-
-#define STEP(name, units)                                                                          \
-    TARGET static void name(const rnnc_step *s) {                                                  \
-        for (size_t row = 0; row < s->rows; row++) {                                               \
-            size_t j = 0;                                                                          \
-            for (; j + VL <= s->H; j += VL)                                                        \
-                units(VL);                                                                         \
-            if (j < s->H)                                                                          \
-                units(s->H - j);                                                                   \
-        }                                                                                          \
-    }
-#define RNN_TANH(n) rnn_units(s, 0, row, j, n)
-#define RNN_RELU(n) rnn_units(s, 1, row, j, n)
-#define LSTM(n) lstm_units(s, row, j, n)
-#define GRU(n) gru_units(s, row, j, n)
-STEP(step_tanh, RNN_TANH)
-STEP(step_relu, RNN_RELU)
-STEP(step_lstm, LSTM)
-STEP(step_gru, GRU)
+#include "kernels_elementwise.h"
 
 /* ---- products ---- */
 
@@ -388,5 +279,7 @@ const rnnc_kernels KERNELS = {
     .small_gemv = VL >= 16 ? 300000 : 60000,
     .tanh = tanh_n,
     .sigmoid = sigmoid_n,
+    .softmax = softmax,
+    .log_softmax = log_softmax,
     .step = {step_tanh, step_relu, step_lstm, step_gru},
 };

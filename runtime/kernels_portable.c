@@ -38,8 +38,8 @@ INLINE void store_some(float *p, vf v, size_t n) {
 INLINE vf select(vi mask, vf yes, vf no) { return (vf)((mask & (vi)yes) | (~mask & (vi)no)); }
 INLINE vf vabs(vf v) { return (vf)((vi)v & ~(vi)set1(-0.0f)); }
 INLINE vf with_sign(vf v, vf sign) { return (vf)((vi)v | ((vi)sign & (vi)set1(-0.0f))); }
-INLINE vf at_most(vf v, vf limit) { return select(v > limit, limit, v); } /* NaN stays */
-INLINE vf relu(vf v) { return select(v < set1(0), set1(0), v); }          /* NaN stays */
+INLINE vf at_most(vf v, vf limit) { return select(v > limit, limit, v); }  /* NaN stays */
+INLINE vf at_least(vf v, vf limit) { return select(v < limit, limit, v); } /* NaN stays */
 INLINE vf if_negative(vf v, vf yes, vf no) { return select(v < set1(0), yes, no); }
 /* Adding 1.5 * 2^23 leaves no room for a fraction; for |v| < 2^22. */
 INLINE vf nearest(vf v) { return (v + set1(0x1.8p23f)) - set1(0x1.8p23f); }
