@@ -48,6 +48,10 @@ extern "C" {
 #define @{p.upper}_NUM_DIRECTIONS @{s.D}
 @ end
 #define @{p.upper}_OUTPUT_SIZE @{p.output} /* values of y for one @{p.last_step and "sequence" or "step of one sequence"} */
+@ for _, head in ipairs(p.heads) do
+#define @{p.upper}_HEAD_@{head.name:upper()}_OFFSET @{head.first} /* of its first value in y */
+#define @{p.upper}_HEAD_@{head.name:upper()}_SIZE @{head.width}
+@ end
 @ for _, state in ipairs(p.states) do
 #define @{p.upper}_@{upper(state)}_SIZE @{p.state_counts[state]} /* floats of @{state}0 and @{state}n for one sequence */
 @ end

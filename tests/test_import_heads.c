@@ -1,5 +1,5 @@
-/* `rnnc import` of ONNX graphs with several outputs: heads that read the same values become one
- * dense layer, whose rows are those of the heads in the graph's order. */
+/* `rnnc import` of ONNX graphs with several outputs: heads that read the same values become outputs
+ * of the spec in the graph's order, and those that the graph puts side by side one dense layer. */
 #define _XOPEN_SOURCE 700
 #include "rnnc.h"
 #include "support/cli.h"
@@ -71,14 +71,21 @@ Test(import_heads, side_by_side, .timeout = 60) {
     outcome_free(&o);
     path_join(path, dir, "model.lua");
     char *const text = file_read(path, NULL);
-    cr_expect(text && strstr(text, "        dense { units = 4, activation = \"sigmoid\", prefix = "
-                                   "\"layers.1.\" },\n    },\n"),
+    cr_expect(text &&
+                  strstr(text,
+                         "name = \"trunk\", prefix = \"layers.0.\" },\n"
+                         "        dense { units = 3, activation = \"sigmoid\", name = \"b\", "
+                         "prefix = \"b.\" },\n"
+                         "        dense { units = 1, activation = \"sigmoid\", bias = false, name "
+                         "= \"a\", from = \"trunk\", prefix = \"a.\" },\n    },\n"
+                         "    outputs = { \"b\", \"a\" },\n"),
               "%s", text);
     free(text);
     path_join(path, dir, "model.safetensors");
     cr_assert(rnnc_safetensors_open(path, &file, &err) == RNNC_OK, "%s", err.message);
-    expect_tensor(file, "layers.1.weight", 8, (const float[]){1, 4, 2, 5, 3, 6, 7, 8});
-    expect_tensor(file, "layers.1.bias", 4, (const float[]){0.5F, -1, 2, 0});
+    expect_tensor(file, "b.weight", 6, (const float[]){1, 4, 2, 5, 3, 6});
+    expect_tensor(file, "b.bias", 3, (const float[]){0.5F, -1, 2});
+    expect_tensor(file, "a.weight", 2, (const float[]){7, 8});
     rnnc_safetensors_close(file);
     workdir_remove(dir);
 }

@@ -88,9 +88,8 @@ Test(import_keras, heads, .timeout = 120) {
     outcome o = run(dir, "import", path, NULL, NULL, NULL);
     cr_expect_eq(o.code, 0, "%s", o.err);
     cr_expect(strstr(o.out,
-                     "  Dense gain   became y, its channels 0 to 2: dense, transposed, of "
-                     "heads.*\n"
-                     "  Dense voice  became y, its channel 3: dense, transposed, of heads.*\n"),
+                     "  Dense gain   became y, its channels 0 to 2: dense, transposed, gain.*\n"
+                     "  Dense voice  became y, its channel 3: dense, transposed, voice.*\n"),
               "%s", o.out);
     outcome_free(&o);
     workdir_remove(dir);

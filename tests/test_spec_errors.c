@@ -151,7 +151,7 @@ Test(spec_errors, every_field_is_explained) {
         /* of a model, and of its layers */
         "training", "layers", "input_size", "prefix", "num_embeddings", "dim", "units",
         "activation", "activation", "alpha", "beta", "bias", "last_step", "last_state", "tied",
-        "scale", "shift"};
+        "scale", "shift", "outputs", "name", "from"};
     const char *const argv[] = {rnnc_path(), "help", "spec", NULL};
     outcome result = process_run(argv, NULL, NULL, 20);
     cr_expect_eq(result.code, 0);

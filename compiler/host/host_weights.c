@@ -95,9 +95,36 @@ static const char *text_of(lua_State *L, int index, size_t i, const char *field)
     return text;
 }
 
+/* The tensors of the list `parts` on top of the stack, each {file_name=, rows=, cols= (0: a
+ * vector), row=, column= (of its first value)}, as values of a tensor `to` that has zeros. 0 and a
+ * message if one cannot be read.  [list -> ] */
+static int read_parts(lua_State *L, const rnnc_safetensors *file, const rnnc_weight *weight,
+                      float *to, rnnc_error *error) {
+    const int list = lua_gettop(L);
+    const size_t stride = weight->cols ? weight->cols : 1, count = (size_t)lua_rawlen(L, list);
+    for (size_t i = 0; i < count; i++) {
+        const char *const name = text_of(L, list, i, "file_name");
+        lua_rawgeti(L, list, (lua_Integer)i + 1);
+        const int part = lua_gettop(L);
+        const size_t rows = network_size_field(L, part, "rows");
+        const size_t given = network_size_field(L, part, "cols"), cols = given ? given : 1;
+        const size_t row = network_size_field(L, part, "row");
+        const size_t column = network_size_field(L, part, "column");
+        luaL_argcheck(L, row + rows <= weight->rows && column + cols <= stride, 2, "a part beyond");
+        float *const values = lua_newuserdatauv(L, rows * cols * sizeof *values, 0);
+        if (rnnc_safetensors_read_f32(file, name, values, rows * cols, error) != RNNC_OK)
+            return 0;
+        for (size_t k = 0; k < rows; k++)
+            memcpy(to + (row + k) * stride + column, values + k * cols, cols * sizeof *values);
+        lua_settop(L, list);
+    }
+    lua_pop(L, 1);
+    return 1;
+}
+
 /* host.weights(file, list) -> tensors as floats, and how many of their values are not finite. The
- * list has {name=, rows=, cols= (0: a vector), file_name= (its name in the file)} for each.
- * [file, list -> weights, count | fail, message] */
+ * list has {name=, rows=, cols= (0: a vector), file_name= (its name in the file)} for each, or
+ * instead of file_name `parts`, see read_parts.  [file, list -> weights, count | fail, message] */
 int host_weights(lua_State *L) {
     const rnnc_safetensors *const file = network_check_file(L, 1);
     const network_weights *const weights = new_weights(L, 2);
@@ -108,9 +135,18 @@ int host_weights(lua_State *L) {
     for (size_t i = 0; i < weights->count; i++) {
         const size_t count = values_of(&weights->list[i]);
         rnnc_error error;
-        if (rnnc_safetensors_read_f32(file, text_of(L, 2, i, "file_name"), to, count, &error) !=
-            RNNC_OK)
-            return push_failure(L, error.message);
+        lua_rawgeti(L, 2, (lua_Integer)i + 1);
+        if (lua_getfield(L, -1, "parts") != LUA_TNIL) {
+            memset(to, 0, count * sizeof *to);
+            if (!read_parts(L, file, &weights->list[i], to, &error))
+                return push_failure(L, error.message);
+            lua_pop(L, 1);
+        } else {
+            lua_pop(L, 2);
+            if (rnnc_safetensors_read_f32(file, text_of(L, 2, i, "file_name"), to, count, &error) !=
+                RNNC_OK)
+                return push_failure(L, error.message);
+        }
         for (size_t k = 0; k < count; k++)
             not_finite += !isfinite(to[k]);
         to += count;

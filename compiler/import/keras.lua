@@ -8,12 +8,8 @@ local keras_config = require "import.keras_config"
 local keras_layers = require "import.keras_layers"
 local keras_weights = require "import.keras_weights"
 local merges = require "tables.merges"
-local tensors = require "import.tensors"
 
 local CONFIG <const>, WEIGHTS <const> = "config.json", "model.weights.h5"
-
--- What the names of the tensors of several outputs begin with.
-local HEADS <const> = "heads."
 
 -- A config is a text of some kilobytes.
 local CONFIG_MAX <const> = 4 << 20
@@ -123,8 +119,8 @@ local function layer_of(layer, group, first, state, path)
     return made, list, { string.format("%s %s", class, name), became .. (made and ", " .. state.prefix .. "*" or "") }
 end
 
--- The last layer and those beside it as one, and its tensors. before: the state of the model in front of them.
-local function join_heads(layers, before, group_of, first, record, path)
+-- The last layer and those beside it, which are outputs. before: the state of the model in front of them.
+local function add_heads(layers, before, group_of, first, record, path)
     local list, state = {}, nil
     for i, layer in ipairs(layers) do
         state = {}
@@ -134,18 +130,17 @@ local function join_heads(layers, before, group_of, first, record, path)
             fail.at(path, became[1] .. ": is one of several outputs; rnnc reads dense layers side by side, which read "
                 .. "the same")
         end
-        list[i] = { name = became[1], fields = made.fields, weight = own[1], bias = own[2], became = became[2] }
+        list[i] = { name = became[1], text = tostring(layer.config.name), fields = made.fields, tensors = own,
+                    became = became[2] }
     end
-    local joined, why = heads.together(list)
-    if not joined then fail.at(path, why) end
+    local fine, why = heads.beside(list)
+    if not fine then fail.at(path, why) end
+    heads.name(list, record)
     for _, head in ipairs(list) do
-        record.became[#record.became + 1] = { head.name, heads.text(head) .. ": " .. head.became:gsub(", [^,]*$", "")
-            .. ", of " .. HEADS .. "*" }
+        record.became[#record.became + 1] = { head.name, heads.text(head) .. ": " .. head.became }
+        record.layers[#record.layers + 1] = { form = "dense", fields = head.fields }
+        table.move(head.tensors, 1, #head.tensors, #record.tensors + 1, record.tensors)
     end
-    joined.fields.prefix = HEADS
-    record.layers[#record.layers + 1] = { form = "dense", fields = joined.fields }
-    record.tensors[#record.tensors + 1] = tensors.named(joined.weight, HEADS .. "weight")
-    if joined.bias then record.tensors[#record.tensors + 1] = tensors.named(joined.bias, HEADS .. "bias") end
     return state
 end
 
@@ -162,7 +157,7 @@ local function read(file)
         local first = not record.layers[1]
         if first then input_of(layer.config, state) end
         if #beside > 0 and i == #layers and layer.class_name ~= "InputLayer" then
-            state = join_heads({ layer, table.unpack(beside) }, state, group_of, first, record, path)
+            state = add_heads({ layer, table.unpack(beside) }, state, group_of, first, record, path)
         elseif layer.class_name ~= "InputLayer" then
             local made, list, became = layer_of(layer, group_of[layer], first, state, path)
             record.layers[#record.layers + 1] = made

@@ -53,7 +53,7 @@ end
 -- Keeps the tensors that the network needs; the others are not used.
 local function keep(record, expected, prefix)
     local needed, kept = {}, {}
-    for _, weight in ipairs(expected) do needed[prefix .. weight.name] = true end
+    for _, weight in ipairs(weight_files.tensors(expected)) do needed[prefix .. weight.name] = true end
     for _, tensor in ipairs(record.tensors) do
         if needed[tensor.name] then
             kept[#kept + 1] = tensor

@@ -2,13 +2,21 @@
 local fields = require "spec.fields"
 local readers = require "spec.readers"
 
+-- A value as the spec has it; of names all are there.
+local function value_text(row, value)
+    if row.type ~= "names" then return readers.show(value) end
+    local names = {}
+    for i, name in ipairs(value) do names[i] = readers.show(name) end
+    return "{ " .. table.concat(names, ", ") .. " }"
+end
+
 -- The fields of a row's form that are given, "name = value", in the order of fields.lua.
 local function parts_of(rows, given, default)
     local parts = {}
     for _, row in ipairs(rows) do
         local value = given[row.name]
         if value ~= nil and not (default and value == row.default) then
-            parts[#parts + 1] = row.name .. " = " .. readers.show(value)
+            parts[#parts + 1] = row.name .. " = " .. value_text(row, value)
         end
     end
     return parts

@@ -108,7 +108,7 @@ end
 -- Takes the weights from the case, without the model's prefix and without map, if it has any of them.
 -- bytes: of the case as a safetensors file, nil: it is one.
 local function choose_weights(spec, path, shapes, bytes)
-    for _, weight in ipairs(weights.expected(spec)) do
+    for _, weight in ipairs(weights.tensors(weights.expected(spec))) do
         if shapes[weight.name] then
             spec.weights, spec.weights_path, spec.weights_bytes, spec.prefix, spec.map = path, path, bytes, "", nil
             return

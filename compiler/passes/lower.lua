@@ -3,6 +3,7 @@
 -- The IR says what is computed and nothing of how:
 --
 --   steps, batch   an integer, or "any"
+--   heads          of several outputs: { name, first, width }, their places in y
 --   residual       the first so many values of x are added to y; false: none
 --   threads        of a team that runs a call together, 1: none
 --   chunk          time steps that a stage runs before the next one does; nil: for passes/hoist.lua to choose
@@ -161,7 +162,7 @@ function lower.run(spec)
         name = spec.name, batch_first = spec.batch_first, residual = spec.residual,
         deterministic = spec.deterministic, lengths = spec.lengths, streaming = spec.streaming,
         no_streaming = spec.no_streaming, activation = spec.activation,
-        steps = spec.seq_len, batch = spec.batch, threads = spec.threads, chunk = spec.chunk,
+        steps = spec.seq_len, batch = spec.batch, threads = spec.threads, chunk = spec.chunk, heads = spec.heads or {},
         weights = {}, stages = {}, stacks = {},
     }
     for i, item in ipairs(spec.layers or { spec }) do

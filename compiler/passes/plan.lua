@@ -337,7 +337,7 @@ function plan.assemble(ir, variants, layouts, first, options)
         batch_first = ir.batch_first, residual = ir.residual,
         plus_input = plus_input(ir.residual, layouts[1].input_width), last_step = last_step, lengths = ir.lengths,
         streaming = ir.streaming, no_streaming = ir.no_streaming,
-        softmax = layers[#layers].activation or "none",
+        softmax = layers[#layers].activation or "none", heads = ir.heads,
         steps = ir.steps, batch = ir.batch, threads = ir.threads, weights = ir.weights,
         activation = ir.activation,
         form = options.form or {},

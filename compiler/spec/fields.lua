@@ -38,16 +38,16 @@ return {
     rnn = form("name cell input_size hidden_size num_layers " .. functions .. " bias batch_first dropout bidirectional \
         merge direction reset_after peepholes proj_size initial_state weights prefix map batch seq_len target threads \
         lengths chunk streaming deterministic residual activation train training"),
-    model = form "name layers weights prefix map batch_first batch seq_len target threads lengths chunk streaming \
-        deterministic residual activation train training",
+    model = form("name layers outputs weights prefix map batch_first batch seq_len target threads lengths chunk \
+        streaming deterministic residual activation train training"),
     layer = {
         rnn = form("cell layer.input_size hidden_size num_layers " .. functions .. " bias dropout bidirectional merge \
-            direction reset_after peepholes proj_size initial_state layer.prefix"),
-        embedding = form "num_embeddings dim layer.prefix",
-        activation = form "layer.input_size activation.activation alpha beta layer.prefix",
-        scale = form "layer.input_size scale shift layer.prefix",
+            direction reset_after peepholes proj_size initial_state layer.name from layer.prefix"),
+        embedding = form "num_embeddings dim layer.name layer.prefix",
+        activation = form "layer.input_size activation.activation alpha beta layer.name from layer.prefix",
+        scale = form "layer.input_size scale shift layer.name from layer.prefix",
         dense = form("layer.input_size units dense.activation alpha beta dense.bias tied last_step last_state \
-            layer.prefix"),
+            layer.name from layer.prefix"),
     },
     training = form "loss data vocabulary validation test optimiser schedule warm_up epochs training.batch piece \
         training.clip patience seed",

@@ -5,6 +5,9 @@ local other_functions = require "spec.other_functions"
 -- With the longest name of PyTorch, bias_hh_l127_reverse, this fits in rnnc_weight.name (rnnc.h).
 local PREFIX_MAX <const> = 96
 
+-- A layer's name is part of the name of a constant.
+local NAME_MAX <const> = 40
+
 local of_dense <const> = other_functions "; as the last function of all the program can apply it to y"
 
 -- Those of a layer that is nothing else.
@@ -131,7 +134,28 @@ return {
         },
     },
     {
-        id = "layer.prefix", name = "prefix", type = "text", default = "", also = { "weights_prefix", "scope", "name" },
+        id = "layer.name", name = "name", type = "text", optional = true, also = { "id", "label" },
+        check = function(value)
+            if not value:find("^%a[%w_]*$") or #value > NAME_MAX then
+                return "a name begins with a letter and has letters, digits and underscores, at most " .. NAME_MAX
+            end
+            if value == "x" then return "x is the model's input; take another" end
+        end,
+        doc = {
+            "what `from` of other layers and `outputs` of the model call the layer",
+            "Letters, digits and underscores. NAME.h has the place of an output in y by it.",
+        },
+    },
+    {
+        name = "from", type = "text", optional = true, also = { "input", "reads", "source", "inbound" },
+        doc = {
+            "the name of the layer that it reads, or \"x\"",
+            "Default: the layer before. Layers follow each other, and behind the last of them several",
+            "dense layers may read the same one, see outputs.",
+        },
+    },
+    {
+        id = "layer.prefix", name = "prefix", type = "text", default = "", also = { "weights_prefix", "scope" },
         check = function(value) if #value > PREFIX_MAX then return "longer than " .. PREFIX_MAX .. " bytes" end end,
         doc = { "what the names of the layer's tensors begin with, behind the prefix of the model" },
     },

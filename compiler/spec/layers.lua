@@ -2,6 +2,7 @@
 local activations = require "tables.activations"
 local fields = require "spec.fields"
 local forms = require "spec.forms"
+local heads = require "spec.heads"
 
 local layers = {}
 
@@ -69,10 +70,10 @@ local function join(layer, before, line_of, error_at)
     end
 end
 
--- What may follow what.
-local function check_order(list, i, line_of, error_at)
-    local layer, before, once = list[i], list[i - 1], nil
-    for k = 1, i - 1 do once = once or layers.once(list[k]) end
+-- What may follow what. before: the layer that it reads, by `sources`; nil: it reads x.
+local function check_order(list, i, sources, line_of, error_at)
+    local layer, before, once, k = list[i], list[sources[i]], nil, sources[i]
+    while k > 0 do once, k = once or layers.once(list[k]), sources[k] end
     local own = layers.once(layer)
     if once and own then
         error_at(line_of[own], own .. " = true: a layer before it leaves one step already; leave it out")
@@ -117,8 +118,9 @@ local function check_tied(list, i, line_of, error_at)
     end
 end
 
--- A function behind a dense layer without one is that layer's.
-local function fold(list, lines)
+-- layers.fold(list, lines) -> the layers of a chain and their lines, where a function behind a dense layer without one
+-- is that layer's.
+function layers.fold(list, lines)
     local kept, kept_lines = {}, {}
     for i, layer in ipairs(list) do
         local last = kept[#kept]
@@ -193,8 +195,8 @@ end
 layers.merges = merges_halves
 
 -- layers.read(list, calls, place, context, report) -> the layers: { layer = "rnn" | "embedding" | "dense" |
--- "activation" | "scale", number (in the text), their fields, input_size filled in }, and the lines of these. `list` is
--- what readers.layers gave, `calls` what scan found.
+-- "activation" | "scale", number (in the text), their fields, input_size filled in }, the lines of these, and for each
+-- the number of the layer that it reads (0: x). `list` is what readers.layers gave, `calls` what scan found.
 function layers.read(list, calls, place, context, report)
     local places, result, lines = places_of(list, calls, place), {}, {}
     for i, entry in ipairs(list) do
@@ -202,13 +204,14 @@ function layers.read(list, calls, place, context, report)
         result[i], lines[i] = forms.read(fields.layer[entry.form], entry.fields, places[i], own, report)
         result[i].layer, result[i].number = entry.form, i
     end
+    local sources = heads.sources(result, lines, report)
     for i, layer in ipairs(result) do
         local function error_at(line, message) report.error(line, string.format("layer %d: %s", i, message)) end
-        join(layer, result[i - 1], lines[i], error_at)
-        check_order(result, i, lines[i], error_at)
+        join(layer, result[sources[i]], lines[i], error_at)
+        check_order(result, i, sources, lines[i], error_at)
         check_tied(result, i, lines[i], error_at)
     end
-    return fold(result, lines)
+    return result, lines, sources
 end
 
 return layers

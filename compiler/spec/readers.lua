@@ -162,6 +162,24 @@ readers.choices = {
     end,
 }
 
+-- Names of layers; one alone is a list too.
+readers.names = {
+    allowed = function(row) return "a list of 1 to " .. row.most .. " names" end,
+    read = function(value, row)
+        if type(value) == "string" then value = { value } end
+        if type(value) ~= "table" or getmetatable(value) or #value == 0 or #value > row.most then return nil end
+        local count = 0
+        for _ in pairs(value) do count = count + 1 end
+        if count ~= #value then return nil, "the list has entries with names, or gaps" end
+        for i, name in ipairs(value) do
+            if type(name) ~= "string" then
+                return nil, "entry " .. i .. " is " .. readers.show(name, true) .. "; write the name of a layer"
+            end
+        end
+        return value
+    end,
+}
+
 local LAYERS_MAX <const> = 64
 
 -- The layers of a model, each { form, fields } (sandbox.lua says what made them).

@@ -5,6 +5,7 @@ local define = require "spec.define"
 local fail = require "base.fail"
 local fields = require "spec.fields"
 local forms = require "spec.forms"
+local heads = require "spec.heads"
 local host = require "host"
 local layers = require "spec.layers"
 local scan = require "spec.scan"
@@ -173,7 +174,8 @@ end
 -- spec.from_text(text, file, options) -> spec, notes. `file` is the path for messages, and what
 -- weights are relative to; options may override `target` and `weights` (relative to the current
 -- directory then), and have a list `define` of NAME=VALUE. notes are lines for the user that are no errors.
--- spec.residual is a number of values then, or false; spec.bound: is the code for CPUs like this one only?
+-- spec.residual is a number of values then, or false; spec.heads: of a model with several outputs, their places in y,
+-- { name, first, width }; spec.bound: is the code for CPUs like this one only?
 function spec.from_text(text, file, options)
     options = options or {}
     text = text:gsub("^\239\187\191", "")
@@ -196,9 +198,16 @@ function spec.from_text(text, file, options)
     local result, line_of = forms.read(fields[given.form], given.fields, place, context, report)
     local dropping = { { result, line_of, "" } }
     if given.form == "model" then
-        local lines
-        result.layers, lines = layers.read(result.layers or {}, calls, place, context, report)
+        local lines, sources
+        result.layers, lines, sources = layers.read(result.layers or {}, calls, place, context, report)
         check_prefixes(result.layers, lines, report)
+        -- Layers with mistakes of their own need not fit together.
+        if report.count == 0 then
+            result.layers, lines, result.heads = heads.join(result.layers, lines, sources, result.outputs, report,
+                line_of.outputs)
+            if result.heads[1] then check_prefixes(result.layers, lines, report) end
+        end
+        result.layers, lines = layers.fold(result.layers, lines)
         for i, layer in ipairs(result.layers) do
             dropping[i] = { layer, lines[i], string.format("layer %d: ", layer.number) }
         end

@@ -5,7 +5,8 @@ local readers = require "spec.readers"
 local WIDTH <const> = 100
 
 -- What is shown of a field that has no default.
-local shown = { weights = '"model.safetensors"', training = 'training { loss = "mse", data = "data.npz" }' }
+local shown = { weights = '"model.safetensors"', outputs = '{ "tone", "level" }',
+                training = 'training { loss = "mse", data = "data.npz" }' }
 
 -- The value of a field that is left out: what stands behind it among the fields of `given`, or an example.
 local function value_text(row, given)

@@ -30,6 +30,9 @@ end
 -- its name, or nil. `name` is without the model's prefix.
 function hints.owner(spec, name)
     for i, item in ipairs(spec.layers or { spec }) do
+        for _, head in ipairs(item.heads or {}) do
+            if name == head.prefix .. "bias" then return { own = "bias", layer = i, item = item } end
+        end
         local prefix = spec.layers and item.prefix or ""
         local own = name:sub(#prefix + 1)
         if name:sub(1, #prefix) == prefix

@@ -31,8 +31,25 @@ local function bound_of(item)
     return 1.0 / math.sqrt(item.layer == "dense" and item.input_size or item.hidden_size)
 end
 
+-- What a tensor of several heads is made of: those of each head.
+local function parts_of(weight)
+    local list = {}
+    for _, head in ipairs(weight.item.heads or {}) do
+        local matrix = weight.own == "weight"
+        if matrix or head.bias then
+            list[#list + 1] = {
+                name = head.prefix .. weight.own, own = weight.own, rows = head.rows, cols = matrix and head.cols or 0,
+                row = head.row, column = matrix and head.column or 0, layer = weight.layer, bound = weight.bound,
+                item = { layer = "dense", input_size = head.cols, units = head.rows },
+            }
+        end
+    end
+    return list[1] and list
+end
+
 -- weights.expected(spec) -> the tensors in the order of the network: { name, rows, cols (0: a vector),
--- own (the name within its layer), layer (its number), item (its fields), bound (of random values) }.
+-- own (the name within its layer), layer (its number), item (its fields), bound (of random values) }, and of the
+-- layer of several heads `parts`, the heads' own tensors, each with the place of its first value, row and column.
 -- Names have the layer's prefix, not the model's.
 function weights.expected(spec)
     local list, all, number = {}, lower.run(spec).weights, 0
@@ -45,6 +62,7 @@ function weights.expected(spec)
                 name = weight.name, rows = weight.rows, cols = weight.cols, own = weight.name:sub(#prefix + 1),
                 layer = i, item = item, bound = bound_of(item),
             }
+            list[number].parts = parts_of(list[number])
             if #weight.name > NAME_MAX then
                 fail.at(spec.source, string.format("the name %s has %d characters, and the limit is %d; shorten "
                     .. "the prefix of layer %d", weight.name, #weight.name, NAME_MAX, i))
@@ -52,6 +70,15 @@ function weights.expected(spec)
         end
     end
     assert(number == #all, "the layers have other weights than the network")
+    return list
+end
+
+-- weights.tensors(expected) -> those of a file that it is made of: each, or its parts.
+function weights.tensors(expected)
+    local list = {}
+    for _, weight in ipairs(expected) do
+        for _, tensor in ipairs(weight.parts or { weight }) do list[#list + 1] = tensor end
+    end
     return list
 end
 
@@ -81,10 +108,21 @@ local function tensors_of(spec, file)
     return list
 end
 
+-- A file that `rnnc train` wrote has the tensors of all heads together.
+local function take_together(spec, expected, tensors)
+    for _, weight in ipairs(expected) do
+        local parts = weight.parts
+        if parts and not weight.item.zeros and tensors[spec.prefix .. weight.name]
+            and not tensors[spec.prefix .. parts[1].name] then
+            weight.parts = nil
+        end
+    end
+end
+
 -- What is wrong with the weights that are needed, through report(text); returns those that are missing.
 local function check_needed(spec, expected, tensors, report)
     local missing = {}
-    for _, weight in ipairs(expected) do
+    for _, weight in ipairs(weights.tensors(expected)) do
         local name = spec.prefix .. weight.name
         local tensor, shape = tensors[name], shape_of(weight)
         if not tensor then
@@ -116,7 +154,7 @@ end
 -- { own, layer, item, shape }, and the names of the others under the prefix.
 local function check_unneeded(spec, expected, list, report)
     local needed, extra, others = {}, {}, {}
-    for _, weight in ipairs(expected) do needed[spec.prefix .. weight.name] = true end
+    for _, weight in ipairs(weights.tensors(expected)) do needed[spec.prefix .. weight.name] = true end
     for _, tensor in ipairs(list) do
         local name = tensor.name
         if not needed[name] and name:sub(1, #spec.prefix) == spec.prefix then
@@ -186,6 +224,7 @@ function weights.check(spec)
     for _, tensor in ipairs(list) do tensors[tensor.name] = tensor end
     local function report(text) lines[#lines + 1] = fail.line(path, nil, "error", text) end
 
+    take_together(spec, expected, tensors)
     local missing = check_needed(spec, expected, tensors, report)
     local extra, others = check_unneeded(spec, expected, list, report)
     for _, weight in ipairs(#missing * #others <= PAIRS_MAX and missing or {}) do
@@ -224,7 +263,7 @@ end
 
 -- weights.random_file(spec, command) -> the bytes of a safetensors file that fits `spec`, with random weights.
 function weights.random_file(spec, command)
-    local list = weights.expected(spec)
+    local list = weights.tensors(weights.expected(spec))
     for _, weight in ipairs(list) do weight.name = (spec.prefix or "") .. weight.name end
     local drawn, message = host.random_weights(list, 1)
     return drawn and host.safetensors_text(drawn) or fail.at(command, message)

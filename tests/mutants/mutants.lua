@@ -33,6 +33,12 @@ local curves = { "generated_activations/within_bounds" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    { what = "a head reads the columns of another", file = "compiler/spec/heads.lua",
+      find = [[column = before and column or 0,]], replace = [[column = 0,]], tests = { "spec_outputs/chains" } },
+    { what = "heads stand in y in the order of the layers", file = "compiler/spec/heads.lua",
+      find = [[for k, chain in ipairs(chains) do numbers[k] = chain[trunk + level] end]],
+      replace = [[for k, chain in ipairs(chains) do numbers[k] = chain[trunk + level] end table.sort(numbers)]],
+      tests = { "spec_outputs/*" } },
     { what = "parts of another target's panels are read one after the other", file = "compiler/emit/products/units.lua",
       find = [[times(format("%s %% %d", panel, parts), part))]],
       replace = [[times(format("%s %% %d", panel, parts), 0))]],
@@ -168,11 +174,11 @@ mutants.list = {
     { what = "import writes tensors of no use", file = "compiler/import/models.lua",
       find = "if needed[tensor.name] then", replace = "if true then",
       tests = { "import_names/cells_and_convolutions" } },
-    { what = "heads with different functions become one layer", file = "compiler/import/heads.lua",
+    { what = "heads with different functions become one layer", file = "compiler/spec/heads.lua",
       find = "    if a ~= b then", replace = "    if false then", tests = { "import_heads/that_rnnc_has_not" } },
     { what = "a head without a bias shifts those of the others", file = "compiler/import/heads.lua",
       find = "head.bias or tensors.zeros(head.fields.units)", replace = "head.bias",
-      tests = { "import_heads/side_by_side" } },
+      tests = { "import_heads/put_side_by_side_in_the_graph" } },
     { what = "Keras: the second head reads what the first gives", file = "compiler/import/keras.lua",
       find = "        state = {}\n", replace = "        state = before\n", tests = { "import_keras/heads" } },
     { what = "Keras: a slope of ELU is forgotten", file = "compiler/import/keras_layers.lua",

@@ -10,7 +10,8 @@ function onnx_heads.reads_same(a, b)
 end
 
 -- onnx_heads.together(list) -> the layer that dense layers make side by side; or nil and what keeps them from it.
--- list: of { name, layer }, two or more, each with another layer; each gets `first` and `last`, its channels.
+-- list: of { name, layer }, two or more, each with another layer; each gets `first` and `last`, its channels. The layer
+-- has it as `heads`.
 function onnx_heads.together(list)
     local labels, first = {}, list[1].layer
     for i, head in ipairs(list) do
@@ -25,6 +26,7 @@ function onnx_heads.together(list)
         form = "dense", label = table.concat(labels, ", "), source = first.source, input = first.input,
         outputs = made.fields.units, fields = made.fields,
         weights = { { name = "weight", tensor = made.weight }, made.bias and { name = "bias", tensor = made.bias } },
+        heads = list,
     }
 end
 

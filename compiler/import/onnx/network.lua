@@ -64,13 +64,14 @@ local function join_heads(outputs, path)
         if layer and layer.form == "dense" and not of_layer[layer]
             and (not first or onnx_heads.reads_same(layer, first.layer) and value.what == first.value.what
                 and same_order(value.axes, first.value.axes)) then
-            list[#list + 1] = { name = "output " .. output.name, layer = layer, value = value }
+            list[#list + 1] = { name = "output " .. output.name, text = output.name, layer = layer, value = value }
             of_layer[layer] = list[#list]
         end
     end
     if #list < 2 then return end
     local joined, why = onnx_heads.together(list)
     if not joined then fail.at(path, graph.line(why)) end
+    joined.is_outputs = true
     for _, output in ipairs(outputs) do
         local head = of_layer[output.value.layer]
         if head then output.value = signals.with(output.value, { layer = joined, head = head }) end
@@ -121,6 +122,36 @@ local function same_stack(a, b)
     return b.source.what == "steps"
 end
 
+-- Appends the tensors of a layer to the record; place: "_l0" behind the names of one that is not `whole`.
+local function add_tensors(record, layer, prefix, place)
+    for _, weight in ipairs(layer.weights) do
+        -- A `whole` one is of all levels together.
+        local name = prefix .. weight.name .. (weight.whole and "" or place) .. (weight.suffix or "")
+        record.tensors[#record.tensors + 1] = { name = name, shape = weight.tensor.shape, data = weight.tensor.data }
+    end
+end
+
+-- The dense layers that `joined` stands for, each with its name and tensors.
+local function add_heads(record, joined)
+    for _, head in ipairs(joined.heads) do
+        local fields = {}
+        for key, value in pairs(head.layer.fields) do fields[key] = value end
+        fields.last_step, fields.last_state = joined.fields.last_step, joined.fields.last_state
+        fields.input_size = not record.layers[1] and head.layer.input or nil
+        head.fields = fields
+    end
+    heads.name(joined.heads, record)
+    for _, head in ipairs(joined.heads) do
+        head.fields.prefix = head.fields.name .. "."
+        record.layers[#record.layers + 1] = { form = "dense", fields = head.fields }
+        add_tensors(record, head.layer, head.fields.prefix, "")
+        record.became[#record.became + 1] = {
+            graph.line(string.format("%s of %d -> %d", head.layer.label, head.layer.input, head.layer.outputs)),
+            "dense, " .. head.fields.prefix .. "*",
+        }
+    end
+end
+
 -- The layers of the spec, and the tensors under their names.
 local function layers_and_tensors(chain, record)
     local stacks = {}
@@ -135,18 +166,17 @@ local function layers_and_tensors(chain, record)
     for number, stack in ipairs(stacks) do
         local first, fields = stack[1], {}
         local prefix = #stacks > 1 and string.format("layers.%d.", number - 1) or ""
+        if number == #stacks and first.is_outputs then
+            add_heads(record, first)
+            break
+        end
         for key, value in pairs(first.fields) do fields[key] = value end
         fields.prefix, fields.num_layers = prefix, first.form == "rnn" and #stack or nil
         if number == 1 and first.form ~= "embedding" then fields.input_size = first.input end
         record.layers[number] = { form = first.form, fields = fields }
         for level, layer in ipairs(stack) do
             local place = first.form == "rnn" and "_l" .. level - 1 or ""
-            for _, weight in ipairs(layer.weights) do
-                -- A `whole` one is of all levels together.
-                local name = prefix .. weight.name .. (weight.whole and "" or place) .. (weight.suffix or "")
-                record.tensors[#record.tensors + 1] = { name = name, shape = weight.tensor.shape,
-                                                        data = weight.tensor.data }
-            end
+            add_tensors(record, layer, prefix, place)
             record.became[#record.became + 1] = {
                 graph.line(string.format("%s of %d -> %d", layer.label, layer.input, layer.outputs)),
                 layer.form .. (layer.text or "")
