@@ -52,11 +52,13 @@ end
 local function training_lines()
     local lines, told = { "`rnnc train` reads `training = training { loss = ..., data = ..., ... }` of a spec." }, {}
     add_rows(lines, fields.training, told)
-    for _, form in ipairs { "sgd", "adam", "adamw", "rmsprop", "step", "cosine", "plateau" } do
-        lines[#lines + 1] = ""
-        local schedule = form == "step" or form == "cosine" or form == "plateau"
-        add_title(lines, (schedule and "A schedule `" or "An optimiser `") .. form .. "` has", fields.part[form], told)
-        add_rows(lines, fields.part[form], told)
+    for _, row in ipairs(fields.training) do
+        for _, form in ipairs(row.forms or {}) do
+            lines[#lines + 1] = ""
+            add_title(lines, (row.name == "optimiser" and "An optimiser `" or "A schedule `") .. form .. "` has",
+                fields.part[form], told)
+            add_rows(lines, fields.part[form], told)
+        end
     end
     return lines
 end

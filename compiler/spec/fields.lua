@@ -58,6 +58,7 @@ return {
         rmsprop = form "lr rmsprop.alpha eps momentum weight_decay",
         step = form "every factor",
         cosine = form "least",
+        one_cycle = form "rise start finish",
         plateau = form "factor plateau.patience least",
     },
 }

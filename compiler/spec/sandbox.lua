@@ -126,12 +126,14 @@ local forms, calls = {}, { rnn = 0, model = 0 }
 
 -- Those that make no network and no layer: the field of which they are the value.
 local parts = { training = "training", sgd = "optimiser", adam = "optimiser", adamw = "optimiser",
-                rmsprop = "optimiser", step = "schedule", cosine = "schedule", plateau = "schedule" }
+                rmsprop = "optimiser", step = "schedule", cosine = "schedule", plateau = "schedule",
+                one_cycle = "schedule" }
 
 local examples = {
     training = "training { loss = \"mse\", data = \"data.npz\" }",
     sgd = "sgd { lr = 0.01 }", adam = "adam { lr = 0.001 }", adamw = "adamw { lr = 0.001 }",
     rmsprop = "rmsprop { lr = 0.01 }", step = "step { every = 10 }", cosine = "cosine { }", plateau = "plateau { }",
+    one_cycle = "one_cycle { }",
     rnn = "rnn { input_size = ..., hidden_size = ... }",
     model = "model { layers = { ... } }",
     embedding = "embedding { num_embeddings = ..., dim = ... }",

@@ -84,7 +84,7 @@ local function fields_at(tokens, i, most)
 end
 
 local constructors = {}
-for name in ("rnn model embedding dense activation scale training sgd adam adamw rmsprop step cosine plateau")
+for name in ("rnn model embedding dense activation scale training sgd adam adamw rmsprop step cosine plateau one_cycle")
     :gmatch("%S+") do
     constructors[name] = true
 end

@@ -10,6 +10,10 @@ local function below_one(value)
     if value >= 1 then return "it has to be below 1" end
 end
 
+local function inside_one(value)
+    if value <= 0 or value >= 1 then return "it has to be above 0 and below 1" end
+end
+
 local function file_name(value)
     if value == "" then return "an empty name" end
 end
@@ -53,7 +57,7 @@ return {
         doc = { "how a gradient becomes new weights; adam { } has PyTorch's defaults, and so have the others" },
     },
     {
-        name = "schedule", type = "form", forms = { "step", "cosine", "plateau" }, optional = true,
+        name = "schedule", type = "form", forms = { "step", "cosine", "one_cycle", "plateau" }, optional = true,
         also = { "scheduler", "lr_scheduler" },
         doc = { "how the rate of the optimiser changes; default: not at all" },
     },
@@ -144,6 +148,18 @@ return {
     {
         name = "least", type = "number", least = 0, most = 1000, default = 0, also = { "eta_min", "min_lr" },
         doc = { "the rate does not become less" },
+    },
+    {
+        name = "rise", type = "number", least = 0, most = 1, default = 0.3, check = inside_one, also = { "pct_start" },
+        doc = { "the part of all batches over which the rate rises" },
+    },
+    {
+        name = "start", type = "number", least = 1, most = 1000000, default = 25, also = { "div_factor" },
+        doc = { "the first rate is lr divided by this" },
+    },
+    {
+        name = "finish", type = "number", least = 1, most = 1000000000, default = 10000, also = { "final_div_factor" },
+        doc = { "the last rate is the first one divided by this" },
     },
     {
         name = "patience", id = "plateau.patience", type = "integer", least = 1, most = 1000000, default = 10,

@@ -9,10 +9,10 @@ return model {
     rnn { cell = "gru", hidden_size = 192, prefix = "rec." },
     dense { units = 63, activation = "log_softmax", prefix = "head." },
   },
-  training = training {            -- `make train`; as train.py does, but for a cosine in place of one cycle
+  training = training {            -- `make train`; as train.py does
     loss = "cross_entropy", data = define.text or "bible.txt",
     vocabulary = "\n !'(),-.:;?ABCDEFGHIJKLMNOPQRSTUVWYZabcdefghijklmnopqrstuvwxyz",
-    optimiser = adamw { lr = 5e-3 }, schedule = cosine { }, warm_up = 300,
+    optimiser = adamw { lr = 5e-3 }, schedule = one_cycle { },
     epochs = 5, batch = 64, piece = 64, clip = 1.0,
   },
 }

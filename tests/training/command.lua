@@ -353,6 +353,13 @@ support.case("schedules by their formulas", function()
         cosine[step] = step <= 2 and 2 * step / 2 or 0.2 + 1.8 * (1 + math.cos(math.pi * (step - 3) / 8)) / 2
     end
     near(rates({ form = "cosine", least = 0.2 }, 2), cosine)
+    -- torch.optim.lr_scheduler.OneCycleLR's: up to step 3 of 10, where 0.4 * 10 - 1 steps are done, and down.
+    near(rates({ form = "one_cycle", rise = 0.4, start = 20, finish = 10 }, 0), {
+        0.1, 0.1 + 1.9 * 0.25, 0.1 + 1.9 * 0.75, 2,
+        0.01 + 1.99 * (1 + math.cos(math.pi / 6)) / 2, 0.01 + 1.99 * 0.75, 0.01 + 1.99 * 0.5, 0.01 + 1.99 * 0.25,
+        0.01 + 1.99 * (1 - math.cos(math.pi / 6)) / 2, 0.01 })
+    near(rates({ form = "one_cycle", rise = 0.01, start = 20, finish = 10 }, 0), { 0.01 + 1.99 * (1 + math.cos(
+        math.pi * 0.9 / 9.9)) / 2 })
     near(rates({ form = "plateau", factor = 0.1, patience = 2, least = 0 }, 0), { 1, 1, 1 })
     near(rates({ form = "plateau", factor = 0.1, patience = 2, least = 1.5 }, 0), { 1.5, 1.5, 1.5 })
     -- As torch.optim.lr_scheduler.ReduceLROnPlateau: more than `patience` epochs without a better loss.
