@@ -39,6 +39,29 @@ static void read_all(FILE *file, void *to, size_t size)
     if (fread(to, 1, size, file) != size) stop("the inputs cannot be read");
 }
 
+@ if facts.drops then
+static const @{name}_dropout *dropping; /* in the calls; NULL: nothing is dropped */
+
+/* Value i of a mask (T, B, units): from the 128 random bits of Philox4x32-10 of a counter (mask and unit / 4, step of
+ * time, sequence, step of training) word unit % 4. */
+static double mask_value(size_t i, size_t units, uint64_t mask, uint64_t below, double p)
+{
+    const uint64_t t = i / units / B, b = i / units % B, unit = i % units;
+    if (!dropping) return 1;
+    uint64_t x0 = mask << 16 | unit / 4, x1 = t, x2 = b, x3 = dropping->step & UINT32_MAX;
+    uint64_t k0 = dropping->seed & UINT32_MAX, k1 = dropping->seed >> 32;
+    for (uint64_t round = 0; round < 10; ++round) {
+        const uint64_t p0 = x0 * 3528531795u, p1 = x2 * 3449720151u;
+        x0 = (p1 >> 32) ^ x1 ^ ((k0 + round * 2654435769u) & UINT32_MAX);
+        x2 = (p0 >> 32) ^ x3 ^ ((k1 + round * 3144134277u) & UINT32_MAX);
+        x1 = p1 & UINT32_MAX;
+        x3 = p0 & UINT32_MAX;
+    }
+    const uint64_t words[4] = { x0, x1, x2, x3 };
+    return words[unit % 4] < below ? 0 : 1 / (1 - p);
+}
+
+@ end
 @ for _, r in ipairs(references) do
 /* The plain loops in @{r.real}; with_backward 0: y, hn and cn only. */
 static void reference_@{r.real}(const @{r.real} *in, @{r.real} *out, int with_backward)
@@ -55,6 +78,11 @@ static void reference_@{r.real}(const @{r.real} *in, @{r.real} *out, int with_ba
 @ end
 @ else
     @{r.real} *const own_@{buffer.c} = (@{r.real} *)take(@{buffer.count}, sizeof(@{r.real}));
+@ local m = buffer.mask
+@ if m then
+    for (size_t i = 0; i < @{buffer.count}; ++i)
+        own_@{buffer.c}[i] = (@{r.real})mask_value(i, @{m.units}, @{m.number}, @{m.below}, @{m.drops});
+@ end
 @ if buffer.forward then
     f.@{buffer.c} = own_@{buffer.c};
 @ end
@@ -255,6 +283,14 @@ int main(int argc, char **argv)
     for (int i = 0; i < SEGMENTS; ++i)
         if (has[i]) read_all(file, recorded + at[i], count_of(i) * sizeof *recorded);
     fclose(file);
+@ if facts.drops then
+
+    /* Recorded values are those of a network that is evaluated. */
+    static const @{name}_dropout drops = { 0x123456789abcdefu, 3 };
+    dropping = T > 1 ? &drops : NULL;
+    for (int i = 0; i < SEGMENTS; ++i)
+        if (has[i]) dropping = NULL;
+@ end
 
     for (size_t i = 0; i < n; ++i) in64[i] = (double)in[i];
     call(in, out, 0);

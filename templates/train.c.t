@@ -191,6 +191,9 @@ static void take_tokens(size_t seq_len, size_t batch, const int32_t *lengths, co
 
 @ end
 @ end
+@ include("philox.c", {})
+
+@ include("train_dropout.c", { name = name, drops = facts.drops })
 @ local function live()
 @ if facts.lengths then
     int32_t *const live_lengths = (int32_t *)(void *)space;
@@ -251,10 +254,12 @@ static void take_tokens(size_t seq_len, size_t batch, const int32_t *lengths, co
 @ end
 @ -- Where the buffers of a pass lie in tape and workspace, and the pass itself; which: "forward" or "backward".
 @ local function run_on(which, places, symbols)
-@ live()
-@ sizes()
+@ live(); sizes()
     @{name}_run_@{which}_buffers b;
 @ for i, part in ipairs(tape) do
+@ if which == "forward" and part.mask then
+    draw_mask(dropout, @{part.mask}, seq_len, batch, next);
+@ end
     b.@{part.c} = next;
 @ if i < #tape then
     next += padded(@{part.count});

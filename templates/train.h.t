@@ -40,6 +40,15 @@ extern const @{name}_tensor @{name}_tensors[@{upper}_TENSORS];
 size_t @{name}_tape_size(size_t seq_len, size_t batch);
 size_t @{name}_train_workspace_size(size_t seq_len, size_t batch);
 
+@ if facts.drops then
+/* Dropout as it is while a network is trained: in each call a value that a layer hands on to the next one is 0 with the
+ * probability of the specification, and the others are scaled by what makes up for it. The same seed and step drop the
+ * same values, whatever the sizes of the call. */
+typedef struct @{name}_dropout {
+    uint64_t seed, step; /* step: 1, 2, ..., another one for each call */
+} @{name}_dropout;
+
+@ end
 @ local steps, sequences = fixed_seq_len and tostring(fixed_seq_len) or "seq_len", fixed_batch and tostring(fixed_batch) or "batch"
 /* Runs the whole sequence and writes to the tape what @{name}_gradients reads.
  *   parameters  @{floats} floats
@@ -53,6 +62,9 @@ size_t @{name}_train_workspace_size(size_t seq_len, size_t batch);
 @ end
 @ for _, state in ipairs(facts.states) do
  *   @{state.name}0          @{state.shape}: the state at the start; NULL: zero
+@ end
+@ if facts.drops then
+ *   dropout     what is dropped; NULL: nothing, as in a network that is evaluated
 @ end
  *   y           @{facts.shapes.y}; NULL: not wanted
 @ for _, state in ipairs(facts.states) do

@@ -63,6 +63,9 @@ int main(int argc, char **argv)
     @{name}_init(parameters, 1);
     int rounds = 0;
     for (const double end = now() + seconds; rounds < MOST && (rounds < 3 || now() < end); ++rounds) {
+@ if drops then
+        const @{name}_dropout dropout = { 1, (uint64_t)rounds + 1 };
+@ end
         const double start = now();
         if (@{name}_train_forward(@{forward}) != RNNC_OK) return 1;
         const double middle = now();

@@ -74,24 +74,6 @@ rnnc_status @{name}_update_rmsprop(float *parameters, const float *gradient, flo
 
 /* ---- first values @{rep("-", 81)} */
 
-/* Philox4x32-10: ten rounds of products and exclusive ors make 128 random bits of a counter and a key (Salmon, Moraes,
- * Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3; 2011). */
-static void philox(uint64_t counter, uint64_t seed, uint32_t out[4])
-{
-    uint32_t c[4] = { (uint32_t)counter, (uint32_t)(counter >> 32), 0, 0 };
-    uint32_t key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
-    for (int round = 0; round < 10; ++round) {
-        const uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
-        c[0] = (uint32_t)(b >> 32) ^ c[1] ^ key[0];
-        c[1] = (uint32_t)b;
-        c[2] = (uint32_t)(a >> 32) ^ c[3] ^ key[1];
-        c[3] = (uint32_t)a;
-        key[0] += 0x9E3779B9u;
-        key[1] += 0xBB67AE85u;
-    }
-    memcpy(out, c, sizeof c);
-}
-
 /* In (0, 1), the middle of one of 2^32 parts. */
 static double uniform(uint32_t bits)
 {
@@ -102,8 +84,8 @@ static double uniform(uint32_t bits)
 static void init_uniform(float *parameters, size_t first, size_t count, double bound, uint64_t seed)
 {
     for (size_t i = first; i < first + count; ++i) {
-        uint32_t bits[4];
-        philox(i, seed, bits);
+        uint32_t bits[4] = { (uint32_t)i, (uint32_t)((uint64_t)i >> 32), 0, 0 };
+        philox(bits, seed);
         parameters[i] = (float)(bound * (2 * uniform(bits[0]) - 1));
     }
 }
@@ -115,8 +97,8 @@ static void init_uniform(float *parameters, size_t first, size_t count, double b
 static void init_normal(float *parameters, size_t first, size_t count, uint64_t seed)
 {
     for (size_t i = first; i < first + count; ++i) {
-        uint32_t bits[4];
-        philox(i, seed, bits);
+        uint32_t bits[4] = { (uint32_t)i, (uint32_t)((uint64_t)i >> 32), 0, 0 };
+        philox(bits, seed);
         parameters[i] = (float)(sqrt(-2 * log(uniform(bits[0]))) * cos(6.283185307179586 * uniform(bits[1])));
     }
 }

@@ -193,8 +193,9 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+@ local dropout = drops and format("const %s_dropout *dropout", name)
 /* The forward pass; the state comes from the piece before, if there is one. 0, or -1. */
-static int forward(size_t steps, size_t batch, size_t from)
+static int forward(size_t steps, size_t batch, size_t from@{dropout and ", " .. dropout or ""})
 {
 @ for _, s in ipairs(states) do
     if (from > 0)
@@ -228,7 +229,10 @@ static void train_step(const char *line)
     if (sscanf(line, form, &first, &batch, &from, &most, &number, &lr, &clip) != 7) return;
     const double start = now();
     const size_t steps = gather(&parts[0], first, batch, from, most, &count);
-    if (forward(steps, batch, from) != 0) {
+@ if drops then
+    const @{name}_dropout dropout = { @{seed}, number };
+@ end
+    if (forward(steps, batch, from@{drops and ", &dropout" or ""}) != 0) {
         printf("fails\n");
         return;
     }
@@ -252,7 +256,7 @@ static void evaluate(const char *line)
     double weight;
     if (sscanf(line, "evaluate %zu %zu %zu %zu %zu", &which, &first, &batch, &from, &most) != 5) return;
     const size_t steps = gather(&parts[which], first, batch, from, most, &count);
-    if (forward(steps, batch, from) != 0) {
+    if (forward(steps, batch, from@{drops and ", NULL" or ""}) != 0) {
         printf("fails\n");
         return;
     }
@@ -260,21 +264,7 @@ static void evaluate(const char *line)
     printf("ok %a %.17g %zu\n", loss, weight, right);
 }
 
-/* Philox4x32-10 as in @{name}_train.c, of a counter of two halves: 64 random bits. */
-static uint64_t random_bits(uint32_t epoch, uint32_t number, uint64_t seed)
-{
-    uint32_t c[4] = { number, epoch, 1, 0 }, key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
-    for (int round = 0; round < 10; ++round) {
-        const uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
-        c[0] = (uint32_t)(b >> 32) ^ c[1] ^ key[0];
-        c[1] = (uint32_t)b;
-        c[2] = (uint32_t)(a >> 32) ^ c[3] ^ key[1];
-        c[3] = (uint32_t)a;
-        key[0] += 0x9E3779B9u;
-        key[1] += 0xBB67AE85u;
-    }
-    return (uint64_t)c[0] << 32 | c[1];
-}
+@ include("philox.c", {})
 
 /* The order of an epoch, by its number and the seed alone (Fisher and Yates). */
 static void shuffle(const char *line)
@@ -285,7 +275,9 @@ static void shuffle(const char *line)
     part *const p = &parts[0];
     for (size_t i = 0; i < p->count; ++i) p->order[i] = i;
     for (size_t i = p->count; i > 1; --i) {
-        const size_t k = (size_t)(random_bits((uint32_t)epoch, (uint32_t)i, seed) % i), last = p->order[i - 1];
+        uint32_t bits[4] = { (uint32_t)i, (uint32_t)epoch, 1, 0 };
+        philox(bits, seed);
+        const size_t k = (size_t)(((uint64_t)bits[0] << 32 | bits[1]) % i), last = p->order[i - 1];
         p->order[i - 1] = p->order[k];
         p->order[k] = last;
     }

@@ -56,11 +56,6 @@ local function read(path, options, epochs)
     training.path = spec.weights_path or paths.join((paths.split(path)), spec.name .. ".safetensors")
     spec.weights, spec.weights_path = given, given
     training.epochs = epochs or training.epochs
-    for _, layer in ipairs(spec.layers or { spec }) do
-        if (layer.dropout or 0) > 0 then
-            notes[#notes + 1] = fail.line(path, nil, "note", "dropout has no effect: the network is trained without it")
-        end
-    end
     return spec, notes, given ~= nil
 end
 

@@ -107,7 +107,7 @@ function train.place_of(facts, b)
     local adjoint = b.role ~= "weight" and b.name:match("^d_(.+)$") or nil
     local name = adjoint or b.name
     if facts.parameter[name] then return "parameters", tostring(facts.parameter[name]), adjoint ~= nil end
-    if b.role == "workspace" or b.role == "tape" then return nil end
+    if b.role == "workspace" or b.role == "tape" or b.role == "mask" then return nil end
     local state, which, number = state_of(name)
     if state then return state .. which, facts.state_offset(state, number), adjoint ~= nil end
     return name, "0", adjoint ~= nil
@@ -148,15 +148,27 @@ local function with_symbols(program)
     return table.concat(words)
 end
 
+-- How the values of a mask are drawn: number, below, units, see train_dropout.c.t; drops: the part that is 0; words: what
+-- draw_mask is given of these.
+local function mask_of(buffer, number)
+    local kept = 1 - buffer.drops
+    local out = { number = number, below = string.format("%du", math.floor(buffer.drops * 2.0 ^ 32 + 0.5)),
+                  units = buffer.dims[3][1], drops = string.format("%.17g", buffer.drops) }
+    local scale = string.format("%.9g", kept > 0 and 1 / kept or 0)
+    out.words = string.format("%d, %s, %s, %d", number, out.below, scale:find("[.e]") and scale .. "f"
+        or scale .. ".0f", out.units)
+    return out
+end
+
 -- train.facts(spec, expected, forward) -> what is said of the network: parameters (see parameters_of), count (their
 -- floats), parameter (offsets by name), states { name, shape }, shapes by buffer, state_offset(state, stack), lengths,
--- tokens (are they the input?).
+-- tokens (are they the input?), masks by their buffers (see mask_of).
 function train.facts(spec, expected, forward)
     local list, count = parameters_of(expected, spec.prefix or "")
     local facts = { parameters = list, count = count, parameter = {}, states = {}, shapes = {}, lengths = spec.lengths,
-                    tokens = grammar.find(forward, "tokens") ~= nil }
+                    tokens = grammar.find(forward, "tokens") ~= nil, masks = {}, drops = false }
     for _, p in ipairs(list) do facts.parameter[p.name] = p.offset end
-    local before, parts = { h = {}, c = {} }, { h = {}, c = {} }
+    local before, parts, masks = { h = {}, c = {} }, { h = {}, c = {} }, 0
     local batch = spec.batch == "any" and "batch" or tostring(spec.batch)
     local seq_len = spec.seq_len == "any" and "seq_len" or tostring(spec.seq_len)
     for _, b in ipairs(forward.buffers) do
@@ -167,6 +179,10 @@ function train.facts(spec, expected, forward)
             table.insert(parts[state], shape_text(b, seq_len, batch))
         end
         facts.shapes[b.name] = shape_text(b, seq_len, batch)
+        if b.role == "mask" then
+            facts.masks[b.name] = mask_of(b, masks)
+            masks, facts.drops = masks + 1, true
+        end
     end
     function facts.state_offset(state, number)
         local floats = 0
@@ -296,7 +312,7 @@ function train.files(spec, expected, head)
     for _, b in ipairs(forward.buffers) do
         if tape[b.name] then
             tape_lines[#tape_lines + 1] = { c = program_text.c_name(b.name), count = count_text(b),
-                                            read = grammar.find(backward, b.name) ~= nil }
+                                            mask = facts.masks[b.name] and facts.masks[b.name].words }
         end
     end
     local fields = {
@@ -310,7 +326,8 @@ function train.files(spec, expected, head)
         fixed_seq_len = spec.seq_len ~= "any" and spec.seq_len, fixed_batch = spec.batch ~= "any" and spec.batch,
         vocabulary = facts.tokens and (spec.layers or { spec })[1].num_embeddings or 0,
         batch_first = spec.batch_first,
-        forward_parameters = declaration(spec, facts, joined(per_state(facts, "const float *@0"), { "float *y" },
+        forward_parameters = declaration(spec, facts, joined(per_state(facts, "const float *@0"),
+            facts.drops and { "const " .. spec.name .. "_dropout *dropout" } or {}, { "float *y" },
             per_state(facts, "float *@n"), { "void *tape", "void *workspace" })),
         backward_parameters = declaration(spec, facts, joined({ "const float *dy" },
             per_state(facts, "const float *d@n"), { "float *dparameters" }, facts.tokens and {} or { "float *dx" },

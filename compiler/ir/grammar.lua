@@ -1,8 +1,9 @@
 -- grammar: what a program is made of, as data, and the one way to make its parts.
 --
 --   program   { name, symbols = { NAME... }, buffers = { buffer... }, body = { statement... } }
---   buffer    { name, dtype, dims, role, order }
---               dims: extents; order: of the dims in memory, outermost first (nil: as they stand)
+--   buffer    { name, dtype, dims, role, order, drops }
+--               dims: extents; order: of the dims in memory, outermost first (nil: as they stand);
+--               drops: of a mask, the part of its values that is 0
 --   access    { BUFFER, INDEX... }, an index for each dim: an affine form (affine.lua), which may have a field
 --               `lookup`, an access to a buffer of i32 whose value is added
 --   range     { VARIABLE, EXTENT }: 0 .. EXTENT - 1
@@ -24,11 +25,16 @@ local grammar = {}
 
 grammar.dtypes = { f32 = true, i32 = true }
 -- argument and weight: read only, there before; tape: written by another program, read here; result and
--- workspace: written here; seed: an adjoint that the caller gives.
-grammar.roles = { argument = true, weight = true, seed = true, tape = true, result = true, workspace = true }
+-- workspace: written here; seed: an adjoint that the caller gives; mask: factors that are drawn before, which have no
+-- adjoint.
+grammar.roles = { argument = true, weight = true, seed = true, tape = true, mask = true, result = true,
+                  workspace = true }
 
 -- Roles of buffers that hold values before the program starts.
-grammar.given = { argument = true, weight = true, seed = true, tape = true }
+grammar.given = { argument = true, weight = true, seed = true, tape = true, mask = true }
+
+-- grammar.has_adjoint(buffer): is it of numbers by which a program is differentiated?
+function grammar.has_adjoint(buffer) return buffer.dtype == "f32" and buffer.role ~= "mask" end
 
 -- By op: field -> kind of what it holds. check.lua walks these; all are needed but those in `optional`.
 grammar.statements = {
@@ -54,7 +60,7 @@ function grammar.read(...) return { "read", grammar.access(...) } end
 
 function grammar.buffer(name, role, dims, more)
     local out = { name = name, role = role, dtype = more and more.dtype or "f32", dims = {},
-                  order = more and more.order }
+                  order = more and more.order, drops = more and more.drops }
     for i, dim in ipairs(dims) do out.dims[i] = affine.of(dim) end
     return out
 end

@@ -28,7 +28,7 @@ local function buffers_of(facts, forward, backward)
         for _, b in ipairs(program.buffers) do
             local entry = by_name[b.name]
             if not entry then
-                entry = { c = program_text.c_name(b.name), count = train.count_text(b) }
+                entry = { c = program_text.c_name(b.name), count = train.count_text(b), mask = facts.masks[b.name] }
                 by_name[b.name], list[#list + 1] = entry, entry
                 local place, offset, adjoint = train.place_of(facts, b)
                 if place == "tokens" or place == "lengths" then
@@ -71,6 +71,7 @@ local function arguments_of(spec, facts, inputs, outputs)
     for _, name in ipairs(inputs) do
         if name ~= "x" then forward[#forward + 1] = pointer(name, "given[" .. name:upper() .. "]", 8, "const ") end
     end
+    if facts.drops then forward[#forward + 1] = "dropping" end
     for _, name in ipairs(outputs) do
         forward[#forward + 1] = pointer(name, "result[" .. name:upper() .. "]", 4, "")
         backward[#backward + 1] = pointer("d" .. name, "given[" .. name:upper() .. "]", name == "y" and 32 or 16,

@@ -30,6 +30,7 @@ local function fields_of(spec)
     -- States: none at the start, and nobody asks for those at the end.
     local function states(list) for _ = 1, #facts.states do list[#list + 1] = "NULL" end end
     states(before)
+    if facts.drops then before[#before + 1] = "&dropout" end
     before[#before + 1] = "y"
     states(before)
     after[#after + 1] = "dy"
@@ -44,7 +45,7 @@ local function fields_of(spec)
     local counts = {}
     for _, b in ipairs(forward.buffers) do counts[b.name] = train.count_text(b) end
     return { name = spec.name, upper = spec.name:upper(), tokens = facts.tokens, input = counts.x, output = counts.y,
-             forward = table.concat(before, ", "), backward = table.concat(after, ", ") }
+             drops = facts.drops, forward = table.concat(before, ", "), backward = table.concat(after, ", ") }
 end
 
 -- train_times.run(problem, options, directory, seconds, command) -> { { code, median, minimum }, ... } in seconds, the

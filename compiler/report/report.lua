@@ -171,7 +171,7 @@ local function shape_lines(add, plan)
                 add("  %s0, %sn (%d, %s, %d)", state, state, s.L * s.D, batch, layer.state_width[state])
             end
             if layer.dropout > 0 then
-                add("  dropout %g: no effect, as in PyTorch's eval mode", layer.dropout)
+                add("  dropout %g: in training only", layer.dropout)
             end
         end
     end

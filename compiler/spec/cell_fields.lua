@@ -45,8 +45,9 @@ return {
         name = "dropout", type = "number", least = 0, most = 1, default = 0.0,
         also = { "drop", "dropout_p", "p" },
         doc = {
-            "the probability that training used between layers",
-            "Kept in the plan. It has no effect: generated code computes what PyTorch does in eval mode.",
+            "the probability with which training drops a value between layers",
+            "As in torch.nn.RNN, of what a layer hands on to the next one, and in training only: the code",
+            "that runs the network computes what PyTorch does in eval mode.",
         },
     },
     {

@@ -66,6 +66,7 @@ local function arguments_of(facts)
     end
     local function add(list, word) list[#list + 1] = word end
     for _, state in ipairs(facts.states) do add(forward, "call." .. state.name .. "0") end
+    if facts.drops then add(forward, "dropout") end
     add(forward, "call.y")
     for _, state in ipairs(facts.states) do
         add(forward, "call." .. state.name .. "n")
@@ -96,6 +97,7 @@ local function files_of(spec)
         name = spec.name, upper = spec.name:upper(), input = sizes.input, output = sizes.output, tokens = sizes.tokens,
         once = sizes.once, labels = sizes.labels, loss = spec.training.loss, lengths = spec.lengths,
         batch_first = spec.batch_first, states = facts.carried, slots = #trainer.keeps(spec.training),
+        seed = spec.training.seed, drops = facts.drops,
         update = update_of(spec), forward_arguments = forward_arguments, backward_arguments = backward_arguments,
         vocabulary = sizes.tokens and tostring((spec.layers or { spec })[1].num_embeddings) or "0",
     }) }

@@ -13,6 +13,8 @@ local nets <const> = {
     words = 'return model { name = "words", seq_len = 4, batch = 3, train = true, layers = { '
         .. 'embedding { num_embeddings = 6, dim = 3, prefix = "e." }, rnn { cell = "gru", hidden_size = 4, '
         .. 'reset_after = false }, dense { units = 6, activation = "log_softmax", prefix = "d." } } }',
+    drops = 'return rnn { name = "drops", cell = "gru", input_size = 2, hidden_size = 70, num_layers = 2, '
+        .. 'batch = "any", dropout = 0.5, target = "portable", train = true }',
 }
 
 local function run(command)
@@ -43,6 +45,7 @@ support.case("--train and train = true add two files and change no other", funct
     assert(listed:find("^net.h\nnet.c\nnet_train.h\nnet_train.c\n"), listed)
     must(string.format("%s compile --train %s/net.lua -o %s/gen", rnnc, directory, directory))
     must(string.format("%s compile %s/words.lua -o %s/gen", rnnc, directory, directory))
+    must(string.format("%s compile %s/drops.lua -o %s/gen", rnnc, directory, directory))
     must(string.format("%s compile %s/net.lua -o %s/plain", rnnc, directory, directory))
     for _, ending in ipairs { ".h", ".c" } do
         assert(read(directory .. "/gen/net" .. ending) == read(directory .. "/plain/net" .. ending), ending)
@@ -69,7 +72,9 @@ for _, compiler in ipairs { "gcc -std=c11 -O2", "gcc -std=c11 -O0 -fsanitize=add
             directory, table.concat(objects, " ")))
         must(string.format("%s %s -I%s/gen -o %s/rules tests/training/rules.c %s/words_train.o -lm", linker, WARNINGS,
             directory, directory, directory))
-        for _, program in ipairs { "calls", "rules" } do
+        must(string.format("%s %s -I%s/gen -o %s/dropout tests/training/dropout.c -lm", linker, WARNINGS, directory,
+            directory))
+        for _, program in ipairs { "calls", "rules", "dropout" } do
             local output = must(directory .. "/" .. program)
             assert(output:find("(%d+) cases, 0 failed"), output)
         end

@@ -85,7 +85,8 @@ write("net.lua", [[
 local last = define.data == "labels"
 return model {
   name = "net", prefix = "net.", lengths = define.data == "padded", batch_first = last,
-  layers = { rnn { cell = define.cell or "lstm", input_size = 3, hidden_size = 5, num_layers = define.cell and 1 or 2 },
+  layers = { rnn { cell = define.cell or "lstm", input_size = 3, hidden_size = 5, num_layers = define.cell and 1 or 2,
+                   dropout = define.dropout },
              dense { units = 2, last_step = last } },
   training = training {
     loss = define.loss or "mse", data = (define.data or "whole") .. ".safetensors", piece = define.piece,
@@ -199,8 +200,21 @@ support.case("patience ends a run that gets no better", function()
     assert(output:find("epoch 4 of 50") and not output:find("epoch 5 of 50") and output:find("patience"), output)
 end)
 
+support.case("values are dropped in training, others in each epoch, and none in evaluation", function()
+    local words, lists = "net.lua -D lr=1e-30 -D epochs=2 -D held=0.3 --csv=- -o drop.safetensors --force ", {}
+    for i, drop in ipairs { 0, 0.5 } do
+        local first, second, held = must(words .. "-D dropout=" .. drop):match(
+            "\n1,[^,]*,[^,]*,([^,]*),.-\n2,[^,]*,[^,]*,([^,]*),([^,]*),")
+        lists[i] = { first = tonumber(first), second = tonumber(second), held = tonumber(held) }
+    end
+    local plain, dropped = lists[1], lists[2]
+    assert(plain.held == dropped.held and plain.held > 0, plain.held .. " " .. dropped.held)
+    assert(math.abs(plain.first - plain.second) <= 1e-6 * plain.first)
+    assert(math.abs(dropped.first - plain.first) > 1e-5 and math.abs(dropped.first - dropped.second) > 1e-5)
+end)
+
 support.case("a resumed run gives the same bits", function()
-    local words = "net.lua -D sgd=0.05 -D clip=0.5 -D piece=4 -D held=0.2 "
+    local words = "net.lua -D dropout=0.2 -D sgd=0.05 -D clip=0.5 -D piece=4 -D held=0.2 "
     must(words .. "-D epochs=6 -o straight.safetensors")
     must(words .. "-D epochs=2 -o parts.safetensors")
     local output = must(words .. "-D epochs=6 -o parts.safetensors --resume")
@@ -243,7 +257,7 @@ support.case("what is wrong with data is said, and nobody's weights are overwrit
     write("plain.lua", 'return rnn { input_size = 1, hidden_size = 2 }')
     refused("plain.lua", "plain.lua: error: the spec does not say how it is trained")
     refused("net.lua -D data=none", "none.safetensors")
-    refused("net.lua -D data=padded -D piece=4", "net.lua:7: error: training: piece: it goes with lengths = false only")
+    refused("net.lua -D data=padded -D piece=4", "net.lua:8: error: training: piece: it goes with lengths = false only")
     write("none.safetensors", tensors { { "x", "F32", { 2, 3, 4 }, ("\0"):rep(96) } })
     refused("net.lua -D data=none", "none.safetensors: error: x is (2, 3, 4), expected (N, T, 3)")
     write("none.safetensors", tensors { { "x", "F32", { 1, 2, 3 }, ("\0"):rep(24) } })

@@ -134,7 +134,9 @@ local function cell_text(first)
     local cell = one_of("rnn", "lstm", "gru")
     local words = { string.format('cell = "%s", hidden_size = %d', cell, rng.integer(1, 19)) }
     if first then words[#words + 1] = "input_size = " .. rng.integer(1, 18) end
-    if often(40) then words[#words + 1] = "num_layers = " .. rng.integer(2, 3) end
+    if often(40) then
+        words[#words + 1] = string.format("num_layers = %d, dropout = %s", rng.integer(2, 3), one_of(0, 0.3, 0.9))
+    end
     if often(40) then
         words[#words + 1] = "bidirectional = true"
     elseif often(20) then
@@ -207,6 +209,16 @@ if part == "others" then
             .. 'hidden_size = 17, seq_len = 3, batch = 2, target = { %s } }', table.concat(listed, ", ")))
         local _, builds = output:gsub("net for [%w, ]+: gradients", "")
         assert(builds == (#listed > 1 and #listed + 1 or 1), output)
+    end)
+
+    -- The masks of the double reference are its own.
+    support.case("dropout, where layers are read by others, with lengths", function()
+        passes('return model { name = "net", batch_first = true, lengths = true, layers = { rnn { cell = "lstm", '
+            .. 'input_size = 3, hidden_size = 5, num_layers = 3, bidirectional = true, dropout = 0.3, prefix = "a." }, '
+            .. 'rnn { cell = "gru", hidden_size = 9, num_layers = 2, dropout = 0.75, prefix = "b." } } }')
+    end)
+    support.case("dropout of everything", function()
+        passes('return rnn { name = "net", input_size = 3, hidden_size = 5, num_layers = 2, dropout = 1 }')
     end)
 
     support.case("names as nn.Sequential gives them, and those of adjoints", function()

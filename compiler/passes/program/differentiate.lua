@@ -26,11 +26,11 @@ local function add_maps(out, over, found, from)
     end
 end
 
--- Reads of whole numbers have no adjoint.
+-- Reads of whole numbers and masks have no adjoint.
 local function of_numbers(program, found)
     local list = {}
     for _, pair in ipairs(found) do
-        if grammar.find(program, pair[1][1]).dtype == "f32" then list[#list + 1] = pair end
+        if grammar.has_adjoint(grammar.find(program, pair[1][1])) then list[#list + 1] = pair end
     end
     return list
 end
@@ -99,7 +99,7 @@ function differentiate.run(program)
     for _, b in ipairs(program.buffers) do
         local role = grammar.given[b.role] and b.role or "tape"
         out.buffers[#out.buffers + 1] = { name = b.name, dtype = b.dtype, dims = b.dims, order = b.order, role = role }
-        if b.dtype == "f32" then
+        if grammar.has_adjoint(b) then
             local adjoint = { name = "d_" .. b.name, dtype = b.dtype, dims = b.dims, order = b.order,
                               role = roles[b.role] or error("differentiate: a buffer of role " .. b.role, 0) }
             out.buffers[#out.buffers + 1] = adjoint

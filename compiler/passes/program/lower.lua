@@ -8,6 +8,7 @@
 local activations = require "passes.program.activations"
 local cells = require "tables.cells"
 local check = require "ir.check"
+local dropout = require "passes.program.dropout"
 local expressions = require "ir.expressions"
 local functions = require "tables.activations"
 local grammar = require "ir.grammar"
@@ -198,6 +199,8 @@ function layers.rnn(program, item, input, width)
         local output = put(program, "out" .. number .. "_l" .. layer, "workspace",
             { program.T, program.B, stack.D * stack.P })
         for direction = 0, stack.D - 1 do scan(program, item, stack, layer, direction, input, width, output) end
+        local drops = layer < item.num_layers - 1 and item.dropout or 0
+        output = dropout.apply(program, put, output, drops, item.cell .. ", layer " .. layer)
         input, width = function(index) return access(output, "t", "b", index) end, stack.D * stack.P
     end
     program.reverse = (stack.D == 2 or stack.reverse) and stack.P or 0

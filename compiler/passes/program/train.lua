@@ -52,11 +52,11 @@ function train.run(spec)
     return pruned(fuse.run(hoist.run(simplify.run(kept)))), pruned(backward)
 end
 
--- train.tape(forward, backward) -> the set of names of buffers that forward leaves to backward.
+-- train.tape(forward, backward) -> the set of names of buffers that forward leaves to backward, masks among them.
 function train.tape(forward, backward)
     local set = {}
     for _, b in ipairs(backward.buffers) do
-        if b.role == "tape" and grammar.find(forward, b.name) then set[b.name] = true end
+        if (b.role == "tape" or b.role == "mask") and grammar.find(forward, b.name) then set[b.name] = true end
     end
     return set
 end
