@@ -148,8 +148,8 @@ local function with_symbols(program)
     return table.concat(words)
 end
 
--- How the values of a mask are drawn: number, below, units, see train_dropout.c.t; drops: the part that is 0; words: what
--- draw_mask is given of these.
+-- How the values of a mask are drawn: number, below, units, see train_dropout.c.t; drops: the part that is 0; words:
+-- what draw_mask is given of these.
 local function mask_of(buffer, number)
     local kept = 1 - buffer.drops
     local out = { number = number, below = string.format("%du", math.floor(buffer.drops * 2.0 ^ 32 + 0.5)),
