@@ -156,6 +156,30 @@ Test(import_names, cells_and_convolutions, .timeout = 120) {
     free(bytes);
 }
 
+/* nn.PReLU of a Sequential, one slope and one for each value; a vector of another length, and one
+ * that is in no Sequential, are told. */
+Test(import_names, slopes, .timeout = 120) {
+    static const entry list[] = {
+        {"rnn.weight_ih_l0", 2, {9, 4}}, {"rnn.weight_hh_l0", 2, {9, 3}},
+        {"net.0.weight", 2, {5, 3}},     {"net.0.bias", 1, {5}},
+        {"net.1.weight", 1, {5}},        {"net.2.weight", 2, {2, 5}},
+        {"net.10.weight", 1, {1}},       {"net.11.weight", 1, {3}},
+        {"act.weight", 1, {2}},
+    };
+    size_t size;
+    char *const bytes = tensors_bytes(list, sizeof list / sizeof *list, &size);
+    expect_import("slopes.safetensors", bytes, size,
+                  "  net.1.weight (5)   became activation, nn.PReLU behind net.0.*\n"
+                  "  net.10.weight (1)  became activation, nn.PReLU behind net.2.*\n"
+                  "  not used:   act.weight (2)\n"
+                  "              net.11.weight (3)\n",
+                  "        dense { units = 5, prefix = \"net.0.\" },\n"
+                  "        activation { activation = \"prelu\", prefix = \"net.1.\" },\n"
+                  "        dense { units = 2, bias = false, prefix = \"net.2.\" },\n"
+                  "        activation { activation = \"leaky_relu\", alpha = -0.4");
+    free(bytes);
+}
+
 /* ---- dense layers alone ---- */
 
 #define NOT_TOLD                                                                                   \

@@ -186,7 +186,8 @@ Test(import_pytorch, torchscript, .timeout = 60) {
     workdir_remove(dir);
 }
 
-/* Each module of torch.nn that is a function, behind a linear layer, with its constants. */
+/* Each module of torch.nn that is a function, behind a linear layer, with its constants; behind two
+ * of these layers a PReLU too, of one slope and of one for each value. */
 Test(import_pytorch, functions_of_torchscript, .timeout = 60) {
     static const char *const functions[] = {"elu\", alpha = 0.5",
                                             "gelu\"",
@@ -215,8 +216,18 @@ Test(import_pytorch, functions_of_torchscript, .timeout = 60) {
     path_join(path, dir, "model.lua");
     char *const text = file_read(path, NULL);
     cr_assert(text);
+    cr_expect(strstr(text, "        dense { units = 2, activation = \"leaky_relu\", alpha = 0.125, "
+                           "prefix = \"4.\" },\n"
+                           "        activation { activation = \"hard_sigmoid\" },\n"),
+              "%s", text);
+    cr_expect(strstr(text, "        dense { units = 2, prefix = \"8.\" },\n"
+                           "        activation { activation = \"prelu\", prefix = \"8s.\" },\n"
+                           "        activation { activation = \"hard_tanh\" },\n"),
+              "%s", text);
     const char *at = text;
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        if (i == 2 || i == 4)
+            continue;
         snprintf(line, sizeof line,
                  "        dense { %sunits = 2, activation = \"%s, prefix = \"%zu.\" },\n",
                  i ? "" : "input_size = 2, ", functions[i], 2 * i);

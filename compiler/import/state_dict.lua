@@ -3,6 +3,7 @@ local arrangements = require "import.arrangements"
 local by_names = require "import.by_names"
 local fail = require "base.fail"
 local reparametrised = require "import.reparametrised"
+local slopes = require "import.slopes"
 local tensors = require "import.tensors"
 
 local state_dict = {}
@@ -120,7 +121,8 @@ function state_dict.record(list, path, ordered, given)
         if names[tensor.name] then fail.at(path, "two tensors would be called " .. tensor.name) end
         names[tensor.name] = true
     end
-    local found
+    -- Where modules are told, PReLU is one of them.
+    local vectors, found = record.told and {} or slopes.take(list), nil
     record.layers, found = by_names(list, path, ordered)
     doubts_of(record.layers, found, record)
     for _, layer in ipairs(record.layers) do
@@ -131,6 +133,7 @@ function state_dict.record(list, path, ordered, given)
                 layer.input and tostring(layer.input) or "token", layer.output),
         }
     end
+    slopes.put(vectors, record.layers, record, ordered)
     return record
 end
 

@@ -4,6 +4,7 @@
 local activations = require "tables.activations"
 local fail = require "base.fail"
 local kinds = require "import.pickle_kinds"
+local slopes = require "import.slopes"
 local state_dict = require "import.state_dict"
 local torch_forward = require "import.torch_forward"
 
@@ -98,16 +99,18 @@ local function modules_of(root, path)
     return list
 end
 
+-- The tensors of all modules, and those of nn.PReLU, by module.
 local function tensors_in(modules)
-    local list = {}
+    local list, own = {}, {}
     for _, module in ipairs(modules) do
         for key, value in kinds.each(kinds.is(module.object.state, "DICT") and module.object.state or {}) do
             if type(key) == "string" and kinds.is(value, "TENSOR") then
-                list[#list + 1] = { name = module.name .. key, tensor = value }
+                local tensor = { name = module.name .. key, tensor = value }
+                if of_torch(module.class) == "PReLU" then own[module] = tensor else list[#list + 1] = tensor end
             end
         end
     end
-    return list
+    return list, own
 end
 
 -- The function of a module of torch.nn as fields of a dense layer.
@@ -141,45 +144,70 @@ local function layer_of(record, name)
     return nil
 end
 
--- Puts a function behind a layer: into a dense layer that has none, or as a layer by itself. Returns what became of it.
-local function put_function(record, layer, fields)
-    if layer.form == "dense" and not layer.fields.activation then
-        for name, value in pairs(fields) do layer.fields[name] = value end
-        return "activation of "
-    end
+-- The number of the layer in front of which a function behind `layer` goes, and are there functions already?
+local function place_behind(record, layer)
     for i, other in ipairs(record.layers) do
         if other == layer then
             local at = i + 1
             while record.layers[at] and record.layers[at].form == "activation" do at = at + 1 end
-            table.insert(record.layers, at, { form = "activation", fields = fields })
+            return at, at > i + 1
         end
     end
+end
+
+-- Puts a function behind a layer: into a dense layer that has none, or as a layer by itself. Returns what became of it.
+local function put_function(record, layer, made)
+    local at, others = place_behind(record, layer)
+    if layer.form == "dense" and not layer.fields.activation and not others and not made.fields.prefix then
+        for name, value in pairs(made.fields) do layer.fields[name] = value end
+        return "activation of "
+    end
+    table.insert(record.layers, at, made)
     return "activation behind "
 end
 
--- Functions that follow a layer in a Sequential are that layer's; of others it is said that they are there.
-local function place_functions(modules, record, source, path)
+-- The slopes of a PReLU as a layer behind `layer`, and what became of them.
+local function place_slopes(module, layer, tensor, record, path)
+    tensor.prefix = module.name
+    local made, own = slopes.layer(tensor, layer.output)
+    if not made then
+        fail.at(path, string.format("%s %s is nn.PReLU's, and the layer before gives %d values", tensor.name,
+            tensors.shape_text(tensor.shape), layer.output))
+    end
+    record.tensors[#record.tensors + 1] = own
+    return put_function(record, layer, made)
+end
+
+-- Functions that follow a layer in a Sequential are that layer's; of others it is said that they are there. own: the
+-- tensors of PReLU.
+local function place_functions(modules, record, own, source, path)
     local before = {}
     for _, module in ipairs(modules) do
         local kind = of_torch(module.class)
         local parent = module.parent
         local last = parent and before[parent]
-        if functions[kind] then
-            local layer = last and layer_of(record, last.name)
+        local layer = last and layer_of(record, last.name)
+        if kind == "PReLU" and own[module] and layer and of_torch(parent.class) == "Sequential" then
+            record.became[#record.became + 1] = {
+                module.name:sub(1, -2) .. " PReLU", place_slopes(module, layer, own[module], record, path)
+                    .. last.name .. "*",
+            }
+        elseif functions[kind] then
             local fields = function_of(module, kind, record, source, path)
             if of_torch(parent and parent.class or "") ~= "Sequential" or not layer then
                 record.doubts[#record.doubts + 1] = string.format("where %s (%s) stands: it is left out",
                     module.name:sub(1, -2), kind)
             else
+                local became = put_function(record, layer, { form = "activation", fields = fields })
                 record.became[#record.became + 1] = {
-                    module.name:sub(1, -2) .. " " .. kind, put_function(record, layer, fields) .. last.name .. "*",
+                    module.name:sub(1, -2) .. " " .. kind, became .. last.name .. "*",
                 }
             end
         elseif kind and not silent[kind] then
             record.doubts[#record.doubts + 1] = string.format("what %s (%s) does: it is left out",
                 module.name:sub(1, -2), kind)
         end
-        local keeps = functions[kind] or kind and kind:find "^Dropout" or kind == "Identity"
+        local keeps = functions[kind] or kind == "PReLU" or kind and kind:find "^Dropout" or kind == "Identity"
         if parent and not keeps then before[parent] = module end
     end
 end
@@ -226,14 +254,15 @@ function torchscript.read(root, archive, folder, reader, path, given)
         return texts[name]
     end
     local modules = modules_of(root, path)
-    local list = tensors_in(modules)
+    local list, own = tensors_in(modules)
     if #list == 0 then
         fail.at(path, "its modules have no tensors: torch.jit.freeze and quantize_dynamic put them elsewhere; save the "
             .. "network before that")
     end
     given.told = true
     local record = state_dict.record(reader(list), path, true, given)
-    place_functions(modules, record, source, path)
+    for _, module in ipairs(modules) do own[module] = own[module] and reader({ own[module] })[1] end
+    place_functions(modules, record, own, source, path)
     apply_constants(modules, record, source)
     local programs = {}
     for _, module in ipairs(modules) do

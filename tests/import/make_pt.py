@@ -287,6 +287,8 @@ FUNCTIONS = {
     "Hardtanh": {"min_val": "-1.", "max_val": "1."}, "LeakyReLU": {"negative_slope": "0.25"}, "Mish": {}, "ReLU": {},
     "ReLU6": {"min_val": "0.", "max_val": "6."}, "SELU": {}, "Sigmoid": {}, "SiLU": {}, "Softplus": {"beta": "1.",
     "threshold": "20."}, "Softsign": {}, "Tanh": {}, "LogSoftmax": {"dim": "-1"}}
+# Those that have slopes, by the places behind which they stand.
+SLOPES = {2: [0.125], 4: [0.5, -0.25]}
 
 
 def traced(kind, call):
@@ -304,6 +306,10 @@ def script_functions(**others):
                                           bias=tensor([0.25, -0.5], (2,)))
         parts[str(2 * number + 1)] = scripted(MODULES + "activation." + kind, training=False)
         texts.append(other if isinstance(other, str) else constants(kind, **dict(values, **other)))
+    for place, slopes in SLOPES.items():
+        slopes = scripted(MODULES + "activation.PReLU", training=False, weight=tensor(slopes, (len(slopes),)))
+        parts = {key: value for name, part in parts.items() for key, value in (
+            [(name, part), (name + "s", slopes)] if name == str(2 * place) else [(name, part)])}
     out, storages = io.BytesIO(), []
     Pickler(out, storages).dump(scripted(MODULES + "container.Sequential", **parts))
     return archive([("data.pkl", out.getvalue()), ("code/__torch__/torch/nn/modules/activation.py", "".join(texts))]

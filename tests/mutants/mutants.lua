@@ -33,6 +33,18 @@ local curves = { "generated_activations/within_bounds" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    { what = "a function behind a PReLU becomes that of the layer before it", file = "compiler/import/torchscript.lua",
+      find = [[and not others and not made]], replace = [[and not made]],
+      tests = { "import_pytorch/functions_of_torchscript" } },
+    { what = "any product of a value with its function is SiLU", file = "compiler/import/onnx/dense.lua",
+      find = [[return plain and products[fields.activation] or nil]], replace = [[return plain and "silu" or nil]],
+      tests = { "import_onnx_hostile/nodes_that_are_wrong", "import_functions/*" } },
+    { what = "a clip is twice as wide", file = "compiler/tables/cells.lua",
+      find = [[if spec.clip and role.clips then sum = { "clip", sum, spec.clip } end]],
+      replace = [[if spec.clip and role.clips then sum = { "clip", sum, 2 * spec.clip } end]],
+      tests = { "import_functions/clip_of_gru" } },
+    { what = "slopes stand behind another layer", file = "compiler/import/slopes.lua",
+      find = [[and (not best or own >]], replace = [[and (not best or own <]], tests = { "import_names/slopes" } },
     { what = "a head reads the columns of another", file = "compiler/spec/heads.lua",
       find = [[column = before and column or 0,]], replace = [[column = 0,]], tests = { "spec_outputs/chains" } },
     { what = "heads stand in y in the order of the layers", file = "compiler/spec/heads.lua",

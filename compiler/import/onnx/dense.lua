@@ -128,27 +128,35 @@ function operators.Add(node)
     return signals.with(signal, { layer = made })
 end
 
--- A function of what a layer gives: that of a dense layer without one, or a layer by itself. What is of each value is
--- the same at the last step alone.
-local function activate(node, name, alpha, beta)
+-- The signal and the layer that a node is a function of.
+local function argument_of(node)
     local signal = node.values[1]
     node:check(signal and signal.what, "is of numbers of the file, which rnnc does not compute")
-    local layer = signal.layer
-    node:check(layer and not signal.residual and (signal.what == "steps" or signal.what == "last"
+    node:check(signal.layer and not signal.residual and (signal.what == "steps" or signal.what == "last"
         or signal.what == "once"), "is a function of what no layer gives for a step, which rnnc has not")
-    local made
+    return signal, signal.layer
+end
+
+-- The signal of a layer that is a function of each value of `signal`. What is of each value is the same at the last
+-- step alone.
+local function function_layer(node, signal, fields, weights)
+    local source, width = features.read(node, signal, #signal.axes)
+    local made = {
+        form = "activation", label = node.label, input = width, outputs = width, weights = weights(width), of = signal,
+        source = signals.with(source, { what = source.what == "last" and "steps" or source.what }), fields = fields,
+    }
+    return signals.with(source, { layer = made, width = width })
+end
+
+-- A function of what a layer gives: that of a dense layer without one, or a layer by itself.
+local function activate(node, name, alpha, beta)
+    local signal, layer = argument_of(node)
     if layer.form == "dense" and not layer.fields.activation then
-        made = copy_of(layer, {})
+        local made = copy_of(layer, { of = signal })
         made.fields.activation, made.fields.alpha, made.fields.beta = name, alpha, beta
         return signals.with(signal, { layer = made })
     end
-    local source, width = features.read(node, signal, #signal.axes)
-    made = {
-        form = "activation", label = node.label, input = width, outputs = width, weights = {},
-        source = signals.with(source, { what = source.what == "last" and "steps" or source.what }),
-        fields = { activation = name, alpha = alpha, beta = beta },
-    }
-    return signals.with(source, { layer = made, width = width })
+    return function_layer(node, signal, { activation = name, alpha = alpha, beta = beta }, function() return {} end)
 end
 
 -- Functions by operator: rnnc's name and, of one with numbers, the defaults of the attributes alpha and beta.
@@ -199,6 +207,82 @@ function operators.Selu(node)
     node:check(math.abs(alpha - ALPHA) < NEAR and math.abs(gamma - GAMMA) < NEAR,
         "has an alpha or gamma of its own, which rnnc has not")
     return activate(node, "selu")
+end
+
+function operators.Gelu(node)
+    local approximate = node:attribute("approximate", "s", "none")
+    node:check(approximate == "none" or approximate == "tanh", "has an approximation which rnnc has not")
+    return activate(node, approximate == "tanh" and "gelu_tanh" or "gelu")
+end
+
+-- Functions that rnnc has for one alpha, which is the operator's default.
+for op, name in pairs { Celu = "elu", Swish = "silu" } do
+    operators[op] = function(node)
+        local alpha = node:attribute("alpha", "f", 1.0)
+        node:check(alpha == 1, "has alpha %g; rnnc has it with 1", alpha)
+        return activate(node, name)
+    end
+end
+
+-- Slopes below 0: one for all values, or one for each.
+function operators.PRelu(node)
+    local slope = node:constant(2, "slope")
+    local signal = argument_of(node)
+    if slope.data and constants.count(slope) == 1 then
+        return activate(node, "leaky_relu", (string.unpack("<f", slope.data)))
+    end
+    return function_layer(node, signal, { activation = "prelu" }, function(width)
+        local tensor = vector(slope, width)
+        node:check(tensor and #slope.shape <= #signal.axes, "its slope is %s, and it reads %d values; rnnc has one for "
+            .. "each, or one for all", tensors.shape_text(slope.shape), width)
+        return { { name = "weight", tensor = tensor } }
+    end)
+end
+
+-- A value times a function of it, as exporters write some functions: which they are.
+local products <const> = { sigmoid = "silu", hard_sigmoid = "hard_swish" }
+
+-- The function that `f`, times what it is of, is; nil: rnnc has it not.
+local function product_of(x, f)
+    local fields, of = f.fields, f.of
+    if of.layer == x then
+        local plain = fields.activation ~= "hard_sigmoid"
+            or math.abs(fields.alpha - 1 / 6) < 1e-6 and fields.beta == 0.5
+        return plain and products[fields.activation] or nil
+    end
+    local inner = of.layer
+    return inner.of and inner.of.layer == x and fields.activation == "tanh" and inner.fields.activation == "softplus"
+        and "mish" or nil
+end
+
+-- Have two signals the same axes in the same order?
+local function same_axes(a, b)
+    if #a.axes ~= #b.axes then return false end
+    for i, atoms in ipairs(a.axes) do
+        local one, other = signals.atoms(atoms), signals.atoms(b.axes[i])
+        if #one ~= #other then return false end
+        for k, atom in ipairs(one) do
+            for _, what in ipairs { "role", "size", "values", "runs" } do
+                if atom[what] ~= other[k][what] then return false end
+            end
+        end
+    end
+    return true
+end
+
+function operators.Mul(node)
+    local a, b = node.values[1], node.values[2]
+    if not (a and b and a.what and b.what) then return arithmetic.Mul(node) end
+    for _, pair in ipairs { { a, b }, { b, a } } do
+        local x, f = pair[1].layer, pair[2].layer
+        local name = x and f and f.of and a.what == b.what and same_axes(a, b) and product_of(x, f)
+        if name then
+            node.values[1] = pair[1]
+            return activate(node, name)
+        end
+    end
+    node:bad("multiplies two results, which rnnc has not, but a value with its Sigmoid, with its HardSigmoid as "
+        .. "HardSwish does, or with Tanh of its Softplus")
 end
 
 -- Softmax over the values; before opset 13 over all axes from `axis` on.
