@@ -370,7 +370,8 @@ rnnc_status rnnc_tensor_transpose(const rnnc_tensor *tensor, int axis_a, int axi
                                   rnnc_tensor *out);
 
 /* One element; index has `rank` values (and may be NULL if rank is 0). set rounds to the nearest
- * value of the dtype, ties to even. ARGUMENT: an index outside the shape. DTYPE: opaque. */
+ * value of the dtype, ties to even. ARGUMENT: a null pointer, an index outside the shape. DTYPE:
+ * opaque. */
 rnnc_status rnnc_tensor_get(const rnnc_tensor *tensor, const size_t *index, double *value);
 rnnc_status rnnc_tensor_set(const rnnc_tensor *tensor, const size_t *index, double value);
 
@@ -414,7 +415,7 @@ const char *rnnc_safetensors_name(const rnnc_safetensors *file);
 size_t rnnc_safetensors_count(const rnnc_safetensors *file);
 const rnnc_entry *rnnc_safetensors_get(const rnnc_safetensors *file, size_t index);
 
-/* The tensor of that name. MISSING: there is none; *tensor is unchanged. */
+/* The tensor of that name. ARGUMENT: a null pointer. MISSING: none, and *tensor is as before. */
 rnnc_status rnnc_safetensors_find(const rnnc_safetensors *file, const char *name,
                                   rnnc_tensor *tensor);
 

@@ -211,6 +211,8 @@ const rnnc_entry *rnnc_safetensors_lookup(const rnnc_safetensors *file, const ch
 
 rnnc_status rnnc_safetensors_find(const rnnc_safetensors *file, const char *name,
                                   rnnc_tensor *tensor) {
+    if (!file || !name || !tensor)
+        return RNNC_ERR_ARGUMENT;
     const rnnc_entry *const entry = rnnc_safetensors_lookup(file, "", name);
     if (!entry)
         return RNNC_ERR_MISSING;

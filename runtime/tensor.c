@@ -211,6 +211,8 @@ static rnnc_status locate(const rnnc_tensor *tensor, const size_t *index, void *
 
 rnnc_status rnnc_tensor_get(const rnnc_tensor *tensor, const size_t *index, double *value) {
     void *place;
+    if (!value)
+        return RNNC_ERR_ARGUMENT;
     const rnnc_status status = locate(tensor, index, &place);
     if (status == RNNC_OK)
         *value = load(tensor->dtype, place);

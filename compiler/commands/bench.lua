@@ -161,7 +161,6 @@ return function(arguments, options)
     local given = options.machine and machines.given(options.machine, COMMAND)
     local quiet = false
     for _, name in ipairs { "csv", "json", "html" } do
-        if options[name] == "" then fail.at(COMMAND, "--" .. name .. " needs the name of a file, or -") end
         if options[name] == "-" and quiet then
             fail.at(COMMAND, "only one of --csv, --json and --html can go to stdout")
         end

@@ -26,6 +26,7 @@ local function rule(spec, options, directory)
     -- -MD is --depfile=D, in the way of C compilers.
     local path = options.depfile == "D" and paths.join(directory, spec.name .. ".d") or options.depfile
     local place, name = paths.split(path)
+    if name == "" then fail.at("rnnc compile", "--depfile=" .. path .. ": is a directory; give the name of a file") end
     local target = options["depfile-target"]
     return { name = name, text = depfile(spec, target and { target } or targets) }, place
 end
@@ -37,7 +38,6 @@ end
 
 return function(arguments, options)
     local directory = options.output or "."
-    if directory == "" then fail.at("rnnc compile", "--output needs the name of a directory") end
     if directory:find("[^./]%.[ch][px+]*$") and not host.exists(directory .. "/.") then
         fail.at("rnnc compile", "--output=" .. directory .. ": a directory is expected; the files in it are named "
             .. "after the network, which `name` in the spec or the name of the spec's file is")
@@ -60,11 +60,10 @@ return function(arguments, options)
             "write into another directory with -o (--force overwrites it)")
     end
     if not output_forms.of(spec, options).alone then files[#files + 1] = header_for(directory) end
+    local depends, place
+    if options.depfile then depends, place = rule(spec, options, directory) end
     local written = write(directory, files)
-    if options.depfile then
-        local file, place = rule(spec, options, directory)
-        write(place, { file })
-    end
+    if depends then write(place, { depends }) end
     for _, file in ipairs(written) do
         host.print(file.path .. (file.changed and "" or " (unchanged)"))
     end

@@ -27,7 +27,6 @@ end
 return function(arguments, options, command)
     command = command or "rnnc import"
     local path, directory, stem = arguments[1], options.output or ".", options.name or "model"
-    if directory == "" then fail.at(command, "--output needs the name of a directory") end
     local problem = options.name and names.problem(stem)
     if problem then fail.at(command, "--name=" .. stem .. ": " .. problem) end
     local function place(name) return paths.join(directory, name) end

@@ -80,9 +80,6 @@ local endings <const> = {
 
 return function(arguments, options)
     local quiet = options.csv == "-" or options.json == "-"
-    for _, name in ipairs { "csv", "json", "output" } do
-        if options[name] == "" then fail.at(COMMAND, "--" .. name .. " needs the name of a file") end
-    end
     if options.csv == "-" and options.json == "-" then
         fail.at(COMMAND, "only one of --csv and --json can go to stdout")
     end
@@ -90,6 +87,7 @@ return function(arguments, options)
     local spec, notes, given = read(arguments[1], options, epochs_of(options))
     if options.resume and given then fail.at(COMMAND, "--resume has weights already; leave --weights out") end
     local best, last = checkpoint.paths(spec, options)
+    if best:sub(-1) == "/" then fail.at(COMMAND, best .. ": is a directory; give --output the name of a file") end
     for _, path in ipairs { best, last } do checkpoint.check(path, options.force) end
     local parts = data.parts(spec)
     spec.batch, spec.seq_len = "any", "any"

@@ -108,6 +108,18 @@ static void set_option(lua_State *L, const command_option *option, const char *a
     lua_setfield(L, -2, option->name);
 }
 
+/* What an option names, which is not to be an empty text: that would be the root directory or the
+ * current one, as it comes. NULL: its values are judged by the command. */
+static const char *named_by(const command_option *option) {
+    static const struct {
+        const char *argument, *what;
+    } kinds[] = {{"FILE", "file"}, {"MODEL.lua", "file"}, {"DIR", "directory"}};
+    for (size_t i = 0; option->argument && i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(option->argument, kinds[i].argument) == 0)
+            return kinds[i].what;
+    return NULL;
+}
+
 /* The rest of the command line as (arguments, options).  [ -> arguments, options], or nothing and
  * the exit code in *code when the command is not to be run. */
 static int read_options(lua_State *L, const command *c, int argc, char **argv, int *code) {
@@ -144,6 +156,13 @@ static int read_options(lua_State *L, const command *c, int argc, char **argv, i
         if (strcmp(option->name, "help") == 0) {
             help_print_command(c);
             *code = EXIT_DONE;
+            lua_pop(L, 2);
+            return 0;
+        }
+        if (named_by(option) && !*optarg) {
+            fprintf(stderr, "rnnc %s: error: --%s needs the name of a %s%s\n", c->name,
+                    option->name, named_by(option),
+                    strstr(option->help, "-: to stdout") ? ", or -" : "");
             lua_pop(L, 2);
             return 0;
         }

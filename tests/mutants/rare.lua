@@ -1,6 +1,26 @@
 -- rare: bugs that somebody planted who had not read the tests, and that were not caught: in branches that are seldom
 -- taken, in what is left behind, in words. Rows as those of mutants.lua, which has them in its list.
 return {
+    -- ---- rows of tables ----
+    { what = "chunks of sequences that end in different ones", file = "compiler/passes/divide.lua",
+      find = 'if last_step and ir.lengths then return nil, "sequences end in different chunks" end', replace = "",
+      tests = { "tables/reasons" } },
+    { what = "lengths are left out where a model has none", file = "runtime/model.c",
+      find = "if (call->lengths && !model->lengths)", replace = "if (0)", tests = { "tables/pointers" } },
+    { what = "a value is read into nothing", file = "runtime/tensor.c", find = "    if (!value)\n",
+      replace = "    if (0)\n", tests = { "tables/pointers" } },
+    { what = "a tensor is found for nobody", file = "runtime/safetensors.c", find = "!name || !tensor)",
+      replace = "!name)", tests = { "tables/pointers" } },
+    { what = "a backend without a product is taken", file = "runtime/blas.c", find = "!table->sgemm || !table->sgemv)",
+      replace = "!table->sgemm)", tests = { "tables/pointers" } },
+    { what = "--keep without a name is the root directory", file = "compiler/host/main.c",
+      find = "if (named_by(option) && !*optarg)", replace = "if (0)", tests = { "tables/options" } },
+    { what = "a rule of dependencies in a directory", file = "compiler/commands/compile.lua",
+      find = 'if name == "" then fail.at("rnnc compile", "--depfile=" .. path .. ": is a directory; give the name of a '
+          .. 'file") end', replace = "", tests = { "tables/options" } },
+    { what = "names of a case are those of the spec", file = "compiler/measure/recorded_case.lua",
+      find = 'spec.weights_bytes, spec.prefix, spec.map = path, path, bytes, "", nil',
+      replace = "spec.weights_bytes = path, path, bytes", tests = { "verify/compares_with_a_recorded_case" } },
     -- ---- runtime ----
     { what = "a NaN becomes an infinity in 16 bits", file = "runtime/half.c",
       find = "(fraction ? quiet | payload : 0)", replace = "(fraction ? payload : 0)", tests = { "runtime_half/*" } },
