@@ -10,7 +10,7 @@ CFLAGS = -O2 -Wall
 
 # rnnc leaves files alone that would not change, so that a touch of @{file} compiles nothing; the stamp
 # tells make when it has run. What `rnnc tune` wrote counts, if it is there.
-@{name}.stamp: @{file} @{weights} $(wildcard @{name}.tune)
+@{name}.stamp: @{file} @{weights} $(wildcard @{stem}.tune)
 	$(RNNC) compile @{file}
 	touch $@
 @{name}.c @{name}.h @{name}_weights.c: @{name}.stamp ;

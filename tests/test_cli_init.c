@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- init ---- */
@@ -65,6 +66,49 @@ Test(cli, init_writes_what_compiles, .timeout = 120) {
     expect_makes(dir, rnnc, NULL, false, false);
     expect_makes(dir, rnnc, "p/main.c", false, true);
     workdir_remove(dir);
+}
+
+/* A program around a network as it was downloaded: two sequences, tokens, what is given once; the
+ * values that it prints are as many as those of y. The directory has a space in its name. */
+Test(cli, init_from_a_file_writes_a_program, .timeout = 200) {
+    static const struct {
+        const char *file, *args;
+        size_t values;
+    } networks[] = {
+        {"tests/import/burn_lstm_lstm/lstm.onnx", "lstm_forward(STEPS, x[0][0], NULL, NULL, ", 8},
+        {"tests/import/exports/lstm_tokens.onnx", "lstm_tokens_forward(STEPS, tokens", 0},
+        {"tests/import/exports/rnn_relu_last.onnx", "rnn_relu_last_forward(STEPS, x", 0},
+    };
+    char dir[PATH_SIZE], path[PATH_SIZE], from[PATH_SIZE + 8], rnnc[PATH_SIZE + 8];
+    snprintf(rnnc, sizeof rnnc, "RNNC=%s", rnnc_path());
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+        workdir_make(dir);
+        cr_assert(realpath(networks[i].file, path) != NULL);
+        snprintf(from, sizeof from, "--from=%s", path);
+        outcome o = run(dir, "init", from, "--program", "a p", NULL);
+        cr_expect_eq(o.code, 0, "%s", o.err);
+        cr_expect(strstr(o.out, "\nto run it: make -C 'a p' run\n"), "%s", o.out);
+        outcome_free(&o);
+        const char *const argv[] = {
+            "make", "-s", "-C", "a p", "run", rnnc, "CFLAGS=-Wall -Wextra -Wconversion -Werror",
+            NULL};
+        const char *const env[] = {"MAKEFLAGS=", "MFLAGS=", NULL};
+        o = process_run(argv, dir, env, 100);
+        cr_expect_eq(o.code, 0, "%s", o.err);
+        const char *const line = strstr(o.out, "steps:");
+        cr_expect(line, "%s", o.out);
+        size_t values = 0;
+        for (const char *at = line; at && *at; at++)
+            values += *at == '.';
+        cr_expect(values > 0 && (networks[i].values == 0 || values == networks[i].values), "%s",
+                  o.out);
+        outcome_free(&o);
+        path_join(path, dir, "a p/main.c");
+        char *const text = file_read(path, NULL);
+        cr_expect(text && strstr(text, networks[i].args), "%s", text);
+        free(text);
+        workdir_remove(dir);
+    }
 }
 
 /* What the starter shows in comments is what holds without it: the same C comes out when it is

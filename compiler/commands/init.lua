@@ -5,9 +5,9 @@ local host = require "host"
 local import = require "commands.import"
 local names = require "base.names"
 local paths = require "base.paths"
+local program = require "commands.program"
 local specs = require "spec.spec"
 local starter = require "spec.starter"
-local template = require "emit.template"
 local weights = require "weights.weights"
 
 -- The sizes of a network that is small enough to print.
@@ -74,10 +74,9 @@ return function(arguments, options)
         return write_weights(options["weights-only"])
     end
     if options.from then
-        if options.weights or options.program then
-            fail.at("rnnc init", "--from reads the weights and writes no program; leave the others out")
-        end
-        return import({ options.from }, { output = arguments[1], name = options.name }, "rnnc init")
+        if options.weights then fail.at("rnnc init", "--from reads the weights; leave --weights out") end
+        return import({ options.from }, { output = arguments[1], name = options.name, program = options.program },
+            "rnnc init")
     end
     local directory, name = arguments[1] or ".", options.name or "model"
     if directory == "" then fail.at("rnnc init", "DIR needs a name") end
@@ -94,12 +93,11 @@ return function(arguments, options)
         given.weights = name .. ".safetensors"
         files[1] = { name = given.weights, text = random_weights(given) }
     end
-    files[#files + 1] = { name = name .. ".lua", text = starter.spec(given) }
+    local file = name .. ".lua"
+    files[#files + 1] = { name = file, text = starter.spec(given) }
     if options.program then
-        local fields = { name = name, file = name .. ".lua", weights = given.weights }
-        files[#files + 1] = { name = "main.c", text = template.render("starter_main.c", fields) }
-        files[#files + 1] = { name = "Makefile", text = template.render("starter_makefile", fields) }
-        files[#files + 1] = { name = "rnnc.h", text = host.resource("runtime/rnnc.h") }
+        local more = program(specs.from_text(files[#files].text, file), file, given.weights)
+        table.move(more, 1, #more, #files + 1, files)
     end
     local lines = {}
     for _, file in ipairs(files) do

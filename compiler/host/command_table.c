@@ -215,7 +215,8 @@ const command commands[] = {
     {"init", "[DIR]", 0, 1, "write a spec to start from",
      "Writes DIR/NAME.lua (default: model.lua in the current directory), with every field\n"
      "explained. With --program also a program around it, with random weights if no others are\n"
-     "given. Refuses if a file that it would write is there already.",
+     "given; with --from around a network as it was downloaded. Refuses if a file\n"
+     "that it would write is there already.",
      init_options, COUNT(init_options), "commands.init"},
     {"import", "FILE", 1, 1, "make a spec and weights of a network as it was downloaded",
      "Writes DIR/model.lua and DIR/model.safetensors, with the weights in PyTorch's names and\n"

@@ -33,6 +33,9 @@ local curves = { "generated_activations/within_bounds" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    { what = "a program around an imported network has room for one sequence", file = "compiler/commands/program.lua",
+      find = [[local many = spec.batch ~= 1]], replace = [[local many = false]],
+      tests = { "cli/init_from_a_file_writes_a_program" } },
     { what = "a function behind a PReLU becomes that of the layer before it", file = "compiler/import/torchscript.lua",
       find = [[and not others and not made]], replace = [[and not made]],
       tests = { "import_pytorch/functions_of_torchscript" } },
