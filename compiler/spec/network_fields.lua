@@ -32,7 +32,7 @@ return {
     {
         name = "outputs", type = "names", most = 64, optional = true, also = { "heads", "output", "output_layers" },
         doc = {
-            "the names of the layers whose values y has, side by side in this order; default: the last layer",
+            "the names of the layers whose values y has, side by side; default: the last layer",
             "All read one layer: dense layers with one function, or chains of as many of them. NAME.h has",
             "NAME_HEAD_LAYER_OFFSET and NAME_HEAD_LAYER_SIZE, where they stand in y.",
         },
