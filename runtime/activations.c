@@ -54,6 +54,10 @@ const rnnc_activation_row *rnnc_activation_find(rnnc_activation activation) {
     return index >= 0 && (size_t)index < sizeof rows / sizeof rows[0] ? &rows[index] : NULL;
 }
 
+int rnnc_activation_out_of_order(rnnc_function function) {
+    return function.activation == RNNC_HARD_TANH && !(function.alpha < function.beta);
+}
+
 const char *rnnc_activation_name(rnnc_activation activation) {
     const rnnc_activation_row *const row = rnnc_activation_find(activation);
     return row ? row->name : NULL;

@@ -93,6 +93,10 @@ static rnnc_status check_functions(const rnnc_config *config, rnnc_error *error)
         if (!isfinite(function.alpha) || !isfinite(function.beta))
             return rnnc_fail(error, RNNC_ERR_ARGUMENT, "the %s of %s is not finite",
                              isfinite(function.alpha) ? "beta" : "alpha", roles[i].name);
+        if (rnnc_activation_out_of_order(function))
+            return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                             "%s is bounded by an alpha of %g and a beta of %g: give a larger beta",
+                             roles[i].name, (double)function.alpha, (double)function.beta);
     }
     return RNNC_OK;
 }

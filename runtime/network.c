@@ -67,6 +67,12 @@ static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_erro
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "the alpha of layer %zu is %g, and its beta %g: give numbers", number,
                          (double)layer->alpha, (double)layer->beta);
+    if (layer->kind != RNNC_EMBEDDING &&
+        rnnc_activation_out_of_order((rnnc_function){layer->activation, layer->alpha, layer->beta}))
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "layer %zu is bounded by an alpha of %g and a beta of %g: give a larger "
+                         "beta",
+                         number, (double)layer->alpha, (double)layer->beta);
     if (layer->kind == RNNC_ACTIVATION && (layer->inputs != layer->outputs || layer->bias ||
                                            layer->last_step || layer->last_state || layer->tied))
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,

@@ -23,7 +23,7 @@ extern "C" {
 #define RNNC_VERSION "0.1.0"
 
 /* Raised whenever the layout of rnnc_model or the meaning of a field changes. */
-#define RNNC_ABI 10u
+#define RNNC_ABI 11u
 
 /* ---- status ------------------------------------------------------------------------------- */
 
@@ -67,7 +67,7 @@ const char *rnnc_cell_name(rnnc_cell cell);
  *   SOFTPLUS      log(1 + exp(v))                         SELU        PyTorch's multiple of an ELU
  *   GELU          v Phi(v), the normal distribution's     SILU        v sigmoid(v), also swish
  *   GELU_TANH     its approximation by tanh               MISH        v tanh(softplus(v))
- *   HARD_SIGMOID  alpha v + beta between 0 and 1          HARD_TANH   v between -1 and 1
+ *   HARD_SIGMOID  alpha v + beta between 0 and 1          HARD_TANH   v between alpha and beta
  *   SOFTSIGN      v / (1 + |v|)                           RELU6       v between 0 and 6
  *   HARD_SWISH    v HARD_SIGMOID(v) of 1/6 and 1/2        AFFINE      alpha v + beta
  *   PRELU         v, or w v below 0, w of the unit        SCALE       w v       SHIFT  v + w
@@ -105,8 +105,8 @@ const char *rnnc_activation_name(rnnc_activation activation);
  * tensor, and its numbers. */
 typedef struct rnnc_function {
     rnnc_activation activation;
-    float alpha; /* of ELU, LEAKY_RELU, HARD_SIGMOID, AFFINE; finite */
-    float beta;  /* of HARD_SIGMOID, AFFINE; finite */
+    float alpha; /* of ELU, LEAKY_RELU, HARD_SIGMOID, HARD_TANH, AFFINE; finite */
+    float beta;  /* of HARD_SIGMOID, HARD_TANH, AFFINE; finite. HARD_TANH: more than alpha */
 } rnnc_function;
 
 /* The sizes of one stacked recurrent network, as of torch.nn.RNN, LSTM and GRU. Flags are 0 or 1.

@@ -39,10 +39,10 @@
 
 @ end
 @ if functions.hard_tanh then
-/* x between -1 and 1. */
-@{inline} @{vec} @{vec}_hard_tanh(@{vec} x)
+/* x between least and most. */
+@{inline} @{vec} @{vec}_hard_tanh(@{vec} x, @{vec} least, @{vec} most)
 {
-    return @{call("at_most", splat "1.0", call("at_least", splat "-1.0", "x"))};
+    return @{call("at_most", "most", call("at_least", "least", "x"))};
 }
 
 @ end

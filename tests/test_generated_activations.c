@@ -37,7 +37,8 @@ static promise promises[] = {
     {.activation = RNNC_HARD_SIGMOID, .alpha = 0.2f, .beta = 0.5f},
     {.activation = RNNC_HARD_SIGMOID, .alpha = 1.0f / 6, .beta = 0.5f},
     {.activation = RNNC_HARD_SIGMOID, .alpha = -0.5f, .beta = 0.25f},
-    {.activation = RNNC_HARD_TANH},
+    {.activation = RNNC_HARD_TANH, .alpha = -1.0f, .beta = 1.0f},
+    {.activation = RNNC_HARD_TANH, .alpha = 0.25f, .beta = 20.0f},
     {.activation = RNNC_SOFTSIGN},
     {.activation = RNNC_SELU},
     {.activation = RNNC_RELU6},
@@ -182,6 +183,7 @@ Test(generated_activations, defaults) {
         {"elu", RNNC_ELU, 1.0f, 0.0f},
         {"leaky_relu", RNNC_LEAKY_RELU, 0.01f, 0.0f},
         {"hard_sigmoid", RNNC_HARD_SIGMOID, 1.0f / 6, 0.5f},
+        {"hard_tanh", RNNC_HARD_TANH, -1.0f, 1.0f},
         {"affine", RNNC_AFFINE, 1.0f, 0.0f},
         {"tanh", RNNC_TANH, 0.0f, 0.0f},
     };

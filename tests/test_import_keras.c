@@ -263,6 +263,40 @@ Test(import_keras, slopes_that_are_not_said, .timeout = 60) {
     workdir_remove(dir);
 }
 
+/* A ReLU with an upper bound is a hard_tanh from 0 on, or relu6. */
+Test(import_keras, bounded_relu, .timeout = 60) {
+    static const struct {
+        const char *config, *line;
+    } rows[] = {
+        {"\"max_value\": 4.5 , \"negative_slope\": 0.0 ,",
+         "\"hard_tanh\", alpha = 0.0, beta = 4.5,"},
+        {"\"max_value\": 6   , \"negative_slope\": 0.0 ,", "activation = \"relu6\","},
+        {"\"max_value\": -1  , \"negative_slope\": 0.0 ,", "max_value = -1; rnnc has more than 0"},
+        {"\"max_value\": 4.5 , \"negative_slope\": 0.25,", "or with max_value and a slope"},
+    };
+    static const char *const outputs[] = {"--output=0", "--output=1", "--output=2", "--output=3"};
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    size_t size;
+    need_hdf5();
+    workdir_make(dir);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *const bytes = file_read(FOLDER "layers.h5", &size);
+        cr_assert(bytes != NULL);
+        replace(bytes, size, "\"max_value\": null, \"negative_slope\": 0.25,", rows[i].config);
+        path_join(path, dir, "net.h5");
+        cr_assert(file_write(path, bytes, size));
+        free(bytes);
+        outcome o = run(dir, "import", "net.h5", outputs[i], NULL, NULL);
+        path_join(path, dir, i == 0 ? "0/model.lua" : "1/model.lua");
+        char *const text = o.code == 0 ? file_read(path, NULL) : NULL;
+        cr_expect(strstr(text ? text : o.err, rows[i].line), "%s\n%s", text ? text : o.err,
+                  rows[i].line);
+        free(text);
+        outcome_free(&o);
+    }
+    workdir_remove(dir);
+}
+
 /* A link is not followed, although the file that it names is there, and no filter is run. */
 Test(import_keras, weights_that_are_elsewhere, .timeout = 60) {
     static const struct {

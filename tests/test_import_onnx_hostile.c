@@ -135,7 +135,8 @@ static const struct {
     {"LSTM;x W R;y;;Clip;y n V;z;;", "node 1 (Clip): its max is no number\n"},
     {"LSTM;x W R;y;;Clip;y x;z;;", "node 1 (Clip): its min "},
     {"LSTM;x W R;y;;Clip;y - n;z;;",
-     "node 1 (Clip): has bounds -inf and 0.5; rnnc has 0 and 6, -1 and 1, or 0 alone\n"},
+     "node 1 (Clip): has bounds -inf and 0.5; rnnc has two of at most 1000, the least first, or 0 "
+     "alone\n"},
     {"LSTM;x W R;y;;Selu;y;z;gamma=1.5;",
      "node 1 (Selu): has an alpha or gamma of its own, which rnnc has not\n"},
     {"LSTM;x W R;y;;Squeeze;y;c;;MatMul;c M;d;;Sigmoid;d;e;;Sigmoid;c;f;;Mul;d f;z;;",

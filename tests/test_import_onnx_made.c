@@ -337,6 +337,7 @@ static const struct {
     {RNNC_HARD_SIGMOID, 0.25f, 0.375f, "HardSigmoid", "alpha=0.25 beta=0.375"},
     {RNNC_SOFTPLUS, 0, 0, "Softplus", ""},
     {RNNC_SOFTSIGN, 0, 0, "Softsign", ""},
+    {RNNC_HARD_TANH, -0.25f, 0.625f, "Clip", ""},
 };
 
 enum { ALONE = sizeof alone / sizeof *alone };
@@ -345,7 +346,16 @@ static void put_function(exporter *e, const rnnc_layer *l) {
     for (size_t i = 0; i < ALONE; i++)
         if (alone[i].activation == l->activation && !(alone[i].alpha < l->alpha) &&
             !(alone[i].alpha > l->alpha)) {
-            step(e, alone[i].op, e->value, alone[i].attributes);
+            char inputs[96], bounds[2][32];
+            snprintf(inputs, sizeof inputs, "%s", e->value);
+            if (l->activation == RNNC_HARD_TANH) {
+                for (size_t k = 0; k < 2; k++) {
+                    invent(e, bounds[k]);
+                    onnx_floats(&e->graph, bounds[k], "", k ? &l->beta : &l->alpha, 1);
+                }
+                snprintf(inputs, sizeof inputs, "%s %s %s", e->value, bounds[0], bounds[1]);
+            }
+            step(e, alone[i].op, inputs, alone[i].attributes);
             return;
         }
     abort();

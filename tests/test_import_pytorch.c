@@ -193,7 +193,7 @@ Test(import_pytorch, functions_of_torchscript, .timeout = 60) {
                                             "gelu\"",
                                             "hard_sigmoid\"",
                                             "hard_swish\"",
-                                            "hard_tanh\"",
+                                            "hard_tanh\", alpha = -0.5, beta = 2.0",
                                             "leaky_relu\", alpha = 0.25",
                                             "mish\"",
                                             "relu\"",
@@ -324,13 +324,13 @@ static const struct {
      "(spectral norm?); remove it before saving: "
      "torch.nn.utils.parametrize.remove_parametrizations or remove_spectral_norm\n"},
     {"axis", "weight_ih_l0: has another number of scales than channels\n"},
-    {"script_tanh", "9 is Hardtanh with max_val = 2.; rnnc has it with 1.\n"},
+    {"script_tanh", "9 is Hardtanh with min_val = -0.5 and max_val = -2, which are not in order\n"},
     {"frozen", "its modules have no tensors: torch.jit.freeze and quantize_dynamic put them "
                "elsewhere; save the network before that\n"},
     {"quantised_dynamic",
      "data.pkl, byte @ (opcode 0x81): has weights of quantize_dynamic, which only PyTorch's own "
      "code unpacks; save the state_dict of the network before it is quantised\n"},
-    {"traced_tanh", "9 is Hardtanh with max_val = 2.; rnnc has it with 1.\n"},
+    {"traced_tanh", "9 is Hardtanh with min_val = 3 and max_val = 2, which are not in order\n"},
     {"traced_gelu", "3 is GELU with approximate = \"erf\"; rnnc has it with \"none\"\n"},
     {"script_softplus", "25 is Softplus with beta = 3.; rnnc has it with 1\n"},
     {"quantised_view",

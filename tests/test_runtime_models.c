@@ -110,6 +110,7 @@ Test(runtime_models, nan_in_heads) {
                                       .outputs = 3,
                                       .activation = (rnnc_activation)activation,
                                       .alpha = 0.25f,
+                                      .beta = 0.5f,
                                       .bias = 1}};
         const rnnc_network network = {2, layers, 0, 0};
         float weight[16], x[] = {0.5f, NAN}, y[6];
@@ -189,6 +190,8 @@ Test(runtime_models, faults) {
     other.alpha = 1;
     other.beta = NAN;
     expect_fault(gru, other, 0, bad, "its beta nan");
+    other = changed_head(4, 3, RNNC_HARD_TANH, 0, 0);
+    expect_fault(gru, other, 0, bad, "layer 1 is bounded by an alpha of 0 and a beta of 0");
     other = changed_head(4, 3, 0, 0, 1);
     other.last_state = 1;
     expect_fault(gru, other, 0, bad, "layer 1 has last_state, which");

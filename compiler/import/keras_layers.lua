@@ -42,8 +42,15 @@ local function known(name)
     return false
 end
 
--- rnnc's name and alpha, if it has one, of a function: a value of a config, or its name with a layer's own config.
--- state: of the model, see below.
+-- A relu with an upper bound.
+local function bounded(most, check)
+    check(most > 0 and most <= 1000, "max_value = %g; rnnc has more than 0, and at most 1000", most)
+    if most == 6 then return "relu6" end
+    return "hard_tanh", 0.0, most
+end
+
+-- rnnc's name, alpha and beta, of those that it has, of a function: a value of a config, or its name with a layer's own
+-- config. state: of the model, see below.
 local function named(value, state, check, own)
     local name, config, given = function_of(value)
     config = own or config
@@ -52,6 +59,7 @@ local function named(value, state, check, own)
     if name == "relu" and alpha and alpha ~= 0 then name = "leaky_relu" end
     check(known(name), "rnnc has no function %q", name)
     if name == "hard_sigmoid" and state.version < 3 then alpha = 0.2 end
+    if own and name == "relu" and type(own.max_value) == "number" then return bounded(own.max_value, check) end
     -- The layer LeakyReLU has another slope than the function leaky_relu, in all versions.
     if name == "leaky_relu" and not alpha then alpha = (own or given == "leakyrelu") and 0.3 or 0.2 end
     return name, activations.number(name, "alpha") and type(alpha) == "number" and alpha or nil
@@ -59,8 +67,8 @@ end
 
 -- Sets the function of a dense layer.
 local function activate(made, value, state, check, own)
-    local name, alpha = named(value, state, check, own)
-    made.activation, made.alpha = name ~= "none" and name or nil, alpha
+    local name, alpha, beta = named(value, state, check, own)
+    made.activation, made.alpha, made.beta = name ~= "none" and name or nil, alpha, beta
 end
 
 local function whole(config, name, check)
@@ -224,8 +232,9 @@ end
 
 for class, name in pairs { ReLU = "relu", Softmax = "softmax", ELU = "elu", LeakyReLU = "leaky_relu" } do
     types[class] = function(config, state, check)
-        check(class ~= "ReLU" or not (config.max_value or config.threshold and config.threshold ~= 0),
-            "a ReLU with max_value or threshold, which rnnc has not")
+        local slope = config.negative_slope or 0
+        check(class ~= "ReLU" or not (config.threshold and config.threshold ~= 0 or config.max_value and slope ~= 0),
+            "a ReLU with a threshold, or with max_value and a slope, which rnnc has not")
         return fold(name, state, check, config)
     end
 end

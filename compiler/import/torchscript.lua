@@ -12,16 +12,15 @@ local torchscript = {}
 
 local DEPTH_MAX <const>, MODULES_MAX <const> = 16, 10000
 
--- Functions by the modules of torch.nn: rnnc's name, which constant is its alpha, those that have to have a value, and
--- another function where a constant has another one.
+-- Functions by the modules of torch.nn: rnnc's name, which constants are its alpha and beta, those that have to have a
+-- value, and another function where a constant has another one.
 -- Where a network was traced, classes have no constants, but a call, whose arguments behind the first are these.
 local functions <const> = {
     ELU = { name = "elu", alpha = "alpha", call = { "elu", "alpha" } },
     GELU = { name = "gelu", needs = { { "approximate", '"none"' } }, call = { "gelu" },
              also = { "approximate", '"tanh"', "gelu_tanh" } },
     Hardsigmoid = { name = "hard_sigmoid" }, Hardswish = { name = "hard_swish" },
-    Hardtanh = { name = "hard_tanh", needs = { { "min_val", "-1." }, { "max_val", "1." } },
-                 call = { "hardtanh", "min_val", "max_val" } },
+    Hardtanh = { name = "hard_tanh", alpha = "min_val", beta = "max_val", call = { "hardtanh", "min_val", "max_val" } },
     LeakyReLU = { name = "leaky_relu", alpha = "negative_slope", call = { "leaky_relu", "negative_slope" } },
     LogSoftmax = { name = "log_softmax" },
     Mish = { name = "mish" }, ReLU = { name = "relu" }, ReLU6 = { name = "relu6" }, SELU = { name = "selu" },
@@ -128,12 +127,19 @@ local function function_of(module, kind, record, source, path)
             fail.at(path, string.format("%s with %s = %s; rnnc has it with %s", place, name, constants[name], value))
         end
     end
-    local alpha = row.alpha and tonumber(constants[row.alpha])
-    if row.alpha and not alpha then
-        record.doubts[#record.doubts + 1] = string.format("the %s of %s (%s): its default is taken", row.alpha,
-            module.name:sub(1, -2), kind)
+    local fields = { activation = row.name }
+    for _, what in ipairs { "alpha", "beta" } do
+        fields[what] = row[what] and tonumber(constants[row[what]])
+        if row[what] and not fields[what] then
+            record.doubts[#record.doubts + 1] = string.format("the %s of %s (%s): its default is taken", row[what],
+                module.name:sub(1, -2), kind)
+        end
     end
-    return { activation = row.name, alpha = alpha }
+    if activations.out_of_order(row.name, fields.alpha, fields.beta) then
+        fail.at(path, string.format("%s with %s = %g and %s = %g, which are not in order", place, row.alpha,
+            fields.alpha or -1, row.beta, fields.beta or 1))
+    end
+    return fields
 end
 
 -- The layer of the record whose tensors begin with that name.

@@ -7,7 +7,7 @@
 -- least, most   of numbers
 -- choices   of names: a list, or a function that gives it
 -- also      what people call it who come from elsewhere
--- check     a function (value, fields so far) -> nil, or what is wrong and what to do
+-- check     a function (value, fields so far, the fields as they are given) -> nil, or what is wrong and what to do
 -- advice    a function (what was given instead of a value that is allowed) -> nil, or what to do
 -- instead   of names that other tools have: what to do, for each
 -- rare      true: few networks have it; the text that `rnnc init` writes only names it

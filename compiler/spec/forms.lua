@@ -172,7 +172,7 @@ local function read_fields(form, given, context, line_of, report)
                 hint = instead or hint or row.advice and row.advice(value)
                 problem = "expected " .. reader.allowed(row) .. (hint and "; " .. hint or "")
             else
-                problem = row.check and row.check(read, result)
+                problem = row.check and row.check(read, result, given)
             end
             if problem then
                 if context.options[row.name] then

@@ -1,5 +1,6 @@
 -- function_fields: the functions of a recurrent cell, a row per field; see fields.lua.
 local activations = require "tables.activations"
+local bounds = require "spec.bounds"
 local cells = require "tables.cells"
 local other_functions = require "spec.other_functions"
 local roles = require "tables.roles"
@@ -39,13 +40,16 @@ end
 
 -- The field with the alpha or beta (`what`) of a role's function.
 local function number_of(role, what, id)
-    local of = { alpha = "the number in elu, leaky_relu, hard_sigmoid or affine as ",
-                 beta = "the other number in hard_sigmoid or affine as " }
+    local of = { alpha = "the number in elu, leaky_relu, hard_sigmoid, hard_tanh or affine as ",
+                 beta = "the other number in hard_sigmoid, hard_tanh or affine as " }
+    local alpha, beta = roles[role].alpha, roles[role].beta
     return {
         id = id, name = roles[role][what], type = "number", least = -1000, most = 1000, optional = true,
         rare = true, default = function(fields) return activations.number(fields[role], what) end,
-        check = function(_, fields)
-            if fields[role] and activations.number(fields[role], what) then return end
+        check = function(value, fields, given)
+            if fields[role] and activations.number(fields[role], what) then
+                return bounds.check(fields[role], what, value, fields[alpha], given[beta], beta)
+            end
             return fields[role] and string.format('%s = "%s" has no %s; leave it out', role, fields[role], what)
                 or "it is a number in " .. role .. ", which is not given; leave it out"
         end,

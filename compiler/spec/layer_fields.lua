@@ -1,5 +1,6 @@
 -- layer_fields: what a model says of an embedding or a dense layer, and of any layer, a row per field; see fields.lua.
 local activations = require "tables.activations"
+local bounds = require "spec.bounds"
 local other_functions = require "spec.other_functions"
 
 -- With the longest name of PyTorch, bias_hh_l127_reverse, this fits in rnnc_weight.name (rnnc.h).
@@ -13,15 +14,17 @@ local of_dense <const> = other_functions "; as the last function of all the prog
 -- Those of a layer that is nothing else.
 local function functions_alone() return activations.names("value", "row", "unit") end
 
--- The field with a number of the activation, "alpha" or "beta".
+-- The field with a number of the activation, "alpha" or "beta"; the order of two bounds is seen where the second of
+-- them is given.
 local function number(name, also, doc)
     return {
         name = name, type = "number", least = -1000, most = 1000, optional = true, also = also,
         default = function(fields) return activations.number(fields.activation, name) end,
-        check = function(_, fields)
+        check = function(value, fields, given)
             if fields.activation and not activations.number(fields.activation, name) then
                 return string.format('activation = "%s" has no %s; leave it out', fields.activation, name)
             end
+            return bounds.check(fields.activation, name, value, fields.alpha, given.beta, "beta")
         end,
         doc = doc,
     }
@@ -92,14 +95,16 @@ return {
         },
     },
     number("alpha", { "negative_slope", "slope", "a" }, {
-        "the number in elu, leaky_relu, hard_sigmoid and affine",
+        "the number in elu, leaky_relu, hard_sigmoid, hard_tanh and affine",
         "elu: -alpha is the limit far below 0, default 1. leaky_relu: the slope below 0, default 0.01.",
         "hard_sigmoid: the slope, default 1/6 as in PyTorch and Keras 3; 0.2 in Keras 2 and ONNX.",
+        "hard_tanh: the least value, PyTorch's min_val, default -1.",
         "affine: what the value is multiplied with, default 1.",
     }),
     number("beta", { "offset", "b" }, {
-        "the other number in hard_sigmoid and affine, which is added to alpha times the value",
+        "the other number in hard_sigmoid and affine, which is added to alpha times the value, and in hard_tanh",
         "hard_sigmoid: default 1/2, as everywhere; ONNX lets one choose. affine: default 0.",
+        "hard_tanh: the most, PyTorch's max_val, default 1.",
     }),
     {
         id = "dense.bias", name = "bias", type = "boolean", default = true, also = { "use_bias" },

@@ -4,6 +4,7 @@
 -- constant   in rnnc.h
 -- alpha      of a function with a second argument, the `alpha` of a spec: its default
 -- beta       of one with a third argument, the `beta` of a spec: its default
+-- bounds     true: alpha and beta are the least and the most value, which are not in the other order
 -- of         "none": nothing is done; "value": the function of this name (functions.lua) of each value;
 --            "row": of all outputs of a step together; "unit": of each value and weights of its unit
 -- vectors    "unit" only: the names of tensors with a weight for each unit
@@ -28,7 +29,7 @@ local activations = {
     { name = "gelu_tanh", constant = "RNNC_GELU_TANH", of = "value" },
     { name = "silu", constant = "RNNC_SILU", of = "value" },
     { name = "hard_sigmoid", constant = "RNNC_HARD_SIGMOID", of = "value", alpha = 1 / 6, beta = 0.5 },
-    { name = "hard_tanh", constant = "RNNC_HARD_TANH", of = "value" },
+    { name = "hard_tanh", constant = "RNNC_HARD_TANH", of = "value", alpha = -1.0, beta = 1.0, bounds = true },
     { name = "softsign", constant = "RNNC_SOFTSIGN", of = "value" },
     { name = "selu", constant = "RNNC_SELU", of = "value" },
     { name = "relu6", constant = "RNNC_RELU6", of = "value" },
@@ -59,6 +60,15 @@ function activations.number(name, what)
     for _, row in ipairs(activations) do
         if row.name == name then return row[what] end
     end
+end
+
+-- activations.out_of_order(name, alpha, beta) -> true where these are the bounds of that activation, and alpha is not
+-- below beta; nil of a number: the activation's own.
+function activations.out_of_order(name, alpha, beta)
+    for _, row in ipairs(activations) do
+        if row.name == name and row.bounds then return not ((alpha or row.alpha) < (beta or row.beta)) end
+    end
+    return false
 end
 
 -- activations.text(name, alpha, beta) -> what a person reads: "tanh", "elu of 1", "hard_sigmoid of 0.2 and 0.5".

@@ -168,8 +168,8 @@ functions.rows = {
                ulps = 1, absolute = 1.2e-7 },
     hard_sigmoid = { arity = 3, cost = { 0, 3 }, vector = vector("at_least", "at_most"), ulps = 1, absolute = 6e-8,
                      means = { "at_most", 1, { "relu", { "affine", arg(1), arg(2), arg(3) } } } },
-    hard_tanh = { arity = 1, cost = { 0, 2 }, vector = vector("at_least", "at_most"), ulps = 0,
-                  means = { "at_most", 1, { "at_least", -1, arg(1) } } },
+    hard_tanh = { arity = 3, cost = { 0, 2 }, vector = vector("at_least", "at_most"), ulps = 0,
+                  means = { "at_most", arg(3), { "at_least", arg(2), arg(1) } } },
     -- between -limit and limit
     clip = { arity = 2, cost = { 0, 3 }, means = { "at_least", { "neg", arg(2) }, { "at_most", arg(2), arg(1) } },
              vector = vector("sub", "at_least", "at_most"), ulps = 0 },

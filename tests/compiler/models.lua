@@ -77,7 +77,7 @@ local models = {
         dense { units = 4, activation = "silu" }, dense { units = 3, activation = "softsign" } } },
     { "more activations", model { rnn { input_size = 3 },
         dense { units = 4, activation = "hard_sigmoid", alpha = 0.2, beta = 0.4 },
-        dense { units = 3, activation = "hard_tanh" },
+        dense { units = 3, activation = "hard_tanh", alpha = -0.3, beta = 0.2 },
         dense { units = 4, activation = "selu" }, dense { units = 3, activation = "relu6" },
         dense { units = 4, activation = "hard_swish" }, dense { units = 3, activation = "mish" },
         dense { units = 3, activation = "affine", alpha = 0.7, beta = -0.4 } } },

@@ -284,7 +284,7 @@ def script():
 # The modules of torch.nn that are functions, with the constants of those that have some.
 FUNCTIONS = {
     "ELU": {"alpha": "0.5"}, "GELU": {"approximate": '"none"'}, "Hardsigmoid": {}, "Hardswish": {},
-    "Hardtanh": {"min_val": "-1.", "max_val": "1."}, "LeakyReLU": {"negative_slope": "0.25"}, "Mish": {}, "ReLU": {},
+    "Hardtanh": {"min_val": "-0.5", "max_val": "2."}, "LeakyReLU": {"negative_slope": "0.25"}, "Mish": {}, "ReLU": {},
     "ReLU6": {"min_val": "0.", "max_val": "6."}, "SELU": {}, "Sigmoid": {}, "SiLU": {}, "Softplus": {"beta": "1.",
     "threshold": "20."}, "Softsign": {}, "Tanh": {}, "LogSoftmax": {"dim": "-1"}}
 # Those that have slopes, by the places behind which they stand.
@@ -478,9 +478,9 @@ wrong = {
         collections.OrderedDict()) for n in NAMES}),
     "frozen": lambda: saved(scripted("__torch__.net.Net", training=False)),
     "quantised_dynamic": lambda: pickled(b"\x80\2}X\2\0\0\0fcctorch\nScriptObject\n)\x81s."),
-    "traced_tanh": lambda: script_functions(Hardtanh=traced("Hardtanh", "hardtanh_(x, -1., 2.)")),
+    "traced_tanh": lambda: script_functions(Hardtanh=traced("Hardtanh", "hardtanh_(x, 3., 2.)")),
     "traced_gelu": lambda: script_functions(GELU=traced("GELU", 'gelu(x, approximate="erf")')),
-    "script_tanh": lambda: script_functions(Hardtanh={"max_val": "2."}),
+    "script_tanh": lambda: script_functions(Hardtanh={"max_val": "-2."}),
     "script_softplus": lambda: script_functions(Softplus={"beta": "3."}),
     "quantised_view": lambda: saved({n: Call(
         utils._rebuild_qtensor, storage([1, 2, 3, 4], "QInt8Storage"), 0, (2, 2), (1, 2),

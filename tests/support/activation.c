@@ -45,7 +45,7 @@ double activation_of(rnnc_function function, double v) {
     case RNNC_HARD_SIGMOID:
         return clamp(v * alpha + beta, 0.0, 1.0);
     case RNNC_HARD_TANH:
-        return clamp(v, -1.0, 1.0);
+        return clamp(v, alpha, beta);
     case RNNC_SOFTSIGN:
         return v / (fabs(v) + 1.0);
     case RNNC_SELU:
@@ -87,7 +87,8 @@ void activation_choose_of_units(rnnc_layer *layer, rng *r) {
 }
 
 bool activation_has_beta(rnnc_activation activation) {
-    return activation == RNNC_HARD_SIGMOID || activation == RNNC_AFFINE;
+    return activation == RNNC_HARD_SIGMOID || activation == RNNC_HARD_TANH ||
+           activation == RNNC_AFFINE;
 }
 
 double activation_of_layer(const rnnc_layer *layer, double v) {
@@ -102,6 +103,9 @@ void activation_choose(rnnc_layer *layer, bool rows, rng *r) {
     while (!rows && (layer->activation == RNNC_SOFTMAX || layer->activation == RNNC_LOG_SOFTMAX));
     layer->alpha = activation_has_alpha(layer->activation) ? alphas[rng_below(r, 5)] : 0.0f;
     layer->beta = activation_has_beta(layer->activation) ? betas[rng_below(r, 4)] : 0.0f;
+    /* Two bounds, the least first. */
+    if (layer->activation == RNNC_HARD_TANH && layer->beta <= layer->alpha)
+        layer->beta += 2.0f;
 }
 
 static double clipped(const rnnc_config *config, double sum) {

@@ -79,7 +79,9 @@ static void choose_layers(random_model *m, rng *r) {
         if (rng_below(r, 6) == 0)
             m->layer[++n] = random_function(r, width);
     }
-    int once = n > 0 && m->layer[n - 1].last_state;
+    int once = 0; /* a merge of last states, behind which a function may stand */
+    for (size_t i = 0; i < n; i++)
+        once |= m->layer[i].last_state;
     for (size_t i = 0; i < dense && n < RANDOM_MODEL_LAYERS; i++, n++) {
         const bool tied = embeds && width == m->layer[0].outputs && rng_below(r, 2);
         const size_t outputs = tied                         ? m->layer[0].inputs

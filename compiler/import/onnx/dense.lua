@@ -186,18 +186,18 @@ local function bounds_of(node)
     return list[1], list[2]
 end
 
--- Functions that are a Clip, by its bounds.
-local clips <const> = {
-    { least = 0, most = 6, name = "relu6" }, { least = -1, most = 1, name = "hard_tanh" },
-    { least = 0, most = math.huge, name = "relu" },
-}
+-- Functions that are a Clip of certain bounds, and what bounds hard_tanh may have in a spec.
+local clips <const> = { { least = 0, most = 6, name = "relu6" }, { least = 0, most = math.huge, name = "relu" } }
+local MOST <const> = 1000
 
 function operators.Clip(node)
     local least, most = bounds_of(node)
     for _, row in ipairs(clips) do
         if row.least == least and row.most == most then return activate(node, row.name) end
     end
-    node:bad("has bounds %g and %g; rnnc has 0 and 6, -1 and 1, or 0 alone", least, most)
+    node:check(-MOST <= least and least < most and most <= MOST,
+        "has bounds %g and %g; rnnc has two of at most %d, the least first, or 0 alone", least, most, MOST)
+    return activate(node, "hard_tanh", least, most)
 end
 
 -- PyTorch's numbers are the operator's defaults, in float32.
