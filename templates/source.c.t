@@ -69,11 +69,12 @@
 @ end
 @ -- What a target's run function takes: as parameters, and as words.
 @ local function run_parameters(lengths)
-@     return format("const float *weights, size_t seq_len, size_t batch, %s, %s%s, float *workspace",
+@     return format("const float *weights, size_t seq_len, %s%s, %s%s, float *workspace",
+@         p.batch == "any" and "size_t batch, " or "",
 @         p.tokens and "const int32_t *tokens" or "const float *x", lengths and "const size_t *lengths, " or "", state_parameters)
 @ end
 @ local function run_words(lengths)
-@     return format("weights, seq_len, batch, %s, %s%s", p.tokens and "tokens" or "x", lengths and "lengths, " or "", state_arguments)
+@     return format("weights, seq_len, %s%s, %s%s", p.batch == "any" and "batch, " or "", p.tokens and "tokens" or "x", lengths and "lengths, " or "", state_arguments)
 @ end
 @ -- All programs of a target, each behind those of which it uses functions.
 @ local function programs(v)
@@ -162,11 +163,18 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch)
 @ local state = 1
 @ for _, name in ipairs(p.states) do state = math.max(state, p.state_counts[name]) end
 @ local w = p.workspace
+@ if p.batch == "any" then
     if (batch > most / @{math.max(widest, state)}) return 0;
     if (batch > 0 && seq_len > most / @{widest} / batch) return 0;
+@ else
+@ if p.batch * state >= 0x10000000 then
+    if (batch > most / @{state}) return 0;
+@ end
+    if (seq_len > most / @{widest}@{p.batch > 1 and format(" / %d", p.batch) or ""}) return 0;
+@ end
     const size_t room = seq_len < @{w.chunk} ? seq_len : @{w.chunk};
 @ assert(not p.copied or w.per_step == 0)
-@ local copy = p.copied and format(" + (seq_len * batch * %d + 15) / 16 * 16", p.input) or ""
+@ local copy = p.copied and format(" + (%s + 15) / 16 * 16", times("seq_len", batch_text, p.input)) or ""
 @ if p.batch == "any" then
     const size_t held = batch < @{w.block} ? batch : @{w.block};
 @ if w.per_step > 0 then
@@ -219,7 +227,7 @@ static void first_@{state}(const float *weights, size_t batch, float *@{state})
 @ local function call(indent, v)
 @ local words = run_words(v.lengths)
 @ if divided(v) then
-@{indent}const size_t members = @{v.members}(team, seq_len, batch);
+@{indent}const size_t members = @{v.members}(team, seq_len, @{batch_text});
 @{indent}if (members > 1) {
 @{indent}    work w = { @{run_words(p.lengths)}, space, team, members };
 @{indent}    team->run(team->context, @{v.member}, &w);
@@ -235,13 +243,13 @@ static rnnc_status run(@{(run_parameters(p.lengths):gsub("float %*workspace", "v
 {
 @ if p.tokens then
 @ if p.lengths then
-    for (size_t b = 0; b < batch; ++b)
+    for (size_t b = 0; b < @{batch_text}; ++b)
         for (size_t t = 0; t < (lengths ? lengths[b] : seq_len); ++t) {
-            const int32_t token = tokens[@{p.batch_first and "b * seq_len + t" or "t * batch + b"}];
+            const int32_t token = tokens[@{p.batch_first and "b * seq_len + t" or times("t", batch_text) .. " + b"}];
             if (token < 0 || token >= @{p.vocabulary}) return RNNC_ERR_ARGUMENT;
         }
 @ else
-    for (size_t i = 0; i < seq_len * batch; ++i)
+    for (size_t i = 0; i < @{times("seq_len", batch_text)}; ++i)
         if (tokens[i] < 0 || tokens[i] >= @{p.vocabulary}) return RNNC_ERR_ARGUMENT;
 @ end
 @ end
@@ -253,23 +261,23 @@ static rnnc_status run(@{(run_parameters(p.lengths):gsub("float %*workspace", "v
         /* No step: the states at the end are those of the start@{p.last_step and ", and y is 0, as nothing came last" or ""}. */
 @ for _, state in ipairs(p.states) do
         if (@{state}n && @{state}0)
-            memmove(@{state}n, @{state}0, batch * @{p.state_counts[state]} * sizeof(float));
+            memmove(@{state}n, @{state}0, @{times(batch_text, p.state_counts[state])} * sizeof(float));
         else if (@{state}n)
 @ if p.first then
-            first_@{state}(weights, batch, @{state}n);
+            first_@{state}(weights, @{batch_text}, @{state}n);
 @ else
-            memset(@{state}n, 0, batch * @{p.state_counts[state]} * sizeof(float));
+            memset(@{state}n, 0, @{times(batch_text, p.state_counts[state])} * sizeof(float));
 @ end
 @ end
 @ if p.last_step then
-        memset(y, 0, batch * @{p.output} * sizeof(float));
+        memset(y, 0, @{times(batch_text, p.output)} * sizeof(float));
 @ end
         return RNNC_OK;
     }
 @ end
     const uintptr_t x_begin = (uintptr_t)@{p.tokens and "tokens" or "x"}, y_begin = (uintptr_t)y;
-    const size_t x_size = seq_len * batch * @{p.input} * sizeof(float);
-    const size_t y_size = @{p.last_step and "" or "seq_len * "}batch * @{p.output} * sizeof(float);
+    const size_t x_size = @{times("seq_len", batch_text, p.input)} * sizeof(float);
+    const size_t y_size = @{times(p.last_step and 1 or "seq_len", batch_text, p.output)} * sizeof(float);
     if (@{p.in_place and "x_begin != y_begin && " or ""}x_begin < y_begin + y_size && y_begin < x_begin + x_size) return RNNC_ERR_ARGUMENT;
     float *@{p.copied and "" or "const "}space = (float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63);
 @ if p.copied then
@@ -277,7 +285,7 @@ static rnnc_status run(@{(run_parameters(p.lengths):gsub("float %*workspace", "v
         /* One direction would read what the other one has written. */
         memcpy(space, x, x_size);
         x = space;
-        space += (seq_len * batch * @{p.input} + 15) / 16 * 16;
+        space += (@{times("seq_len", batch_text, p.input)} + 15) / 16 * 16;
     }
 @ end
 @ local open = true
@@ -321,8 +329,8 @@ static rnnc_status run(@{(run_parameters(p.lengths):gsub("float %*workspace", "v
 
 rnnc_status @{p.name}_@{name}(@{declared})
 {
-@ for _, name in ipairs(fixed) do
-    const size_t @{name[1]} = @{name[2]};
+@ if p.steps ~= "any" then
+    const size_t seq_len = @{p.steps};
 @ end
 @ if p.built_in then
     const float *const weights = @{weights_expression};
@@ -337,15 +345,15 @@ rnnc_status @{p.name}_@{name}(@{declared})
 @ else
     if (!@{input} || !y) return RNNC_ERR_ARGUMENT;
 @ end
-    if (@{p.name}_workspace_size(seq_len, batch) == 0) return RNNC_ERR_OVERFLOW;
+    if (@{p.name}_workspace_size(seq_len, @{batch_text}) == 0) return RNNC_ERR_OVERFLOW;
 @ if team then
     if (team && (team->count == 0 || !team->run || !team->post != !team->wait)) return RNNC_ERR_ARGUMENT;
 @ end
 @ if with_lengths then
-    for (size_t b = 0; lengths && b < batch; ++b)
+    for (size_t b = 0; lengths && b < @{batch_text}; ++b)
         if (lengths[b] > seq_len) return RNNC_ERR_ARGUMENT;
 @ end
-    return run(weights, seq_len, batch, @{input}, @{p.lengths and (with_lengths and "lengths, " or "NULL, ") or ""}@{state_arguments}, workspace@{p.threads > 1 and ", " .. (team or "NULL") or ""});
+    return run(weights, seq_len, @{p.batch == "any" and "batch, " or ""}@{input}, @{p.lengths and (with_lengths and "lengths, " or "NULL, ") or ""}@{state_arguments}, workspace@{p.threads > 1 and ", " .. (team or "NULL") or ""});
 }
 @ end
 @ forward("forward", parameters, false)
@@ -390,7 +398,7 @@ rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.n
     const float *const weights = @{weights_expression};
 @ end
     if (@{p.built_in and "" or "!weights || "}!state || !@{input} || !y) return RNNC_ERR_ARGUMENT;
-    return run(weights, 1, @{p.batch}, @{input}, @{concat(words, ", ")}, state->workspace@{p.threads > 1 and ", NULL" or ""});
+    return run(weights, 1, @{input}, @{concat(words, ", ")}, state->workspace@{p.threads > 1 and ", NULL" or ""});
 }
 @ end
 @ if not p.form.alone then

@@ -77,7 +77,7 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
 #ifdef @{vec}_SIMD
     *(@{vec}_unaligned *)(void *)p = (@{vec}_unaligned)a;
 #else
-    @{each("p[%d] = a.lane[%d];")}
+    @{each("p[%d] = a.lane[%d];", " ")}
 #endif
 }
 
@@ -96,8 +96,7 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
     return a @{op[2]} b;
 @ end
 #else
-    @{vec} r;
-    @{each("r.lane[%d] = a.lane[%d] " .. op[2] .. " b.lane[%d];")}
+    @{vec} r = { { @{each("a.lane[%d] " .. op[2] .. " b.lane[%d]", ", ")} } };
     @{vec}_round(r);
     return r;
 #endif
@@ -113,10 +112,9 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
     @{vec}_round(r);
     return r + c;
 #else
-    @{vec} r;
-    @{each("r.lane[%d] = a.lane[%d] * b.lane[%d];")}
+    @{vec} r = { { @{each("a.lane[%d] * b.lane[%d]", ", ")} } };
     @{vec}_round(r);
-    @{each("r.lane[%d] += c.lane[%d];")}
+    @{each("r.lane[%d] += c.lane[%d];", " ")}
     @{vec}_round(r);
     return r;
 #endif
@@ -207,7 +205,7 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
     @{each("bits[%d] = (bits[%d] << 23) + 0x3f800000u;")}
     @{vec} r;
     memcpy(r.lane, bits, sizeof bits);
-    @{each("r.lane[%d] *= a.lane[%d];")}
+    @{each("r.lane[%d] *= a.lane[%d];", " ")}
 #endif
     @{vec}_round(r);
     return r;

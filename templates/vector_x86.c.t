@@ -92,7 +92,7 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
     return (@{vec})((whole)a | (((whole)b & 0x7fffffff) > 0x7f800000));
 }
 @ end
-@ if lanes == 16 then
+@ if lanes == 16 and helpers.fast then
 
 /* Is a not at least b; true for NaN, also where clang takes for granted that there is none, which no pragma
  * changes for an intrinsic. */

@@ -29,6 +29,31 @@ static void expect_makes(const char *dir, const char *rnnc, const char *touched,
     outcome_free(&made);
 }
 
+/* The C of the first network that somebody sees can be read in a sitting. These figures may fall,
+ * to 250 in all, and may not rise. */
+Test(cli, init_is_short, .timeout = 60) {
+    static const struct {
+        const char *target;
+        size_t most;
+    } cases[] = {{"--target=avx512", 378}, {"--target=portable,avx2,avx512", 1022}};
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    expect(dir, 0, "model.lua\n", "", "init", NULL, NULL, NULL);
+    path_join(path, dir, "model.c");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        expect(dir, 0, i ? "model.h\nmodel.c\n" : "model.h\nmodel.c\nrnnc.h\n", "", "compile",
+               "model.lua", cases[i].target, NULL);
+        char *const text = file_read(path, NULL);
+        cr_assert(text);
+        size_t lines = 0;
+        for (const char *at = text; (at = strchr(at, '\n')); at++)
+            lines++;
+        cr_expect(lines > 100 && lines <= cases[i].most, "%s: %zu lines", cases[i].target, lines);
+        free(text);
+    }
+    workdir_remove(dir);
+}
+
 Test(cli, init_writes_what_compiles, .timeout = 120) {
     char dir[PATH_SIZE];
     workdir_make(dir);

@@ -3,6 +3,7 @@
 local activations = require "tables.activations"
 local forward = require "emit.forward.forward"
 local layers = require "emit.forward.layers"
+local text_lines = require "emit.lines"
 local expressions = require "ir.expressions"
 local host = require "host"
 local merges = require "tables.merges"
@@ -204,6 +205,7 @@ local function fields_of(plan)
     local batch = plan.batch == "any" and "batch" or tostring(plan.batch)
     local shape = plan.batch_first and batch .. ", " .. steps or steps .. ", " .. batch
     local fields = {
+        sum = statements.sum, times = statements.times,
         p = plan, fixed = fixed, target_names = targets, steps_text = steps, batch_text = batch,
         parameters = joined(list, 1), call_arguments = joined(list, 2, "call->"),
         long_parameters = joined(long, 1), long_call_arguments = joined(long, 2, "call->"),
@@ -226,7 +228,7 @@ function emit.files(plan)
     local function render(ending, from)
         local name = plan.name .. ending
         fields.head = head(plan, name)
-        return { name = name, text = template.render(from, fields) }
+        return { name = name, text = text_lines.laid_out(template.render(from, fields)) }
     end
     -- NAME.c asks for the NAME.h of its run by a hash of all that NAME.h says.
     fields.header_hash = ""

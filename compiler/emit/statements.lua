@@ -1,6 +1,7 @@
 -- statements: C as data. A program is a list of nodes, built by the functions here, checked, and printed.
 --
---     { kind = "declare", type, entries = { { name, value }, ... }, dims }   value: C text, or nil
+--     { kind = "declare", type, entries = { { name, value, dims }, ... }, kept }   value: C text, or nil; kept: a name
+--                                                        for people, which stays where its value is another name
 --     { kind = "loop", first (a declare node, or nil), condition, step, body }
 --     { kind = "when", condition, body, otherwise }      otherwise: a list of nodes, or nil
 --     { kind = "block", body }
@@ -12,6 +13,8 @@
 --
 -- Expressions are C text; `sum` and `times` make them and leave out what adds 0 or multiplies by 1. A list may hold
 -- lists, and `false` for nothing.
+local fold = require "emit.fold"
+
 local statements = {}
 
 -- The widest line.
@@ -252,6 +255,7 @@ end
 -- Where a line that is too wide may end: behind commas, rather than in front of operators.
 local breaks <const> = { { "[,;] ", 1 }, { " && ", 0 }, { " [?:] ", 0 }, { " %+ ", 0 }, { " %* ", 0 } }
 
+-- statements.broken(line) -> the line, or lines of at most 120 columns.
 local function broken(line)
     if #line <= WIDTH then return line end
     local indent = line:match("^ *")
@@ -264,6 +268,8 @@ local function broken(line)
     end
     return line
 end
+
+statements.broken = broken
 
 local function declaration(node)
     local parts = {}
@@ -352,9 +358,9 @@ function statements.print(list, indent)
     return table.concat(lines, "\n") .. "\n"
 end
 
--- statements.program(list, parameters) -> the program simplified and checked.
+-- statements.program(list, parameters) -> the program folded (see fold.lua), simplified and checked.
 function statements.program(list, parameters)
-    local program = prune(statements.simplified(list))
+    local program = prune(statements.simplified(fold.program(statements.simplified(list))))
     statements.check(program, parameters)
     return program
 end

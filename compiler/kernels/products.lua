@@ -290,6 +290,7 @@ local function units_stack(ir, target, stage, list, suffix, input)
                 rows = unrolled(rows, split, choice.step.vectors * s.G), exact = exact, ranged = ranged,
                 terms = terms, vector_row = choice.vectors * target.lanes,
             })
+            step.lone = exact and #rows == 1 and rows[1].rows * rows[1].count == 1 -- one row has no strides
             step.panels = panels(s.H, target.lanes, step.width, #step.sums, choice.grouped)
             step.turns = step.panels[1].count > 1 and target.lanes > 1
             local name = role .. "_" .. (layer.hoisted and "" or columns .. "_") .. s.H .. suffix

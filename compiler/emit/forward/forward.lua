@@ -50,30 +50,28 @@ end
 -- Where the parts of the workspace begin.
 local function space(f)
     local parts, between = f.v.workspace, f.v.schedule.between
-    local list = { parts.states > 0 and declare("float *const", { "states", "workspace" }) }
-    local function add(node) list[#list + 1] = node end
-    if parts.gates + parts.input + parts.top + between > 0 then
-        add(declare("float *", { "space", sum("workspace", f:floats(parts.fixed),
-            f.apart and times("part", f.span, parts.per_chunk_step)) }))
+    local list = {}
+    local function add(node)
+        node.kept = true
+        list[#list + 1] = node
     end
+    if parts.states > 0 then add(declare("float *const", { "states", "workspace" })) end
     if parts.last > 0 then add(declare("float *const", { "ends", sum("workspace", f:floats(parts.states)) })) end
-    for _, name in ipairs { "gates", "input" } do
+    -- One behind the other.
+    local at = sum("workspace", f:floats(parts.fixed), f.apart and times("part", f.span, parts.per_chunk_step))
+    for _, name in ipairs { "gates", "input", "top" } do
         if parts[name] > 0 then
-            add(declare("float *const", { name, "space" }))
-            add(statements.set("space += " .. times(f.span, parts[name])))
+            add(declare("float *const", { name, at }))
+            at = sum(name, times(f.span, parts[name]))
         end
     end
-    if parts.top > 0 then add(declare("float *const", { "top", "space" })) end
     if between == 0 then return list end
     if f.long and f.apart then
-        add(statements.set("space = " .. sum("workspace", f:floats(parts.fixed),
-            times("parts", f.span, parts.per_chunk_step))))
-    elseif parts.top > 0 then
-        add(statements.set("space += " .. times(f.span, parts.top)))
+        at = sum("workspace", f:floats(parts.fixed), times("parts", f.span, parts.per_chunk_step))
     end
     local steps = f.long and (f.growing and "seq_len * held" or "seq_len") or f.span
     add(declare("float *const", { "between",
-        between > 1 and format("{ space, %s }", sum("space", times(steps, parts.between))) or "{ space }", "[]" }))
+        between > 1 and format("{ %s, %s }", at, sum(at, times(steps, parts.between))) or "{ " .. at .. " }", "[]" }))
     return list
 end
 
@@ -134,9 +132,10 @@ local function layer_call(f, stage, layer, direction)
         local top, top_t, top_b = f:top()
         to, to_t, to_b = last(top, to), last(top_t, to_t), last(top_b, to_b)
     end
-    local words = { weights, from, f.units and from_t, f.units and from_b, row.hoisted and "gates",
-        f:states_of(stage, chain), sum(to, side), to_t, f.units and to_b, "(ptrdiff_t)steps", f.units and "rows",
-        direction }
+    local rows = f.units and not row.step.lone
+    local words = { weights, from, f.units and from_t, rows and from_b, row.hoisted and "gates",
+        f:states_of(stage, chain), sum(to, side), to_t, rows and to_b, "(ptrdiff_t)steps", rows and "rows",
+        s.D == 2 and direction }
     local n = 12
     local function add(...)
         for _, word in ipairs { ... } do
@@ -358,6 +357,7 @@ local function program(f)
     local final = f.sliced and "end" or "batch"
     local alone = f.parted and "part == 0" or nil
     return {
+        p.batch ~= "any" and declare("const size_t", { "batch", tostring(p.batch) }),
         declare("const ptrdiff_t", { "x_t", x_t }, { "x_b", x_b }),
         declare("const ptrdiff_t", { "y_t", y_t }, { "y_b", y_b }),
         declare("const size_t", { "room", format("seq_len < %d ? seq_len : %d", v.chunk, v.chunk) }),
@@ -394,9 +394,12 @@ return function(v, p, parameters, barriers)
     end
     if f.by_chunk or barriers then parameters = parameters .. ", const rnnc_team *team" end
     if f.sliced or f.parted then parameters = parameters .. ", size_t member, size_t members" end
-    local doc = format("Runs the network for %s. Sequences go through in blocks of at most %d", v.target, v.block)
-        .. (f.by_stage and ".\nA layer needs the whole sequence of what is below it, so stages follow each other."
-            or format("; every\nstage runs a chunk of at most %d steps before the next chunk begins.", v.chunk))
+    local doc = format("Runs the network for %s", v.target)
+        .. (p.batch == 1 and "." or format(". Sequences go through in blocks of at most %d.", v.block))
+        .. (f.by_stage and "\nA layer needs the whole sequence of what is below it, so stages follow each other."
+            or #f.stages == 1 and f.stages[1].kind == "stack" and f.stages[1].sizes.L == 1
+                and format("\nIt takes chunks of at most %d steps.", v.chunk)
+            or format("\nEvery stage runs a chunk of at most %d steps before the next chunk begins.", v.chunk))
         .. ((f.sliced or f.parted) and "\nMember `member` of `members` does its share of it." or "")
     return statements.define(doc, v.attribute .. " void " .. v.run, parameters, program(f))
 end

@@ -6,15 +6,16 @@ local sum, times, declare, call = statements.sum, statements.times, statements.d
 local format = string.format
 
 -- What is known of a layer: l (its row of the plan), v, units, state (the states of a chain), stride (floats between
--- rows of the first one), gates (between rows of gates), in_turns, shared (see forward/places), and where a
--- projection or the product behind a reset reads: wide, reset.
+-- rows of the first one), gates (between rows of gates), in_turns, shared (see forward/places), where a
+-- projection or the product behind a reset reads: wide, reset, and whether there is one sequence: lone.
 local function facts(v, stage, l)
     local state = stage.state_parts
     return {
         v = v, l = l, units = v.in_lanes == "units", state = state, stride = state[1].stride,
         gates = stage.gates_stride,
         in_turns = v.division.kind == "chunks", shared = v.division.kind == "panels",
-        wide = l.projection and state[#state], reset = l.reset and state[#state],
+        wide = l.projection and state[#state], reset = l.reset and state[#state], lone = l.step.lone,
+        both = stage.sizes.D == 2, reverse = stage.reverse,
     }
 end
 
@@ -59,6 +60,8 @@ local function hoisted(k)
     local function input(from, from_row, to, to_row, rows)
         return call(product.fn, weights(k.l.parts.input), from, from_row, start, to, to_row, rows, range(k, "input"))
     end
+    -- Of one sequence they are its steps.
+    if k.lone then return input("x", "x_t", "gates", gates, "steps") end
     local rows = times("rows", gates)
     return statements.when("x_t == rows * x_b", { input("x", "x_b", "gates", gates, "steps * rows") }, {
         statements.when("steps >= rows", {
@@ -77,12 +80,18 @@ local function product_of_step(k, product, to, to_row)
     local function add(...)
         for _, word in ipairs { ... } do words[#words + 1] = word end
     end
-    local function state(part) add(sum("state", part.offset), k.units and part.stride or nil) end
-    local function before() add("h", k.units and "h_b" or nil) end
+    -- A product of one sequence wants no strides between them.
+    local rows = k.units and not product.lone
+    local function state(part) add(sum("state", part.offset), rows and part.stride or nil) end
+    local function before() add("h", rows and "h_b" or nil) end
     for _, term in ipairs(product.terms) do
         if term.name == "x" then
             add(weights(l.parts.input))
-            if k.units then add("x + t * x_t", "x_b") else add(sum("x", times("t", l.input_row * k.v.block))) end
+            if k.units then
+                add("x + t * x_t", rows and "x_b" or nil)
+            else
+                add(sum("x", times("t", l.input_row * k.v.block)))
+            end
         else
             local others = product == l.reset and l.parts.before or l.parts.state
             add(weights(term.name == "reset" and l.parts.reset or others))
@@ -91,7 +100,7 @@ local function product_of_step(k, product, to, to_row)
     end
     for _, name in ipairs(product.starts) do
         if name == "gates" then
-            add(sum("gates", times("t", "rows", k.gates)), k.gates)
+            add(sum("gates", times("t", "rows", k.gates)), rows and k.gates or nil)
         elseif l.parts[name] then
             add(start_of(k, name))
         end
@@ -99,7 +108,7 @@ local function product_of_step(k, product, to, to_row)
     if product.per_unit then add(weights(l.parts.vectors)) end
     for _ = 1, #product.own do before() end
     for i = 1, #product.carried do state(k.state[i + 1]) end
-    add(to, to_row or nil)
+    add(to, rows and to_row or nil)
     if k.units then
         if not product.exact then add("rows") end
         if product.turns then add("s % 2 != 0") end
@@ -111,7 +120,8 @@ end
 local function steps(k)
     local l = k.l
     local barrier_here = k.shared and statements.barrier "passed"
-    local body = { declare("const ptrdiff_t", { "t", "backward ? steps - 1 - s : s" }) }
+    local body = { declare("const ptrdiff_t", { "t", k.both and "backward ? steps - 1 - s : s"
+        or k.reverse and "steps - 1 - s" or "s" }) }
     local function add(node) body[#body + 1] = node end
     if k.reset then
         add(product_of_step(k, l.reset, sum("state", k.reset.offset), k.units and k.reset.stride))
@@ -128,18 +138,20 @@ local function steps(k)
     end
     add(barrier_here)
     add(statements.set "h = seq + t * seq_t")
-    if k.units then add(statements.set "h_b = seq_b") end
+    if k.units and not k.lone then add(statements.set "h_b = seq_b") end
     return statements.count("ptrdiff_t", "s", "steps", { body })
 end
 
 local function program(k)
     local P = k.state[1].width
     return {
+        -- One row needs no strides.
+        k.lone and declare("const ptrdiff_t", { "rows", "1" }, { "x_b", "0" }, { "seq_b", "0" }, { "h_b", "0" }),
         share(k),
         k.l.hoisted and hoisted(k),
         k.in_turns and statements.when("before", { call("before->wait", "before->context", "other", "count") }),
         declare("const float *", { "h", "state" }),
-        k.units and declare("ptrdiff_t", { "h_b", tostring(k.stride) }),
+        k.units and not k.lone and declare("ptrdiff_t", { "h_b", tostring(k.stride) }),
         steps(k),
         k.units and statements.count("ptrdiff_t", "b", "rows",
             { statements.copy(sum("state", times("b", k.stride)), "h + b * h_b", P) }, nil, k.shared and "part == 0")
@@ -153,7 +165,14 @@ local function doc(k)
     local which = l.kind == "first" and "0" or "1 and above"
     local lines = {}
     local function add(...) lines[#lines + 1] = format(...) end
-    if k.units then
+    if k.lone then
+        add("Layer %s, one direction, `steps` steps of one sequence.", which)
+        add("  x      value k at step t is x[t*x_t + k]")
+        if l.hoisted then add("  gates  (steps, %d), filled here", k.gates) end
+        add("  state  (%d): the state before, replaced by the state after%s", k.stride,
+            #carried > 0 and format("; %s from %d on", carried[1], k.state[2].offset) or "")
+        add("  seq    the output after step t is written to seq[t*seq_t ...]")
+    elseif k.units then
         add("Layer %s, one direction, `steps` steps for `rows` sequences.", which)
         add("  x      value k of sequence b at step t is x[t*x_t + b*x_b + k]")
         if l.hoisted then add("  gates  (steps, rows, %d), filled here", k.gates) end
@@ -181,13 +200,14 @@ return function(v, stage, l)
     local k = facts(v, stage, l)
     local parameters = { "const float *w", "const float *x" }
     local function add(...) table.move({ ... }, 1, select("#", ...), #parameters + 1, parameters) end
-    if k.units then add("ptrdiff_t x_t", "ptrdiff_t x_b") end
+    if k.units then add("ptrdiff_t x_t") end
+    if k.units and not k.lone then add("ptrdiff_t x_b") end
     if l.hoisted then add("float *gates") end
     add("float *state", "float *seq", "ptrdiff_t seq_t")
-    if k.units then add("ptrdiff_t seq_b") end
+    if k.units and not k.lone then add("ptrdiff_t seq_b") end
     add("ptrdiff_t steps")
-    if k.units then add("ptrdiff_t rows") end
-    add("int backward")
+    if k.units and not k.lone then add("ptrdiff_t rows") end
+    if k.both then add("int backward") end
     if k.in_turns then add("const rnnc_team *before", "size_t other", "size_t count") end
     if k.shared then add("const rnnc_team *team", "size_t part", "size_t parts", "size_t *passed") end
     return statements.define(doc(k), v.attribute .. " void " .. l.fn, table.concat(parameters, ", "), program(k))

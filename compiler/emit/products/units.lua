@@ -95,7 +95,7 @@ function units:load(place) return format("%s_load(%s)", self.vec, place) end
 
 -- What the sums begin with.
 function units:starts(tile, panel)
-    local p, vec, list = self.p, self.vec, {}
+    local p, vec, entries = self.p, self.vec, {}
     self:each_sum(tile.rows, panel, function(r, j, q)
         for s = 0, p.split - 1 do
             local value
@@ -108,40 +108,47 @@ function units:starts(tile, panel)
             else
                 value = self:sum(0, q.index, j, 0)
             end
-            list[#list + 1] = declare(vec, { self:sum(r, q.index, j, s), value })
+            entries[#entries + 1] = { self:sum(r, q.index, j, s), value }
         end
     end)
-    return list
+    return declare(vec, table.unpack(entries))
 end
 
--- The multiply-adds of some columns of a term, from the one that the C text k says, a sum or "". alone: they are in a
--- block of their own already.
-function units:columns(tile, panel, t, piece, k, columns, alone)
-    local p, vec, all = self.p, self.vec, {}
+-- The multiply-adds of some columns of a term, from the one that the C text k says, a number, "k" or nil. What is read
+-- once stands where it is read; weights that several rows read, and values that go to several sums, have names.
+function units:columns(tile, panel, t, piece, k, columns)
+    local p, vec, body = self.p, self.vec, {}
     local list = self:weights_of(panel, t)
+    local first = piece.offset + (math.tointeger(k) or 0)
     for c = 0, columns - 1 do
-        local s, body = c % p.split, {}
-        for i, of in ipairs(tile.rows > 1 and list or {}) do
-            body[i] = declare("const " .. vec, { format("w%d_%d", of.sum.index, of.vector),
-                self:load(self:weight(t, of.sum, of.vector, c)) })
+        -- Names say which column: k1 is k + 1.
+        local s, tail = c % p.split, k == "k" and "k" .. (c > 0 and c or "") or tostring(first + c)
+        local function name_of(of) return format("w%s%d_%d_%s", t.name, of.sum.index, of.vector, tail) end
+        for _, of in ipairs(tile.rows > 1 and list or {}) do
+            body[#body + 1] = declare("const " .. vec,
+                { name_of(of), self:load(self:weight(t, of.sum, of.vector, c)) })
         end
         for r = 0, tile.rows - 1 do
             local from = sum(r > 0 and times(r, t.name .. "_row"), k, c + piece.offset)
-            body[#body + 1] = declare("const " .. vec, { "a" .. r, format("%s_splat(%s[%s])", vec, t.name, from) })
+            local value = format("%s_splat(%s[%s])", vec, t.name, from)
+            if #list > 1 then
+                local name = format("%s_%s%s", t.name, tile.rows > 1 and r .. "_" or "", tail)
+                body[#body + 1] = declare("const " .. vec, { name, value })
+                value = name
+            end
             for _, of in ipairs(list) do
                 local to, weight = self:sum(r, of.sum.index, of.vector, s), self:weight(t, of.sum, of.vector, c)
                 local fma = p.in_order and tile.rows == 1 and "fma_next" or "fma"
                 if tile.rows > 1 then
-                    weight = format("w%d_%d", of.sum.index, of.vector)
+                    weight = name_of(of)
                 elseif not p.in_order then
                     weight = self:load(weight)
                 end
-                body[#body + 1] = set(format("%s = %s_%s(a%d, %s, %s)", to, vec, fma, r, weight, to))
+                body[#body + 1] = set(format("%s = %s_%s(%s, %s, %s)", to, vec, fma, value, weight, to))
             end
         end
-        all[#all + 1] = alone and body or statements.block(body)
     end
-    return all
+    return body
 end
 
 -- A term's piece of the input: a loop of unrolled columns, and the rest.
@@ -150,7 +157,7 @@ function units:piece(tile, panel, t, index)
     local rest, main, k = piece.count, piece.count // tile.unroll * tile.unroll, nil
     if main > tile.unroll then
         list[1] = statements.loop(declare("ptrdiff_t", { "k", "0" }), "k < " .. main, "k += " .. tile.unroll, {
-            self:columns(tile, panel, t, piece, "k", tile.unroll, tile.unroll == 1),
+            self:columns(tile, panel, t, piece, "k", tile.unroll),
             set(format("w_%s += %d", t.name, tile.unroll * self:stride(t))),
         })
         rest, k = piece.count - main, tostring(main)
@@ -164,17 +171,16 @@ end
 
 -- The parts of every sum become one.
 function units:joined(tile, panel)
-    local list, width = {}, self.p.split
-    while width > 1 do
-        local half = width // 2
-        self:each_sum(tile.rows, panel, function(r, j, q)
-            for s = 0, half - 1 do
-                local to, other = self:sum(r, q.index, j, s), self:sum(r, q.index, j, s + half)
-                list[#list + 1] = set(format("%s = %s_add(%s, %s)", to, self.vec, to, other))
-            end
-        end)
-        width = half
-    end
+    local list = {}
+    if self.p.split == 1 then return list end
+    self:each_sum(tile.rows, panel, function(r, j, q)
+        -- Of the parts s, s + by, s + 2 by, ...
+        local function all(s, by)
+            if by == self.p.split then return self:sum(r, q.index, j, s) end
+            return format("%s_add(%s, %s)", self.vec, all(s, 2 * by), all(s + by, 2 * by))
+        end
+        list[#list + 1] = set(format("%s = %s", self:sum(r, q.index, j, 0), all(0, 1)))
+    end)
     return list
 end
 
@@ -241,7 +247,8 @@ function units:results(tile, panel)
     return list
 end
 
-function units:tile(tile, panel)
+-- whole: the tile is all of the product, and its function that of the product.
+function units:tile(tile, panel, whole)
     local p, list = self.p, { self:starts(tile, panel) }
     for _, t in ipairs(p.terms) do
         for index in ipairs(t.pieces) do list[#list + 1] = self:piece(tile, panel, t, index) end
@@ -252,6 +259,10 @@ function units:tile(tile, panel)
         p.grouped and format("%d group(s) of units, all gates of %d each", panel.sums, self.lanes // p.gates)
             or format("%d vector(s) of units", panel.vectors),
         p.split > 1 and format("; every sum in %d parts, which shortens its chain", p.split) or "")
+    if whole then
+        doc = self:doc() .. "\n" .. doc
+        return statements.define(doc, self.attribute .. " void " .. p.fn, self:parameters(1), list)
+    end
     return statements.define(doc, self.inline .. " void " .. self:tile_name(tile.rows, panel),
         self:parameters(tile.rows), list)
 end
@@ -279,6 +290,7 @@ function units:call(panel, number, rows, r)
     local function add(word) words[#words + 1] = word end
     -- Row 0 too, which uses the stride: a parameter that is not used is a warning.
     local function rowed(text, name)
+        if p.lone then return add(text) end
         add(format("%s + %s * %s_row", text, r, name))
         if rows > 1 then add(name .. "_row") end
     end
@@ -363,6 +375,7 @@ function units:doc()
     local what = p.role == "input" and "gates = start + W x for `rows` rows of x."
         or #p.terms == 1 and p.terms[1].name == "x" and "A dense layer on `rows` rows of x."
         or p.reset and "The reset state of all rows, of which the candidate's product is."
+        or p.lone and "The new state from the old one."
         or "The new state of all rows from the old one."
     return what .. (p.ranged and " Of panels begin .. end - 1." or "")
         .. (p.turns and "\nOdd steps go backwards: what was read last is still in the nearest cache." or "")
@@ -370,14 +383,19 @@ end
 
 -- units(v, p, update) -> the C of product p of the variant v: its tiles and its function.
 return function(v, p, update)
-    local self = setmetatable({ p = p, vec = v.vec, lanes = v.lanes, inline = v.inline, update = update }, units)
+    local self = setmetatable({ p = p, vec = v.vec, lanes = v.lanes, inline = v.inline, attribute = v.attribute,
+                                update = update }, units)
+    if p.lone and #p.panels == 1 and p.panels[1].count == 1 and not p.ranged then
+        return self:tile(p.rows[1], p.panels[1], true)
+    end
     local texts, first, list = {}, 0, {}
     for i, panel in ipairs(p.panels) do
         for _, tile in ipairs(p.rows) do texts[#texts + 1] = self:tile(tile, panel) end
         list[i] = self:panels(panel, first)
         first = first + panel.count
     end
-    local parameters = self:parameters(2) .. (p.exact and "" or ", ptrdiff_t rows") .. (p.turns and ", int odd" or "")
+    local parameters = self:parameters(p.lone and 1 or 2) .. (p.exact and "" or ", ptrdiff_t rows")
+        .. (p.turns and ", int odd" or "")
         .. (p.ranged and ", ptrdiff_t begin, ptrdiff_t end" or "")
     texts[#texts + 1] = statements.define(self:doc(), v.attribute .. " void " .. p.fn, parameters, list)
     return table.concat(texts)
