@@ -62,8 +62,18 @@ static double value(size_t i, double v, size_t unit) {
         return v >= 0 ? v : 0.01 * v;
     case 18:
         return 1 / (1 + exp(-v));
-    default:
+    case 19:
         return tanh(v);
+    case 20:
+        return v * (double)slopes[unit];
+    case 21:
+        return tanh(v) + (double)slopes[unit];
+    case 22:
+        return (double)slopes[unit] - v;
+    case 23:
+        return v / 0.125;
+    default:
+        return tanh(v) - 0.125;
     }
 }
 
@@ -91,6 +101,11 @@ static const struct {
     {"LeakyRelu;v;w;;", "activation = \"leaky_relu\""},
     {"Sigmoid;v;w;;", "activation = \"sigmoid\""},
     {"Tanh;v;w;;", "activation = \"tanh\""},
+    {"Mul;S v;w;;", "scale { scale = true, prefix ="},
+    {"Tanh;v;a;;Add;a S;w;;", "scale { shift = true, prefix ="},
+    {"Sub;S v;w;;", "scale { scale = -1, shift = true, prefix ="},
+    {"Div;v s;w;;", "scale { scale = 8"},
+    {"Tanh;v;a;;Sub;a s;w;;", "scale { shift = -0.125"},
 };
 
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -223,8 +238,10 @@ static void gru_step(const gru *g, const double *x, double *h) {
     memcpy(h, next, sizeof next);
 }
 
-/* Sums far beyond the clip, with the product of the candidate's state beyond it alone too. */
+/* Behind x scaled by numbers of the file. Sums far beyond the clip, with the product of the
+ * candidate's state beyond it alone too. */
 Test(import_functions, clip_of_gru, .timeout = 200) {
+    static const float mean[] = {0.5F, -0.25F}, deviation[] = {2, 0.5F};
     static gru list[] = {{.clip = 0.75, .linear = 1}, {.clip = 0.5, .linear = 0}};
     float x[STEPS * UNITS], y[STEPS * UNITS];
     double h[2][UNITS] = {{0}};
@@ -241,14 +258,21 @@ Test(import_functions, clip_of_gru, .timeout = 200) {
             onnx_floats(&graph, names[i][p], p < 2 ? "1,6,2" : "1,12", parts[p], 12);
         }
     }
-    onnx_node(&graph, "GRU", "x W0 R0 B0", "t", "hidden_size=2 linear_before_reset=1 clip=0.75");
+    onnx_floats(&graph, "mean", "2", mean, UNITS);
+    onnx_floats(&graph, "deviation", "2", deviation, UNITS);
+    onnx_node(&graph, "Sub", "x mean", "v", "");
+    onnx_node(&graph, "Div", "v deviation", "w", "");
+    onnx_node(&graph, "GRU", "w W0 R0 B0", "t", "hidden_size=2 linear_before_reset=1 clip=0.75");
     onnx_node(&graph, "Squeeze", "t one", "s", "");
     onnx_node(&graph, "GRU", "s W1 R1 B1", "u", "hidden_size=2 clip=0.5");
     onnx_node(&graph, "Squeeze", "u one", "y", "");
     onnx_value(&graph, 12, "y", ONNX_FLOAT, "time,1,2");
     for (size_t t = 0; t < STEPS; t++) {
-        const double now[UNITS] = {x[2 * t] = 2 * cosf((float)t),
-                                   x[2 * t + 1] = sinf(3.1F * (float)t)};
+        double now[UNITS];
+        for (size_t u = 0; u < UNITS; u++) {
+            x[2 * t + u] = 2 * cosf(3.1F * (float)(2 * t + u));
+            now[u] = ((double)x[2 * t + u] - (double)mean[u]) / (double)deviation[u];
+        }
         gru_step(&list[0], now, h[0]);
         gru_step(&list[1], h[0], h[1]);
         for (size_t u = 0; u < UNITS; u++)

@@ -33,6 +33,16 @@ local curves = { "generated_activations/within_bounds" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    { what = "a division by numbers multiplies", file = "compiler/import/onnx/scales.lua",
+      find = [[function(value) return 1 / value end]], replace = [[function(value) return value end]],
+      tests = { "import_functions/*" } },
+    { what = "numbers minus a signal are the signal and numbers", file = "compiler/import/onnx/scales.lua",
+      find = [[if swapped then return layer_of(node, signal, constant, "shift", -1) end]],
+      replace = [[if swapped then return layer_of(node, signal, constant, "shift") end]],
+      tests = { "import_functions/*" } },
+    { what = "a function of the graph's input has no values for who reads it", file = "compiler/import/onnx/scales.lua",
+      find = [[if source.layer then return source.axes end]], replace = [[if source then return source.axes end]],
+      tests = { "import_functions/clip_of_gru" } },
     { what = "a program around an imported network has room for one sequence", file = "compiler/commands/program.lua",
       find = [[local many = spec.batch ~= 1]], replace = [[local many = false]],
       tests = { "cli/init_from_a_file_writes_a_program" } },

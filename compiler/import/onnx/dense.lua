@@ -6,6 +6,7 @@ local constants = require "import.onnx.constants"
 local dimensions = require "import.onnx.dimensions"
 local features = require "import.onnx.features"
 local onnx_heads = require "import.onnx.heads"
+local scales = require "import.onnx.scales"
 local shapes = require "import.onnx.shapes"
 local signals = require "import.onnx.signals"
 local tensors = require "import.tensors"
@@ -45,15 +46,6 @@ local function dense(node, x, matrix, bias)
     }
 end
 
--- A constant as a vector of `units`, of which each axis but the last has size 1; nil: it is none.
-local function vector(constant, units)
-    if not constant.data then return nil end
-    local count = constants.count(constant)
-    if count == 1 then return { shape = { units }, data = constant.data:rep(units) } end
-    local fits = count == units and constant.shape[#constant.shape] == units
-    return fits and { shape = { units }, data = constant.data } or nil
-end
-
 function operators.Gemm(node)
     local a, b = node.values[1], node:constant(2, "B")
     node:check(a and a.what and #a.axes == 2 and node:attribute("transA", "i", 0) == 0, "its A is no row a sequence")
@@ -66,7 +58,7 @@ function operators.Gemm(node)
     local bias
     if node.values[3] then
         node:check(node:attribute("beta", "f", 1) == 1, "has a beta, which rnnc has not")
-        bias = node:check(vector(node:constant(3, "C"), b.shape[1]), "its C is no vector of %d", b.shape[1])
+        bias = node:check(scales.vector(node:constant(3, "C"), b.shape[1]), "its C is no vector of %d", b.shape[1])
     end
     return dense(node, a, { shape = b.shape, data = b.data }, bias)
 end
@@ -114,25 +106,34 @@ function operators.Add(node)
     local signal, constant = with_constant(node)
     if not signal then return sum_with_x(node) end
     local layer = signal.layer
-    if constant.data and constants.is_zero(constant) and #constant.shape <= #signal.axes
-        and constants.count(constant) == 1 then
-        return signal
+    if not (layer and layer.form == "dense") or layer.fields.bias or layer.fields.activation or signal.residual then
+        return scales.add(node)
     end
-    node:check(layer and layer.form == "dense" and not layer.fields.bias and not layer.fields.activation
-        and not signal.residual, "adds numbers to what is no product; rnnc has biases of layers only")
-    local bias = vector(constant, layer.outputs)
-    node:check(bias and #constant.shape <= #signal.axes
-        and features.read(node, signal, #signal.axes), "adds numbers that are no vector of %d", layer.outputs)
+    local bias = #constant.shape <= #signal.axes and scales.vector(constant, layer.outputs)
+    node:check(bias and features.read(node, signal, #signal.axes), "adds numbers that are no vector of %d",
+        layer.outputs)
     local made = copy_of(layer, { weights = { layer.weights[1], { name = "bias", tensor = bias } } })
     made.fields.bias = true
     return signals.with(signal, { layer = made })
+end
+
+-- Numbers of the file, and a signal and such.
+for op, what in pairs { Sub = "subtract", Div = "divide" } do
+    operators[op] = function(node)
+        local a, b = node.values[1], node.values[2]
+        if a and b and (a.what or b.what) then
+            node:check(not (a.what and b.what), "is of two results, which rnnc has not")
+            return scales[what](node)
+        end
+        return arithmetic[op](node)
+    end
 end
 
 -- The signal and the layer that a node is a function of.
 local function argument_of(node)
     local signal = node.values[1]
     node:check(signal and signal.what, "is of numbers of the file, which rnnc does not compute")
-    node:check(signal.layer and not signal.residual and (signal.what == "steps" or signal.what == "last"
+    node:check(not signal.residual and (signal.what == "input" or signal.what == "steps" or signal.what == "last"
         or signal.what == "once"), "is a function of what no layer gives for a step, which rnnc has not")
     return signal, signal.layer
 end
@@ -145,13 +146,13 @@ local function function_layer(node, signal, fields, weights)
         form = "activation", label = node.label, input = width, outputs = width, weights = weights(width), of = signal,
         source = signals.with(source, { what = source.what == "last" and "steps" or source.what }), fields = fields,
     }
-    return signals.with(source, { layer = made, width = width })
+    return signals.with(source, { layer = made, width = width, axes = scales.values(source, width) })
 end
 
 -- A function of what a layer gives: that of a dense layer without one, or a layer by itself.
 local function activate(node, name, alpha, beta)
     local signal, layer = argument_of(node)
-    if layer.form == "dense" and not layer.fields.activation then
+    if layer and layer.form == "dense" and not layer.fields.activation then
         local made = copy_of(layer, { of = signal })
         made.fields.activation, made.fields.alpha, made.fields.beta = name, alpha, beta
         return signals.with(signal, { layer = made })
@@ -232,7 +233,7 @@ function operators.PRelu(node)
         return activate(node, "leaky_relu", (string.unpack("<f", slope.data)))
     end
     return function_layer(node, signal, { activation = "prelu" }, function(width)
-        local tensor = vector(slope, width)
+        local tensor = scales.vector(slope, width)
         node:check(tensor and #slope.shape <= #signal.axes, "its slope is %s, and it reads %d values; rnnc has one for "
             .. "each, or one for all", tensors.shape_text(slope.shape), width)
         return { { name = "weight", tensor = tensor } }
@@ -272,7 +273,8 @@ end
 
 function operators.Mul(node)
     local a, b = node.values[1], node.values[2]
-    if not (a and b and a.what and b.what) then return arithmetic.Mul(node) end
+    if not (a and b and (a.what or b.what)) then return arithmetic.Mul(node) end
+    if not (a.what and b.what) then return scales.multiply(node) end
     for _, pair in ipairs { { a, b }, { b, a } } do
         local x, f = pair[1].layer, pair[2].layer
         local name = x and f and f.of and a.what == b.what and same_axes(a, b) and product_of(x, f)
