@@ -1,10 +1,12 @@
 /* What of a text of somebody else's reaches the terminal: characters of UTF-8 that are to be seen,
- * and of all other bytes their numbers; and options that want a number and get none. */
+ * and of all other bytes their numbers; and options that want a number or a
+ * name and get none. */
 #include "support/cli.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A text within a spec's error, and what is printed of it. */
 static const struct {
@@ -80,5 +82,68 @@ Test(cli_messages, options_that_want_numbers, .timeout = 120) {
             expect(dir, 1, "", says, options[i].command, "m.lua", word, NULL);
         }
     }
+    workdir_remove(dir);
+}
+
+/* An error that begins like that, and nothing else. */
+static void expect_begins(const char *dir, const char *says, const char *command, const char *a,
+                          const char *b) {
+    outcome o = run(dir, command, a, b, NULL, NULL);
+    cr_expect(o.code == 1 && !o.out[0] && strncmp(o.err, says, strlen(says)) == 0, "%s: %s", says,
+              o.err);
+    outcome_free(&o);
+}
+
+/* Names of files and directories that are none: before anything is read, measured or written. */
+Test(cli_messages, names_that_are_none, .timeout = 60) {
+    static const char *const empty[][3] = {
+        {"compile", "output", "directory"}, {"compile", "weights", "file"},
+        {"compile", "depfile", "file"},     {"verify", "keep", "directory"},
+        {"verify", "case", "file"},         {"train", "output", "file"},
+        {"train", "weights", "file"},       {"train", "keep", "directory"},
+        {"train", "csv", "file"},           {"train", "json", "file"},
+        {"bench", "csv", "file"},           {"bench", "json", "file"},
+        {"bench", "html", "file"},          {"init", "weights", "file"},
+        {"init", "weights-only", "file"},   {"init", "from", "file"},
+        {"import", "output", "directory"},
+    };
+    static const char *const directories[][3] = {
+        {"compile", "depfile", "."}, {"compile", "depfile", "x/"}, {"train", "output", "d"},
+        {"train", "csv", "d"},       {"train", "json", "x/"},      {"bench", "csv", "."},
+        {"bench", "json", "d/"},     {"bench", "html", "d"},
+    };
+    static const char *const commands[] = {"compile", "check", "plan", "verify", "train",
+                                           "bench",   "tune",  "init", "import"};
+    char dir[PATH_SIZE], path[PATH_SIZE], word[64], says[256];
+    static const char spec[] = "return rnn { input_size = 2, hidden_size = 3 }\n";
+    workdir_make(dir);
+    path_join(path, dir, "d");
+    cr_assert_eq(mkdir(path, 0700), 0);
+    path_join(path, dir, "m.lua");
+    cr_assert(file_write(path, spec, strlen(spec)));
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+        snprintf(word, sizeof word, "--%s=", empty[i][1]);
+        snprintf(says, sizeof says, "rnnc %s: error: --%s needs the name of a %s", empty[i][0],
+                 empty[i][1], empty[i][2]);
+        expect_begins(dir, says, empty[i][0], "m.lua", word);
+    }
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
+        snprintf(word, sizeof word, "--%s=%s", directories[i][1], directories[i][2]);
+        snprintf(says, sizeof says, "rnnc %s: error: %s: a directory; a file is expected\n",
+                 directories[i][0], word);
+        expect(dir, 1, "", says, directories[i][0], "m.lua", word, NULL);
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        snprintf(says, sizeof says, "rnnc %s: error: an argument is empty; usage: ", commands[i]);
+        expect_begins(dir, says, commands[i], "", NULL);
+    }
+    expect(
+        dir, 1, "",
+        "rnnc compile: error: --depfile-target is of the rule that --depfile writes; give both\n",
+        "compile", "m.lua", "--depfile-target=x", NULL);
+    expect(dir, 1, "", "rnnc compile: error: --depfile-target needs the name of a target\n",
+           "compile", "m.lua", "--depfile=x.d", "--depfile-target=");
+    expect_file(dir, "x.d", false);
+    expect_file(dir, "m.h", false);
     workdir_remove(dir);
 }

@@ -141,7 +141,7 @@ local function measured_machine(options, directory)
 end
 
 local function put(options, name, text)
-    local path = output(COMMAND, options, name, text)
+    local path = output.write(COMMAND, options, name, text)
     if path then host.complain(path .. " is written") end
 end
 
@@ -159,13 +159,8 @@ return function(arguments, options)
     local seconds = subject.positive(options, "seconds", 2, COMMAND)
     local threads = subject.threads(options, COMMAND)
     local given = options.machine and machines.given(options.machine, COMMAND)
-    local quiet = false
-    for _, name in ipairs { "csv", "json", "html" } do
-        if options[name] == "-" and quiet then
-            fail.at(COMMAND, "only one of --csv, --json and --html can go to stdout")
-        end
-        quiet = quiet or options[name] == "-"
-    end
+    output.check(COMMAND, options, { "csv", "json", "html" })
+    local quiet = options.csv == "-" or options.json == "-" or options.html == "-"
     for _, name in ipairs { "peers", "threads", "csv", "json", "html" } do
         if options.train and options[name] then fail.at(COMMAND, "--train prints a table and knows no --" .. name) end
     end

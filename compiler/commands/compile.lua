@@ -5,6 +5,7 @@ local depfile = require "emit.depfile"
 local models = require "import.models"
 local generate = require "emit.generate"
 local overwrite = require "emit.overwrite"
+local output = require "report.output"
 local output_forms = require "emit.output_forms"
 local paths = require "base.paths"
 local weight_forms = require "emit.weight_forms"
@@ -41,6 +42,12 @@ return function(arguments, options)
     if directory:find("[^./]%.[ch][px+]*$") and not host.exists(directory .. "/.") then
         fail.at("rnnc compile", "--output=" .. directory .. ": a directory is expected; the files in it are named "
             .. "after the network, which `name` in the spec or the name of the spec's file is")
+    end
+    if options.depfile ~= "D" then output.check("rnnc compile", options, { "depfile" }) end
+    local target = options["depfile-target"]
+    if target and (target == "" or not options.depfile) then
+        fail.at("rnnc compile", target == "" and "--depfile-target needs the name of a target"
+            or "--depfile-target is of the rule that --depfile writes; give both")
     end
     local spec, notes = models.load(arguments[1], options)
     if options.list then

@@ -79,10 +79,9 @@ local endings <const> = {
 }
 
 return function(arguments, options)
+    output.check(COMMAND, options, { "csv", "json" })
+    output.check(COMMAND, options, { "output" })
     local quiet = options.csv == "-" or options.json == "-"
-    if options.csv == "-" and options.json == "-" then
-        fail.at(COMMAND, "only one of --csv and --json can go to stdout")
-    end
     local function say(line) if not quiet then host.print(line) end end
     local spec, notes, given = read(arguments[1], options, epochs_of(options))
     if options.resume and given then fail.at(COMMAND, "--resume has weights already; leave --weights out") end
@@ -108,9 +107,10 @@ return function(arguments, options)
     local rows = {}
     local settings = { directory = directory, best = best, last = last, resume = options.resume, given = given }
     local fine, ended, loss, right = pcall(run.all, spec, program, parts, settings, say, rows)
-    output(COMMAND, options, "csv", csv_of(rows))
-    output(COMMAND, options, "json", host.json { model = spec.name, parameters = program.facts.count, epochs = rows,
-                                                test = fine and loss or nil, test_right = fine and right or nil })
+    output.write(COMMAND, options, "csv", csv_of(rows))
+    output.write(COMMAND, options, "json",
+        host.json { model = spec.name, parameters = program.facts.count, epochs = rows, test = fine and loss or nil,
+                    test_right = fine and right or nil })
     if not fine then error(ended, 0) end
     if endings[ended] then say(endings[ended]) end
     if loss then say(string.format("test: loss %.5g%s", loss, run.percent(right))) end

@@ -168,16 +168,20 @@ static int read_options(lua_State *L, const command *c, int argc, char **argv, i
         }
         set_option(L, option, optarg);
     }
+    int empty = 0;
     for (int i = optind; i < argc; i++) {
+        empty = empty || !*argv[i];
         lua_pushstring(L, argv[i]);
         lua_rawseti(L, -3, i - optind + 1);
     }
     const int count = argc - optind;
-    if (count >= c->least && count <= c->most)
+    if (count >= c->least && count <= c->most && !empty)
         return 1;
     fprintf(stderr, "rnnc %s: error: %s; usage: rnnc %s [OPTION]... %s\n", c->name,
-            count < c->least ? "an argument is missing" : "too many arguments", c->name,
-            c->arguments);
+            count < c->least  ? "an argument is missing"
+            : count > c->most ? "too many arguments"
+                              : "an argument is empty",
+            c->name, c->arguments);
     lua_pop(L, 2);
     return 0;
 }

@@ -16,7 +16,7 @@ enum { MEMORY_MAX = 4 << 20, STEPS_MAX = 10000000, HOOK_STEPS = 100 };
 static const double seconds_max = 0.5;
 
 /* What is copied out of the state. */
-enum { DEPTH_MAX = 8, ENTRIES_MAX = 4096 };
+enum { DEPTH_MAX = 8, AS_KEY = DEPTH_MAX + 1, ENTRIES_MAX = 4096 };
 
 /* The argument of host.sandbox with the values of --define. */
 enum { DEFINED = 3 };
@@ -179,8 +179,8 @@ static int run_spec(spec_state *s, const char *text, size_t size, const char *gu
 }
 
 /* Pushes on `to` a copy of the value at `index` of `from`: numbers, texts, booleans and tables of
- * them. Anything else becomes a table {kind = its type} with the metatable OPAQUE_TYPE. 0 if it is
- * too deep or too large. */
+ * them. Anything else, a table as a key too, becomes a table {kind = its type} with the metatable
+ * OPAQUE_TYPE. 0 if it is too deep or too large. */
 static int copy(lua_State *from, int index, lua_State *to, int depth, int *entries) {
     size_t size;
     const char *text;
@@ -199,7 +199,9 @@ static int copy(lua_State *from, int index, lua_State *to, int depth, int *entri
         lua_pushlstring(to, text, size);
         return 1;
     case LUA_TTABLE:
-        break;
+        if (depth != AS_KEY)
+            break;
+        /* fall through */
     default:
         lua_createtable(to, 0, 1);
         lua_pushstring(to, lua_typename(from, lua_type(from, index)));
@@ -217,7 +219,7 @@ static int copy(lua_State *from, int index, lua_State *to, int depth, int *entri
     lua_pushnil(from);
     while (lua_next(from, index)) {
         const int value = lua_gettop(from);
-        if (++*entries > ENTRIES_MAX || !copy(from, value - 1, to, DEPTH_MAX, entries) ||
+        if (++*entries > ENTRIES_MAX || !copy(from, value - 1, to, AS_KEY, entries) ||
             !copy(from, value, to, depth + 1, entries))
             return 0;
         lua_rawset(to, -3);

@@ -145,10 +145,10 @@ readers.choices = {
             local name, hint = find(value, list)
             return name and { name }, hint
         end
-        if #value == 0 then return nil, "the list is empty" end
         local count, seen, result = 0, {}, {}
         for _ in pairs(value) do count = count + 1 end
-        if count ~= #value then return nil, "the list has entries with names" end
+        if count ~= #value then return nil, "the list has entries with names, or gaps" end
+        if count == 0 then return nil, "the list is empty" end
         for i, entry in ipairs(value) do
             local name, hint = find(entry, list)
             if not name then

@@ -260,7 +260,8 @@ local function finish(count, result)
     elseif type(result) == "table" then
         error("the spec returns a table without `rnn`; write `return rnn {`", 0)
     end
-    error("the spec returns a " .. type(result) .. "; it has the form `return rnn { ... }`", 0)
+    local kind = result == nil and "nil" or "a " .. type(result)
+    error("the spec returns " .. kind .. "; it has the form `return rnn { ... }`", 0)
 end
 
 return environment, finish
