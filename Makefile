@@ -115,7 +115,7 @@ lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clan
 	@shellcheck -x $$(grep -rlE '^#!.*sh$$' .ci tests examples)
 	@luacheck --quiet --std lua54 $(filter %.lua,$(scripts)) tests
 	@luacheck --quiet --std lua54 --read-globals rnn model embedding dense activation define training sgd adam adamw \
-	    rmsprop step cosine plateau -- examples
+	    rmsprop step cosine one_cycle plateau -- examples
 	@clang-format --dry-run -Werror $(c_files)
 
 # The analyzer takes seconds for a file, some minutes for all, so what has not changed is not looked at again.

@@ -344,3 +344,32 @@ Test(structure, templates_are_text_first) {
         free(text);
     }
 }
+
+/* A name that no `local` declares is a variable of the whole program, nil as a rule: the compiler
+ * of Lua tells which there are, also in lines that hardly ever run. */
+Test(structure, scripts_have_no_globals_of_their_own) {
+    static const char known[] =
+        " assert error getmetatable io ipairs load math next pairs pcall rawget require select "
+        "setmetatable string table tonumber tostring type utf8 arg _G ";
+    static const char *const argv[] = {
+        "sh", "-c",
+        "command -v luac5.4 >/dev/null || exit 9\n"
+        "for f in compiler/*/*.lua compiler/*/*/*.lua; do luac5.4 -l -p \"$f\" |\n"
+        "sed -n \"s,.*TABUP.*_ENV \\\"\\([^\\\"]*\\)\\\".*,\\1 $f,p\"; done | sort -u",
+        NULL};
+    outcome o = process_run(argv, NULL, NULL, 60);
+    if (o.code == 9)
+        cr_skip_test("no luac5.4 here");
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    size_t count = 0;
+    for (const char *at = o.out; *at; count++) {
+        char name[128], file[256], word[130];
+        cr_assert_eq(sscanf(at, "%127s %255s", name, file), 2, "%s", at);
+        snprintf(word, sizeof word, " %s ", name);
+        cr_expect(strstr(known, word), "%s: %s is not defined", file, name);
+        at += strcspn(at, "\n");
+        at += *at == '\n';
+    }
+    cr_expect(count > 100, "only %zu names are looked at", count);
+    outcome_free(&o);
+}

@@ -93,10 +93,10 @@ return function(arguments, options)
         given.weights = name .. ".safetensors"
         files[1] = { name = given.weights, text = random_weights(given) }
     end
-    local file = name .. ".lua"
-    files[#files + 1] = { name = file, text = starter.spec(given) }
+    local spec_name = name .. ".lua"
+    files[#files + 1] = { name = spec_name, text = starter.spec(given) }
     if options.program then
-        local more = program(specs.from_text(files[#files].text, file), file, given.weights)
+        local more = program(specs.from_text(files[#files].text, spec_name), spec_name, given.weights)
         table.move(more, 1, #more, #files + 1, files)
     end
     local lines = {}

@@ -122,7 +122,8 @@ function state_dict.record(list, path, ordered, given)
         names[tensor.name] = true
     end
     -- Where modules are told, PReLU is one of them.
-    local vectors, found = record.told and {} or slopes.take(list), nil
+    local vectors = record.told and {} or slopes.take(list)
+    local found
     record.layers, found = by_names(list, path, ordered)
     doubts_of(record.layers, found, record)
     for _, layer in ipairs(record.layers) do

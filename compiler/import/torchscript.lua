@@ -6,6 +6,7 @@ local fail = require "base.fail"
 local kinds = require "import.pickle_kinds"
 local slopes = require "import.slopes"
 local state_dict = require "import.state_dict"
+local tensors = require "import.tensors"
 local torch_forward = require "import.torch_forward"
 
 local torchscript = {}
