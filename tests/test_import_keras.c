@@ -207,6 +207,24 @@ static const struct {
     {"\"go_backwards\": false", "\"time_major\":   true ",
      "layer \"both\" (Bidirectional): time_major = True; rnnc reads what has the batch first, or "
      "last\n"},
+    {"\"Dropout\", \"config\": {\"rate\": 0.5, \"name\": \"drop\"}",
+     "\"ReLU\", \"config\": {\"threshold\": 1, \"name\": \"drop\"}",
+     "layer \"drop\" (ReLU): a ReLU with a threshold, or with max_value and a slope, which rnnc "
+     "has not\n"},
+    {"\"go_backwards\": false", "\"go_backwards\":  true",
+     "layer \"both\" (Bidirectional): Bidirectional of a sequence that is reversed\n"},
+    {"\"layer\": {\"class_name\": \"LSTM\"", "\"layer\": {\"class_name\": \"Lstm\"",
+     "layer \"both\" (Bidirectional): rnnc reads Bidirectional around LSTM, GRU and SimpleRNN\n"},
+    {"\"Dense\", \"config\": {\"units\": 2, \"activation\": \"softmax\", \"use_bias\": true,",
+     "\"Activation\", \"config\": {\"activation\": \"softmax\",                         ",
+     "layer \"head\" (Activation): is of a last step alone, which rnnc has behind dense layers "
+     "only\n"},
+    {"\"Dropout\", \"config\": {\"rate\": 0.5, \"name\": \"drop\"}",
+     "\"Activation\", \"config\": {\"activation\": \"tinh\"    }",
+     "layer \"Activation\" (Activation): rnnc has no function \"tinh\"\n"},
+    {"\"name\": \"gru\"}}, {\"class_name\": \"Dense\", \"config\": {",
+     "\"name\": \"gru\"}}, {\"class_name\": \"MDN\", \"config\": {  ",
+     "layer \"head\" (MDN): rnnc has no such layer: dense layers side by side"},
     {"model_config", "model_canfig",
      "is an HDF5 file without the attribute model_config: weights alone do not tell what a network "
      "of "

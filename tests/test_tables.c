@@ -20,4 +20,7 @@ static void run(const char *name) {
 
 Test(tables, pointers) { run("pointers"); }
 Test(tables, options) { run("options"); }
+Test(tables, values) { run("values"); }
+Test(tables, messages) { run("messages"); }
+Test(tables, programs) { run("programs"); }
 Test(tables, reasons) { run("reasons"); }

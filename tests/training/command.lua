@@ -242,6 +242,20 @@ support.case("SIGINT saves and ends, and the run goes on in the midst of a seque
     assert(read "cut.last.safetensors" == read "straight.last.safetensors", "after epoch " .. epoch)
 end)
 
+support.case("a second SIGINT ends it at once, and nothing stays", function()
+    write("slow", "#!/bin/sh\nexec sleep 300\n")
+    local pipe = io.popen(string.format("cd %s && chmod +x slow && mkdir tmp && { TMPDIR=%s/tmp %s train net.lua "
+        .. "--cc=%s/slow -o second.safetensors > log 2>&1 & } && child=$! && while [ -z \"$(ls tmp)\" ] && "
+        .. "kill -0 $child; do sleep 0.05; done; kill -INT $child; sleep 0.2; kill -INT $child; sleep 1.2; "
+        .. "kill -0 $child && echo waits; kill -INT $child; for i in $(seq 100); do kill -0 $child 2> /dev/null || "
+        .. "break; sleep 0.1; done; kill -9 $child 2> /dev/null && echo stays; wait $child; echo $?; ls -A tmp",
+        directory, directory, rnnc, directory))
+    local output = pipe:read("a")
+    pipe:close()
+    -- Two within a second are one.
+    assert(output == "waits\n130\n", output .. read "log")
+end)
+
 support.case("losses that are no numbers, or explode, end it", function()
     local output, code = train "net.lua -D cell=rnn -D sgd=1000 -D epochs=30 -o wild.safetensors"
     assert(code == 1 and output:find("epoch 1, step %d: the loss explodes, from .* to .*; try sgd { lr = 100 }, or "
