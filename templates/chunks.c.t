@@ -3,7 +3,8 @@
 @ local most = chunk and tostring(chunk) or "most"
 /* Steps that the same rows take together: from `t` on, for the first `rows` of the `all` sequences, whose
  * lengths fall. `done` steps of the longest have been taken, from its end if backward. */
-static size_t @{fn}(const size_t *length, ptrdiff_t all, size_t done, int backward, @{chunk and "" or "size_t most, "}size_t *t, ptrdiff_t *rows)
+static size_t @{fn}(const size_t *length, ptrdiff_t all, size_t done, int backward, @{chunk and "" or "size_t most, "}
+    size_t *t, ptrdiff_t *rows)
 {
     ptrdiff_t n = all;
     if (backward) {

@@ -53,7 +53,8 @@
 /* 1 / (1 + exp(-x)). */
 @{inline} @{vec} @{vec}_sigmoid(@{vec} x)
 {
-    return @{vec}_div(@{splat "1.0"}, @{vec}_add(@{splat "1.0"}, @{vec}_exp_minus(@{vec}_at_least(@{splat "-89.0"}, x))));
+    const @{vec} e = @{vec}_exp_minus(@{vec}_at_least(@{splat "-89.0"}, x));
+    return @{vec}_div(@{splat "1.0"}, @{vec}_add(@{splat "1.0"}, e));
 }
 
 @ end

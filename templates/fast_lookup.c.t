@@ -52,7 +52,8 @@ static const float @{vec}_tanh_cubics[4][32] __attribute__((aligned(64))) = {
     typedef unsigned bits __attribute__((vector_size(64)));
     const __m512i piece = (__m512i)((bits)place >> 19); /* its low five bits */
 @ for i = 0, 3 do
-    const @{vec} c@{i} = _mm512_permutex2var_ps(@{vec}_load(@{vec}_tanh_cubics[@{i}]), piece, @{vec}_load(@{vec}_tanh_cubics[@{i}] + 16));
+    const @{vec} low@{i} = @{vec}_load(@{vec}_tanh_cubics[@{i}]), high@{i} = @{vec}_load(@{vec}_tanh_cubics[@{i}] + 16);
+    const @{vec} c@{i} = _mm512_permutex2var_ps(low@{i}, piece, high@{i});
 @ end
     const @{vec} a = @{vec}_mul(size, @{vec}_splat(scale));
     const @{vec} value = @{vec}_fma(@{vec}_mul(a, a), @{vec}_fma(c3, a, c2), @{vec}_fma(c1, a, c0));

@@ -20,7 +20,8 @@ static size_t @{v.members}(const rnnc_team *team, size_t seq_len, size_t batch)
     return 1;
 @ else
     /* Those that share sequences wait for each other on the way, @{d.most_latency} ns for a word at the most. */
-    if (members == 1 || !team->post || !team->wait || seq_len < @{d.least_steps} || team->latency > @{d.most_latency}) return 1;
+    if (members == 1 || !team->post || !team->wait) return 1;
+    if (seq_len < @{d.least_steps} || team->latency > @{d.most_latency}) return 1;
     return @{d.kind == "directions" and "2" or "members"};
 @ end
 }

@@ -18,7 +18,17 @@
 #error "two generated networks in one translation unit: compile each .c file by itself, out of unity builds"
 #endif
 #define RNNC_NETWORK_IN_THIS_UNIT
-@ include("precise.c", {})
+@ -- Vectors are for x86-64. In a list with `portable` their code is left out elsewhere.
+@ local x86 = false
+@ for _, v in ipairs(p.variants) do x86 = x86 or v.isa ~= "" end
+@ local guarded = x86 and p.variants[1].isa == ""
+@ local function only_x86(v) return guarded and v.isa ~= "" end
+@ if x86 and not guarded then
+#if !defined(__x86_64__) || !defined(__GNUC__)
+#error "@{p.name}.c is for x86-64 and gcc or clang: generate it with target = \"portable\""
+#endif
+@ end
+@ include("precise.c", { only_x86 = x86 and not guarded })
 @ if not p.form.inline then
 #include "@{p.name}.h"
 #ifndef @{p.upper}_HEADER_@{header_hash}
@@ -32,11 +42,6 @@
 @ end
 #include <stdint.h>
 #include <string.h>
-@ -- Vectors are for x86-64. In a list with `portable` their code is left out elsewhere.
-@ local x86 = false
-@ for _, v in ipairs(p.variants) do x86 = x86 or v.isa ~= "" end
-@ local guarded = x86 and p.variants[1].isa == ""
-@ local function only_x86(v) return guarded and v.isa ~= "" end
 @ if guarded then
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -46,10 +51,6 @@
 #include <emmintrin.h>
 #endif
 @ elseif x86 then
-
-#if !defined(__x86_64__) || !defined(__GNUC__)
-#error "@{p.name}.c is for x86-64 and gcc or clang: generate it with target = \"portable\""
-#endif
 #include <immintrin.h>
 @ else
 

@@ -5,7 +5,7 @@
 #error "two generated files in one translation unit: compile each .c file by itself, out of unity builds"
 #endif
 #define RNNC_NETWORK_IN_THIS_UNIT
-@ include("precise.c", {})
+@ include("precise.c", { only_x86 = false })
 #include "@{name}_train.h"
 
 #include <math.h>

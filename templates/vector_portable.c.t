@@ -177,8 +177,8 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
 @ end
 @ if uses.unless_tiny then
 
-/* x, or 0 where the magnitude of `by` is below @{flush_below}, whose bits are @{flush_bits}; a NaN is not tiny. By bits: what
- * they make together may look like a NaN that raises an exception. */
+/* x, or 0 where the magnitude of `by` is below @{flush_below}, whose bits are @{flush_bits}; a NaN is not tiny.
+ * By bits: what they make together may look like a NaN that raises an exception. */
 @{inline} @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by)
 {
 #ifdef @{vec}_SIMD

@@ -26,7 +26,8 @@ OPERATION @{vec} @{vec}_@{op[1]}(@{vec} a, @{vec} b) { @{vec} r = a @{op[2]} b; 
 /* a*b + c, rounded once where the processor has an instruction for it. */
 OPERATION @{vec} @{vec}_fma(@{vec} a, @{vec} b, @{vec} c)
 {
-#if defined(__FP_FAST_FMAF) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__) || defined(__riscv_flen) || defined(__FMA__)
+#if defined(__FP_FAST_FMAF) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__) || defined(__riscv_flen) \
+    || defined(__FMA__)
     return __builtin_fmaf(a, b, c);
 #else
     @{vec} r = a * b;
@@ -64,9 +65,12 @@ OPERATION @{vec} @{vec}_either(@{vec} a, @{vec} b) { return @{vec}_of_bits(@{vec
 OPERATION @{vec} @{vec}_or_nan(@{vec} a, @{vec} b) { return (@{vec}_bits(b) & 0x7fffffffu) > 0x7f800000u ? b : a; }
 @ end
 @ if uses.unless_tiny then
-/* x, or 0 where the magnitude of `by` is below @{flush_below}, whose bits are @{flush_bits}; a NaN is not tiny. By bits: what
- * they make together may look like a NaN that raises an exception. */
-OPERATION @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by) { return (@{vec}_bits(by) & 0x7fffffffu) < @{flush_bits}u ? 0.0f : x; }
+/* x, or 0 where the magnitude of `by` is below @{flush_below}, whose bits are @{flush_bits}; a NaN is not tiny.
+ * By bits: what they make together may look like a NaN that raises an exception. */
+OPERATION @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by)
+{
+    return (@{vec}_bits(by) & 0x7fffffffu) < @{flush_bits}u ? 0.0f : x;
+}
 @ end
 @ if uses.scale then
 /* a 2^n, given n + 1.5 * 2^23: the low bits of that sum are n, which goes to the place of the exponent. */

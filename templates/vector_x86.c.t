@@ -25,8 +25,7 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 
 @{inline} @{vec} @{vec}_splat(float x)
 {
-    const @{vec} a = { @{rep('x', lanes, ', ')} };
-    return a;
+    return @{intrinsic}_set1_ps(x);
 }
 
 @ for _, op in ipairs { { "add", "+" }, { "sub", "-" }, { "mul", "*" }, { "div", "/" } } do
@@ -70,7 +69,11 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 @{inline} @{vec} @{vec}_@{op[1]}(@{vec} limit, @{vec} x)
 {
 @ -- The form with a mask of ones is the same instruction; g++ 12 takes the plain one's undefined operand for a mistake.
-    return @{lanes == 16 and format("_mm512_mask_%s_ps(x, (__mmask16)-1, limit, x)", op[2]) or format("%s_%s_ps(limit, x)", intrinsic, op[2])};
+@ if lanes == 16 then
+    return _mm512_mask_@{op[2]}_ps(x, (__mmask16)-1, limit, x);
+@ else
+    return @{intrinsic}_@{op[2]}_ps(limit, x);
+@ end
 }
 @ end
 @ end
@@ -109,8 +112,8 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 @ end
 @ if uses.unless_tiny then
 
-/* x, or 0 where the magnitude of `by` is below @{flush_below}, whose bits are @{flush_bits}; a NaN is not tiny. By bits: what
- * they make together may look like a NaN that raises an exception. */
+/* x, or 0 where the magnitude of `by` is below @{flush_below}, whose bits are @{flush_bits}; a NaN is not tiny.
+ * By bits: what they make together may look like a NaN that raises an exception. */
 @{inline} @{vec} @{vec}_unless_tiny(@{vec} x, @{vec} by)
 {
 @ if lanes == 16 then
@@ -225,15 +228,16 @@ typedef int @{vec}_index __attribute__((vector_size(@{lanes * 4})));
 @ if uses.regroup then
 
 /* Four groups of units, each with a quarter of the lanes for each of four gates, become a vector for each gate. */
-@{inline} void @{vec}_regroup(@{vec} a, @{vec} b, @{vec} c, @{vec} d, @{vec} *gate0, @{vec} *gate1, @{vec} *gate2, @{vec} *gate3)
+@{inline} void @{vec}_regroup(@{vec} a, @{vec} b, @{vec} c, @{vec} d, @{vec} *gate0, @{vec} *gate1,
+    @{vec} *gate2, @{vec} *gate3)
 {
 @ for _, half in ipairs { { "low", 0 }, { "high", 2 } } do
     const @{vec} @{half[1]}_ab = @{vec}_shuffle(a, b, @{quarters(half[2], half[2] + 1, half[2] + 4, half[2] + 5)});
     const @{vec} @{half[1]}_cd = @{vec}_shuffle(c, d, @{quarters(half[2], half[2] + 1, half[2] + 4, half[2] + 5)});
 @ end
 @ for gate = 0, 3 do
-@ local half = gate < 2 and "low" or "high"
-    *gate@{gate} = @{vec}_shuffle(@{half}_ab, @{half}_cd, @{quarters(gate % 2, gate % 2 + 2, gate % 2 + 4, gate % 2 + 6)});
+@ local half, i = gate < 2 and "low" or "high", gate % 2
+    *gate@{gate} = @{vec}_shuffle(@{half}_ab, @{half}_cd, @{quarters(i, i + 2, i + 4, i + 6)});
 @ end
 }
 @ end
