@@ -1,10 +1,12 @@
-@ -- What dense layers and cells may have besides tanh, sigmoid and relu, on whole vectors. NaN stays NaN, and infinities
-@ -- become what they become in PyTorch.
+@ -- What dense layers and cells may have besides tanh, sigmoid and relu, on whole vectors. NaN stays NaN, and
+@ -- infinities become what they become in PyTorch.
 @ -- functions: a set of names; vec, inline: the target's
 @ local function splat(x) return format("%s_splat(%sf)", vec, x) end
 @ local function call(name, ...) return format("%s_%s(%s)", vec, name, concat({ ... }, ", ")) end
 @ local gate = call("at_least", splat "-89.0", "%s")
-@ local function gated(text, x) return call("div", x, call("add", splat "1.0", call("exp_minus", format(gate, text)))) end
+@ local function gated(text, x)
+@     return call("div", x, call("add", splat "1.0", call("exp_minus", format(gate, text))))
+@ end
 @ if functions.elu or functions.selu then
 /* x, or alpha (exp(x) - 1) below 0. */
 @{inline} @{vec} @{vec}_elu(@{vec} x, @{vec} alpha)
@@ -109,8 +111,8 @@
 }
 
 @ end
-@ -- x sigmoid(v), v that of `inner`, which is x but at most 14 of 0: beyond, x or 0 comes of it whatever v is. PyTorch's
-@ -- tanh and erf do not overflow, so this does not; -inf times 0 is NaN, as there.
+@ -- x sigmoid(v), v that of `inner`, which is x but at most 14 of 0: beyond, x or 0 comes of it whatever v is.
+@ -- PyTorch's tanh and erf do not overflow, so this does not; -inf times 0 is NaN, as there.
 @ local function bounded(v)
 @     local below = call("exp_minus", call("at_least", splat "-88.0", v))
 @     return call("div", "outer", call("add", splat "1.0", below))
@@ -129,8 +131,9 @@
 
 @ end
 @ if functions.gelu then
-/* x Phi(x), Phi the normal distribution's, as x sigmoid(x p(x^2)): p is a minimax fit of log(Phi(x) / Phi(-x)) / x. The
- * error is at most 7e-8 where p is not exact, and beyond |x| = 7, where Phi is 0 or 1 in a float, p only has to grow. */
+/* x Phi(x), Phi the normal distribution's, as x sigmoid(x p(x^2)): p is a minimax fit of log(Phi(x) / Phi(-x)) / x.
+ * The error is at most 7e-8 where p is not exact, and beyond |x| = 7, where Phi is 0 or 1 in a float, p only has
+ * to grow. */
 @{inline} @{vec} @{vec}_gelu(@{vec} x)
 {
     const @{vec} inner = @{inner};

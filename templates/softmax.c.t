@@ -1,13 +1,13 @@
 @ -- Softmax or its logarithm over the outputs of a row.
 @ -- vec, lanes, attribute, suffix: the target's; name: "softmax" or "log_softmax"; outputs: values of a row
-@ local rest = outputs % lanes
+@ local rest, is_log = outputs % lanes, name == "log_softmax"
 @ local whole = outputs - rest
-@ local is_log = name == "log_softmax"
 @ -- Vectors that are added up one by one before their sum joins the others: of n values the error stays below
 @ -- run + n / lanes / run + lanes roundings.
 @ local run = 32 * lanes
-/* @{is_log and "x - max - log(sum of exp(x - max))" or "exp(x - max) / sum of them"} over the @{outputs} outputs of a row; to may be from. Of -inf it is @{is_log and "-inf" or "0"}, and
- * a row with NaN or inf, or of nothing but -inf, becomes NaN, as in PyTorch. */
+/* @{is_log and "x - max - log(sum of exp(x - max))" or "exp(x - max) / sum of them"} over the @{outputs} outputs of a
+ * row; to may be from. Of -inf it is @{is_log and "-inf" or "0"}, and a row with NaN or inf, or of nothing but -inf,
+ * becomes NaN, as in PyTorch. */
 @{attribute} void @{name}@{suffix}(const float *from, float *to)
 {
     float part[@{lanes}]; /* a vector, lane by lane */

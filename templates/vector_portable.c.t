@@ -22,16 +22,14 @@
 #define @{vec}_SIMD
 typedef float @{vec} __attribute__((vector_size(16)));
 typedef float @{vec}_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
+@ if uses.scale or uses.either or uses.unless_tiny or uses.at_least or uses.at_most then
+typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
+@ end
 #define @{vec}_lane(a, i) (a)[i]
 #else
 typedef struct { float lane[4]; } @{vec};
 #define @{vec}_lane(a, i) (a).lane[i]
 #endif
-@ if uses.scale or uses.either or uses.unless_tiny or uses.at_least or uses.at_most then
-#ifdef @{vec}_SIMD
-typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
-#endif
-@ end
 #if defined(__GNUC__) && defined(__OPTIMIZE__)
 #define @{inline} static inline __attribute__((always_inline))
 #else
@@ -81,25 +79,28 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
 #endif
 }
 
-@ both("splat(float x)", format("const %s r = { x, x, x, x };\n    return r;", vec), format("const %s r = { { x, x, x, x } };\n    return r;", vec))
+@ -- A vector of four values, as C.
+@ local function vector_of(head, values)
+@     local text = "const %s r = { %s };\n    return r;"
+@     both(head, format(text, vec, values), format(text, vec, "{ " .. values .. " }"))
+@ end
+@ vector_of("splat(float x)", "x, x, x, x")
+/* a op b, and what rounds it: of vectors only products need that. */
+#ifdef @{vec}_SIMD
+#define @{vec}_operation(a, op, b) (a) op (b)
+#define @{vec}_round_lanes(r) ((void)0)
+#else
+#define @{vec}_operation(a, op, b) { { @{each("(a).lane[%d] op (b).lane[%d]", ", ")} } }
+#define @{vec}_round_lanes(r) @{vec}_round(r)
+#endif
 @ for _, op in ipairs { { "add", "+" }, { "sub", "-" }, { "mul", "*" }, { "div", "/" } } do
 @ if uses[op[1]] then
 
 @{inline} @{vec} @{vec}_@{op[1]}(@{vec} a, @{vec} b)
 {
-#ifdef @{vec}_SIMD
-@ if op[1] == "mul" then
-    @{vec} r = a * b;
-    @{vec}_round(r);
+    @{vec} r = @{vec}_operation(a, @{op[2]}, b);
+    @{vec}_round@{op[1] == "mul" and "" or "_lanes"}(r);
     return r;
-@ else
-    return a @{op[2]} b;
-@ end
-#else
-    @{vec} r = { { @{each("a.lane[%d] " .. op[2] .. " b.lane[%d]", ", ")} } };
-    @{vec}_round(r);
-    return r;
-#endif
 }
 @ end
 @ end
@@ -107,17 +108,11 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
 /* a*b + c, rounded twice. */
 @{inline} @{vec} @{vec}_fma(@{vec} a, @{vec} b, @{vec} c)
 {
-#ifdef @{vec}_SIMD
-    @{vec} r = a * b;
-    @{vec}_round(r);
-    return r + c;
-#else
-    @{vec} r = { { @{each("a.lane[%d] * b.lane[%d]", ", ")} } };
-    @{vec}_round(r);
-    @{each("r.lane[%d] += c.lane[%d];", " ")}
-    @{vec}_round(r);
+    @{vec} product = @{vec}_operation(a, *, b);
+    @{vec}_round(product);
+    @{vec} r = @{vec}_operation(product, +, c);
+    @{vec}_round_lanes(r);
     return r;
-#endif
 }
 @ for _, op in ipairs { { "at_least", "<", "max", "larger" }, { "at_most", ">", "min", "smaller" } } do
 @ if uses[op[1]] then
@@ -220,11 +215,12 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
 @ if uses.transpose or uses.beside or uses.regroup or uses.regroup_two then
 
 /* A vector of four floats. */
-@ both("of(float a, float b, float c, float d)", format("const %s r = { a, b, c, d };\n    return r;", vec), format("const %s r = { { a, b, c, d } };\n    return r;", vec))
+@ vector_of("of(float a, float b, float c, float d)", "a, b, c, d")
 @ end
 @ if uses.transpose or uses.beside then
 
-@ local shuffles = { { "zip_low", "a0 b0 a1 b1" }, { "zip_high", "a2 b2 a3 b3" }, { "join_low", "a0 a1 b0 b1" }, { "join_high", "a2 a3 b2 b3" } }
+@ local shuffles = { { "zip_low", "a0 b0 a1 b1" }, { "zip_high", "a2 b2 a3 b3" },
+@                    { "join_low", "a0 a1 b0 b1" }, { "join_high", "a2 a3 b2 b3" } }
 @ if uses.beside then
 @ assert(beside == 2)
 @ shuffles = { { "zip_groups_low", "a0 a1 b0 b1" }, { "zip_groups_high", "a2 a3 b2 b3" } }
@@ -254,11 +250,13 @@ typedef uint32_t @{vec}_bits __attribute__((vector_size(16)));
 
 @ end
 @ end
-@ for _, kind in ipairs { { "regroup", "a%d b%d c%d d%d", "@{vec} a, @{vec} b, @{vec} c, @{vec} d" }, { "regroup_two", "a%d b%d a%d b%d", "@{vec} a, @{vec} b" } } do
+@ for _, kind in ipairs { { "regroup", "a%d b%d c%d d%d", "a b c d" }, { "regroup_two", "a%d b%d a%d b%d", "a b" } } do
 @ if uses[kind[1]] then
 
-/* @{kind[1] == "regroup" and "Four groups" or "Two groups, twice,"} of units, each with a quarter of the lanes for each of four gates, become a vector for each gate. */
-@{inline} void @{vec}_@{kind[1]}(@{kind[3]:gsub("@{vec}", vec)}, @{vec} *gate0, @{vec} *gate1, @{vec} *gate2, @{vec} *gate3)
+/* @{kind[1] == "regroup" and "Four groups" or "Two groups, twice,"} of units, each with a quarter of the lanes for each
+ * of four gates, become a vector for each gate. */
+@{inline} void @{vec}_@{kind[1]}(@{(kind[3]:gsub("%a ?", vec .. " %0,"):gsub(" ,", ", "))} @{vec} *gate0, @{vec} *gate1,
+    @{vec} *gate2, @{vec} *gate3)
 {
 @ for gate = 0, 3 do
     *gate@{gate} = @{vec}_of(@{picked((kind[2]:gsub("%%d", gate)))});
