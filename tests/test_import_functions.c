@@ -72,12 +72,14 @@ static double value(size_t i, double v, size_t unit) {
         return (double)slopes[unit] - v;
     case 23:
         return v / 0.125;
-    default:
+    case 24:
         return tanh(v) - 0.125;
+    default:
+        return v * 0.5 * erfc(-v / sqrt(2));
     }
 }
 
-/* Nodes from v to w; others between them are a and b. */
+/* Nodes from v to w; others between them are a to e. */
 static const struct {
     const char *nodes, *layer;
 } rows[] = {
@@ -106,6 +108,9 @@ static const struct {
     {"Sub;S v;w;;", "scale { scale = -1, shift = true, prefix ="},
     {"Div;v s;w;;", "scale { scale = 8"},
     {"Tanh;v;a;;Sub;a s;w;;", "scale { shift = -0.125"},
+    {"Div;v s2;a;;Erf;a;b;;Add;b s1;c;;Mul;v c;d;;Mul;d sh;w;;", "activation = \"gelu\""},
+    {"Mul;v sh;a;;Div;v s2;b;;Erf;b;c;;Add;s1 c;d;;Mul;a d;w;;", "activation = \"gelu\""},
+    {"Mul;v sr;b;;Erf;b;c;;Add;c s1;d;;Mul;d sh;e;;Mul;e v;w;;", "activation = \"gelu\""},
 };
 
 enum { ROWS = sizeof rows / sizeof *rows };
@@ -150,6 +155,10 @@ Test(import_functions, as_their_formulas, .timeout = 200) {
     onnx_value(&graph, 11, "w", ONNX_FLOAT, "time,1,3");
     onnx_floats(&graph, "S", "3", slopes, WIDTH);
     onnx_floats(&graph, "s", "1", &slope, 1);
+    onnx_floats(&graph, "s1", "", &(float){1}, 1);
+    onnx_floats(&graph, "s2", "", &(float){1.41421356F}, 1);
+    onnx_floats(&graph, "sh", "", &(float){0.5F}, 1);
+    onnx_floats(&graph, "sr", "", &(float){0.70710678F}, 1);
     for (size_t i = 0; i < STEPS * WIDTH; i++)
         now[i] = x[i] = 3 * sinf(1.3F * (float)i + 0.4F);
     for (size_t i = 0; i < ROWS; i++) {

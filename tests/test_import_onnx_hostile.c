@@ -26,6 +26,7 @@ static onnx_bytes graph_make(void) {
     onnx_floats(&graph, "M6", "6,2", weights, 12);
     onnx_floats(&graph, "V", "2", weights, 2);
     onnx_floats(&graph, "n", "1", weights, 1);
+    onnx_floats(&graph, "r", "1", &(float){0.70710678F}, 1);
     onnx_ints(&graph, "flat", "1,6");
     onnx_ints(&graph, "last", "-1");
     onnx_ints(&graph, "first", "0");
@@ -149,6 +150,15 @@ static const struct {
      "node 5 (Mul): multiplies two results, which rnnc has not, but a value with its Sigmoid"},
     {"LSTM;x W R;y;;Squeeze;y;c;;MatMul;c M;d;;Tanh;d;e;;Mul;d e;z;;",
      "node 4 (Mul): multiplies two results, which rnnc has not"},
+    {"LSTM;x W R;y;;Squeeze;y;c;;Sigmoid;x;s;;Mul;c s;z;;",
+     "node 3 (Mul): multiplies two results, which rnnc has not"},
+    {"LSTM;x W R;y;;Erf;y;z;;",
+     "node 1 (Erf): is of what GELU has not under it, x / sqrt(2) of what a layer gives"},
+    {"LSTM;x W R;y;;Mul;y r;a;;Erf;a;z;;", "output z is nothing that a network gives\n"},
+    {"LSTM;x W R;y;;Mul;y r;a;;Erf;a;b;;Tanh;b;z;;",
+     "node 3 (Tanh): reads what Erf gives, which rnnc has as a part of GELU alone\n"},
+    {"LSTM;x W R;y;;Mul;y r;a;;Erf;a;b;;Add;b n;c;;Mul;c y;z;;",
+     "node 3 (Add): reads what Erf gives, which rnnc has as a part of GELU alone\n"},
     {"LSTM;x W R;y;;PRelu;y M;z;;", "node 1 (PRelu): its slope is (2, 2), and it reads 2 values"},
     {"LSTM;x W R;y;;Gelu;y;z;approximate=erf;",
      "node 1 (Gelu): has an approximation which rnnc has not\n"},

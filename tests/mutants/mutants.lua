@@ -33,6 +33,9 @@ local curves = { "generated_activations/within_bounds" }
 local pairs_of_units = { "generated_pairs/*" }
 
 mutants.list = {
+    { what = "GELU without its half", file = "compiler/import/onnx/gelu.lua",
+      find = [[return layer.plus and layer.half and layer.times and layer.of or nil]],
+      replace = [[return layer.plus and layer.times and layer.of or nil]], tests = { "import_functions/*" } },
     { what = "a division by numbers multiplies", file = "compiler/import/onnx/scales.lua",
       find = [[function(value) return 1 / value end]], replace = [[function(value) return value end]],
       tests = { "import_functions/*" } },

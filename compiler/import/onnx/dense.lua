@@ -5,6 +5,7 @@ local arithmetic = require "import.onnx.arithmetic"
 local constants = require "import.onnx.constants"
 local dimensions = require "import.onnx.dimensions"
 local features = require "import.onnx.features"
+local gelu = require "import.onnx.gelu"
 local onnx_heads = require "import.onnx.heads"
 local scales = require "import.onnx.scales"
 local shapes = require "import.onnx.shapes"
@@ -105,6 +106,11 @@ function operators.Add(node)
     if not a.what and not b.what then return arithmetic.Add(node) end
     local signal, constant = with_constant(node)
     if not signal then return sum_with_x(node) end
+    if gelu.is(signal) then
+        local part = constant.data and constants.count(constant) == 1
+            and gelu.with_number(signal, "plus", (string.unpack("<f", constant.data)))
+        if part then return part end
+    end
     local layer = signal.layer
     if not (layer and layer.form == "dense") or layer.fields.bias or layer.fields.activation or signal.residual then
         return scales.add(node)
@@ -252,8 +258,8 @@ local function product_of(x, f)
         return plain and products[fields.activation] or nil
     end
     local inner = of.layer
-    return inner.of and inner.of.layer == x and fields.activation == "tanh" and inner.fields.activation == "softplus"
-        and "mish" or nil
+    local around = inner and inner.of and inner.of.layer == x
+    return around and fields.activation == "tanh" and inner.fields.activation == "softplus" and "mish" or nil
 end
 
 -- Have two signals the same axes in the same order?
@@ -271,10 +277,34 @@ local function same_axes(a, b)
     return true
 end
 
+-- A part of GELU, or GELU if that is all of it.
+local function gelu_or_part(node, part)
+    local of = gelu.finished(part)
+    if not of then return part end
+    node.values[1] = of
+    return activate(node, "gelu")
+end
+
+-- The same of a part and a number by which it is multiplied; nil: of others.
+local function gelu_by_number(node)
+    local a, b = node.values[1], node.values[2]
+    local signal, constant = a, b
+    if not a.what then signal, constant = b, a end
+    if not (gelu.is(signal) and constant.data and constants.count(constant) == 1) then return nil end
+    local part = gelu.with_number(signal, "half", (string.unpack("<f", constant.data)))
+    return part and gelu_or_part(node, part)
+end
+
+operators.Erf = gelu.erf
+
 function operators.Mul(node)
     local a, b = node.values[1], node.values[2]
     if not (a and b and (a.what or b.what)) then return arithmetic.Mul(node) end
-    if not (a.what and b.what) then return scales.multiply(node) end
+    if not (a.what and b.what) then return gelu_by_number(node) or scales.multiply(node) end
+    for _, pair in ipairs { { a, b }, { b, a } } do
+        local part = gelu.is(pair[1]) and a.what == b.what and same_axes(a, b) and gelu.with_signal(pair[1], pair[2])
+        if part then return gelu_or_part(node, part) end
+    end
     for _, pair in ipairs { { a, b }, { b, a } } do
         local x, f = pair[1].layer, pair[2].layer
         local name = x and f and f.of and a.what == b.what and same_axes(a, b) and product_of(x, f)

@@ -33,6 +33,8 @@ end
 -- An error of the node: it is a part of what the network has, or in another order.
 function features.read(node, signal, axis)
     node:check(signal and signal.what, "reads numbers of the file; it has to read what the network is given")
+    node:check(not (signal.layer and signal.layer.form == "erf"),
+        "reads what Erf gives, which rnnc has as a part of GELU alone")
     node:check(not signal.residual, "follows a sum with x, which rnnc has at the end only")
     node:check(signal.what ~= "c", "reads the state c of an LSTM, which no layer here does")
     local width = dimensions.of(signal.axes[axis])

@@ -82,7 +82,8 @@ end
 local function chain_of(outputs, path)
     local longest, set = {}, {}
     for _, output in ipairs(outputs) do
-        if not output.value.what or output.value.what == "input" then
+        local layer = output.value.layer
+        if not output.value.what or output.value.what == "input" or layer and layer.form == "erf" then
             fail.at(path, graph.line(string.format("output %s is nothing that a network gives", output.name)))
         end
     end

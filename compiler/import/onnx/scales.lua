@@ -50,6 +50,7 @@ local function layer_of(node, signal, constant, what, sign)
     end
     local layer = {
         form = "scale", label = node.label, input = width, outputs = width, weights = weights, fields = fields,
+        of = signal,
         source = signals.with(source, { what = source.what == "last" and "steps" or source.what }),
     }
     return signals.with(source, { layer = layer, width = width, axes = scales.values(source, width) })
