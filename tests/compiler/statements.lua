@@ -202,6 +202,7 @@ case("an inline function of one statement is one line, if it fits", function()
     is(page.laid_out("INLINE_X int f(int a)\n{\n    return a;\n}\n"), "INLINE_X int f(int a) { return a; }\n")
     for _, whole in ipairs { "INLINE_X int f(int a)\n{\n    g(a);\n    return a;\n}\n",
                             "static int f(int a)\n{\n    return a;\n}\n",
+                            "INLINE_X int f(int a)\n{\n    return a; /* as it is */\n}\n",
                             "INLINE_X int f(" .. ("int a, "):rep(13) .. "int b)\n{\n    return a;\n}\n" } do
         is(page.laid_out(whole), whole)
     end

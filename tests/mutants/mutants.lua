@@ -705,7 +705,7 @@ mutants.list = {
     { what = "fold: a call that is multiplied by 0 is not made", file = "compiler/emit/c_expressions.lua",
       find = 'if node[1] == "call" or node[1] == "="', replace = 'if node[1] == "="',
       tests = { "compiler/statements" } },
-    { what = "a function of two statements loses one", file = "compiler/emit/lines.lua",
+    { what = "what is behind the statement of a short function is lost", file = "compiler/emit/lines.lua",
       find = [[(%S[^{}]*;)$")]], replace = [[(%S[^{}]*;)")]], tests = { "compiler/statements" } },
     { what = "units: the columns after the loop are left out", file = "compiler/emit/products/units.lua",
       find = [[self:columns(tile, panel, t, piece, k, rest)]],
