@@ -1,6 +1,8 @@
-@ -- What dense layers and cells may have besides tanh, sigmoid and relu, on whole vectors. NaN stays NaN, and
-@ -- infinities become what they become in PyTorch.
-@ -- functions: a set of names; vec, inline: the target's
+@ -- The functions that the network uses, on whole vectors. NaN stays NaN, and infinities become what they become in
+@ -- PyTorch. tanh and sigmoid, of which others are made, come first.
+@ -- v: the variant
+@ local functions, vec, inline = v.functions, v.vec, v.inline
+@ include("exact.c", v)
 @ local function splat(x) return format("%s_splat(%sf)", vec, x) end
 @ local function call(name, ...) return format("%s_%s(%s)", vec, name, concat({ ... }, ", ")) end
 @ local gate = call("at_least", splat "-89.0", "%s")
@@ -156,4 +158,15 @@
     return @{call("mul", "x", call("div", "n", call("add", "n", splat "2.0")))};
 }
 
+@ end
+@ if functions.relu then
+/* max(x, 0). NaN stays NaN. */
+@{inline} @{vec} @{vec}_relu(@{vec} x)
+{
+    return @{vec}_at_least(@{vec}_splat(0.0f), x);
+}
+
+@ end
+@ if v.helpers.fast then
+@ include("fast.c", v)
 @ end

@@ -110,7 +110,7 @@
 
 @ include(v.prelude, v)
 
-@ include("activations.c", { v = v })
+@ include("functions.c", { v = v })
 @ if softmax then
 @ include("softmax.c", { vec = v.vec, lanes = v.lanes, attribute = v.attribute, suffix = v.suffix, name = p.softmax, outputs = p.output })
 

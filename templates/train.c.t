@@ -55,7 +55,7 @@ typedef struct adam_factors {
 
 @ include(v.prelude, v)
 
-@ include("activations.c", { v = v })
+@ include("functions.c", { v = v })
 @ include("train_product.c", v)
 @ include("train_vectors.c", v)
 

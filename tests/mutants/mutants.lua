@@ -795,7 +795,7 @@ mutants.list = {
       replace = [[x = @{vec}_mul(x, @{splat "1.0"});]] },
     { what = "a coefficient of tanh is off in its fourth digit", file = "templates/exact.c.t",
       find = "0.66667527", replace = "0.66687527", tests = { "generated_special/tanh_within_4_ulp" } },
-    { what = "relu lets small negative numbers through", file = "templates/activations.c.t",
+    { what = "relu lets small negative numbers through", file = "templates/functions.c.t",
       find = [[@{vec}_at_least(@{vec}_splat(0.0f), x)]], replace = [[@{vec}_at_least(@{vec}_splat(-0.01f), x)]] },
     { what = "portable: NaN is swallowed", file = "templates/vector_portable.c.t",
       find = "return _mm_@{op[3]}_ps(limit, x);", replace = "return _mm_@{op[3]}_ps(x, limit);" },
