@@ -220,9 +220,10 @@ Test(import_pytorch, functions_of_torchscript, .timeout = 60) {
                            "prefix = \"4.\" },\n"
                            "        activation { activation = \"hard_sigmoid\" },\n"),
               "%s", text);
-    cr_expect(strstr(text, "        dense { units = 2, prefix = \"8.\" },\n"
-                           "        activation { activation = \"prelu\", prefix = \"8s.\" },\n"
-                           "        activation { activation = \"hard_tanh\" },\n"),
+    cr_expect(strstr(text,
+                     "        dense { units = 2, prefix = \"8.\" },\n"
+                     "        activation { activation = \"prelu\", prefix = \"8s.\" },\n"
+                     "        activation { activation = \"hard_tanh\", alpha = -0.5, beta = 2"),
               "%s", text);
     const char *at = text;
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
