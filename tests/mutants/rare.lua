@@ -2,6 +2,9 @@
 -- taken, in what is left behind, in words. Rows as those of mutants.lua, which has them in its list.
 return {
     -- ---- rows of tables ----
+    { what = "two members compute a panel that is the only one of its kind", file = "compiler/emit/products/units.lua",
+      find = 'begin <= %d && end > %d", first, first)', replace = 'begin <= %d && end >= %d", first, first)',
+      tests = { "generated_threads/bits_of_one_thread_portable" } },
     { what = "keras: a threshold of ReLU is left out", file = "compiler/import/keras_layers.lua",
       find = "config.threshold and config.threshold ~= 0 or config.max_value", replace = "config.max_value",
       tests = { "import_keras/what_rnnc_has_not" } },
