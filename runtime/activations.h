@@ -17,7 +17,7 @@ typedef struct rnnc_activation_row {
 /* The row of an activation; NULL if there is no such one. */
 RNNC_HIDDEN const rnnc_activation_row *rnnc_activation_find(rnnc_activation activation);
 
-/* 1: the alpha and beta of that function are a least and a most value, and the least is not less. */
+/* 1: alpha and beta of that function are its bounds, and the lower one is not less. */
 RNNC_HIDDEN int rnnc_activation_out_of_order(rnnc_function function);
 
 #endif

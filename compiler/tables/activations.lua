@@ -66,7 +66,10 @@ end
 -- below beta; nil of a number: the activation's own.
 function activations.out_of_order(name, alpha, beta)
     for _, row in ipairs(activations) do
-        if row.name == name and row.bounds then return not ((alpha or row.alpha) < (beta or row.beta)) end
+        if row.name == name and row.bounds then
+            local below = (alpha or row.alpha) < (beta or row.beta)
+            return not below -- NaN is not below either
+        end
     end
     return false
 end
