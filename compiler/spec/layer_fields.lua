@@ -102,8 +102,9 @@ return {
         "affine: what the value is multiplied with, default 1.",
     }),
     number("beta", { "offset", "b" }, {
-        "the other number in hard_sigmoid and affine, which is added to alpha times the value, and in hard_tanh",
-        "hard_sigmoid: default 1/2, as everywhere; ONNX lets one choose. affine: default 0.",
+        "the other number in hard_sigmoid, hard_tanh and affine",
+        "hard_sigmoid: what is added, default 1/2, as everywhere; ONNX lets one choose.",
+        "affine: what is added, default 0.",
         "hard_tanh: the most, PyTorch's max_val, default 1.",
     }),
     {
