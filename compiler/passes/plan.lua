@@ -8,6 +8,7 @@ local activations = require "tables.activations"
 local bounds = require "kernels.bounds"
 local cells = require "tables.cells"
 local expressions = require "ir.expressions"
+local functions_of_values = require "kernels.maps"
 local products = require "kernels.products"
 local rows = require "tables.functions"
 local targets = require "tables.targets"
@@ -141,7 +142,7 @@ function plan.variant(ir, name, role, shared)
     local list, maps = shared.products, shared.maps
     local had, had_maps = #list, #maps
     products.of(ir, target, list, suffix)
-    products.maps(ir, target, maps, suffix)
+    functions_of_values.of(ir, target, maps, suffix)
     if not main then bounds.of(ir, target) end
     local functions, helpers, uses = used(ir, target, list, maps)
     local same = main and main.transposes == ir.beside and ir.in_lanes == "sequences"

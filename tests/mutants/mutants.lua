@@ -394,7 +394,7 @@ mutants.list = {
       find = '        { form = "activation", fields = { activation = "relu" } },\n', replace = "",
       tests = { "import/as_recorded" } },
     -- ---- merges of both directions ----
-    { what = "both values that are merged are the forward one", file = "compiler/kernels/products.lua",
+    { what = "both values that are merged are the forward one", file = "compiler/kernels/maps.lua",
       find = "halves[2].offset * block }", replace = "halves[1].offset * block }",
       tests = { "generated_functions/merges" } },
     { what = "last states are merged at the last step", file = "compiler/spec/layers.lua",
@@ -414,7 +414,7 @@ mutants.list = {
       find = "layer.fields.merge, state.merged = merge, merge", replace = [[layer.fields.merge = "sum"]],
       tests = { "import_keras/merges" } },
     -- ---- weights of units ----
-    { what = "both halves have the weights of one", file = "compiler/kernels/products.lua",
+    { what = "both halves have the weights of one", file = "compiler/kernels/maps.lua",
       find = "unit = unit + tiles.ceil(piece.count, 16) * 16", replace = "unit = unit + 0",
       tests = { "generated_functions/of_units" } },
     { what = "both halves are packed from one", file = "compiler/passes/layout.lua",
