@@ -8,7 +8,7 @@
  *
  * @{v.target}: kernel "@{v.label}", blocks of @{v.block} sequence(s), chunks of @{v.chunk} step(s).
 @ for _, other in ipairs(v.others) do
- *   Calls with lengths: kernel "@{other.label}".
+ *   For @{other.serves}: kernel "@{other.label}".
 @ end
 @ for _, line in ipairs(reasons(v)) do
  *   @{line}

@@ -86,7 +86,7 @@
 @ local function divided(v) return v.division.kind ~= "one" or v.division.slices_from > 0 end
 @ -- Do members meet on the way? Those of the two directions of one layer, in one block, do not.
 @ local function barriers(v)
-@     local several = p.batch ~= "any" and p.batch > v.block
+@     local several = v.batch ~= "any" and v.batch > v.block
 @     local lone = #v.stages == 1 and v.stages[1].kind == "stack" and v.stages[1].sizes.L == 1
 @     return v.division.kind == "panels" or v.division.kind == "directions" and (several or not lone)
 @ end
@@ -224,8 +224,8 @@ static void first_@{state}(const float *weights, size_t batch, float *@{state})
 
 @ end
 @ local input = p.tokens and "tokens" or "x"
-@ -- A call of one program.
-@ local function call(indent, v)
+@ -- A call of one program, on the sequences `range` of the batch where it runs on a part.
+@ local function call(indent, v, range)
 @ local words = run_words(v.lengths)
 @ if divided(v) then
 @{indent}const size_t members = @{v.members}(team, seq_len, @{batch_text});
@@ -236,7 +236,35 @@ static void first_@{state}(const float *weights, size_t batch, float *@{state})
 @{indent}    @{v.run}(@{words}, space@{(v.division.kind == "chunks" or barriers(v)) and ", NULL" or ""}, 0, 1);
 @{indent}}
 @ else
-@{indent}@{v.run}(@{words}, space);
+@{indent}@{v.run}(@{words}, space@{range and ", " .. range or ""});
+@ end
+@ end
+@ -- The other programs of a target by their role.
+@ local function by_role(v)
+@     local found = {}
+@     for _, other in ipairs(v.others) do found[other.role] = other end
+@     return found
+@ end
+@ -- A call without lengths by all programs of a target.
+@ local function call_all(indent, v)
+@ local others = by_role(v)
+@ if others._rest then
+@ call(indent, v, "0, " .. v.batch)
+@ call(indent, others._rest, format("%d, %d", v.batch, p.batch))
+@ elseif others._one then
+@ local from = others._blocks and "done" or "0"
+@ if others._blocks then
+@ local block, least = others._blocks.block, others._blocks.least
+@{indent}/* Whole blocks, and one more for @{least} sequences or more. */
+@{indent}const size_t done = batch % @{block} >= @{least} ? batch : batch - batch % @{block};
+@{indent}if (done > 0) @{others._blocks.run}(@{run_words(false)}, space, 0, done);
+@ end
+@{indent}if (batch@{others._blocks and " - done" or ""} == 1)
+@ call(indent .. "    ", others._one, from .. ", batch")
+@{indent}else@{others._blocks and " if (done < batch)" or ""}
+@ call(indent .. "    ", v, from .. ", batch")
+@ else
+@ call(indent, v)
 @ end
 @ end
 /* Runs on the best target that this CPU has@{p.threads > 1 and ", with the team if it is not NULL" or ""}. */
@@ -305,13 +333,13 @@ static rnnc_status run(@{(run_parameters(p.lengths):gsub("float %*workspace", "v
 @ else
 @ open = false
 @ end
-@ for _, other in ipairs(v.others) do
+@ if p.lengths then
 @{indent}if (lengths) {
-@ call(indent .. "    ", other)
+@ call(indent .. "    ", by_role(v)._lengths)
 @{indent}    return RNNC_OK;
 @{indent}}
 @ end
-@ call(indent, v)
+@ call_all(indent, v)
 @{indent}return RNNC_OK;
 @ if #v.needs > 0 then
     }

@@ -219,11 +219,15 @@ typedef struct { float lane[4]; } @{vec};
 @ end
 @ if uses.transpose or uses.beside then
 
-@ local shuffles = { { "zip_low", "a0 b0 a1 b1" }, { "zip_high", "a2 b2 a3 b3" },
-@                    { "join_low", "a0 a1 b0 b1" }, { "join_high", "a2 a3 b2 b3" } }
+@ local shuffles = {}
+@ if uses.transpose then
+@ shuffles = { { "zip_low", "a0 b0 a1 b1" }, { "zip_high", "a2 b2 a3 b3" },
+@              { "join_low", "a0 a1 b0 b1" }, { "join_high", "a2 a3 b2 b3" } }
+@ end
 @ if uses.beside then
-@ assert(beside == 2)
-@ shuffles = { { "zip_groups_low", "a0 a1 b0 b1" }, { "zip_groups_high", "a2 a3 b2 b3" } }
+@ assert(group == 2)
+@ shuffles[#shuffles + 1] = { "zip_groups_low", "a0 a1 b0 b1" }
+@ shuffles[#shuffles + 1] = { "zip_groups_high", "a2 a3 b2 b3" }
 @ end
 @ for _, op in ipairs(shuffles) do
 /* @{op[2]}. */
@@ -235,14 +239,14 @@ typedef struct { float lane[4]; } @{vec};
 @ end
 @ end
 @ if uses.beside then
-/* The @{beside} floats at p over and over. */
+/* The @{group} floats at p over and over. */
 @{inline} @{vec} @{vec}_splat_group(const float *p)
 {
     return @{vec}_of(p[0], p[1], p[0], p[1]);
 }
 
-/* The element with that number of each group of @{beside}, over and over. */
-@ for u = 0, beside - 1 do
+/* The element with that number of each group of @{group}, over and over. */
+@ for u = 0, group - 1 do
 @{inline} @{vec} @{vec}_spread_@{u}(@{vec} a)
 {
     return @{vec}_of(@{picked(format("a%d a%d a%d a%d", u, u, u + 2, u + 2))});

@@ -151,7 +151,7 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 }
 @ end
 @ if uses.beside then
-@ assert(beside == 2)
+@ assert(group == 2)
 
 /* The two floats at p over and over; a load does that by itself for 64 bits. */
 @{inline} @{vec} @{vec}_splat_group(const float *p)
@@ -198,22 +198,22 @@ typedef int @{vec}_index __attribute__((vector_size(@{lanes * 4})));
 @ end
 @ if uses.beside then
 @ local low, high = {}, {}
-@ for i = 0, lanes // 2 - 1, beside do
+@ for i = 0, lanes // 2 - 1, group do
 @     for _, first in ipairs { i, lanes + i } do
-@         for at = first, first + beside - 1 do
+@         for at = first, first + group - 1 do
 @             low[#low + 1] = tostring(at)
 @             high[#high + 1] = tostring(lanes // 2 + at)
 @         end
 @     end
 @ end
-/* a0 b0 a1 b1 ... of the lower, of the upper halves, each of @{beside} floats. */
+/* a0 b0 a1 b1 ... of the lower, of the upper halves, each of @{group} floats. */
 #define @{vec}_zip_groups_low(a, b) @{vec}_shuffle(a, b, @{concat(low, ", ")})
 #define @{vec}_zip_groups_high(a, b) @{vec}_shuffle(a, b, @{concat(high, ", ")})
 
-/* The element with that number of each group of @{beside}, over and over. */
-@ for u = 0, beside - 1 do
+/* The element with that number of each group of @{group}, over and over. */
+@ for u = 0, group - 1 do
 @ local list = {}
-@ for i = 0, lanes - 1 do list[i + 1] = tostring(i // beside * beside + u) end
+@ for i = 0, lanes - 1 do list[i + 1] = tostring(i // group * group + u) end
 #define @{vec}_spread_@{u}(a) @{vec}_shuffle(a, a, @{concat(list, ", ")})
 @ end
 @ end

@@ -122,11 +122,12 @@ Test(generated_text, no_trace_of_the_machine, .timeout = 120) {
     workdir_remove(dir);
 }
 
-/* 128 KB of C without weights for three targets of any shape: measured at the extremes. */
+/* 128 KB of C without weights for three targets of any shape, 192 KB where batches have parts that
+ * are run by different programs: measured at the extremes. */
 Test(generated_text, size_is_bounded, .timeout = 120) {
     /* 8 KB of it are the helpers of portable in two forms, with the compiler's vectors and without.
      */
-    enum { MOST = 128 * 1024 };
+    enum { MOST = 128 * 1024, IN_PARTS = 192 * 1024 };
     static const struct {
         rnnc_config config;
         size_t batch, seq_len;
@@ -163,7 +164,8 @@ Test(generated_text, size_is_bounded, .timeout = 120) {
             cr_assert_neq(size, 0, "%s%s", name, suffixes[k]);
             total += size;
         }
-        cr_expect(total <= MOST, "I=%zu H=%zu L=%zu D=%d B=%zu: %zu bytes of C",
+        const size_t most = s.batch == 0 || s.batch > 32 ? IN_PARTS : MOST;
+        cr_expect(total <= most, "I=%zu H=%zu L=%zu D=%d B=%zu: %zu bytes of C",
                   s.config.input_size, s.config.hidden_size, s.config.num_layers,
                   s.config.bidirectional ? 2 : 1, s.batch, total);
         largest = total > largest ? total : largest;

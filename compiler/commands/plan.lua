@@ -47,6 +47,12 @@ return function(arguments, options)
                                     command = "rnnc plan " .. spec.source, choices = choices })
     end)
     for _, warning in ipairs(warnings) do host.complain(warning) end
-    local text = stage and report.dump(result.dumps[stage]) or report.plan(result)
+    local single
+    local parts = false
+    for _, variant in ipairs(result.plan.variants) do parts = parts or variant.part end
+    if not stage and parts then
+        single = pipeline.run(spec, { weights_as = "none", command = "rnnc plan " .. spec.source, single = true })
+    end
+    local text = stage and report.dump(result.dumps[stage]) or report.plan(result, single)
     host.print((text:gsub("\n$", "")))
 end

@@ -32,11 +32,12 @@ local function apply(name, ir, ...) return require("passes." .. name).run(copy(i
 
 -- The programs of the targets { target, role, ir, wanted (see choose) }, from the least to the most demanding target,
 -- which is how code for several is laid out. What was measured is the first program's.
-local function programs_of(ir, names, choices)
+local function programs_of(ir, names, choices, single)
     local wanted, list = {}, {}
     for _, name in ipairs(names) do wanted[name] = true end
     for _, name in ipairs(targets.order) do
-        for _, program in ipairs(wanted[name] and serve.programs(ir) or {}) do
+        local alone = choices ~= nil or single
+        for _, program in ipairs(wanted[name] and serve.programs(ir, targets[name], choice, alone) or {}) do
             list[#list + 1] = { target = name, role = program.role, ir = program.ir,
                                 wanted = program.role == "" and choices and choices[name] or nil }
         end
@@ -75,8 +76,10 @@ local function passes_of(program, base, like)
 end
 
 -- The same where `other`, the passes of another program, has laid out the weights; nil: they cannot be read so, or it
--- takes too long. free: the program's own way.
+-- takes too long. free: the program's own way. Blocks of an unknown batch are there for lanes that carry sequences, and
+-- are whole: with lanes of units they would be the first program once more, in tiles of rows that a call may not have.
 local function sharing(program, other, free)
+    if program.ir.least then return nil end
     local own, widths = copy(program.ir), {}
     for i, stage in ipairs(other.layout.stages) do widths[i] = stage.widths end
     own.like = widths
@@ -89,14 +92,17 @@ local function sharing(program, other, free)
     return after.layout.slower <= MOST_SLOWER and after or nil
 end
 
--- All programs with the weights of one, if that can be: a list of passes, and that one's index.
+-- All programs but those of blocks with the weights of one, if that can be: their passes by their indices, and the
+-- index of that one.
 local function all_as_one(programs, free)
     local best, index, least
     for i, owner in ipairs(programs) do
         local all, worst = {}, owner.role == "" and 1 or nil
         for k, program in ipairs(programs) do
-            all[k] = k == i and free[k] or worst and sharing(program, free[i], free[k])
-            worst = worst and all[k] and math.max(worst, all[k].layout.slower or 1)
+            if worst and not program.ir.least then
+                all[k] = k == i and free[k] or sharing(program, free[i], free[k])
+                worst = all[k] and math.max(worst, all[k].layout.slower or 1)
+            end
         end
         if worst and (not least or worst < least) then best, index, least = all, i, worst end
     end
@@ -110,14 +116,12 @@ local function passes_of_all(programs, base, tuned)
     for i, program in ipairs(programs) do free[i] = passes_of(program, base) end
     local all, index
     if #programs > 1 and not tuned then all, index = all_as_one(programs, free) end
-    if all then
-        for i in ipairs(programs) do owners[i] = index end
-        return all, owners
-    end
-    all = {}
+    all = all or {}
+    for i in pairs(all) do owners[i] = index end
+    if index then base = base + all[index].layout.layout.count end
     -- The widest panels first: others may be read as several.
     for i = #programs, 1, -1 do
-        for k = #programs, i + 1, -1 do
+        for k = #programs, 1, -1 do
             if owners[k] == k and not owners[i] then
                 if signature(free[i].layout.layout) == signature(all[k].layout.layout) then
                     all[i] = passes_of(programs[i], all[k].layout.layout.base)
@@ -141,7 +145,7 @@ end
 -- command (for the comment on top of the files), ablate (what
 -- the pass of that name takes away, for measurements; or nil), choices (target -> what passes/choose.lua takes in
 -- place of the cost model's choice; or nil), only (the target that is taken when the program runs, whatever the CPU
--- has besides; or nil).
+-- has besides; or nil), single (one program for all batches, see serve.lua, to compare with; or nil).
 -- dumps: stage -> its result; a list over targets where the stage is a target's own.
 function pipeline.run(spec, options)
     local dumps = {}
@@ -153,7 +157,7 @@ function pipeline.run(spec, options)
         dumps[name] = ir
     end
     local first = layout.first(ir)
-    local variants, layouts, programs = {}, {}, programs_of(ir, spec.target, options.choices)
+    local variants, layouts, programs = {}, {}, programs_of(ir, spec.target, options.choices, options.single)
     local all, owners = passes_of_all(programs, first.count, options.choices ~= nil)
     local names = {}
     for i, program in ipairs(programs) do names[i] = program.target .. program.role:gsub("_", ", ") end

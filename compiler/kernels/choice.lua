@@ -10,10 +10,10 @@ local fail = require "base.fail"
 local kernels = require "kernels.kernels"
 local tiles = require "kernels.tiles"
 
-local function describe(stack, members, like)
+local function describe(stack, ir, members, like)
     local s = stack.sizes
     return {
-        like = like,
+        like = like, several = ir.several or false,
         I = s.I, H = s.H, P = s.P, L = s.L, D = s.D, G = s.G, apart = #stack.apart, update = stack.update,
         steps = stack.steps, batch = stack.batch, members = members or 1,
         kinds = s.L > 1 and { "first", "upper" } or { "first" },
@@ -27,19 +27,20 @@ local function plan_with(kernel, ir, target, members)
     for i, stage in ipairs(ir.stages) do
         if stage.kind == "stack" then
             local like = ir.like and ir.like[i]
-            local net = describe(ir.stacks[stage.stack], members, like)
+            local net = describe(ir.stacks[stage.stack], ir, members, like)
             plans[i] = kernel.plan(net, target, ir.deterministic)
             if not plans[i] then return nil end
             if net.P ~= net.H then
                 local product = { inputs = net.H, units = net.P, batch = ir.batch, steps = 1, members = members,
-                                  like = like and like.projection }
+                                  like = like and like.projection, several = ir.several }
                 plans[i].projection = kernel.dense(product, target, ir.deterministic)
                 if not plans[i].projection then return nil end
                 plans[i].cycles = plans[i].cycles + net.L * net.D * plans[i].projection.cycles
             end
         elseif stage.kind == "dense" then
             local product = { inputs = stage.inputs, units = stage.units, batch = ir.batch, members = members,
-                              steps = stage.once and 1 or ir.steps, like = ir.like and ir.like[i].state }
+                              steps = stage.once and 1 or ir.steps, like = ir.like and ir.like[i].state,
+                              several = ir.several }
             plans[i] = kernel.dense(product, target, ir.deterministic)
             if not plans[i] then return nil end
         elseif stage.update then
@@ -71,7 +72,7 @@ local function apply_tiles(ir, target, best, wanted)
         local tile = wanted.tiles[i]
         if tile then
             local possible = stage.kind == "stack"
-                and best.of.retile(describe(ir.stacks[stage.stack]), target, best.plans[i], tile, ir.deterministic)
+                and best.of.retile(describe(ir.stacks[stage.stack], ir), target, best.plans[i], tile, ir.deterministic)
             if not possible then stale(wanted, "the kernel " .. best.label .. " has no such tile for layer " .. i) end
         end
     end
@@ -101,7 +102,8 @@ return function(ir, target, batch, members)
         elseif applies then
             local plans, cycles = plan_with(kernel, own, target, members)
             if not plans then return nil, considered end
-            considered[#considered + 1] = { kernel = kernel.label, cycles = math.ceil(cycles) }
+            considered[#considered + 1] = { kernel = kernel.label, in_lanes = kernel.in_lanes,
+                                            cycles = math.ceil(cycles) }
             local better = not best or cycles < best.cycles
             if wanted then better = kernel.label == wanted.kernel end
             if better then

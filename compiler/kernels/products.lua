@@ -191,11 +191,15 @@ local function state_terms(stack, role)
     return list
 end
 
--- Row tiles of a step: exact where the number of rows is known.
+-- Row tiles of a step: exact where the number of rows is known, else some of every height.
 local function rows_of(ir, most)
+    assert(not ir.least, "a block of units that may not be full")
     local rows = ir.division.share
-    local exact = rows ~= "any" and rows <= ir.block and ir.batch % rows == 0 and not ir.lengths
-    return exact and tiles.exact(rows, most) or tiles.any(most), exact
+    if rows ~= "any" and not ir.lengths then
+        if rows <= ir.block and ir.batch % rows == 0 then return tiles.exact(rows, most), true end
+        if rows == ir.batch and rows % ir.block == 0 then return tiles.exact(ir.block, most), true end
+    end
+    return tiles.all(most), false
 end
 
 -- Bytes by which the batch kernel asks for weights before their use; 0: the second cache holds them all. Without,

@@ -48,6 +48,14 @@ function tiles.any(most)
     return list
 end
 
+-- The row tiles for a number of rows known at run time only, where rows are few: of every height up to `most`, so that
+-- tiles of about one height, as few as can be, share the rows.
+function tiles.all(most)
+    local list = {}
+    for rows = most, 1, -1 do list[#list + 1] = { rows = rows } end
+    return list
+end
+
 -- Cycles of a product with those tiles. shape: { rows, vectors (of sums), columns }; `after` a tile comes so much more.
 -- Of several `members` of a team, the one with most panels counts.
 local function product_cycles(target, shape, rows, vectors, split, after, members)

@@ -25,12 +25,18 @@ function units.applies(ir, target)
     return true
 end
 
--- The rows of a block, and the shapes over which a tile is judged. An unknown batch is judged at one
--- row and at sixteen, equally.
-local function row_shapes(batch, vectors, columns)
+-- The rows of a block, and the shapes over which a tile is judged. An unknown batch is judged at one row and at
+-- sixteen, equally, or at four and sixteen where there are always several: one has a program of its own.
+local function row_shapes(batch, vectors, columns, several)
     if batch ~= "any" then
         local rows = math.min(batch, units.most_rows)
         return rows, { { rows = rows, vectors = vectors, columns = columns, weight = 1 } }
+    end
+    if several then
+        return units.most_rows, {
+            { rows = 4, vectors = vectors, columns = columns, weight = 4 },
+            { rows = 16, vectors = vectors, columns = columns, weight = 1 },
+        }
     end
     return units.most_rows, {
         { rows = 1, vectors = vectors, columns = columns, weight = 16 },
@@ -84,7 +90,7 @@ local function plan_with(net, target, deterministic, grouped)
     local vectors = tiles.ceil(net.H, target.lanes)
     local narrow = net.G + (fuses(net.I, net.steps, target) and net.apart or 0)
     local function sums(each) return tiles.sums(net.H, target.lanes, each, grouped) end
-    local block, shapes = row_shapes(net.batch, sums(narrow), net.P)
+    local block, shapes = row_shapes(net.batch, sums(narrow), net.P, net.several)
     local rows = shapes[1].rows
     local step = tiles.best(target, shapes, narrow, splits(net.batch, deterministic, net.P), {
         after = cost.epilogue(target, net.update),
@@ -120,7 +126,7 @@ local function plan_with(net, target, deterministic, grouped)
         if not hoisted[kind] then serial = serial + tile.cycles * rows / many end
     end
     -- The last block has the rows that are left, and takes their time only.
-    local blocks = net.batch == "any" and 1 or net.batch / block
+    local blocks = net.batch == "any" and 1 / rows or net.batch / block
     return { cycles = cycles * blocks, serial = serial, block = block, step = step, inputs = inputs, vectors = vectors,
              grouped = grouped, hoisted = hoisted }
 end
@@ -149,7 +155,7 @@ end
 
 function units.dense(net, target, deterministic)
     local vectors = tiles.ceil(net.units, target.lanes)
-    local block, shapes = row_shapes(net.batch, vectors, net.inputs)
+    local block, shapes = row_shapes(net.batch, vectors, net.inputs, net.several)
     local rows = shapes[1].rows
     local many = many_rows(net.steps, rows)
     -- A call of one step counts as much as one of many, where there may be either.

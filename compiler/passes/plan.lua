@@ -125,9 +125,21 @@ local function share_layers(variant, main)
     end
 end
 
+-- What a program is for, beside the first one of its target.
+local function serves(ir, role)
+    local words = {
+        [""] = "all other calls", _lengths = "calls with lengths", _one = "one sequence",
+        _blocks = string.format("blocks of %d sequences, the last one of at least %s", ir.block, ir.least),
+        _rest = string.format("the last %s of the batch", ir.batch),
+    }
+    return words[role]
+end
+
 -- The first variant of a target has another one of it, and all that both of them use.
 local function add_other(main, other)
-    table.insert(main.others, 1, other)
+    -- Behind those whose functions it may use.
+    table.insert(main.others, other)
+    main.group = math.max(main.group, other.group)
     for _, what in ipairs { "functions", "helpers", "uses" } do
         for name, there in pairs(other[what]) do main[what][name] = main[what][name] or there end
     end
@@ -148,7 +160,8 @@ function plan.variant(ir, name, role, shared)
     local same = main and main.transposes == ir.beside and ir.in_lanes == "sequences"
     local transpose = same and main.transpose or "transpose" .. suffix .. role
     local variant = {
-        role = role, lengths = ir.lengths, others = {},
+        role = role, lengths = ir.lengths, batch = ir.batch, part = ir.part or false,
+        least = ir.least or ir.block, serves = serves(ir, role), others = {},
         run = "run" .. suffix .. role, member = "member" .. suffix .. role, members = "members" .. suffix .. role,
         next_chunk = "next_chunk" .. suffix .. role,
         transpose = transpose, transpose_back = transpose .. (ir.beside > 1 and "_back" or ""),
@@ -157,7 +170,7 @@ function plan.variant(ir, name, role, shared)
         prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix,
         inline = "INLINE" .. suffix:upper(), attribute = "KERNEL" .. suffix:upper(),
         fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, in_lanes = ir.in_lanes, label = ir.label,
-        block = ir.block, beside = ir.beside, input_row = ir.input_row,
+        block = ir.block, beside = ir.beside, group = ir.beside, input_row = ir.input_row,
         chunk = ir.chunk, considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles,
         products = table.move(list, had + 1, #list, 1, {}), maps = table.move(maps, had_maps + 1, #maps, 1, {}),
         stages = stages_of(ir, suffix .. role), schedule = ir.schedule, division = ir.division,
@@ -276,13 +289,13 @@ end
 
 -- The longest workspace over all targets, in floats; step: that of one thread for one time step; more: what slices
 -- that begin in a cache line of their own add. Of an unknown batch all but `more` are for each of the sequences that
--- it holds, at most those of a `block`.
+-- it holds, at most those of a `block`; a program for blocks is called for its `least` sequences or more.
 local function workspace_of(layouts, unknown)
     local space = { fixed = 0, per_chunk_step = 0, per_step = 0, chunk = 1, step = 0, block = 1, more = 0 }
     for _, layout in ipairs(layouts) do
-        local own = layout.workspace
+        local own, held = layout.workspace, unknown and layout.batch ~= "any" and layout.least or 1
         for _, name in ipairs { "fixed", "per_chunk_step", "per_step" } do
-            space[name] = math.max(space[name], own[name] * own.copies[name])
+            space[name] = math.max(space[name], (own[name] * own.copies[name] + held - 1) // held)
         end
         space.chunk = math.max(space.chunk, layout.chunk)
         if unknown then

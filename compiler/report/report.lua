@@ -120,15 +120,15 @@ local function variant_lines(add, plan, v)
     division_lines(add, v.division)
     weights_line(add, v, #plan.variants > 1)
     for _, other in ipairs(v.others) do
-        add("  calls with lengths: kernel %s, %d cycles for a step of all sequences", other.label, other.cycles)
+        add("  for %s: kernel %s, %d cycles a step", other.serves, other.label, other.cycles)
         weights_line(add, other, true)
     end
     add("  batch in blocks of %d, time in chunks of %d, %s outermost", v.block, v.chunk, v.schedule.outer)
     local peak = 2 * v.lanes * v.fma_per_cycle
-    local flops = 2 * plan.macs_per_step * (plan.batch == "any" and 1 or plan.batch)
+    local flops = 2 * plan.macs_per_step * (v.batch == "any" and 1 or v.batch)
     add("  arithmetic alone: %.0f cycles a step at %d FLOPs a cycle", flops / peak, peak)
-    add("  predicted: %d cycles a step%s, %s at %g GHz", v.cycles,
-        plan.batch == "any" and " of one sequence" or "", duration(v.cycles), CLOCK)
+    local of = v.batch == "any" and " of one sequence" or v.part and " of " .. v.batch .. " sequences" or ""
+    add("  predicted: %d cycles a step%s, %s at %g GHz", v.cycles, of, duration(v.cycles), CLOCK)
 end
 
 local function layer_line(layer)
@@ -187,21 +187,30 @@ local function per_step(plan)
     return space.per_step > 0 and " and " .. bytes(space.block * space.per_step * 4) .. " a step" or ""
 end
 
--- report.plan(result) -> what `rnnc plan` prints.
-function report.plan(result)
+local function size_of(files)
+    local size = 0
+    for _, file in ipairs(files) do size = size + #file.text end
+    return size
+end
+
+-- report.plan(result, single) -> what `rnnc plan` prints. single: the result with one program for all batches, or nil.
+function report.plan(result, single)
     local plan, lines = result.plan, {}
     local function add(text, ...) lines[#lines + 1] = select("#", ...) > 0 and text:format(...) or text end
     local names = {}
     for i, layer in ipairs(plan.layers) do names[i] = layer_line(layer) end
     add("%s: %s%s", plan.name, table.concat(names, "; "), plan.plus_input)
     shape_lines(add, plan)
-    local size = 0
-    for _, file in ipairs(result.files) do size = size + #file.text end
+    local size = size_of(result.files)
     add("  a step of one sequence: %d multiply-adds, %d FLOPs", plan.macs_per_step, 2 * plan.macs_per_step)
     local space = plan.workspace
     add("  packed weights %s, workspace at most %s%s, generated C %s", bytes(plan.packed_count * 4),
         bytes((space.block * (space.fixed + space.chunk * space.per_chunk_step) + space.more) * 4 + 64),
         per_step(plan), bytes(size))
+    if single then
+        add("  with one program for all sequences: packed weights %s, generated C %s",
+            bytes(single.plan.packed_count * 4), bytes(size_of(single.files)))
+    end
     for _, v in ipairs(plan.variants) do variant_lines(add, plan, v) end
     return table.concat(lines, "\n")
 end

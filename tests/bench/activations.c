@@ -17,7 +17,7 @@ int main(int argc, char **argv) {
     const float *const *const tensors = random_tensors(all[0].model);
     const float *const x = random_floats(rows * all[0].model->input, 1);
     for (int i = 0; i < ALL; i++)
-        all[i].call = call_of(all[i].model, tensors, x, T);
+        all[i].call = call_of(all[i].model, tensors, x, T, all[i].model->batch);
     take_turns(all, ALL);
     double apart = 0;
     for (size_t i = 0; i < rows * all[0].model->output; i++)

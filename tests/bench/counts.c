@@ -38,10 +38,10 @@ int main(int argc, char **argv) {
     const counters *const c = symbol_of(argv[2], "rnnc_counters");
     const float *const *const tensors = random_tensors(model);
     const float *const x = random_floats(T * model->batch * model->input, 1);
-    candidate one = {.model = model, .call = call_of(model, tensors, x, T)};
+    candidate one = {.model = model, .call = call_of(model, tensors, x, T, model->batch)};
     take_turns(&one, 1);
     printf("cycles %.0f\n", one.least * cycles_per_second());
-    const rnnc_call call = call_of(counted, tensors, x, T);
+    const rnnc_call call = call_of(counted, tensors, x, T, counted->batch);
     uint64_t *const before = malloc(c->blocks * sizeof *before);
     if (!before || counted->forward(&call) != RNNC_OK)
         fail("a call fails");

@@ -27,7 +27,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < 3; i++) {
         const rnnc_model *const m = models[i > 0];
         all[i].model = m;
-        all[i].call = call_of(m, tensors, x, STEPS);
+        all[i].call = call_of(m, tensors, x, STEPS, m->batch);
         all[i].call.lengths = i == 2 ? lengths : NULL;
         all[i].call.hn = random_floats(states, 0);
         all[i].call.cn = c->cell == RNNC_LSTM ? random_floats(states, 0) : NULL;

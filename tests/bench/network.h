@@ -43,10 +43,9 @@ static float *packed_weights(const rnnc_model *model, const float *const *tensor
     return packed;
 }
 
-/* A call of T steps from a zero state; y holds T * batch * output floats. */
+/* A call of T steps of B sequences from a zero state; y holds T * batch * output floats. */
 static rnnc_call call_of(const rnnc_model *model, const float *const *tensors, const float *x,
-                         size_t T) {
-    const size_t B = model->batch;
+                         size_t T, size_t B) {
     return (rnnc_call){.weights = packed_weights(model, tensors),
                        .seq_len = T,
                        .batch = B,

@@ -109,7 +109,7 @@ local function dense(f, stage, from, from_t, from_b, once)
     end
     if once then return { product_of(from, from_b, to, to_b, f.all) } end
     -- Rows of one step after the other lie as those of one step do where a block is full.
-    local full = not f.v.lengths and not f.growing and f.p.batch % v.block == 0 or v.block == 1
+    local full = not f.v.lengths and not f.growing and v.batch % v.block == 0 or v.block == 1
     local conditions = {}
     if not full then conditions[1] = "rows == " .. f.many end
     if f.direct and stage.last then conditions[#conditions + 1] = "y_t == rows * y_b" end
@@ -289,17 +289,19 @@ local function program(f)
     local v, p, block = f.v, f.p, f.v.block
     local x_t, x_b = f:strides(p.input)
     local y_t, y_b = f:strides(p.output, p.last_step)
-    local final = f.sliced and "end" or "batch"
+    local ranged = f.sliced or v.part
+    local final = ranged and "end" or "batch"
     local alone = f.parted and "part == 0" or nil
     return {
         p.batch ~= "any" and declare("const size_t", { "batch", tostring(p.batch) }),
         declare("const ptrdiff_t", { "x_t", x_t }, { "x_b", x_b }),
         declare("const ptrdiff_t", { "y_t", y_t }, { "y_b", y_b }),
         declare("const size_t", { "room", format("seq_len < %d ? seq_len : %d", v.chunk, v.chunk) }),
-        f.growing and declare("const size_t", { "held", format("batch < %d ? batch : %d", block, block) }),
+        f.growing and declare("const size_t", { "held", format(v.part and "end - begin < %d ? end - begin : %d"
+            or "batch < %d ? batch : %d", block, block) }),
         (f.sliced or f.parted) and parts.share(f),
         parts.space(f),
-        statements.loop(declare("size_t", { "first", f.sliced and "begin" or "0" }), "first < " .. final,
+        statements.loop(declare("size_t", { "first", ranged and "begin" or "0" }), "first < " .. final,
             "first += " .. block, {
                 declare("const ptrdiff_t",
                     { f.all, format("(ptrdiff_t)(%s - first < %d ? %s - first : %d)", final, block, final, block) }),
@@ -320,7 +322,7 @@ end
 -- parameters: C text of those of all targets; barriers: do members of a team meet on the way?
 return function(v, p, parameters, barriers)
     local f = places.of(v, p, barriers)
-    f.several = p.batch ~= "any" and p.batch > v.block
+    f.several = v.batch ~= "any" and v.batch > v.block
     -- After every layer a part that takes chunks in turns posts: layers of the stages before each one, and of all.
     f.posts = { all = 0 }
     for i, stage in ipairs(f.stages) do
@@ -329,6 +331,7 @@ return function(v, p, parameters, barriers)
     end
     if f.by_chunk or barriers then parameters = parameters .. ", const rnnc_team *team" end
     if f.sliced or f.parted then parameters = parameters .. ", size_t member, size_t members" end
+    if v.part then parameters = parameters .. ", size_t begin, size_t end" end
     local doc = format("Runs the network for %s", v.target)
         .. (p.batch == 1 and "." or format(". Sequences go through in blocks of at most %d.", v.block))
         .. (f.by_stage and "\nA layer needs the whole sequence of what is below it, so stages follow each other."

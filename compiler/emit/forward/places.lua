@@ -23,7 +23,7 @@ function places.of(v, p, barriers)
     local kind, units = v.division.kind, v.in_lanes == "units"
     local self = {
         v = v, p = p, units = units, barriers = barriers, stages = v.stages, last = v.stages[#v.stages],
-        growing = p.batch == "any", imported = not units or v.lengths or v.stages[1].kind == "activation",
+        growing = v.batch == "any", imported = not units or v.lengths or v.stages[1].kind == "activation",
         sliced = v.division.slices_from > 0,
         by_direction = kind == "directions", by_chunk = kind == "chunks", by_panel = kind == "panels",
         by_stage = v.schedule.outer == "stages", long = v.schedule.slots == "steps", direct = v.schedule.direct,

@@ -332,11 +332,19 @@ function units:rows(panel, number)
         return list
     end
     if most == 1 then return { rows(r, "r < rows", "++r", one()) } end
-    if #p.carried > 0 then
-        -- What is carried in place must not be computed twice.
-        return { r, rows(nil, format("r + %d <= rows", most), "r += " .. most, self:call(panel, number, most, "r")),
-                 rows(nil, "r < rows", "++r", one()) }
+    if #p.rows > 2 or most == 2 then
+        -- As few tiles as can be, of heights that differ by one at most; none twice: a state may be carried in place.
+        local body
+        for i = #p.rows, 1, -1 do
+            local high = p.rows[i].rows
+            local own = self:call(panel, number, high, "r")
+            body = body and statements.when("high == " .. high, { own }, { body }) or own
+        end
+        local left = format("(rows + %d) / %d", most - 1, most)
+        return { rows(declare("ptrdiff_t", { "r", "0" }, { "high", "0" }, { "left", left }), "left > 0",
+            "--left, r += high", { statements.set "high = (rows - r + left - 1) / left", body }) }
     end
+    assert(#p.carried == 0)
     return {
         rows(r, format("rows < %d && r < rows", most), "++r", one()),
         rows(declare("ptrdiff_t", { "i", "0" }), format("rows >= %d && i < rows", most), "i += " .. most, {
@@ -366,8 +374,7 @@ function units:panels(panel, first)
         })
     end
     if all > 1 then return count("ptrdiff_t", "panel", all, self:rows(panel, "panel")) end
-    local own = self:rows(panel, first)
-    return (p.exact or #p.panels == 1 or #p.carried == 0) and own or statements.block(own)
+    return self:rows(panel, first)
 end
 
 function units:doc()
