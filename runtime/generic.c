@@ -186,13 +186,15 @@ static void run_group(group *g, const float *x, size_t ld_x) {
             generic_run_activation(&g->run, layer, prepared, rows, g->in, g->ld_in, out);
         } else {
             const int ends = rnnc_layer_once(layer) && g->run.T > 0 && rows != g->run.B;
-            const float *const in = g->in + (ends ? (g->run.T - 1) * g->run.row_t * g->ld_in : 0);
+            const size_t skipped = ends && rnnc_layer_steps(layer) == 1 ? g->run.T - 1 : 0;
+            const float *const in = g->in + skipped * g->run.row_t * g->ld_in;
             const size_t ld_in = ends ? g->run.row_b * g->ld_in : g->ld_in;
             rows = ends ? g->run.B : rows;
             if (rnnc_layer_merges(layer))
                 generic_run_merge(layer, rows, in, ld_in, out);
             else
-                generic_run_dense(&g->run, layer, prepared, rows, in, ld_in, out);
+                generic_run_dense(&g->run, layer, prepared, rows, in, ld_in,
+                                  g->run.row_t * g->ld_in, out);
         }
         prepared += generic_table_count(layer);
         g->in = out.data;

@@ -47,10 +47,11 @@ RNNC_HIDDEN void generic_run_chain(const generic_run *r, const generic_chain *c,
                                    const float *in, size_t ld_in, generic_flow out, const float *h0,
                                    const float *c0, float *hn, float *cn);
 
-/* A dense layer on `rows` rows; prepared: W^T (inputs, outputs), bias (outputs). */
+/* A dense layer on `rows` rows; prepared: W^T (inputs, outputs), bias (outputs). step: floats of
+ * `in` from one to the next of the steps that it reads side by side, if it does. */
 RNNC_HIDDEN void generic_run_dense(const generic_run *r, const rnnc_layer *layer,
                                    const float *prepared, size_t rows, const float *in,
-                                   size_t ld_in, generic_flow out);
+                                   size_t ld_in, size_t step, generic_flow out);
 
 /* An activation alone, on `rows` rows; prepared: the weights of its units, if it has such. */
 RNNC_HIDDEN void generic_run_activation(const generic_run *r, const rnnc_layer *layer,

@@ -172,15 +172,19 @@ void generic_run_merge(const rnnc_layer *layer, size_t rows, const float *in, si
 }
 
 void generic_run_dense(const generic_run *r, const rnnc_layer *layer, const float *prepared,
-                       size_t rows, const float *in, size_t ld_in, generic_flow out) {
-    const size_t K = layer->inputs, N = layer->outputs;
-    const float *const bias = prepared + K * N;
+                       size_t rows, const float *in, size_t ld_in, size_t step, generic_flow out) {
+    const size_t steps = rnnc_layer_steps(layer), K = layer->inputs / steps, N = layer->outputs;
+    const float *const bias = prepared + layer->inputs * N;
     if (rows == 0)
         return;
-    if (rows == 1)
-        r->blas->sgemv(1, K, N, 1, prepared, N, in, 0, out.data);
-    else
-        r->blas->sgemm(0, 0, rows, N, K, 1, in, ld_in, prepared, N, 0, out.data, out.ld);
+    for (size_t t = 0; t < steps; t++) {
+        const float *const x = in + t * step, *const w = prepared + t * K * N;
+        const float sum = t > 0 ? 1 : 0;
+        if (rows == 1)
+            r->blas->sgemv(1, K, N, 1, w, N, x, sum, out.data);
+        else
+            r->blas->sgemm(0, 0, rows, N, K, 1, x, ld_in, w, N, sum, out.data, out.ld);
+    }
     for (size_t i = 0; i < rows; i++) {
         float *const row = out.data + i * out.ld;
         for (size_t j = 0; j < N; j++)

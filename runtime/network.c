@@ -24,13 +24,17 @@ size_t rnnc_layer_outputs(const rnnc_layer *layer) {
                : layer->outputs;
 }
 
+size_t rnnc_layer_steps(const rnnc_layer *layer) {
+    return layer->kind == RNNC_DENSE && layer->steps ? layer->steps : 1;
+}
+
 int rnnc_layer_merges(const rnnc_layer *layer) {
     return layer->kind == RNNC_MERGE_SUM || layer->kind == RNNC_MERGE_MUL ||
            layer->kind == RNNC_MERGE_AVE;
 }
 
 int rnnc_layer_once(const rnnc_layer *layer) {
-    return (layer->kind == RNNC_DENSE && layer->last_step) ||
+    return (layer->kind == RNNC_DENSE && (layer->last_step || layer->steps)) ||
            ((layer->kind == RNNC_DENSE || rnnc_layer_merges(layer)) && layer->last_state);
 }
 
@@ -124,6 +128,14 @@ static rnnc_status check_layer(const rnnc_layer *layer, size_t number, size_t wi
                          "layer %zu merges %zu values to %zu: it has to stand behind a "
                          "bidirectional layer and give half as many, with no flag but last_state",
                          number, layer->inputs, layer->outputs);
+    if (layer->kind == RNNC_DENSE && layer->steps &&
+        (number == 0 || once || layer->last_step || layer->last_state || layer->tied ||
+         layer->inputs % layer->steps != 0))
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "layer %zu reads %zu steps side by side: it has to stand behind one that "
+                         "runs on each step, without last_step, last_state and tied, and its %zu "
+                         "inputs are as many for each step",
+                         number, layer->steps, layer->inputs);
     const rnnc_layer *const first = layer - number;
     if (layer->kind == RNNC_DENSE && layer->tied &&
         (first->kind != RNNC_EMBEDDING || first->inputs != layer->outputs ||
@@ -142,10 +154,11 @@ static rnnc_status check_layer(const rnnc_layer *layer, size_t number, size_t wi
                                    : check_table(layer, number, error);
     if (status != RNNC_OK)
         return status;
-    if (width && rnnc_layer_inputs(layer) != width)
+    const size_t taken = rnnc_layer_inputs(layer) / rnnc_layer_steps(layer);
+    if (width && taken != width)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "layer %zu takes %zu values, and the layer before it gives %zu", number,
-                         rnnc_layer_inputs(layer), width);
+                         taken, width);
     return RNNC_OK;
 }
 
@@ -182,6 +195,8 @@ rnnc_status rnnc_network_measure(const rnnc_network *network, rnnc_network_sizes
         found.output = rnnc_layer_outputs(layer);
         found.vocabulary = layer->kind == RNNC_EMBEDDING ? layer->inputs : found.vocabulary;
         found.last_step |= rnnc_layer_once(layer);
+        if (layer->kind == RNNC_DENSE && layer->steps)
+            found.steps = layer->steps;
         if (!add_layer(layer, &found))
             return rnnc_fail(error, RNNC_ERR_OVERFLOW,
                              "the states of the network do not fit in memory: give smaller sizes");
@@ -221,8 +236,10 @@ rnnc_status rnnc_call_check(const rnnc_network *network, const rnnc_network_size
     if (!rnnc_mul(call->seq_len, call->batch, &rows) || !rnnc_mul(rows, widest, &values) ||
         !rnnc_mul(values, sizeof(double), &bytes))
         return RNNC_ERR_OVERFLOW;
+    if (sizes->steps && call->seq_len != sizes->steps)
+        return RNNC_ERR_ARGUMENT;
     for (size_t b = 0; call->lengths && b < call->batch; b++)
-        if (call->lengths[b] > call->seq_len)
+        if (call->lengths[b] > call->seq_len || (sizes->steps && call->lengths[b] != sizes->steps))
             return RNNC_ERR_ARGUMENT;
     return sizes->vocabulary && !tokens_within(network, sizes->vocabulary, call) ? RNNC_ERR_ARGUMENT
                                                                                  : RNNC_OK;

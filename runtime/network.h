@@ -20,7 +20,10 @@ RNNC_HIDDEN int rnnc_layer_of_units(const rnnc_layer *layer);
 /* Does it make one value of both halves of a bidirectional layer? */
 RNNC_HIDDEN int rnnc_layer_merges(const rnnc_layer *layer);
 
-/* Does it run once a sequence, by last_step or last_state? */
+/* The steps that it reads side by side, at least 1. */
+RNNC_HIDDEN size_t rnnc_layer_steps(const rnnc_layer *layer);
+
+/* Does it run once a sequence, by last_step, last_state or steps? */
 RNNC_HIDDEN int rnnc_layer_once(const rnnc_layer *layer);
 
 /* Values of a step's output, the last ones, that come from a direction which goes backwards, and so

@@ -169,6 +169,10 @@ static void activate(const rnnc_layer *layer, const float *weights, double *row)
 static const double *take_input(sequence *s, const rnnc_layer *before, const rnnc_layer *layer) {
     if (!rnnc_layer_once(layer) || s->steps == 0)
         return s->in;
+    if (layer->kind == RNNC_DENSE && layer->steps) {
+        s->steps = 1; /* all of them, which lie side by side */
+        return s->in;
+    }
     const size_t reverse = layer->last_state ? rnnc_layer_reverse(before) : 0;
     double *const end = s->in + s->steps * layer->inputs;
     /* The reverse direction's last state is what it gave for the first step. */
@@ -268,7 +272,8 @@ static size_t widest_of(const rnnc_network *network) {
     size_t widest = 1;
     for (size_t i = 0; i < network->layer_count; i++) {
         const rnnc_layer *const layer = &network->layer[i];
-        const size_t widths[] = {rnnc_layer_inputs(layer), rnnc_layer_outputs(layer),
+        const size_t widths[] = {rnnc_layer_inputs(layer) / rnnc_layer_steps(layer),
+                                 rnnc_layer_outputs(layer),
                                  layer->kind == RNNC_RECURRENT ? layer->recurrent.hidden_size : 0};
         for (size_t k = 0; k < 3; k++)
             widest = widths[k] > widest ? widths[k] : widest;

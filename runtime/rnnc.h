@@ -146,7 +146,10 @@ typedef struct rnnc_weight {
  *              state of each direction: torch.cat(h_n[-2], h_n[-1]) of a bidirectional one, whose
  *              reverse half has seen one step only at the last step. That of a direction that goes
  *              backwards is what it put out for the first step. With tied W is the table of the
- *              EMBEDDING that is the first layer, and the layer has no weight of its own.
+ *              EMBEDDING that is the first layer, and the layer has no weight of its own. With
+ *              `steps` it runs once as well, on all steps of a sequence side by side, the first
+ *              one first, of which there are as many: inputs is steps times what the layer before
+ *              it puts out.
  *   ACTIVATION activation(x), of each value; inputs and outputs are as many
  *   MERGE_SUM, MERGE_MUL, MERGE_AVE  behind a RECURRENT layer that is bidirectional, whose halves
  *              have `outputs` values each: their sum, product or mean. With last_state, of its last
@@ -167,6 +170,7 @@ typedef struct rnnc_layer {
     size_t inputs, outputs; /* of all but RECURRENT; EMBEDDING: rows and width of its table */
     rnnc_activation activation;
     int bias, last_step, last_state, tied; /* DENSE, last_state also MERGE; not last_step too */
+    size_t steps;                          /* DENSE; 0: it reads one step at a time */
     float alpha, beta;                     /* as of rnnc_function; finite */
 } rnnc_layer;
 
@@ -191,6 +195,7 @@ typedef struct rnnc_network_sizes {
     size_t weight_count;  /* tensors */
     size_t vocabulary;    /* rows of the embedding; 0: the network reads x, not tokens */
     int last_step;        /* 1: y is (B, output) */
+    size_t steps;         /* that every sequence of a call has to have; 0: any */
 } rnnc_network_sizes;
 
 /* Is the network one that can be run, and its sizes. ARGUMENT: a value outside its range, widths

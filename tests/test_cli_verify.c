@@ -330,7 +330,7 @@ Test(verify, sees_another_network, .timeout = 60) {
 /* Whatever it is in which the network is another one. */
 Test(verify, sees_each_difference, .timeout = 120) {
 #define RECURRENT "{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 1, 4}}"
-#define HEAD "{RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 1, 0, 0.5f}"
+#define HEAD "{RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 1, 0, 0, 0.5f}"
     static const struct {
         const char *layers, *flags;
         int same;
@@ -349,21 +349,23 @@ Test(verify, sees_each_difference, .timeout = 120) {
         {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 1, 0}}, " HEAD, "1, 0", 0},
         {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 1, 4, .clip = 2}}, " HEAD, "1, 0", 0},
         {"{.recurrent = {RNNC_LSTM, 3, 5, 2, 1, 0, 1, 4, .own_functions = 1}}, " HEAD, "1, 0", 0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 7, 3, RNNC_ELU, 1, 0, 1, 0, 0.5f}", "1, 0",
-         0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 2, RNNC_ELU, 1, 0, 1, 0, 0.5f}", "1, 0",
-         0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_LEAKY_RELU, 1, 0, 1, 0, 0.5f}",
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 7, 3, RNNC_ELU, 1, 0, 1, 0, 0, 0.5f}",
          "1, 0", 0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 0, 0, 1, 0, 0.5f}", "1, 0",
-         0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 1, 0, 0, 0.5f}", "1, 0",
-         0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 0, 0, 0.5f}", "1, 0",
-         0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 1, 0, 0.25f}", "1, 0",
-         0},
-        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 1, 0, 0.5f, 1.0f}",
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 2, RNNC_ELU, 1, 0, 1, 0, 0, 0.5f}",
+         "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_LEAKY_RELU, 1, 0, 1, 0, 0, 0.5f}",
+         "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 0, 0, 1, 0, 0, 0.5f}",
+         "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 1, 0, 0, 0, 0.5f}",
+         "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 0, 0, 0, 0.5f}",
+         "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 1, 0, 0, 0.25f}",
+         "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 1, 0, 0, 0.5f, 1.0f}",
+         "1, 0", 0},
+        {RECURRENT ", {RNNC_DENSE, {.hidden_size = 0}, 8, 3, RNNC_ELU, 1, 0, 1, 0, 2, 0.5f}",
          "1, 0", 0},
         {RECURRENT ", {RNNC_EMBEDDING, {.hidden_size = 0}, 8, 3, RNNC_TANH, 1, 0, 1}", "1, 0", 0},
     };

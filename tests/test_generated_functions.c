@@ -148,6 +148,28 @@ Test(generated_functions, embedding_and_once, .timeout = 600) {
 }
 
 /* Members that meet after every step: part 0 alone has the function. */
+static rnnc_layer flat(size_t inputs, size_t outputs) {
+    rnnc_layer layer = dense(23 * inputs, outputs, RNNC_TANH);
+    layer.steps = 23;
+    return layer;
+}
+
+/* All steps of a sequence in one row: of one direction and of both, behind a dense layer whose rows
+ * are no whole groups, backwards; by a team too. */
+Test(generated_functions, flattened, .timeout = 600) {
+    const driver_shape shape = {
+        .name = "net", .states = "h", .fixed_seq_len = true, .fixed_batch = true};
+    const rnnc_layer one[] = {cell(RNNC_GRU, 5, 0), flat(UNITS, 7), dense(7, 3, RNNC_SOFTMAX)};
+    const rnnc_layer both[] = {cell(RNNC_GRU, 5, 1), dense(2 * UNITS, 6, RNNC_RELU), flat(6, 5)};
+    rnnc_layer back[] = {cell(RNNC_GRU, 5, 0), flat(UNITS, 4), function(4, RNNC_ELU)};
+    const rnnc_layer halves[] = {cell(RNNC_GRU, 5, 1), flat(2 * UNITS, 9)};
+    back[0].recurrent.reverse = 1;
+    check(one, 3, 3, "seq_len = 23,", &shape);
+    check(both, 3, 16, "seq_len = 23, threads = 2,", &shape);
+    check(back, 2, 1, "seq_len = 23, chunk = 4,", &shape);
+    check(halves, 2, 9, "seq_len = 23, chunk = 5,", &shape);
+}
+
 Test(generated_functions, team, .timeout = 600) {
     const driver_shape shape = {.name = "net", .states = "h", .fixed_batch = true, .step = true};
     rnnc_layer layers[] = {cell(RNNC_GRU, 20, 0), function(256, RNNC_RELU),

@@ -163,6 +163,59 @@ static rnnc_layer changed_head(size_t inputs, size_t outputs, int activation, in
                         .last_step = last};
 }
 
+/* A dense layer on all steps of a sequence, against sums of what the layer below gives. */
+Test(runtime_models, steps_side_by_side) {
+    enum { T = 5, B = 3, H = 4, O = 2 };
+    rng r = {.state = 5};
+    float w_ih[3 * H * 3], w_hh[3 * H * H], w[O * T * H], bias[O], x[T * B * 3];
+    rng_fill(&r, w_ih, sizeof w_ih / sizeof *w_ih, 1);
+    rng_fill(&r, w_hh, sizeof w_hh / sizeof *w_hh, 1);
+    rng_fill(&r, w, sizeof w / sizeof *w, 1);
+    rng_fill(&r, bias, O, 1);
+    rng_fill(&r, x, sizeof x / sizeof *x, 1);
+    const float *const tensors[] = {w_ih, w_hh, w, bias};
+    const rnnc_layer layers[] = {
+        {.recurrent = {RNNC_GRU, 3, H, 1, 0, 0, 0, 0}},
+        {.kind = RNNC_DENSE, .inputs = T * H, .outputs = O, .bias = 1, .steps = T}};
+    for (int batch_first = 0; batch_first < 2; batch_first++) {
+        const rnnc_network below = {1, layers, batch_first, 0},
+                           network = {2, layers, batch_first, 0};
+        double states[T * B * H], want[B * O], exact[B * O];
+        float y[B * O];
+        float *const prepared = calloc(rnnc_generic_prepared_count(&network), sizeof *prepared);
+        void *const workspace = malloc(rnnc_generic_workspace_size(&network, T, B));
+        size_t lengths[B] = {T, T, T};
+        rnnc_call call = {
+            .weights = prepared, .seq_len = T, .batch = B, .x = x, .y = y, .workspace = workspace};
+        cr_assert_eq(rnnc_reference_forward(&below, tensors, &call, states, NULL, NULL), RNNC_OK);
+        for (size_t i = 0; i < B * O; i++) {
+            const size_t b = i / O, o = i % O;
+            want[i] = (double)bias[o];
+            for (size_t k = 0; k < T * H; k++)
+                want[i] += (double)w[o * T * H + k] *
+                           states[(batch_first ? b * T + k / H : k / H * B + b) * H + k % H];
+        }
+        cr_assert_eq(rnnc_generic_prepare(&network, tensors, prepared), RNNC_OK);
+        for (int with = 0; with < 2; with++) {
+            call.lengths = with ? lengths : NULL;
+            cr_assert_eq(rnnc_generic_forward(&network, NULL, &call), RNNC_OK);
+            cr_assert_eq(rnnc_reference_forward(&network, tensors, &call, exact, NULL, NULL),
+                         RNNC_OK);
+            for (size_t i = 0; i < B * O; i++) {
+                cr_expect(fabs((double)y[i] - want[i]) <= 1e-5, "y[%zu] is %g", i, (double)y[i]);
+                cr_expect(fabs(exact[i] - want[i]) <= 1e-12, "exact[%zu] is %g", i, exact[i]);
+            }
+        }
+        lengths[1] = T - 1;
+        cr_expect_eq(rnnc_generic_forward(&network, NULL, &call), RNNC_ERR_ARGUMENT);
+        call.lengths = NULL;
+        call.seq_len = T - 1;
+        cr_expect_eq(rnnc_generic_forward(&network, NULL, &call), RNNC_ERR_ARGUMENT);
+        free(prepared);
+        free(workspace);
+    }
+}
+
 Test(runtime_models, faults) {
     const rnnc_status bad = RNNC_ERR_ARGUMENT;
     rnnc_layer other = gru;
@@ -192,6 +245,16 @@ Test(runtime_models, faults) {
     expect_fault(gru, other, 0, bad, "its beta nan");
     other = changed_head(4, 3, RNNC_HARD_TANH, 0, 0);
     expect_fault(gru, other, 0, bad, "layer 1 is bounded by an alpha of 0 and a beta of 0");
+    other = changed_head(8, 3, 0, 0, 0);
+    other.steps = 3;
+    expect_fault(gru, other, 0, bad, "layer 1 reads 3 steps side by side");
+    other.steps = 4;
+    expect_fault(gru, other, 0, bad, "layer 1 takes 2 values, and the layer before it gives 4");
+    other.steps = 2;
+    expect_fault(other, gru, 0, bad, "layer 0 reads 2 steps side by side");
+    expect_fault(changed_head(3, 4, 0, 0, 1), other, 0, bad, "layer 1 reads 2 steps side by side");
+    other.last_state = 1;
+    expect_fault(gru, other, 0, bad, "layer 1 reads 2 steps side by side");
     other = changed_head(4, 3, 0, 0, 1);
     other.last_state = 1;
     expect_fault(gru, other, 0, bad, "layer 1 has last_state, which");

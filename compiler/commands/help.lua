@@ -75,7 +75,7 @@ local function spec_lines()
         .. "`model { layers = { embedding {...}, rnn {...}, dense {...} }, ... }`."
     add_title(lines, "It has", fields.model, told)
     add_rows(lines, fields.model, told)
-    for _, form in ipairs { "rnn", "embedding", "dense", "activation", "scale" } do
+    for _, form in ipairs { "rnn", "embedding", "dense", "activation", "scale", "flatten" } do
         lines[#lines + 1] = ""
         add_title(lines, "A layer `" .. form .. "` has", fields.layer[form], told)
         add_rows(lines, fields.layer[form], told)

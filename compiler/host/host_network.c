@@ -110,6 +110,7 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
         layer.bias = network_flag_field(L, index, "bias");
         layer.tied = network_flag_field(L, index, "tied");
         layer.last_step = network_flag_field(L, index, "last_step");
+        layer.steps = network_size_field(L, index, "steps");
     }
     layer.last_state = network_flag_field(L, index, "last_state");
     return layer;

@@ -28,8 +28,9 @@ static int same_layer(const rnnc_layer *a, const rnnc_layer *b) {
     return a->inputs == b->inputs && a->outputs == b->outputs &&
            (a->kind == RNNC_EMBEDDING ||
             (a->activation == b->activation && a->bias == b->bias && a->tied == b->tied &&
-             a->last_step == b->last_step && a->last_state == b->last_state &&
-             same_number(a->alpha, b->alpha) && same_number(a->beta, b->beta)));
+             a->steps == b->steps && a->last_step == b->last_step &&
+             a->last_state == b->last_state && same_number(a->alpha, b->alpha) &&
+             same_number(a->beta, b->beta)));
 }
 
 int network_same(const rnnc_network *a, const rnnc_network *b) {

@@ -31,7 +31,7 @@ int network_flag_field(lua_State *L, int index, const char *name);
  *    {activation=, alpha=, beta=}},
  *   {kind="embedding", inputs=, outputs=}, or
  *   {kind="dense", inputs=, outputs=, activation= "none", alpha=, beta=, bias=, tied=, last_step=,
- *    last_state=}, or {kind="merge_sum" (_mul, _ave), inputs=, outputs=, last_state=}},
+ *    last_state=, steps=}, or {kind="merge_sum" (_mul, _ave), inputs=, outputs=, last_state=}},
  * on top of the stack as a userdata, and its sizes. Raises an error if it is not one.
  * [ -> network] */
 const rnnc_network *network_read(lua_State *L, int index, rnnc_network_sizes *sizes);

@@ -348,9 +348,9 @@ function products.of(ir, target, list, suffix)
             local build = ir.in_lanes == "units" and units_stack or batch_stack
             stage.layers = build(ir, target, stage, list, suffix, input)
         elseif stage.kind == "dense" then
-            local what = { inputs = stage.inputs, pieces = input.pieces, units = stage.units, bias = stage.bias,
-                           update = stage.update, ranged = ir.division.kind == "panels", stepped = true,
-                           stored = stage.widths.state }
+            local what = { inputs = stage.inputs, pieces = (stage.flat or input).pieces, units = stage.units,
+                           bias = stage.bias, update = stage.update, ranged = ir.division.kind == "panels",
+                           stepped = true, stored = stage.widths.state }
             stage.product = dense(ir, target, what, stage.choice, list,
                 string.format("dense_%d_%d%s", stage.inputs, stage.units, suffix))
         end

@@ -42,7 +42,7 @@ local of_layer = {
         return { kind = "dense", inputs = item.input_size, outputs = item.units, activation = item.activation,
                  alpha = item.alpha or 0.0, beta = item.beta or 0.0,
                  bias = item.bias, tied = item.tied or false, last_step = item.last_step or false,
-                 last_state = item.last_state or false }
+                 last_state = item.last_state or false, steps = item.steps or 0 }
     end,
 }
 

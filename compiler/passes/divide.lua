@@ -89,10 +89,10 @@ end
 
 function ways.chunks(ir, whole, members, batch)
     if ir.time == "whole" then return nil, "one direction begins where another one ends" end
-    local last_step, rows = false, 1
+    local last_step, flat, rows = false, false, 1
     local work = { cycles = whole.cycles, serial = 0, wait = 0, layers = 0 }
     for i, stage in ipairs(ir.stages) do
-        last_step = last_step or stage.once
+        last_step, flat = last_step or stage.once, flat or stage.steps
         local plan = whole.plans[i]
         work.serial = math.max(work.serial, (plan.serial or 0) + (plan.projection and plan.projection.cycles or 0))
         for _, tile in pairs(plan.inputs or {}) do rows = math.max(rows, tile.rows) end
@@ -107,6 +107,7 @@ function ways.chunks(ir, whole, members, batch)
     end
     if work.layers == 0 then return nil, "there is no recurrent layer" end
     if last_step and ir.lengths then return nil, "sequences end in different chunks" end
+    if flat then return nil, "a layer reads all steps side by side" end
     -- Input products have whole tiles of rows.
     local example = ir.steps == "any" and EXAMPLE_STEPS or ir.steps
     local length, least = 1, nil

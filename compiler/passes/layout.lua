@@ -210,6 +210,13 @@ local function output_of(ir, stage, target, before)
     return { width = width, row = padded(ir, target, width), pieces = { { offset = 0, count = width } } }
 end
 
+-- What a dense layer reads that has all steps of a sequence side by side, without gaps.
+local function flat_of(ir, stage, target)
+    if not stage.steps then return nil end
+    return { width = stage.inputs, row = padded(ir, target, stage.inputs),
+             pieces = { { offset = 0, count = stage.inputs } } }
+end
+
 -- How often each part of the workspace is there: members with sequences of their own share nothing, and
 -- those that run chains of the same sequences share the states and what lies between layers for all time.
 local function copies(division)
@@ -235,7 +242,7 @@ local function workspace(ir, target)
             if s.L > 1 then space.between = math.max(space.between, held(ir, stage.output.row)) end
         end
         local count = held(ir, stage.output.row)
-        if stage.last_step then space.last = held(ir, stages[i - 1].output.row) end
+        if stage.last_step then space.last = held(ir, (stage.flat or stages[i - 1].output).row) end
         if i < #stages then
             space.between = math.max(space.between, count)
         elseif not ir.schedule.direct then
@@ -306,6 +313,7 @@ function layout.run(ir, target, base)
     ir.input_row = whole and padded(ir, target, ir.input_width) or ir.input_width
     for i, stage in ipairs(ir.stages) do
         stage.output = output_of(ir, stage, target, i > 1 and ir.stages[i - 1].output)
+        stage.flat = flat_of(ir, stage, target)
         stage.base = at
         stage.widths = widths_of(ir, stage, target, i)
         if stage.kind == "stack" then

@@ -12,12 +12,13 @@
 --                { kind = "embedding", rows, width, weight }
 --                { kind = "stack", stack = index into `stacks` }
 --                { kind = "dense", inputs, units, activation, alpha, beta, weight, bias, last_step, last_state, once,
---                  update, tied }
+--                  update, tied, steps }
 --                { kind = "activation", width, activation, alpha, beta, update, once, tensors }
 --              tensors: of an activation of units, { name, weight } each;
 --                { kind = "merge", width (of its output), merge, update, last_step, last_state, once }
 --              once: it runs on the last step only, as the stage with last_step before it says;
 --              tied: its weight is the first stage's;
+--              steps: it reads all steps side by side, of which there are so many;
 --              last_state: its last step is that of each direction of the stack before it
 --   time       "forward" or "backward": all of them can take the steps in that order, one after the other; "whole":
 --              some need what the one before them made of all steps
@@ -138,8 +139,8 @@ local lowering = {
     dense = function(ir, item, _, add)
         return { kind = "dense", inputs = item.input_size, units = item.units, activation = item.activation,
                  alpha = item.alpha, beta = item.beta, update = dense_update(item.activation, item.alpha, item.beta),
-                 last_step = item.last_step or item.last_state, last_state = item.last_state,
-                 tied = item.tied,
+                 last_step = item.last_step or item.last_state or item.steps ~= nil, last_state = item.last_state,
+                 tied = item.tied, steps = item.steps,
                  weight = item.tied and ir.stages[1].weight or add("weight", item.units, item.input_size),
                  bias = item.bias and add("bias", item.units, 0) or nil }
     end,

@@ -85,7 +85,7 @@ local function stages_of(ir, suffix)
             end
             outputs = outputs + stack.sizes.L
         elseif stage.kind == "dense" then
-            out.product, out.parts, out.units = stage.product, stage.parts, stage.units
+            out.product, out.parts, out.units, out.flat = stage.product, stage.parts, stage.units, stage.flat
             out.last_step, out.last_state, out.once = stage.last_step, stage.last_state, stage.once
             outputs = outputs + 1
         elseif stage.map then
@@ -252,7 +252,8 @@ local function layers_of(ir)
             layer.alpha, layer.beta = stage.alpha or 0.0, stage.beta or 0.0
             layer.bias, layer.once = stage.bias ~= nil, stage.once
             layer.last_state, layer.tied = stage.last_state, stage.tied
-            layer.last_step = stage.last_step and not stage.last_state
+            layer.last_step = stage.last_step and not stage.last_state and not stage.steps
+            layer.steps = stage.steps or 0
             width = stage.units
         elseif stage.kind == "activation" then
             layer.inputs, layer.outputs, layer.activation = stage.width, stage.width, stage.activation

@@ -147,7 +147,8 @@ local function layer_line(layer)
         return string.format("dense %d -> %d, %s%s", layer.inputs, layer.outputs,
             activations.text(layer.activation, layer.alpha, layer.beta),
             (layer.tied and ", by the embedding's table" or "")
-                .. (layer.last_step and ", last step only" or layer.last_state and ", last states only" or ""))
+                .. (layer.last_step and ", last step only" or layer.last_state and ", last states only"
+                    or layer.steps > 0 and string.format(", of %d steps side by side", layer.steps) or ""))
     end
     local s = layer.sizes
     return string.format("%s, input %d, hidden %d%s, %d layer(s), %d direction(s)%s%s%s%s",

@@ -46,6 +46,7 @@ return {
         embedding = form "num_embeddings dim layer.name layer.prefix",
         activation = form "layer.input_size activation.activation alpha beta layer.name from layer.prefix",
         scale = form "layer.input_size scale shift layer.name from layer.prefix",
+        flatten = form "layer.name from",
         dense = form("layer.input_size units dense.activation alpha beta dense.bias tied last_step last_state \
             layer.name from layer.prefix"),
     },

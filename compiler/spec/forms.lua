@@ -89,7 +89,7 @@ end
 -- Where a field of that name would be right, if not in this form.
 local function elsewhere(rows, name)
     if rows == fields.model then
-        for _, layer in ipairs { "rnn", "dense", "embedding", "activation", "scale" } do
+        for _, layer in ipairs { "rnn", "dense", "embedding", "activation", "scale", "flatten" } do
             if has(fields.layer[layer], name) then
                 return "it is a field of a layer: layers = { " .. layer .. " { " .. name .. " = ... } }"
             end

@@ -6,6 +6,9 @@ local heads = require "spec.heads"
 
 local layers = {}
 
+-- As of the field input_size.
+local INPUTS_MAX <const> = 65536
+
 -- The layers' places in the text, if its calls are the layers one by one; otherwise the model's own.
 local function places_of(list, calls, place)
     local found = {}
@@ -28,15 +31,17 @@ local function outputs_of(layer)
     if layer.layer == "dense" then return layer.units end
     if layer.layer == "activation" or layer.layer == "scale" then return layer.input_size end
     if layer.layer == "merge" then return layer.units end
+    if layer.layer == "flatten" then return layer.steps and layer.input_size and layer.steps * layer.input_size end
     local h = layer.proj_size and layer.proj_size > 0 and layer.proj_size or layer.hidden_size
     return h and h * (layer.bidirectional and not merges_halves(layer) and 2 or 1)
 end
 
 layers.outputs_of = outputs_of
 
--- layers.once(layer) -> the field that makes it run once a sequence, nil: it runs on every step.
+-- layers.once(layer) -> the field that makes it run once a sequence, or "flatten"; nil: it runs on every step.
 function layers.once(layer)
-    return layer.last_step and "last_step" or layer.last_state and "last_state" or nil
+    return layer.last_step and "last_step" or layer.last_state and "last_state"
+        or (layer.layer == "flatten" or layer.steps) and "flatten" or nil
 end
 
 -- layers.note(list, i) -> what the user may not expect of a layer, and its field; or nothing.
@@ -57,7 +62,7 @@ local function join(layer, before, line_of, error_at)
     if layer.layer == "embedding" then
         if before then error_at(line_of[""], "an embedding can only be the first layer; it reads tokens") end
     elseif not before then
-        if not layer.input_size then
+        if not layer.input_size and layer.layer ~= "flatten" then
             error_at(line_of[""], "input_size is missing: the first layer says how many values x has in a step")
         end
     else
@@ -70,16 +75,41 @@ local function join(layer, before, line_of, error_at)
     end
 end
 
--- What may follow what. before: the layer that it reads, by `sources`; nil: it reads x.
-local function check_order(list, i, sources, line_of, error_at)
+-- What is wrong with a flatten, which stands between a layer of every step and a dense one, or nil. whole: the fields
+-- of the model, once: of a layer before it that leaves one step.
+local function problem_of_flatten(list, i, sources, whole, once)
+    local following, wide = list[i + 1], outputs_of(list[i])
+    if sources[i] == 0 then
+        return "it would read x, which the program can give as one step of all values; leave it out"
+    elseif once then
+        return "a layer before it leaves one step already; leave it out"
+    elseif math.type(whole.seq_len) ~= "integer" then
+        return "it puts all steps of a sequence side by side; give the model as seq_len how many there are"
+    elseif whole.lengths then
+        return "sequences of other lengths have other steps; leave lengths out"
+    elseif whole.train or whole.training then
+        return "rnnc does not train a network with it; leave train and training out"
+    elseif not (following and following.layer == "dense" and sources[i + 1] == i) then
+        return "a dense { ... } has to follow, which reads all steps"
+    elseif wide and wide > INPUTS_MAX then
+        return string.format("it gives %d values, and a layer reads at most %d", wide, INPUTS_MAX)
+    end
+end
+
+-- What may follow what. before: the layer that it reads, by `sources`; nil: it reads x. whole: the model's fields.
+local function check_order(list, i, sources, whole, line_of, error_at)
     local layer, before, once, k = list[i], list[sources[i]], nil, sources[i]
     while k > 0 do once, k = once or layers.once(list[k]), sources[k] end
     local own = layers.once(layer)
-    if once and own then
+    if layer.layer == "flatten" then
+        local problem = problem_of_flatten(list, i, sources, whole, once)
+        if problem then error_at(line_of[""], "flatten: " .. problem) end
+    elseif once and own then
         error_at(line_of[own], own .. " = true: a layer before it leaves one step already; leave it out")
     elseif once and layer.layer ~= "dense" and layer.layer ~= "activation" and layer.layer ~= "scale" then
         error_at(line_of[""], string.format(
-            "only dense layers, activations and scales can follow one with %s = true, which leaves one step", once))
+            "only dense layers, activations and scales can follow %s, which leaves one step",
+            once == "flatten" and "a flatten" or "one with " .. once .. " = true"))
     elseif layer.last_step and not before then
         error_at(line_of.last_step, "last_step = true: the first layer reads x; give the call the last step only, "
             .. "seq_len = 1")
@@ -137,6 +167,7 @@ end
 -- layers.tensor(layer) -> the name of its first tensor, without the prefix; nil: it has none.
 function layers.tensor(layer)
     if layer.layer == "rnn" then return "weight_ih_l0" end
+    if layer.layer == "flatten" then return nil end
     if layer.layer == "scale" then return layer.scale == true and "scale" or layer.shift == true and "shift" or nil end
     if layer.layer == "activation" then
         local vectors = layer.activation and activations.of(layer.activation).vectors
@@ -185,6 +216,11 @@ function layers.expanded(list, lines)
         if before and before.layer == "merge" and before.last_state then
             parts[1] = copy_of(layer)
             parts[1].last_state = false
+        elseif layer.layer == "flatten" then
+            parts = {}
+        elseif list[i - 1] and list[i - 1].layer == "flatten" then
+            parts[1] = copy_of(layer)
+            parts[1].steps = list[i - 1].steps
         end
         for _, part in ipairs(parts) do result[#result + 1], places[#places + 1] = part, lines[i] end
     end
@@ -194,21 +230,24 @@ end
 -- layers.merges(spec): has an rnn without a model a merge, and so two layers?
 layers.merges = merges_halves
 
--- layers.read(list, calls, place, context, report) -> the layers: { layer = "rnn" | "embedding" | "dense" |
--- "activation" | "scale", number (in the text), their fields, input_size filled in }, the lines of these, and for each
--- the number of the layer that it reads (0: x). `list` is what readers.layers gave, `calls` what scan found.
-function layers.read(list, calls, place, context, report)
+-- layers.read(whole, calls, place, context, report) -> the layers: { layer = "rnn" | "embedding" | "dense" |
+-- "activation" | "scale" | "flatten", number (in the text), their fields, input_size filled in }, the lines of these,
+-- and for each the number of the layer that it reads (0: x). `whole` are the fields of the model, its `layers` what
+-- readers.layers gave, `calls` what scan found.
+function layers.read(whole, calls, place, context, report)
+    local list = whole.layers or {}
     local places, result, lines = places_of(list, calls, place), {}, {}
     for i, entry in ipairs(list) do
         local own = { file = context.file, options = {}, label = string.format("layer %d: ", i) }
         result[i], lines[i] = forms.read(fields.layer[entry.form], entry.fields, places[i], own, report)
         result[i].layer, result[i].number = entry.form, i
+        if entry.form == "flatten" then result[i].steps = math.tointeger(whole.seq_len) end
     end
     local sources = heads.sources(result, lines, report)
     for i, layer in ipairs(result) do
         local function error_at(line, message) report.error(line, string.format("layer %d: %s", i, message)) end
         join(layer, result[sources[i]], lines[i], error_at)
-        check_order(result, i, sources, lines[i], error_at)
+        check_order(result, i, sources, whole, lines[i], error_at)
         check_tied(result, i, lines[i], error_at)
     end
     return result, lines, sources

@@ -186,7 +186,7 @@ local LAYERS_MAX <const> = 64
 readers.layers = {
     allowed = function()
         return "a list of 1 to " .. LAYERS_MAX .. " layers: rnn {...}, dense {...}, embedding {...}, activation {...}, "
-            .. "scale {...}"
+            .. "scale {...}, flatten {}"
     end,
     read = function(value)
         if type(value) ~= "table" or getmetatable(value) or value.form then return nil end

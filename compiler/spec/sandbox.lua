@@ -140,6 +140,7 @@ local examples = {
     dense = "dense { units = ... }",
     activation = "activation { activation = \"relu\" }",
     scale = "scale { scale = 0.5, shift = -1 }",
+    flatten = "flatten { }",
 }
 
 for form, example in pairs(examples) do
@@ -187,14 +188,15 @@ for name, instead in pairs {
     ["Sequential sequential Model"] = "write model { layers = { ... } }",
     ["PReLU"] = "write activation { activation = \"prelu\" }",
     ["Rescaling Normalization normalization standardize"] = "write scale { scale = ..., shift = ... }",
+    ["Flatten"] = "write flatten { }",
     ["dropout Dropout"] = "dropout does nothing when a trained network runs; leave the layer out",
     ["ReLU Tanh Sigmoid Softmax LogSoftmax Activation"] =
         "a function is a field of a dense layer, dense { units = ..., activation = \"relu\" }, or a layer: "
         .. "activation { activation = \"relu\" }",
     ["conv1d conv Conv1d Conv1D conv2d Conv2d layernorm LayerNorm layer_norm batchnorm BatchNorm1d attention "
-        .. "MultiheadAttention transformer maxpool MaxPool1d flatten Flatten"] =
-        "there is no such layer; the layers are rnn, dense, activation, scale and embedding, and what else a network "
-        .. "has is computed before or behind the generated function",
+        .. "MultiheadAttention transformer maxpool MaxPool1d"] =
+        "there is no such layer; the layers are rnn, dense, activation, scale, flatten and embedding, and what else a "
+        .. "network has is computed before or behind the generated function",
     ["True"] = "Lua writes true", ["False"] = "Lua writes false", ["None null"] = "leave the field out",
     ["torch nn keras tf np"] = "a spec is Lua, in which networks are rnn { ... } or model { layers = { ... } }",
 } do

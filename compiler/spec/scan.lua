@@ -84,8 +84,8 @@ local function fields_at(tokens, i, most)
 end
 
 local constructors = {}
-for name in ("rnn model embedding dense activation scale training sgd adam adamw rmsprop step cosine plateau one_cycle")
-    :gmatch("%S+") do
+for name in ("rnn model embedding dense activation scale flatten "
+    .. "training sgd adam adamw rmsprop step cosine plateau one_cycle"):gmatch("%S+") do
     constructors[name] = true
 end
 

@@ -26,6 +26,7 @@ local function bytes_of(layer)
     if layer.layer == "embedding" then
         return layer.num_embeddings and layer.dim and 4 * layer.num_embeddings * layer.dim
     end
+    if layer.layer == "flatten" then return 0 end
     local i = layer.input_size
     if layer.layer == "activation" or layer.layer == "scale" then return i and 4 * 2 * i end
     if layer.layer == "dense" then return layer.units and i and 4 * layer.units * (i + 1) end
@@ -107,6 +108,7 @@ spec.no_streaming = {
         .. "output of the step that you want",
     last_state = "a layer with last_state = true waits for the end of the sequence; take last_state out and use the "
         .. "output of the step that you want",
+    flatten = "a flatten waits for all steps of the sequence; only a network without one can be streamed",
     batch = "a stream's state has room for a fixed number of sequences; give batch a number",
 }
 
@@ -199,7 +201,7 @@ function spec.from_text(text, file, options)
     local dropping = { { result, line_of, "" } }
     if given.form == "model" then
         local lines, sources
-        result.layers, lines, sources = layers.read(result.layers or {}, calls, place, context, report)
+        result.layers, lines, sources = layers.read(result, calls, place, context, report)
         check_prefixes(result.layers, lines, report)
         -- Layers with mistakes of their own need not fit together.
         if report.count == 0 then

@@ -150,7 +150,7 @@ return {
       find = [[value < 0 ? "-INFINITY" : "INFINITY"]], replace = [["INFINITY"]],
       tests = { "generated_weights/forms_hold_what_is_not_finite" } },
     { what = "networks differ in last_step and are the same", file = "compiler/host/network.c",
-      find = "a->last_step == b->last_step && a->last_state == b->last_state", replace = "1",
+      find = "a->last_step == b->last_step &&\n             a->last_state == b->last_state", replace = "1",
       tests = { "verify/sees_each_difference" } },
     { what = "networks differ in bias and are the same", file = "compiler/host/network.c",
       find = "a->bias == b->bias && a->bidirectional", replace = "a->bidirectional",

@@ -45,7 +45,7 @@ model_sizes model_sizes_of(const model *m) {
         const rnnc_layer *const l = &m->layer[i];
         s.h += states_of(l);
         s.c += has_c(l) ? states_of(l) : 0;
-        s.last_step = s.last_step || l->last_step || l->last_state;
+        s.last_step = s.last_step || l->last_step || l->last_state || l->steps;
         s.backwards = s.backwards || (l->kind == RNNC_RECURRENT &&
                                       (l->recurrent.bidirectional || l->recurrent.reverse));
     }
@@ -288,6 +288,8 @@ static void solve_one(model *one) {
             memmove(now, now + (steps - 1) * l->inputs, l->inputs * sizeof *now);
             steps = 1;
         }
+        if (l->steps)
+            steps = 1; /* as they lie they are one row */
         /* cat(h_n[-2], h_n[-1]) or h_n[-1]: the last rows of hn are as wide as what is read. */
         if (l->last_state)
             memcpy(now, one->hn + h - l->inputs, l->inputs * sizeof *now);
@@ -343,6 +345,8 @@ static void put_layer(FILE *out, const model *m, size_t i) {
     } else if (l->kind == RNNC_EMBEDDING) {
         fprintf(out, "embedding { num_embeddings = %zu, dim = %zu", l->inputs, l->outputs);
     } else if (l->kind == RNNC_DENSE) {
+        if (l->steps)
+            fputs("flatten { },\n    ", out);
         fprintf(out, "dense { units = %zu, activation = \"%s\", bias = %s", l->outputs,
                 rnnc_activation_name(l->activation), l->bias ? "true" : "false");
         activation_put_numbers(out, "alpha", "beta", f);

@@ -238,7 +238,8 @@ static bool same_layer(const rnnc_layer *a, const rnnc_layer *b) {
     return a->kind == RNNC_EMBEDDING ||
            (a->activation == b->activation && memcmp(&a->alpha, &b->alpha, sizeof a->alpha) == 0 &&
             memcmp(&a->beta, &b->beta, sizeof a->beta) == 0 && a->bias == b->bias &&
-            a->last_step == b->last_step && a->last_state == b->last_state && a->tied == b->tied);
+            a->last_step == b->last_step && a->last_state == b->last_state && a->tied == b->tied &&
+            a->steps == b->steps);
 }
 
 bool model_described(const rnnc_model *net, const model *m, rnnc_error *err) {

@@ -263,7 +263,7 @@ local function once(f)
     for _, stage in ipairs(f.stages) do
         if stage.once then
             add(stage.map and map(f, stage, from, "0", true)
-                or dense(f, stage, from, "0", tostring(stage.input.row), true))
+                or dense(f, stage, from, "0", tostring((stage.flat or stage.input).row), true))
             from = f:buffer(stage.first_output)
         end
     end

@@ -122,8 +122,38 @@ function moves.embedding(f, stage)
     }, nil, f.first_part), f.by_panel and statements.barrier() }
 end
 
--- The rows whose sequence ends within the chunk, for a dense layer that runs once.
+-- The steps of a chunk, beside those of the other chunks of their sequence: of the batch kernel whole groups of units
+-- where they stay groups, else unit by unit.
+local function flat(f, stage)
+    local from, from_t, from_b = f:source(stage)
+    local width, value, list, at = stage.input.width, sum(from, times("s", from_t)), {}, 0
+    local groups = width % f.v.beside == 0
+    for _, piece in ipairs(stage.input.pieces) do groups = groups and piece.count % f.v.beside == 0 end
+    for i, piece in ipairs(stage.input.pieces) do
+        local function to(scale) return sum(times("((ptrdiff_t)t + s)", width * scale), at * scale) end
+        if f.units then
+            list[i] = each_row("rows", { copy(sum("ends", times("b", stage.flat.row), to(1)),
+                sum(value, times("b", from_b), piece.offset), piece.count) })
+        elseif groups then
+            list[i] = copy(sum("ends", to(f.v.block)), sum(value, piece.offset * f.v.block), piece.count * f.v.block)
+        else
+            list[i] = count("ptrdiff_t", "i", piece.count, {
+                declare("const ptrdiff_t", { "k", sum(to(1), "i") }),
+                each_row(f.v.block, {
+                    set(format("ends[%s] = (%s)[%s]", f:beside("b", "k"), sum(value, piece.offset * f.v.block),
+                        f:beside("b"))),
+                }),
+            })
+        end
+        at = at + piece.count
+    end
+    return { count("ptrdiff_t", "s", "(ptrdiff_t)steps", list, nil, f.first_part),
+             f.by_panel and statements.barrier() }
+end
+
+-- The rows whose sequence ends within the chunk, or all steps, for a dense layer that runs once.
 function moves.ends(f, stage)
+    if stage.flat then return flat(f, stage) end
     local before, row = f.stages[stage.number - 1], stage.input.row
     local from, from_t, from_b = f:source(stage)
     local at_end = format("(ptrdiff_t)(steps - 1) * %s", from_t)

@@ -101,12 +101,15 @@ function places:states_of(stage, chain)
 end
 
 -- Where unit i of sequence b is in a block of the batch kernel, where groups of `beside` units lie beside each other.
-function places:beside(b)
+-- i: the name of a variable, "i" without one.
+function places:beside(b, i)
     local v = self.v
+    i = i or "i"
     if v.beside > 1 then
-        return sum(format("i / %d * %d + i %% %d", v.beside, v.beside * v.block, v.beside), b and times(b, v.beside))
+        return sum(format("%s / %d * %d + %s %% %d", i, v.beside, v.beside * v.block, i, v.beside),
+            b and times(b, v.beside))
     end
-    return sum(times("i", v.block), b)
+    return sum(times(i, v.block), b)
 end
 
 return places
