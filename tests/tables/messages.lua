@@ -1,5 +1,4 @@
--- messages: what rnnc says of data, cases and options that do not fit, a row each; and that no message of these rooms
--- is without a test.
+-- messages: what rnnc says of data, cases and options that do not fit, a row each.
 local support = require "tests.compiler.support"
 
 local rnnc = os.getenv "RNNC" or "build/rnnc"
