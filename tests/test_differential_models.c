@@ -312,7 +312,7 @@ static void try_model(random_model *one, uint64_t number, void *library, const c
             ok = model_check_stream(net, packed, &d, !one->fixed_seq_len, &one->m, &one->r, &err);
         if (ok && alone)
             ok = model_check_alone(net, alone, packed, alone_packed, &one->m, &err);
-        if (ok && !one->fixed_batch && !one->fixed_seq_len)
+        if (ok && one->deterministic && !one->fixed_batch && !one->fixed_seq_len)
             ok = model_check_alone(net, net, packed, packed, &one->m, &err);
         if (!ok || (one->fixed_seq_len && one->fixed_batch))
             break;

@@ -114,8 +114,8 @@ return {
         name = "deterministic", type = "boolean", rare = true, default = false, also = { "reproducible", "bitwise" },
         doc = {
             "true: the same bits for a sequence whatever the batch and chunks of the call",
-            "One generated network gives that anyway; this also makes networks that were generated for",
-            "different batches agree. It costs speed at small batches.",
+            "Without it a call gives the same bits in pieces and in steps, but another number of sequences",
+            "may have another kernel, which adds up in another order. It costs speed at small batches.",
         },
     },
     {

@@ -189,37 +189,72 @@ local function check(fields, T, B)
     pipeline.run(spec, { weights_as = "none", command = "" })
     local work = plan.macs_per_step * T * B + done_once(spec.layers, B)
     assert(counts.run(program, symbols).multiply_adds == work, work)
-    local v, states = plan.variants[1], plan.states
-    local made = caught(function()
-        for _, product in ipairs(v.products) do emit.product(v, product) end
-        for _, stage in ipairs(v.stages) do
-            for _, layer in ipairs(stage.layers or {}) do layers(v, stage, layer) end
-        end
-        local names = { "weights", "seq_len", "batch", "x" }
-        for _, state in ipairs(states) do names[#names + 1] = state .. "0" end
-        names[#names + 1] = "y"
-        for _, state in ipairs(states) do names[#names + 1] = state .. "n" end
-        forward(v, plan, table.concat(names, ", ") .. ", float *workspace", false)
-    end)
+    local states = plan.states
     local weights = {}
     for i, weight in ipairs(plan.weights) do weights[i] = given[weight.name] end
-    local arguments = { run_statements.buffer(plan.packed_count, packed(weights)), T, B,
-                        run_statements.buffer(#given.x, given.x) }
-    local function add(value) arguments[#arguments + 1] = value end
-    local results = { y = run_statements.buffer(#want.y) }
-    for _, state in ipairs(states) do add(run_statements.buffer(#given[state .. "0"], given[state .. "0"])) end
-    add(results.y)
-    for _, state in ipairs(states) do
-        results[state .. "n"] = run_statements.buffer(#want[state .. "n"])
-        add(results[state .. "n"])
+    local results
+    local function fresh()
+        results = { y = run_statements.buffer(#want.y) }
+        for _, state in ipairs(states) do results[state .. "n"] = run_statements.buffer(#want[state .. "n"]) end
     end
-    local w, room, held = v.workspace, math.min(T, v.chunk), spec.batch == "any" and math.min(B, v.block) or 1
-    add(run_statements.buffer(held * (w.fixed + room * w.per_chunk_step + T * w.per_step)))
-    calls(v, made)(v.run, arguments)
-    for name, buffer in pairs(results) do
-        local got = {}
-        for i = 1, #want[name] do got[i] = buffer.of[i - 1] or 0 / 0 end
-        support.near(got, want[name], 1e-12, name)
+    local programs = { plan.variants[1], table.unpack(plan.variants[1].others) }
+    -- Programs of one target share functions.
+    local made = caught(function()
+        for _, v in ipairs(programs) do
+            for _, product in ipairs(v.products) do emit.product(v, product) end
+            for _, stage in ipairs(v.stages) do
+                for _, layer in ipairs(stage.layers or {}) do layers(v, stage, layer) end
+            end
+            local names = { "weights", "seq_len", "batch", "x" }
+            for _, state in ipairs(states) do names[#names + 1] = state .. "0" end
+            names[#names + 1] = "y"
+            for _, state in ipairs(states) do names[#names + 1] = state .. "n" end
+            forward(v, plan, table.concat(names, ", ") .. ", float *workspace", false)
+        end
+    end)
+    -- Sequences first .. last - 1 by the program of v, or all of them where it runs on no part.
+    local function run(v, first, last)
+        local arguments = { run_statements.buffer(plan.packed_count, packed(weights)), T, B,
+                            run_statements.buffer(#given.x, given.x) }
+        local function add(value) arguments[#arguments + 1] = value end
+        for _, state in ipairs(states) do add(run_statements.buffer(#given[state .. "0"], given[state .. "0"])) end
+        add(results.y)
+        for _, state in ipairs(states) do add(results[state .. "n"]) end
+        local w, room, held = v.workspace, math.min(T, v.chunk), spec.batch == "any" and math.min(B, v.block) or 1
+        add(run_statements.buffer(held * (w.fixed + room * w.per_chunk_step + T * w.per_step)))
+        if v.part then
+            add(first)
+            add(last)
+        end
+        calls(v, made)(v.run, arguments)
+    end
+    local function compare()
+        for name, buffer in pairs(results) do
+            local got = {}
+            for i = 1, #want[name] do got[i] = buffer.of[i - 1] or 0 / 0 end
+            support.near(got, want[name], 1e-12, name)
+        end
+    end
+    if spec.batch == "any" then
+        -- Each program by itself, but that of blocks where there are too few for one.
+        for _, v in ipairs(programs) do
+            local each = v.batch == "any" and B or v.batch
+            if B % each == 0 then
+                fresh()
+                for first = 0, B - 1, each do run(v, first, first + each) end
+                compare()
+            end
+        end
+    else
+        -- The first program takes the first sequences, that of the rest the others.
+        fresh()
+        local done = 0
+        for _, v in ipairs(programs) do
+            run(v, done, done + v.batch)
+            done = done + v.batch
+        end
+        assert(done == B, "not each sequence is run")
+        compare()
     end
 end
 

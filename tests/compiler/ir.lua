@@ -149,7 +149,7 @@ end
 
 -- Templates with the functions of a network on whole vectors. A function of one operation is that of the preludes.
 local templates = ""
-for _, name in ipairs { "exact", "fast", "activations", "functions", "vector_portable", "vector_x86" } do
+for _, name in ipairs { "exact", "fast", "functions", "vector_portable", "vector_x86" } do
     templates = templates .. file_text("templates/" .. name .. ".c.t")
 end
 

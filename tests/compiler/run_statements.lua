@@ -248,7 +248,7 @@ function run.loop(node, outer)
     if node.first then run.declare(node.first, scope) end
     while truth(evaluate(node.condition, scope)) do
         run_list(node.body, inner(scope))
-        if node.step then assign(node.step, scope) end
+        for step in (node.step or ""):gmatch("[^,]+") do assign(step:match("^%s*(.*)$"), scope) end
     end
 end
 
