@@ -370,10 +370,14 @@ end
 function statements.define(doc, name, parameters, list)
     local names = {}
     for one in (parameters .. ","):gmatch("([%w_]+),") do names[#names + 1] = one end
+    local body, unread = statements.print(statements.program(list, names), "    "), {}
+    -- Programs for the parts of a batch have one list of parameters.
+    for _, one in ipairs(names) do
+        if not body:find("%f[%w_]" .. one .. "%f[^%w_]") then unread[#unread + 1] = "    (void)" .. one .. ";\n" end
+    end
     return table.concat {
         "\n/* ", doc:gsub("\n", "\n * ") .. (doc:find "\n" and "\n */\n" or " */\n"),
-        broken(name .. "(" .. parameters .. ")"), "\n{\n",
-        statements.print(statements.program(list, names), "    "), "}\n",
+        broken(name .. "(" .. parameters .. ")"), "\n{\n", table.concat(unread), body, "}\n",
     }
 end
 
