@@ -74,6 +74,10 @@ static double value(size_t i, double v, size_t unit) {
         return v / 0.125;
     case 24:
         return tanh(v) - 0.125;
+    case 25:
+        return step(v, -0.25, 0.625);
+    case 26:
+        return step(v, 0, 6);
     default:
         return v * 0.5 * erfc(-v / sqrt(2));
     }
@@ -108,6 +112,8 @@ static const struct {
     {"Sub;S v;w;;", "scale { scale = -1, shift = true, prefix ="},
     {"Div;v s;w;;", "scale { scale = 8"},
     {"Tanh;v;a;;Sub;a s;w;;", "scale { shift = -0.125"},
+    {"Clip;v sl su;w;;", "activation = \"hard_tanh\", alpha = -0.25, beta = 0.625"},
+    {"Clip;v s0 s6;w;;", "activation = \"relu6\""},
     {"Div;v s2;a;;Erf;a;b;;Add;b s1;c;;Mul;v c;d;;Mul;d sh;w;;", "activation = \"gelu\""},
     {"Mul;v sh;a;;Div;v s2;b;;Erf;b;c;;Add;s1 c;d;;Mul;a d;w;;", "activation = \"gelu\""},
     {"Mul;v sr;b;;Erf;b;c;;Add;c s1;d;;Mul;d sh;e;;Mul;e v;w;;", "activation = \"gelu\""},
@@ -155,6 +161,10 @@ Test(import_functions, as_their_formulas, .timeout = 200) {
     onnx_value(&graph, 11, "w", ONNX_FLOAT, "time,1,3");
     onnx_floats(&graph, "S", "3", slopes, WIDTH);
     onnx_floats(&graph, "s", "1", &slope, 1);
+    onnx_floats(&graph, "s0", "", &(float){0}, 1);
+    onnx_floats(&graph, "s6", "", &(float){6}, 1);
+    onnx_floats(&graph, "sl", "", &(float){-0.25F}, 1);
+    onnx_floats(&graph, "su", "", &(float){0.625F}, 1);
     onnx_floats(&graph, "s1", "", &(float){1}, 1);
     onnx_floats(&graph, "s2", "", &(float){1.41421356F}, 1);
     onnx_floats(&graph, "sh", "", &(float){0.5F}, 1);
