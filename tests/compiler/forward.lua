@@ -238,10 +238,10 @@ local function check(fields, T, B)
     if spec.batch == "any" then
         -- Each program by itself, but that of blocks where there are too few for one.
         for _, v in ipairs(programs) do
-            local each = v.batch == "any" and B or v.batch
-            if B % each == 0 then
+            local taken = v.batch == "any" and B or v.batch
+            if B % taken == 0 then
                 fresh()
-                for first = 0, B - 1, each do run(v, first, first + each) end
+                for first = 0, B - 1, taken do run(v, first, first + taken) end
                 compare()
             end
         end
