@@ -69,7 +69,7 @@ local trained <const> = {
     { "", "", { X, Y }, "rnnc train: error: --resume has weights already; leave --weights out", "--resume -w d.st" },
     { "", "", { X, Y }, "rnnc train: error: d.st is there already, and `rnnc train` did not write it; name another "
         .. "file with --output, or replace it with --force", "-o d.st" },
-    { "", "", { X, Y }, "sub/: is a directory; give --output the name of a file", "-o sub/" },
+    { "", "", { X, Y }, "rnnc train: error: --output=sub/: a directory; a file is expected", "-o sub/" },
 }
 
 support.case("training data", function()

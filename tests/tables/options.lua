@@ -48,7 +48,7 @@ support.case("values that options cannot have", function()
         end
     end
     local output, code = run(string.format("cd %s && %s compile net.lua --depfile=sub/", directory, rnnc))
-    assert(code == 1 and output:find("--depfile=sub/: is a directory", 1, true), output)
+    assert(code == 1 and output:find("--depfile=sub/: a directory; a file is expected", 1, true), output)
     assert(#wrong == 0, table.concat(wrong, "\n"))
     assert(tried > 50, tried)
     local left = run("ls -A " .. directory)

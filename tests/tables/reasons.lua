@@ -23,6 +23,8 @@ local rows <const> = {
     { DENSE, "portable", "there is no recurrent layer", "panels" },
     { HEAD:format("threads = 2, lengths = true", "last_step = true"), "portable",
       "sequences end in different chunks", "chunks" },
+    { HEAD:format("threads = 2, seq_len = 4", ""):gsub(", dense", ", flatten { }, dense"), "portable",
+      "a layer reads all steps side by side", "chunks" },
     { LSTM:format 'batch = "any"', "avx2", "the batch is not known" },
     { LSTM:format "batch = 8, lengths = true", "avx2",
       "sequences of different lengths end at different steps" },
