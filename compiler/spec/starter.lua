@@ -66,7 +66,8 @@ local function spec(given)
         "--     rnnc compile model.lua    generate C",
         "--     rnnc verify model.lua     compare the C with double precision",
         "--",
-        "-- Fields in comments have the value that is shown; weights and training are examples.",
+        "-- Fields in comments have the value that is shown; " .. (given.layers and "outputs, " or "")
+            .. "weights and training are examples.",
         "return " .. form .. " {",
     }
     local with_defaults = setmetatable({}, { __index = given })
@@ -84,7 +85,9 @@ local function spec(given)
             add_field(lines, row, with_defaults)
             lines[#lines + 1] = ""
         end
-        if type(row.default) ~= "function" then with_defaults[row.name] = with_defaults[row.name] or row.default end
+        if with_defaults[row.name] == nil and type(row.default) ~= "function" then
+            with_defaults[row.name] = row.default
+        end
     end
     add_comment(lines, "`rnnc help spec` also has " .. table.concat(rare, ", ") .. ".")
     lines[#lines + 1] = "}"
