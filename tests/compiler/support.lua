@@ -25,6 +25,27 @@ function support.finish()
     os.exit(support.failed == 0 and support.passed > 0 and 0 or 1, true)
 end
 
+-- support.place() -> a new directory to work in, { directory, rnnc (its path from anywhere), write(name, text): a file
+-- there, run(words): what `rnnc WORDS` prints there within a minute, and its exit code }. The caller removes it.
+function support.place()
+    local place = { rnnc = os.getenv "RNNC" or "build/rnnc", directory = os.tmpname() }
+    if place.rnnc:sub(1, 1) ~= "/" then place.rnnc = os.getenv "PWD" .. "/" .. place.rnnc end
+    os.remove(place.directory)
+    assert(os.execute("mkdir " .. place.directory))
+    function place.write(name, text)
+        local file <close> = assert(io.open(place.directory .. "/" .. name, "wb"))
+        file:write(text)
+    end
+    function place.run(words)
+        local pipe = io.popen(string.format("cd %s && timeout 60 %s %s 2>&1; echo $?", place.directory, place.rnnc,
+            words))
+        local output, code = pipe:read("a"):match("^(.-)(%d+)\n$")
+        pipe:close()
+        return output, tonumber(code)
+    end
+    return place
+end
+
 -- support.fails(run, pattern): run() has to end with an error that matches.
 function support.fails(run, pattern)
     local ok, message = pcall(run)

@@ -1,16 +1,8 @@
 -- messages: what rnnc says of data, cases and options that do not fit, a row each.
 local support = require "tests.compiler.support"
 
-local rnnc = os.getenv "RNNC" or "build/rnnc"
-if rnnc:sub(1, 1) ~= "/" then rnnc = os.getenv "PWD" .. "/" .. rnnc end
-local directory = os.tmpname()
-os.remove(directory)
-assert(os.execute("mkdir " .. directory))
-
-local function write(name, text)
-    local file <close> = assert(io.open(directory .. "/" .. name, "wb"))
-    file:write(text)
-end
+local place = support.place()
+local directory, rnnc, write, run = place.directory, place.rnnc, place.write, place.run
 
 local sizes <const> = { F32 = 4, F16 = 2, I32 = 4, I64 = 8, U8 = 1, I16 = 2 }
 
@@ -26,13 +18,6 @@ local function tensors(list)
         parts[i], at = data, at + #data
     end
     return string.pack("<s8", "{" .. table.concat(entries, ",") .. "}") .. table.concat(parts)
-end
-
-local function run(words)
-    local pipe = io.popen(string.format("cd %s && %s %s 2>&1; echo $?", directory, rnnc, words))
-    local output, code = pipe:read("a"):match("^(.-)(%d+)\n$")
-    pipe:close()
-    return output, tonumber(code)
 end
 
 local X <const>, Y <const> = { "x", "F32", { 2, 4, 3 } }, { "y", "F32", { 2, 4, 2 } }

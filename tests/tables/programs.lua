@@ -1,23 +1,8 @@
 -- programs: training programs that misbehave, a row each; and a run in pieces whose states are of two widths.
 local support = require "tests.compiler.support"
 
-local rnnc = os.getenv "RNNC" or "build/rnnc"
-if rnnc:sub(1, 1) ~= "/" then rnnc = os.getenv "PWD" .. "/" .. rnnc end
-local directory = os.tmpname()
-os.remove(directory)
-assert(os.execute("mkdir " .. directory))
-
-local function write(name, text)
-    local file <close> = assert(io.open(directory .. "/" .. name, "wb"))
-    file:write(text)
-end
-
-local function run(words)
-    local pipe = io.popen(string.format("cd %s && timeout 60 %s %s 2>&1; echo $?", directory, rnnc, words))
-    local output, code = pipe:read("a"):match("^(.-)(%d+)\n$")
-    pipe:close()
-    return output, tonumber(code)
-end
+local place = support.place()
+local directory, write, run = place.directory, place.write, place.run
 
 -- What a program does when it is asked, and what is said.
 local programs <const> = {
