@@ -24,6 +24,13 @@
 #endif
 @ end
 
+/* What this file is made of; a hash is FNV-1a of 64 bits. */
+#define @{p.upper}_RNNC_VERSION "@{version}" /* of the compiler */
+#define @{p.upper}_SPEC_HASH "@{spec_hash}" /* of the specification's text */
+@ if weights_hash then
+#define @{p.upper}_WEIGHTS_HASH "@{weights_hash}" /* of the values of the weights */
+@ end
+
 #ifdef @{p.upper}_OUTPUT_SIZE
 #error "@{p.upper}_OUTPUT_SIZE is there already: two networks whose names differ in case only? Call one of them otherwise"
 #endif

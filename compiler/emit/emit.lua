@@ -178,9 +178,10 @@ local function cpu_checks(variant)
     return checks
 end
 
-local function head(plan, file)
-    return (template.render("head.c", { p = plan, file = file, describe = describe(plan), reasons = reasons })
-        :gsub("\n$", ""))
+-- The comment on top of a file. explained: with the kernels of the plan and their reasons?
+local function head(plan, file, explained)
+    return (template.render("head.c", { p = plan, file = file, describe = describe(plan), reasons = reasons,
+        variants = explained and plan.variants or {}, version = output_forms.version() }):gsub("\n$", ""))
 end
 
 -- "(T, B, ...)" of a state array: the stacks' arrays one after the other.
@@ -214,7 +215,9 @@ local function fields_of(plan)
         x_shape = shape, y_shape = plan.last_step and batch or shape,
         state_shape = function(state) return state_shape(plan, state, batch) end,
         model_rows = model_rows, status = plan.form.alone and output_forms.status(),
-        abi = output_forms.abi(),
+        abi = output_forms.abi(), version = output_forms.version(),
+        spec_hash = string.format("%016x", plan.spec_hash),
+        weights_hash = plan.built_in and plan.weights_hash and string.format("%016x", plan.weights_hash),
         product = emit.product, map = map_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
         weights_declaration = host.weights_declaration(plan.weights_symbol, plan.packed_count, plan.weights_as),
         weights_expression = host.weights_expression(plan.weights_symbol, plan.packed_count, plan.weights_as),
@@ -228,7 +231,7 @@ function emit.files(plan)
     local fields = fields_of(plan)
     local function render(ending, from)
         local name = plan.name .. ending
-        fields.head = head(plan, name)
+        fields.head = head(plan, name, ending == ".c")
         return { name = name, text = text_lines.laid_out(template.render(from, fields)) }
     end
     -- NAME.c asks for the NAME.h of its run by a hash of all that NAME.h says.

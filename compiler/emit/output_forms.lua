@@ -75,6 +75,9 @@ function output_forms.status()
     return host.resource("runtime/rnnc.h"):match("#ifndef RNNC_STATUS\n.-\n#endif\n")
 end
 
+-- output_forms.version() -> that of rnnc, as rnnc.h has it.
+function output_forms.version() return host.resource("runtime/rnnc.h"):match('RNNC_VERSION "([^"]+)"') end
+
 -- output_forms.abi() -> the number of RNNC_ABI in rnnc.h.
 function output_forms.abi() return host.resource("runtime/rnnc.h"):match("\n#define RNNC_ABI (%d+)u\n") end
 

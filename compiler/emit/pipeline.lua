@@ -141,11 +141,11 @@ end
 
 -- pipeline.run(spec, options) -> { plan, dumps, files, pack = { steps, packed_count, fingerprint } }
 -- options: weights_as ("c", "floats", "blob" or "none"), form (a row of output_forms.lua; nil: the first),
--- weights_hash (host.weights_hash of their values; or nil),
--- command (for the comment on top of the files), ablate (what
--- the pass of that name takes away, for measurements; or nil), choices (target -> what passes/choose.lua takes in
--- place of the cost model's choice; or nil), only (the target that is taken when the program runs, whatever the CPU
--- has besides; or nil), single (one program for all batches, see serve.lua, to compare with; or nil).
+-- weights_hash (host.weights_hash of their values; or nil), spec_hash (of the spec's text; or nil),
+-- command (for the comment on top of the files), ablate (what the pass of that name takes away, for measurements; or
+-- nil), choices (target -> what passes/choose.lua takes in place of the cost model's choice; or nil), only (the target
+-- that is taken when the program runs, whatever the CPU has besides; or nil), single (one program for all batches, see
+-- serve.lua, to compare with; or nil).
 -- dumps: stage -> its result; a list over targets where the stage is a target's own.
 function pipeline.run(spec, options)
     local dumps = {}

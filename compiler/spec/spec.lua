@@ -177,7 +177,7 @@ end
 -- weights are relative to; options may override `target` and `weights` (relative to the current
 -- directory then), and have a list `define` of NAME=VALUE. notes are lines for the user that are no errors.
 -- spec.residual is a number of values then, or false; spec.heads: of a model with several outputs, their places in y,
--- { name, first, width }; spec.bound: is the code for CPUs like this one only?
+-- { name, first, width }; spec.bound: is the code for CPUs like this one only? spec.text: `text` as it was read.
 function spec.from_text(text, file, options)
     options = options or {}
     text = text:gsub("^\239\187\191", "")
@@ -249,7 +249,7 @@ function spec.from_text(text, file, options)
     if result.residual == true then
         result.residual = layers.outputs_of(result.layers and result.layers[#result.layers] or result)
     end
-    result.path, result.source = file, file:match("([^/]*)$")
+    result.path, result.source, result.text = file, file:match("([^/]*)$"), text
     if result.weights then
         local relative = not options.weights and result.weights:sub(1, 1) ~= "/"
         result.weights_path = (relative and directory_of(file) or "") .. result.weights
