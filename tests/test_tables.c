@@ -24,3 +24,4 @@ Test(tables, values) { run("values"); }
 Test(tables, messages) { run("messages"); }
 Test(tables, programs) { run("programs"); }
 Test(tables, reasons) { run("reasons"); }
+Test(tables, onnx) { run("onnx"); }

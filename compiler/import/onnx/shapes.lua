@@ -257,7 +257,8 @@ function operators.Slice(node)
         if math.type(count) == "integer" and step > 1 then count = (count + step - 1) // step end
         node:check(count and not (math.type(count) == "integer" and count < 0), "takes a part that cannot be told")
         local whole = first == 0 and step == 1 and dimensions.equal(count, size)
-        node:check(whole or value.what or math.type(size) == "integer", "takes a part that cannot be told")
+        local known = math.type(size) == "integer" and math.type(first) == "integer" and math.type(count) == "integer"
+        node:check(whole or value.what or known, "takes a part that cannot be told")
         if not whole then
             node:check(count ~= 0 or not value.what, "takes nothing of axis %d", axis - 1)
             value = part(node, value, axis, first, count, step, true)
