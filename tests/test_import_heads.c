@@ -10,18 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* An LSTM of 2 units over x (time, batch, 2) that gives t (time, 1, batch, 2) and, its axis of
- * directions taken out, s; M (2, 3), N (2, 1) and a bias V (3). */
-static onnx_bytes trunk(void) {
+/* An LSTM of 2 units over x (time, batch, 2), of the sizes of `x_shape`, that gives t (time, 1,
+ * batch, 2) and, its axis of directions taken out, s; M (2, 3), N (2, 1), P and Q (6, 1) and a bias
+ * V (3). */
+static onnx_bytes trunk(const char *x_shape) {
     static const float zeros[32];
     static const float m[] = {1, 2, 3, 4, 5, 6}, n[] = {7, 8}, v[] = {0.5F, -1, 2};
     onnx_bytes graph = {0};
-    onnx_value(&graph, 11, "x", ONNX_FLOAT, "time,batch,2");
+    onnx_value(&graph, 11, "x", ONNX_FLOAT, x_shape);
     onnx_floats(&graph, "W", "1,8,2", zeros, 16);
     onnx_floats(&graph, "R", "1,8,2", zeros, 16);
     onnx_floats(&graph, "M", "2,3", m, 6);
     onnx_floats(&graph, "N", "2,1", n, 2);
     onnx_floats(&graph, "V", "3", v, 3);
+    onnx_floats(&graph, "P", "6,1", zeros, 6);
+    onnx_floats(&graph, "Q", "6,1", zeros, 6);
+    onnx_ints(&graph, "row", "1,-1");
     onnx_ints(&graph, "one", "1");
     onnx_node(&graph, "LSTM", "x W R", "t", "");
     onnx_node(&graph, "Squeeze", "t one", "s", "");
@@ -29,8 +33,9 @@ static onnx_bytes trunk(void) {
 }
 
 /* Each node "OP; inputs; output;", then imports the graph with outputs b and a, or a alone. */
-static outcome import_graph(const char *dir, const char *nodes, int outputs) {
-    onnx_bytes graph = trunk();
+static outcome import_graph_of(const char *dir, const char *x_shape, const char *nodes,
+                               int outputs) {
+    onnx_bytes graph = trunk(x_shape);
     char op[256], inputs[256], output[256], path[PATH_SIZE];
     while (onnx_word(&nodes, ";", op)) {
         onnx_word(&nodes, ";", inputs);
@@ -45,6 +50,10 @@ static outcome import_graph(const char *dir, const char *nodes, int outputs) {
     cr_assert(file_write(path, model.data, model.size));
     free(model.data);
     return run(dir, "import", "net.onnx", NULL, NULL, NULL);
+}
+
+static outcome import_graph(const char *dir, const char *nodes, int outputs) {
+    return import_graph_of(dir, "time,batch,2", nodes, outputs);
 }
 
 static void expect_tensor(rnnc_safetensors *file, const char *name, size_t count,
@@ -98,6 +107,27 @@ Test(import_heads, one_layer_for_two_outputs, .timeout = 60) {
     cr_assert_eq(o.code, 0, "%s", o.err);
     cr_expect(strstr(o.out, "  output b (") == NULL && strstr(o.out, "became y\n"), "%s", o.out);
     outcome_free(&o);
+    workdir_remove(dir);
+}
+
+/* Heads that read all steps side by side: of one sequence of 3 steps that is (1, 6). */
+Test(import_heads, of_all_steps, .timeout = 60) {
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    outcome o = import_graph_of(dir, "3,1,2", "Reshape;s row;f;MatMul;f P;b;MatMul;f Q;a;", 2);
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    cr_expect(strstr(o.out, "  all steps of node 0 (LSTM) of 2 -> 6  became flatten\n"), "%s",
+              o.out);
+    outcome_free(&o);
+    path_join(path, dir, "model.lua");
+    char *const text = file_read(path, NULL);
+    cr_expect(text && strstr(text, "    seq_len = 3,\n") &&
+                  strstr(text, "        flatten { name = \"trunk\" },\n"
+                               "        dense { units = 1, bias = false, name = \"b\", prefix = "
+                               "\"b.\" },\n        dense { units = 1, bias = false, name = \"a\", "
+                               "from = \"trunk\", prefix = \"a.\" },\n"),
+              "%s", text);
+    free(text);
     workdir_remove(dir);
 }
 

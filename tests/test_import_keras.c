@@ -62,6 +62,11 @@ Test(import_keras, recorded_by_keras, .timeout = 240) {
     }
 }
 
+/* A Flatten, and a Reshape to what it gives. */
+Test(import_keras, all_steps_side_by_side, .timeout = 120) {
+    expect_recorded("flat.h5", "flat.safetensors");
+}
+
 Test(import_keras, archives_of_keras_3, .timeout = 120) {
     expect_recorded("text.keras", "text.safetensors");
 }
@@ -168,9 +173,11 @@ static void replace(char *bytes, size_t size, const char *from, const char *to) 
     cr_assert_fail("%s is not there", from);
 }
 
-static const struct {
+typedef struct change {
     const char *from, *to, *line;
-} changes[] = {
+} change;
+
+static const change changes[] = {
     {"\"Dropout\"", "\"Conv1DX\"", "layer \"drop\" (Conv1DX): rnnc has no such layer\n"},
     {"\"Dropout\"", "\"Lambda\" ",
      "layer \"drop\" (Lambda): rnnc has no such layer: code of Python, which is not run\n"},
@@ -232,25 +239,61 @@ static const struct {
     {"keras_version", "keras_vorsien", ""},
 };
 
-Test(import_keras, what_rnnc_has_not, .timeout = 120) {
-    char dir[PATH_SIZE], line[512];
+/* What stands around a Flatten. */
+static const change flat_changes[] = {
+    {"\"batch_input_shape\": [null, 5, 3]", "\"batch_input_shape\":[null,null,3]",
+     "layer \"flatten\" (Flatten): the model does not tell how many steps it has; give its input a "
+     "fixed number of them\n"},
+    {"[null, 5, 3]", "[null, 4, 3]",
+     "layer \"row\" (Reshape): rnnc reads one to a row of all steps, as Flatten makes\n"},
+    {"\"data_format\": \"channels_last\"", "\"data_format\":\"channels_first\"",
+     "layer \"flatten\" (Flatten): data_format = \"channels_first\", which puts steps in another "
+     "order; rnnc has channels_last\n"},
+    {"\"go_backwards\": false", "\"go_backwards\":  true",
+     "layer \"flatten\" (Flatten): is of steps in reverse order (go_backwards = True), which rnnc "
+     "has not\n"},
+    {"\"LSTM\", \"config\": {\"units\": 4,", "\"Flatten\", \"config\": {",
+     "layer \"lstm\" (Flatten): is of x itself, which the program can give as one step of all "
+     "values; build the model without\n"},
+    {"\"Reshape\", \"config\": {\"target_shape\": [20],",
+     "\"Activation\",\"config\":{\"activation\":\"relu\",",
+     "layer \"row\" (Activation): stands right behind a Flatten; rnnc has a Dense there\n"},
+    {"\"Flatten\", \"config\": {\"data_format\": \"channels_last\",",
+     "\"Reshape\", \"config\": {\"target_shape\": [10, 2],",
+     "layer \"flatten\" (Reshape): rnnc reads one to a row of all steps, as Flatten makes\n"},
+    {"\"Flatten\", \"config\": {\"data_format\": \"channels_last\",",
+     "\"Reshape\", \"config\": {\"target_shape\": [-1],", ""},
+    {"\"return_sequences\": true", "\"return_sequences\":false",
+     "layer \"row\" (Reshape): rnnc reads one to a row of all steps, as Flatten makes\n"},
+};
+
+/* A file with each of some changes ends in the line of that. */
+static void expect_lines(const char *file, const change *list, size_t count) {
+    char dir[PATH_SIZE], line[512], text[640];
     size_t size;
     need_hdf5();
-    char *const bytes = file_read(FOLDER "bidirectional.h5", &size), *const copy = malloc(size);
+    char *const bytes = file_read(file, &size), *const copy = malloc(size);
     cr_assert(bytes && copy);
     workdir_make(dir);
-    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    for (size_t i = 0; i < count; i++) {
+        /* What is shorter is padded. */
+        snprintf(text, sizeof text, "%-*s", (int)strlen(list[i].from), list[i].to);
         memcpy(copy, bytes, size);
-        replace(copy, size, changes[i].from, changes[i].to);
+        replace(copy, size, list[i].from, text);
         import_bytes(dir, copy, size, line);
-        const bool whole = changes[i].line[0] == '\0' || strchr(changes[i].line, '\n');
-        cr_expect(whole ? strcmp(line, changes[i].line) == 0
-                        : strncmp(line, changes[i].line, strlen(changes[i].line)) == 0,
-                  "%s:\n  %s  %s\n", changes[i].to, line, changes[i].line);
+        const bool whole = list[i].line[0] == '\0' || strchr(list[i].line, '\n');
+        cr_expect(whole ? strcmp(line, list[i].line) == 0
+                        : strncmp(line, list[i].line, strlen(list[i].line)) == 0,
+                  "%s:\n  %s  %s\n", list[i].to, line, list[i].line);
     }
     free(bytes);
     free(copy);
     workdir_remove(dir);
+}
+
+Test(import_keras, what_rnnc_has_not, .timeout = 120) {
+    expect_lines(FOLDER "bidirectional.h5", changes, sizeof changes / sizeof *changes);
+    expect_lines(FOLDER "flat.h5", flat_changes, sizeof flat_changes / sizeof *flat_changes);
 }
 
 /* Without a slope of its own the function leaky_relu has 0.2, and the layer LeakyReLU 0.3. */

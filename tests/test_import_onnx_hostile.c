@@ -27,7 +27,10 @@ static onnx_bytes graph_make(void) {
     onnx_floats(&graph, "V", "2", weights, 2);
     onnx_floats(&graph, "n", "1", weights, 1);
     onnx_floats(&graph, "r", "1", &(float){0.70710678F}, 1);
+    onnx_floats(&graph, "M12", "12,2", weights, 24);
     onnx_ints(&graph, "flat", "1,6");
+    onnx_ints(&graph, "wide", "1,12");
+    onnx_ints(&graph, "open", "0,-1");
     onnx_ints(&graph, "last", "-1");
     onnx_ints(&graph, "first", "0");
     onnx_ints(&graph, "two", "2");
@@ -113,8 +116,15 @@ static const struct {
      "node 2 (HardSigmoid): its attribute beta has another type than it has to have\n"},
     {"LSTM;x3 W R;y;;Transpose;y;c;perm=1,2,3,0;Reshape;c flat;d;;MatMul;d M6;z;;",
      "node 3 (MatMul): reads values in another order than the layer before gives\n"},
-    {"LSTM;x3 W R;y;;Reshape;y flat;c;;MatMul;c M6;z;;",
-     "node 2 (MatMul): reads values in another order than the layer before gives\n"},
+    {"LSTM;x3 W R;y;;Reshape;y flat;c;;Softmax;c;d;;MatMul;d M6;z;;",
+     "node 2 (Softmax): is over the values of all steps, which rnnc has not\n"},
+    {"LSTM;x W R;y;;Transpose;y;c;perm=2,0,1,3;Reshape;c open;d;;MatMul;d M6;z;;",
+     "node 3 (MatMul): reads all steps side by side, and the file does not tell how many there "
+     "are; export the network for a fixed number of steps\n"},
+    {"LSTM;x3 W2 R2;y;direction=bidirectional;Transpose;y;c;perm=2,0,3,1;Reshape;c "
+     "wide;d;;MatMul;d M12;z;;",
+     "node 3 (MatMul): reads all steps side by side in another order than the layer before "
+     "gives\n"},
     {"LSTM;x W R;y;;Squeeze;y;c;;Add;c M6;z;;",
      "node 2 (Add): has numbers of shape (6, 2), and reads 2 values; rnnc has one for each"},
     {"LSTM;x W R;y h;;Squeeze;h first;c;;Gemm;c M V;z;alpha=0.5;",

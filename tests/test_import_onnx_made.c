@@ -322,6 +322,17 @@ static void put_last(exporter *e, const rnnc_layer *l, const rnnc_config *before
     }
 }
 
+/* All steps side by side, (batch, steps * values). */
+static void put_flat(exporter *e) {
+    if (!e->batch_first)
+        step(e, "Transpose", e->value, "perm=1,0,2");
+    if (e->style & GATHERED)
+        step(e, "Flatten", e->value, "");
+    else
+        step_by(e, "Reshape", "0,-1", "");
+    e->once = true;
+}
+
 /* Functions that stand by themselves, with the attribute that an exporter writes or leaves out. */
 static const struct {
     rnnc_activation activation;
@@ -343,6 +354,9 @@ static const struct {
 enum { ALONE = sizeof alone / sizeof *alone };
 
 static void put_function(exporter *e, const rnnc_layer *l) {
+    /* In front of all steps side by side or behind them it is the same. */
+    if (l[1].steps && e->style & FLATTENED)
+        put_flat(e);
     for (size_t i = 0; i < ALONE; i++)
         if (alone[i].activation == l->activation && !(alone[i].alpha < l->alpha) &&
             !(alone[i].alpha > l->alpha)) {
@@ -372,6 +386,8 @@ static void put_dense(exporter *e, const rnnc_layer *l, const rnnc_config *befor
     char w[32], b[32] = "", shape[32], inputs[128], dims[64];
     if (l->last_step || l->last_state)
         put_last(e, l, before);
+    else if (l->steps && !e->once)
+        put_flat(e);
     invent(e, w);
     if (bias) {
         invent(e, b);
@@ -684,4 +700,44 @@ Test(import_onnx_made, sum_with_x, .timeout = 120) {
     model_solve(&m);
     expect_answers(&m, 0, 1000);
     model_free(&m);
+}
+
+/* Dense layers that read all steps of what an LSTM gives, of a function between them, and of a
+ * dense layer of each step. */
+Test(import_onnx_made, all_steps_side_by_side, .timeout = 120) {
+    enum { STEPS = 5, HIDDEN = 4 };
+    for (unsigned seed = 0; seed < 4; seed++) {
+        rng r = {seed + 90};
+        const int both = seed & 1;
+        const size_t width = both ? 2 * HIDDEN : HIDDEN;
+        const rnnc_layer lstm = {.kind = RNNC_RECURRENT,
+                                 .recurrent = {.cell = RNNC_LSTM,
+                                               .input_size = 3,
+                                               .hidden_size = HIDDEN,
+                                               .num_layers = 1,
+                                               .bias = 1,
+                                               .bidirectional = both}};
+        const rnnc_layer between =
+            seed < 2
+                ? (rnnc_layer){.kind = RNNC_ACTIVATION,
+                               .inputs = width,
+                               .outputs = width,
+                               .activation = RNNC_RELU}
+                : (rnnc_layer){.kind = RNNC_DENSE, .inputs = width, .outputs = width, .bias = 1};
+        const rnnc_layer layers[] = {
+            lstm,
+            between,
+            {.kind = RNNC_DENSE,
+             .inputs = STEPS * width,
+             .outputs = 3,
+             .bias = 1,
+             .steps = STEPS,
+             .activation = RNNC_TANH},
+            {.kind = RNNC_DENSE, .inputs = 3, .outputs = 2},
+        };
+        model m = model_make(layers, 4, seed < 3, 0, STEPS, 3, false, &r);
+        model_solve(&m);
+        expect_answers(&m, (seed & 1 ? GATHERED : 0) | (seed < 2 ? FLATTENED : 0), 2000 + seed);
+        model_free(&m);
+    }
 }

@@ -82,7 +82,8 @@ end
 
 local function notes(state, record)
     local open_list = record.open
-    if state.steps then
+    record.fields.seq_len = state.flat
+    if state.steps and not state.flat then
         open_list[#open_list + 1] = string.format("seq_len: the model is for %d step%s in a call", state.steps,
             state.steps == 1 and "" or "s")
     end
@@ -116,7 +117,8 @@ local function layer_of(layer, group, first, state, path)
     local width = state.width
     local made, list, became = keras_layers(class, config, state, check)
     if made and first and made.form ~= "embedding" then made.fields.input_size = width end
-    return made, list, { string.format("%s %s", class, name), became .. (made and ", " .. state.prefix .. "*" or "") }
+    if made and made.form ~= "flatten" then became = became .. ", " .. state.prefix .. "*" end
+    return made, list, { string.format("%s %s", class, name), became }
 end
 
 -- The last layer and those beside it, which are outputs. before: the state of the model in front of them.

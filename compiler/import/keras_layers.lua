@@ -239,17 +239,45 @@ for class, name in pairs { ReLU = "relu", Softmax = "softmax", ELU = "elu", Leak
     end
 end
 
+-- All steps side by side, the first one first; nothing where one step is left.
+function types.Flatten(config, state, check)
+    check(config.data_format ~= "channels_first",
+        "data_format = \"channels_first\", which puts steps in another order; rnnc has channels_last")
+    if state.ended or state.flat then return nil, {}, "left out: one step is flat" end
+    check(state.last,
+        "is of x itself, which the program can give as one step of all values; build the model without")
+    check(state.steps, "the model does not tell how many steps it has; give its input a fixed number of them")
+    check(not state.reversed, "is of steps in reverse order (go_backwards = True), which rnnc has not")
+    state.flat, state.width = state.steps, state.steps * state.width
+    return { form = "flatten", fields = {} }, {}, "flatten"
+end
+
+-- The same by its shape.
+function types.Reshape(config, state, check)
+    local shape = config.target_shape
+    local width = not state.ended and not state.flat and state.steps and state.width and state.steps * state.width
+        or state.width
+    check(json.is_list(shape) and #shape == 1 and (shape[1] == -1 or shape[1] == width),
+        "rnnc reads one to a row of all steps, as Flatten makes")
+    return types.Flatten({}, state, check)
+end
+
+-- What may stand behind a Flatten.
+local of_rows <const> = { Dense = true, Flatten = true, Reshape = true }
+
 -- keras_layers(class, config, state, check) -> the layer { form, fields }, its tensors and what became of it; no layer
 -- where it goes into the one before, or does nothing. state: { file (hdf5.lua), group (of the layer in it), prefix,
 -- width (values in a step of its input), last (the layer before), version (of Keras), ended (the one before gives its
--- last step only), reversed (steps come in the other order), from_start (a last state is that of the first step) },
--- which it brings up to date.
+-- last step only), reversed (steps come in the other order), from_start (a last state is that of the first step), steps
+-- (in a call; nil: any), flat (so many of them became one row) }, which it brings up to date.
 return function(class, config, state, check)
     if idle[class] then return nil, {}, "left out: once trained it does nothing" end
     if class == "Masking" then
         state.masked = true
         return nil, {}, "left out: see below"
     end
+    check(not (state.last and state.last.form == "flatten") or of_rows[class],
+        "stands right behind a Flatten; rnnc has a Dense there")
     check(types[class], "rnnc has no such layer%s", missing[class] and ": " .. missing[class] or "")
     return types[class](config, state, check)
 end

@@ -1,6 +1,7 @@
 -- dense: operators that make dense layers and embeddings: Gemm, MatMul, Add, functions, Gather by tokens.
 --
 -- A layer is made anew when something is added to it, so that who reads the one before gets what the graph says.
+local activations = require "tables.activations"
 local arithmetic = require "import.onnx.arithmetic"
 local constants = require "import.onnx.constants"
 local dimensions = require "import.onnx.dimensions"
@@ -155,6 +156,16 @@ local function function_layer(node, signal, fields, weights)
     return signals.with(source, { layer = made, width = width, axes = scales.values(source, width) })
 end
 
+-- A function of each value of all steps side by side is one of each step.
+local function function_of_steps(node, signal, fields)
+    local width = signal.width * #(signal.runs or { 1 })
+    local made = {
+        form = "activation", label = node.label, input = width, outputs = width, weights = {}, of = signal,
+        source = signal, fields = fields,
+    }
+    return signals.with(signal, { layer = made })
+end
+
 -- A function of what a layer gives: that of a dense layer without one, or a layer by itself.
 local function activate(node, name, alpha, beta)
     local signal, layer = argument_of(node)
@@ -163,7 +174,12 @@ local function activate(node, name, alpha, beta)
         made.fields.activation, made.fields.alpha, made.fields.beta = name, alpha, beta
         return signals.with(signal, { layer = made })
     end
-    return function_layer(node, signal, { activation = name, alpha = alpha, beta = beta }, function() return {} end)
+    local fields = { activation = name, alpha = alpha, beta = beta }
+    if features.are_all_steps(signal, #signal.axes) then
+        node:check(activations.of(name).of ~= "row", "is over the values of all steps, which rnnc has not")
+        return function_of_steps(node, signal, fields)
+    end
+    return function_layer(node, signal, fields, function() return {} end)
 end
 
 -- Functions by operator: rnnc's name and, of one with numbers, the defaults of the attributes alpha and beta.

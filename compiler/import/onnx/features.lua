@@ -29,6 +29,26 @@ local function in_order(signal, atoms)
     return #atoms == place - 1
 end
 
+-- features.are_all_steps(signal, axis) -> does an axis have the steps of a layer, and the values of each, side by side?
+function features.are_all_steps(signal, axis)
+    local first = signals.atoms(signal.axes[axis])[1]
+    return signal.layer ~= nil and signal.what == "steps" and first ~= nil and first.role == "time"
+end
+
+-- All steps side by side are a layer `flatten`, one for all that read it.
+local function flattened(node, signal, axis, width)
+    local atoms, layer = signals.atoms(signal.axes[axis]), signal.layer
+    local steps = table.remove(atoms, 1).size
+    node:check(in_order(signal, atoms), "reads all steps side by side in another order than the layer before gives")
+    layer.flat = layer.flat or {
+        form = "flatten", label = "all steps of " .. layer.label, source = signal, input = width // steps,
+        outputs = width, steps = steps, weights = {}, fields = {},
+    }
+    local axes = { table.unpack(signal.axes) }
+    axes[axis] = { { size = width, values = true, name = "values" } }
+    return { what = "once", layer = layer.flat, width = width, axes = axes }
+end
+
 -- features.read(node, signal, axis) -> the signal with `what` known, as a layer reads it along an axis, and its width.
 -- An error of the node: it is a part of what the network has, or in another order.
 function features.read(node, signal, axis)
@@ -38,6 +58,8 @@ function features.read(node, signal, axis)
     node:check(not signal.residual, "follows a sum with x, which rnnc has at the end only")
     node:check(signal.what ~= "c", "reads the state c of an LSTM, which no layer here does")
     local width = dimensions.of(signal.axes[axis])
+    node:check(math.type(width) == "integer" or not features.are_all_steps(signal, axis), "reads all steps side by "
+        .. "side, and the file does not tell how many there are; export the network for a fixed number of steps")
     node:check(math.type(width) == "integer", "reads an axis whose size the file does not tell")
     if signal.what == "input" then
         local input = signal.input
@@ -52,6 +74,7 @@ function features.read(node, signal, axis)
     if signal.layer then
         node:check(all_runs(signal),
             "reads a part of what a recurrent layer gives, which rnnc has not")
+        if features.are_all_steps(signal, axis) then return flattened(node, signal, axis, width), width end
         node:check(in_order(signal, signals.atoms(signal.axes[axis])),
             "reads values in another order than the layer before gives")
     end

@@ -351,6 +351,7 @@ return function(outputs, inputs, unused, path)
     table.move(came, 1, #came, #record.became + 1, record.became)
     for _, layer in ipairs(chain) do
         if layer.lengths then record.fields.lengths = true end
+        if layer.steps then record.fields.seq_len = layer.steps end
     end
     local time, batch
     for _, atoms in ipairs(x.axes) do
@@ -360,7 +361,7 @@ return function(outputs, inputs, unused, path)
     end
     record.fields.batch = batch
     record.open[#record.open + 1] = not batch and 'the batch: batch = N, or "any"' or nil
-    record.open[#record.open + 1] = time
+    record.open[#record.open + 1] = time and not record.fields.seq_len
         and string.format('the file is for %d steps in a call; seq_len = "any" takes any number', time) or nil
     for _, label in ipairs(unused) do
         record.unused[#record.unused + 1] = label .. ", on which no output depends"

@@ -361,6 +361,24 @@ def scaled():
     write_case("scaled.safetensors", x=x, y=dense(h, head) * 2.5 - 0.75)
 
 
+# All steps side by side, with the middle layer a Reshape to the same.
+def flat():
+    first = [draw(3, 16), draw(4, 16), draw(16)]
+    second, head = [draw(20, 5), draw(5)], [draw(5, 2)]
+    write_h5("flat.h5", [
+        layer("InputLayer", "x", batch_input_shape=[None, 5, 3]),
+        cell("LSTM", "lstm", 4, True), layer("Dropout", "dropout", rate=0.5),
+        layer("Flatten", "flatten", data_format="channels_last"),
+        layer("Reshape", "row", target_shape=[20]),
+        layer("Dense", "a", units=5, activation="relu", use_bias=True),
+        layer("Dense", "b", units=2, activation="linear", use_bias=False)],
+        {"lstm": named("lstm_cell/", first), "a": [("kernel", second[0]), ("bias", second[1])],
+         "b": [("kernel", head[0])]})
+    x = draw(5, 3)
+    h = lstm(x, first).reshape(1, 20)
+    write_case("flat.safetensors", x=x, y=dense(np.maximum(dense(h, second), 0), head))
+
+
 bidirectional()
 text()
 cudnn()
@@ -372,3 +390,4 @@ heads()
 layers_of_functions()
 merged()
 scaled()
+flat()
