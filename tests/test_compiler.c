@@ -19,6 +19,7 @@ static void run(const char *name) {
 }
 
 Test(compiler, ir) { run("ir"); }
+Test(compiler, differences) { run("differences"); }
 Test(compiler, passes) { run("passes"); }
 Test(compiler, gradients) { run("gradients"); }
 Test(compiler, models) { run("models"); }
