@@ -51,6 +51,35 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
 {
     return @{intrinsic}_fmadd_ps(a, b, c);
 }
+@ if uses.columns then
+
+/* The n floats at p, fewer than @{lanes}, and zeros behind them, where nothing is read. */
+@{inline} @{vec} @{vec}_load_some(const float *p, int n)
+{
+@ if lanes == 16 then
+    return _mm512_maskz_loadu_ps((__mmask16)((1U << n) - 1U), p);
+@ else
+    const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), index));
+@ end
+}
+
+/* The sum of all elements, halves by halves. */
+@{inline} float @{vec}_total(@{vec} a)
+{
+@ if lanes == 16 then
+@ -- By memory, which compilers leave out: g++ 12 takes the undefined operand of the intrinsic for a mistake.
+    __m256 halves[2];
+    memcpy(halves, &a, sizeof halves);
+    const __m256 half = _mm256_add_ps(halves[0], halves[1]);
+@ else
+    const __m256 half = a;
+@ end
+    const __m128 quarter = _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+    const __m128 pair = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
+    return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+}
+@ end
 @ if uses.fma_next then
 
 /* a times the vector at p, plus c. The load stays between those before and behind it, also in what the compiler

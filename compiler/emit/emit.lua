@@ -69,7 +69,8 @@ end
 
 -- emit.product(variant, product) -> the C of a product by its kernel, each of which has a module.
 function emit.product(variant, product)
-    return require("emit.products." .. variant.kernel)(variant, product, update_of(variant, product))
+    local kernel = require("emit.products." .. (product.kernel or variant.kernel))
+    return kernel(variant, product, update_of(variant, product))
 end
 
 -- The C of a function of each value, where no product is before it.

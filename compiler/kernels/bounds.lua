@@ -72,6 +72,20 @@ local function batch(product, target, rows)
     }
 end
 
+-- Lanes carry columns: rows of x and of W are loaded as vectors for each tile.
+local function columns(product, target, rows)
+    local _, longest, values = columns_of_sums(product)
+    local vectors, height, high = 0, product.gates * product.height_of_gate, product.rows[1].rows
+    for _, piece in ipairs(product.terms[1].pieces) do vectors = vectors + tiles.ceil(piece.count, target.lanes) end
+    local wide = product.unit_tiles[1].rows
+    return {
+        fma = rows * height * vectors,
+        loads = tiles.ceil(rows, high) * height / wide * (high + wide) * vectors,
+        weights = height * values * 4, passes = 1, vectors = 0, chain = longest * target.fma_latency,
+        columns = product.gates * values, values = values,
+    }
+end
+
 -- Cycles by resource of one run of a product.
 local function cycles_of(work, target, waits)
     local found = { fma = work.fma / target.fma_per_cycle, l1 = work.loads / target.loads_per_cycle }
@@ -99,7 +113,7 @@ end
 -- product.cycles what that and the update take.
 function bounds.add(product, target, use)
     local rows = use.rows * use.steps
-    local work = (product.height and batch or units)(product, target, rows)
+    local work = (product.height and batch or product.in_lanes == "columns" and columns or units)(product, target, rows)
     local share, sum = use.times / use.steps, product.bounds or { update = 0, flops = 0, bytes = 0 }
     for name, cycles in pairs(cycles_of(work, target, use.waits)) do sum[name] = (sum[name] or 0) + share * cycles end
     sum.update = sum.update + share * work.vectors * cost.update(target, product.update)

@@ -16,6 +16,9 @@ local function bandwidth(target, bytes)
     return 8
 end
 
+-- cost.rate(target, bytes) -> bytes a cycle from the cache that holds so many.
+cost.rate = bandwidth
+
 -- Cycles for `columns` rank-1 updates of a tile of rows x vectors accumulators, `split` of each.
 function cost.tile(target, rows, vectors, split, columns)
     local arithmetic = rows * vectors / target.fma_per_cycle
@@ -66,6 +69,13 @@ end
 -- Cycles to take four vectors of grouped gates apart: eight shuffles, of which one port does one a cycle.
 function cost.regroup()
     return 8
+end
+
+-- Cycles to add up the lanes of a vector: a shuffle and an addition for each halving.
+function cost.total(target)
+    local halvings, n = 0, 1
+    while n < target.lanes do halvings, n = halvings + 1, n * 2 end
+    return 2 * halvings
 end
 
 -- Cycles of a tile's epilogue that the next tile's product does not hide: about half its chain (a gru

@@ -11,6 +11,7 @@
 --   dense(net, target, deterministic) -> the tiles of a dense layer { inputs, units }, cycles, block as of plan
 --   tile(plan) -> the register tile of the step in a plan of a stack: { rows, vectors, split }
 --   retile(net, target, plan, tile, deterministic) -> true with that tile in the plan, or false if it cannot be
+-- A kernel may have one of another kind for single products, as units has dot for those with the inputs.
 -- net: { I, H, L, D, G, apart (gates with two sums), update, steps, batch, members (that share the panels of a step),
 -- kinds = { "first"[, "upper"] }, columns = { kind -> inputs } }; layer 0 is of the kind `first`, those above are of
 -- the kind `upper`.

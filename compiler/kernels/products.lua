@@ -1,5 +1,6 @@
 -- products: the C functions that a stage is made of, as data: sums, terms, tiles and epilogues. The plan
 -- holds them; templates/*_product.c.t print them.
+local dot = require "kernels.dot"
 local tiles = require "kernels.tiles"
 
 local products = {}
@@ -276,8 +277,15 @@ local function units_stack(ir, target, stage, list, suffix, input)
         local columns = kind == "first" and s.I or s.D * s.P
         local pieces = kind == "first" and input.pieces or stage.output.pieces
         local layer = { kind = kind, parts = stage.chains[kind], hoisted = stack.hoisted[kind] }
-        if layer.hoisted then
-            local tile = choice.inputs[kind]
+        local tile = choice.inputs[kind]
+        if layer.hoisted and tile.kernel == dot.name then
+            layer.input = list.add(product(stack, "input", true, row, {
+                kernel = dot.name, in_lanes = dot.in_lanes, row = row, height_of_gate = s.H,
+                stride = tiles.ceil(columns, 16) * 16,
+                rows = tiles.any(tile.rows), unit_tiles = tiles.exact(s.H, tile.units),
+                terms = { { name = "x", pieces = pieces } },
+            }), "input_" .. columns .. suffix)
+        elseif layer.hoisted then
             layer.input = add_units(list, target, product(stack, "input", true, row, {
                 split = tile.split, width = tile.vectors, grouped = choice.grouped or false,
                 stored = choice.grouped and tile.vectors or stage.widths[kind] // target.lanes,

@@ -29,6 +29,9 @@ function tiles.grain(a, b)
     return grain
 end
 
+-- What stands for the width of panels in a layout where rows of W lie as they are.
+tiles.rows_of_w = 0
+
 -- Units of a panel of the batch kernel: those of a tile, with the choice's `beside` in each row.
 function tiles.panel(choice) return choice.rows * choice.beside end
 

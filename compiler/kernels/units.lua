@@ -2,6 +2,7 @@
 -- by column; each value of the state or input is broadcast. Works for every batch; for a batch of one
 -- it is a matrix-vector product whose only traffic is the weights.
 local cost = require "kernels.cost"
+local dot = require "kernels.dot"
 local tiles = require "kernels.tiles"
 
 local units = {
@@ -72,6 +73,7 @@ end
 -- of the second cache holds it: with panels of 393 KB, gru 64-256 took 1.6 times as long (AVX2).
 local function readable(target, like, width, sums)
     if not like then return true end
+    if like == tiles.rows_of_w then return false end
     local own = width * target.lanes
     return like == own or like % own == 0 and 4 * sums * like <= target.l2 // 4
 end
@@ -84,6 +86,16 @@ end
 -- The vectors of units of the member that has most, where shares are whole grains of so many vectors.
 local function most_vectors(vectors, grain, members)
     return math.min(tiles.ceil(tiles.ceil(vectors, grain), members) * grain, vectors)
+end
+
+-- The cheaper of a tile of units, nil if none can read what lies there, and of dot products. Sums of which every lane
+-- has some columns are of another order than the one that `deterministic` promises.
+local function input_of(net, target, kind, rows, tile, plain)
+    local like = net.like and net.like[kind]
+    local own = plain and not fuses(net.columns[kind], net.steps, target)
+        and dot.input(net, target, net.columns[kind], rows)
+    if like then return like == tiles.rows_of_w and own or tile end
+    return own and tile and own.cycles < tile.cycles and own or tile
 end
 
 local function plan_with(net, target, deterministic, grouped)
@@ -118,6 +130,7 @@ local function plan_with(net, target, deterministic, grouped)
                     return most_vectors(vectors, tiles.grain(step.vectors, width), net.members) <= own
                 end,
             })
+        tile = input_of(net, target, kind, many, tile, not grouped and not deterministic)
         if not tile then return nil end
         inputs[kind] = tile
         local times = kind == "first" and 1 or net.L - 1

@@ -21,6 +21,12 @@ local function allocator()
         space.count = aligned(at + tiles.ceil(units, width) * width * gates * columns)
         return { offset = at, width = width }
     end
+    -- Rows of W as they are, each from a cache line on.
+    function space.rows(units, columns)
+        local at = space.count
+        space.count = at + units * aligned(columns)
+        return { offset = at, width = tiles.rows_of_w }
+    end
     return space
 end
 
@@ -49,7 +55,8 @@ local function widths_of(ir, stage, target, index)
     else
         local width = choice.step.vectors * target.lanes
         local function input(kind)
-            return stack.hoisted[kind] and choice.inputs[kind].vectors * target.lanes or width
+            if not stack.hoisted[kind] then return width end
+            return choice.inputs[kind].stored or choice.inputs[kind].vectors * target.lanes
         end
         widths = { first = input "first", upper = s.L > 1 and input "upper" or width, state = width,
                    row = choice.vectors * target.lanes }
@@ -66,7 +73,8 @@ end
 -- The parts of one chain, for a kind of layer.
 local function chain_parts(stack, widths, kind, columns)
     local s, space = stack.sizes, allocator()
-    local parts = { input = space.part(s.G, s.H, columns, widths[kind]) }
+    local rows = widths[kind] == tiles.rows_of_w
+    local parts = { input = rows and space.rows(s.G * s.H, columns) or space.part(s.G, s.H, columns, widths[kind]) }
     -- Biases lie gate by gate, each as long as a row of units.
     parts.bias = stack.bias and space.part(s.G, s.H, 1, widths.row)
     local before, last = 0, 0
@@ -119,8 +127,15 @@ local function place_stack(stack, stage, at, add)
             step.dst_step = times > 1 and parts.count or 0
             add(step)
         end
-        add_repeated(pack_step(input.weight, nil, chain + parts.input.offset, s.H, input.columns,
-            parts.input.width, 0, s.G))
+        if parts.input.width == tiles.rows_of_w then
+            for row = 0, s.G * s.H - 1 do
+                add_repeated(pack_step(input.weight, nil, chain + parts.input.offset + row * aligned(input.columns), 1,
+                    input.columns, 1, row, 1))
+            end
+        else
+            add_repeated(pack_step(input.weight, nil, chain + parts.input.offset, s.H, input.columns,
+                parts.input.width, 0, s.G))
+        end
         if parts.bias then pack_biases(add_repeated, stack, body.bias, parts, chain) end
         for i = 1, #stack.vectors do
             add_repeated(pack_step(body.vectors + i - 1, nil,

@@ -22,7 +22,7 @@ local function used(ir, target, list, maps)
     local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
                    scale = false, unless_tiny = false, either = false, or_nan = false,
                    transpose = ir.in_lanes == "sequences" and ir.beside == 1, beside = ir.beside > 1,
-                   regroup = false, regroup_two = false, prefetch = false, fma_next = false }
+                   regroup = false, regroup_two = false, columns = false, prefetch = false, fma_next = false }
     for _, name in ipairs(rows.names()) do functions[name] = false end
     for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
     local function add_update(update)
@@ -43,6 +43,7 @@ local function used(ir, target, list, maps)
                 uses[name] = uses[name] or expressions.key(tree):find("(" .. name .. " ", 1, true) ~= nil
             end
         end
+        uses.columns = uses.columns or product.in_lanes == "columns"
         uses.add = uses.add or (product.split or 1) > 1
         uses.prefetch = uses.prefetch or (product.prefetch or 0) > 0
         uses.fma_next = uses.fma_next or (product.in_order or false)

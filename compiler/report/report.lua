@@ -47,6 +47,10 @@ local function product_line(p)
     end
     local rows = {}
     for _, tile in ipairs(p.rows) do rows[#rows + 1] = tostring(tile.rows) end
+    if p.in_lanes == "columns" then
+        return string.format("%-24s dot products, tiles of %s row(s) x %d units", p.fn, table.concat(rows, ", "),
+            p.unit_tiles[1].rows)
+    end
     return string.format("%-24s tiles of %s row(s) x %d vector(s) of units%s", p.fn, table.concat(rows, ", "), p.width,
         p.split > 1 and string.format(", sums in %d parts", p.split) or "")
 end

@@ -655,7 +655,7 @@ mutants.list = {
     { what = "bias_ih is added twice, bias_hh never", file = "compiler/passes/layout.lua",
       find = "bias.input, not alone and bias.state or nil,", replace = "bias.input, bias.input," },
     { what = "the reverse direction has the forward one's input weights", file = "compiler/passes/layout.lua",
-      find = "add_repeated(pack_step(input.weight, nil, chain + parts.input.offset, s.H, input.columns,",
+      find = "    add_repeated(pack_step(input.weight, nil, chain + parts.input.offset, s.H, input.columns,",
       replace = [[local add_repeated = function(step)
             add_repeated(step)
             if step.tensor == input.weight - 1 then step.tensor_step = 0 end
@@ -1281,6 +1281,19 @@ mutants.list = {
       replace = "f:floats(stage.state_offset, arriving and part.offset or 0)", tests = gated },
     { what = "tiles of all heights leave a row out", file = "compiler/emit/products/units.lua",
       find = "high = (rows - r + left - 1) / left", replace = "high = (rows - r) / left", tests = cells },
+
+    -- ---- dot products ----
+    { what = "columns that fill no vector are left out", file = "compiler/emit/products/dot.lua",
+      find = "if piece.count > whole then", replace = "if false then", tests = { "generated_dot/*" } },
+    { what = "of the rows of x behind the last full tile one is left out", file = "compiler/emit/products/dot.lua",
+      find = [["r < rows", "++r"]], replace = [["r + 1 < rows", "++r"]], tests = { "generated_dot/*" } },
+    { what = "all pieces of an input have the first one's weights", file = "compiler/emit/products/dot.lua",
+      find = "before = before + piece.count", replace = "before = 0", tests = { "generated_dot/*" } },
+    { what = "rows of W are packed without the gaps between them", file = "compiler/passes/layout.lua",
+      find = "parts.input.offset + row * aligned(input.columns)", replace = "parts.input.offset + row * input.columns",
+      tests = { "generated_dot/*" } },
+    { what = "deterministic sums have their columns in lanes", file = "compiler/kernels/units.lua",
+      find = "not grouped and not deterministic)", replace = "not grouped)", tests = { "generated_dot/*" } },
 
     -- ---- batches in parts ----
     { what = "the sequence behind the blocks is left out", file = "templates/source.c.t",
