@@ -1,4 +1,5 @@
 -- rnnc help spec, rnnc help training: the fields of a spec, from their table.
+local constructors = require "spec.constructors"
 local fields = require "spec.fields"
 local host = require "host"
 local readers = require "spec.readers"
@@ -75,7 +76,7 @@ local function spec_lines()
         .. "`model { layers = { embedding {...}, rnn {...}, dense {...} }, ... }`."
     add_title(lines, "It has", fields.model, told)
     add_rows(lines, fields.model, told)
-    for _, form in ipairs { "rnn", "embedding", "dense", "activation", "scale", "flatten" } do
+    for _, form in ipairs(constructors.that("layer", true)) do
         lines[#lines + 1] = ""
         add_title(lines, "A layer `" .. form .. "` has", fields.layer[form], told)
         add_rows(lines, fields.layer[form], told)

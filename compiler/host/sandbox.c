@@ -18,8 +18,8 @@ static const double seconds_max = 0.5;
 /* What is copied out of the state. */
 enum { DEPTH_MAX = 8, AS_KEY = DEPTH_MAX + 1, ENTRIES_MAX = 4096 };
 
-/* The argument of host.sandbox with the values of --define. */
-enum { DEFINED = 3 };
+/* The arguments of host.sandbox with the values of --define, and with the rows of constructors. */
+enum { DEFINED = 3, CONSTRUCTORS };
 
 #define SPEC_CHUNK "=spec"
 #define STATE_TYPE "rnnc.spec_state"
@@ -126,8 +126,8 @@ static int push_error(lua_State *to, spec_state *s, int status) {
 static int copy(lua_State *from, int index, lua_State *to, int depth, int *entries);
 
 /* Everything in the spec's state up to the spec itself; `guard` is the text of sandbox.lua, as
- * light userdata and its size; `host` the compiler's state, whose value DEFINED becomes what
- * `define` is in the spec.  [guard, size, host -> environment, finish] */
+ * light userdata and its size; `host` the compiler's state, whose values DEFINED and CONSTRUCTORS
+ * it gets.  [guard, size, host -> environment, finish] */
 static int open_environment(lua_State *L) {
     static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},
                                          {LUA_STRLIBNAME, luaopen_string},
@@ -145,7 +145,10 @@ static int open_environment(lua_State *L) {
     int entries = 0;
     if (!copy(lua_touserdata(L, 3), DEFINED, L, 0, &entries))
         return luaL_error(L, "too many values are defined");
-    lua_call(L, 1, 2);
+    entries = 0;
+    if (!copy(lua_touserdata(L, 3), CONSTRUCTORS, L, 0, &entries))
+        return luaL_error(L, "too many constructors");
+    lua_call(L, 2, 2);
     return 2;
 }
 
@@ -236,18 +239,20 @@ static int close_state(lua_State *L) {
     return 0;
 }
 
-/* host.sandbox(text, guard, defined) -> the fields that the spec gives to `rnn`, as plain data.
- * `guard` is the text of sandbox.lua, `defined` a table of what `define` has in the spec. What is
- * neither number, text, boolean nor table becomes {kind = "function"} with a metatable. After a
- * failure: what is wrong, and the line if it is known. The same text gives the same result, except
- * that a very slow one may or may not be stopped by the clock.  [text, guard, defined -> fields |
- * fail, message, line?] */
+/* host.sandbox(text, guard, defined, constructors) -> the fields that the spec gives to `rnn`, as
+ * plain data. `guard` is the text of sandbox.lua, `defined` a table of what `define` has in the
+ * spec, `constructors` the rows of constructors.lua. What is neither number, text, boolean nor
+ * table becomes {kind = "function"} with a metatable. After a failure: what is wrong, and the line
+ * if it is known. The same text gives the same result, except that a very slow one may or may not
+ * be stopped by the clock.  [text, guard, defined, constructors -> fields | fail, message, line?]
+ */
 int host_sandbox(lua_State *L) {
     size_t size, guard_size;
     const char *const text = luaL_checklstring(L, 1, &size);
     const char *const guard = luaL_checklstring(L, 2, &guard_size);
     luaL_checktype(L, DEFINED, LUA_TTABLE);
-    lua_settop(L, DEFINED);
+    luaL_checktype(L, CONSTRUCTORS, LUA_TTABLE);
+    lua_settop(L, CONSTRUCTORS);
     spec_state *const s = lua_newuserdatauv(L, sizeof *s, 0);
     memset(s, 0, sizeof *s);
     if (luaL_newmetatable(L, STATE_TYPE)) {
@@ -257,7 +262,7 @@ int host_sandbox(lua_State *L) {
         lua_setfield(L, -2, "__close");
     }
     lua_setmetatable(L, -2);
-    lua_toclose(L, DEFINED + 1);
+    lua_toclose(L, CONSTRUCTORS + 1);
     s->start = cpu_seconds();
     s->L = lua_newstate(allocate, s);
     if (!s->L)

@@ -16,6 +16,8 @@
 --
 -- Rows are in cell_fields.lua, function_fields.lua, layer_fields.lua, network_fields.lua and training_fields.lua. Those
 -- of a form are validated in its order, and a row may use the fields of earlier ones.
+local constructors = require "spec.constructors"
+
 local by_id = {}
 for _, rows in ipairs { require "spec.cell_fields", require "spec.function_fields", require "spec.layer_fields",
                         require "spec.network_fields", require "spec.training_fields" } do
@@ -34,7 +36,7 @@ local functions <const> = "nonlinearity rnn.alpha rnn.beta gate_activation gate_
 
 -- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers; fields.training, and
 -- fields.part: those of what it consists of.
-return {
+local fields = {
     rnn = form("name cell input_size hidden_size num_layers " .. functions .. " bias batch_first dropout bidirectional \
         merge direction reset_after peepholes proj_size initial_state weights prefix map batch seq_len target threads \
         lengths chunk streaming deterministic residual activation train training"),
@@ -63,3 +65,12 @@ return {
         plateau = form "factor plateau.patience least",
     },
 }
+
+-- A constructor without fields, or fields of none, is a mistake of ours.
+for _, row in ipairs(constructors.rows) do
+    assert(not row.network or fields[row.form], row.form)
+    assert(not row.layer == not fields.layer[row.form], row.form)
+    assert(not row.value_of or fields.part[row.form] or row.value_of == "training", row.form)
+end
+
+return fields

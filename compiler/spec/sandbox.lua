@@ -7,7 +7,7 @@
 -- give another result each time (pairs, random).
 --
 -- Gets a table of the values of --define, which a spec reads as define.NAME; one that is not defined is nil, so that
--- `define.hidden or 32` has a default.
+-- `define.hidden or 32` has a default; and the rows of constructors.lua.
 --
 -- Returns the environment of the spec, and a function that takes what the spec returned (how many
 -- values, and the first) and gives the network: its form and its fields, each layer and each part of its training as
@@ -112,7 +112,8 @@ local base = pick(_G, "assert error ipairs select tonumber type")
 base.tostring = tostring
 
 -- Reads are noted, so that a value nobody asks for is found to be a misspelt one.
-local defined, asked = ..., {}
+local defined, constructors = ...
+local asked = {}
 base.define = setmetatable({}, {
     __index = function(_, name)
         asked[tostring(name)] = true
@@ -124,29 +125,18 @@ base.define = setmetatable({}, {
 -- What each constructor makes, by the table that it was given.
 local forms, calls = {}, { rnn = 0, model = 0 }
 
--- Those that make no network and no layer: the field of which they are the value.
-local parts = { training = "training", sgd = "optimiser", adam = "optimiser", adamw = "optimiser",
-                rmsprop = "optimiser", step = "schedule", cosine = "schedule", plateau = "schedule",
-                one_cycle = "schedule" }
+-- Of those that make neither network nor layer: the field of which they are the value, and which fields these are.
+local parts, part_fields = {}, {}
+local examples, layers = {}, {}
 
-local examples = {
-    training = "training { loss = \"mse\", data = \"data.npz\" }",
-    sgd = "sgd { lr = 0.01 }", adam = "adam { lr = 0.001 }", adamw = "adamw { lr = 0.001 }",
-    rmsprop = "rmsprop { lr = 0.01 }", step = "step { every = 10 }", cosine = "cosine { }", plateau = "plateau { }",
-    one_cycle = "one_cycle { }",
-    rnn = "rnn { input_size = ..., hidden_size = ... }",
-    model = "model { layers = { ... } }",
-    embedding = "embedding { num_embeddings = ..., dim = ... }",
-    dense = "dense { units = ... }",
-    activation = "activation { activation = \"relu\" }",
-    scale = "scale { scale = 0.5, shift = -1 }",
-    flatten = "flatten { }",
-}
-
-for form, example in pairs(examples) do
+for _, row in ipairs(constructors) do
+    local form = row.form
+    examples[form], parts[form] = row.example, row.value_of
+    if row.value_of then part_fields[row.value_of] = true end
+    if row.layer then layers[#layers + 1] = form end
     base[form] = function(given)
         if type(given) ~= "table" then
-            error(form .. " needs a table of fields: " .. example)
+            error(form .. " needs a table of fields: " .. row.example)
         end
         if form == "model" and calls.model > 0 then
             error("model is called a second time; a spec is one network")
@@ -195,8 +185,8 @@ for name, instead in pairs {
         .. "activation { activation = \"relu\" }",
     ["conv1d conv Conv1d Conv1D conv2d Conv2d layernorm LayerNorm layer_norm batchnorm BatchNorm1d attention "
         .. "MultiheadAttention transformer maxpool MaxPool1d"] =
-        "there is no such layer; the layers are rnn, dense, activation, scale, flatten and embedding, and what else a "
-        .. "network has is computed before or behind the generated function",
+        "there is no such layer; the layers are " .. table.concat(layers, ", ", 1, #layers - 1) .. " and "
+        .. layers[#layers] .. ", and what else a network has is computed before or behind the generated function",
     ["True"] = "Lua writes true", ["False"] = "Lua writes false", ["None null"] = "leave the field out",
     ["torch nn keras tf np"] = "a spec is Lua, in which networks are rnn { ... } or model { layers = { ... } }",
 } do
@@ -225,7 +215,7 @@ local function part_of(given)
     if type(given) ~= "table" or getmetatable(given) or not parts[forms[given]] then return given end
     local fields = {}
     for key, value in pairs(given) do
-        fields[key] = (key == "optimiser" or key == "schedule") and part_of(value) or value
+        fields[key] = part_fields[key] and part_of(value) or value
     end
     return { form = forms[given], fields = fields }
 end

@@ -3,6 +3,7 @@
 -- Lua does not keep the lines of table fields, so the text is read once more, as far as that takes:
 -- names, texts, comments and brackets. The result is used in messages only; a spec that builds its
 -- table in another way than `rnn { field = value, ... }` works too, with less exact places.
+local constructors = require "spec.constructors"
 
 -- Skips what is neither name nor bracket; returns kind, text and the position behind.
 --   kinds: "name", "text", "number", or the character itself; nil at the end
@@ -83,11 +84,8 @@ local function fields_at(tokens, i, most)
     return fields, steps
 end
 
-local constructors = {}
-for name in ("rnn model embedding dense activation scale flatten "
-    .. "training sgd adam adamw rmsprop step cosine plateau one_cycle"):gmatch("%S+") do
-    constructors[name] = true
-end
+local known = {}
+for _, row in ipairs(constructors.rows) do known[row.form] = true end
 
 -- scan(text) -> the calls of constructors in the order of the text: a list of
 -- { form = the constructor's name, line, fields = list of { name, line } }.
@@ -95,7 +93,7 @@ return function(text)
     local tokens, calls, most = tokens_of(text), {}, STEPS_MAX
     for i, t in ipairs(tokens) do
         local after = tokens[i + 1] and tokens[i + 1].kind
-        if t.kind == "name" and constructors[t.value] and (after == "{" or after == "(") then
+        if t.kind == "name" and known[t.value] and (after == "{" or after == "(") then
             local fields, steps = fields_at(tokens, i, most)
             calls[#calls + 1], most = { form = t.value, line = t.line, fields = fields }, most - steps
         end

@@ -8,6 +8,7 @@ local forms = require "spec.forms"
 local heads = require "spec.heads"
 local host = require "host"
 local layers = require "spec.layers"
+local constructors = require "spec.constructors"
 local scan = require "spec.scan"
 local targets = require "tables.targets"
 local training = require "spec.training"
@@ -183,7 +184,8 @@ function spec.from_text(text, file, options)
     text = text:gsub("^\239\187\191", "")
     if text:sub(1, 1) == "\27" then fail.at(file, "this is compiled Lua; a spec is a text") end
     local defined = define.read(options.define)
-    local given, message, line = host.sandbox(text, host.resource("compiler/spec/sandbox.lua"), defined)
+    local given, message, line = host.sandbox(text, host.resource("compiler/spec/sandbox.lua"), defined,
+        constructors.rows)
     local calls = scan(text)
     local place = place_of(calls, given and given.form)
     if not given then

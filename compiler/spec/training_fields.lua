@@ -1,5 +1,6 @@
 -- training_fields: what a spec says of how its network is trained, a row per field; see fields.lua. Optimisers and
 -- schedules are forms of their own: optimiser = adam { lr = 1e-3 }.
+local constructors = require "spec.constructors"
 
 -- A rate, or what is added to a divisor.
 local function above_zero(value)
@@ -52,12 +53,12 @@ return {
         doc = { "the same, looked at once, at the end, with the best weights" },
     },
     {
-        name = "optimiser", type = "form", forms = { "sgd", "adam", "adamw", "rmsprop" }, optional = true,
+        name = "optimiser", type = "form", forms = constructors.that("value_of", "optimiser"), optional = true,
         also = { "optimizer", "optim" },
         doc = { "how a gradient becomes new weights; adam { } has PyTorch's defaults, and so have the others" },
     },
     {
-        name = "schedule", type = "form", forms = { "step", "cosine", "one_cycle", "plateau" }, optional = true,
+        name = "schedule", type = "form", forms = constructors.that("value_of", "schedule"), optional = true,
         also = { "scheduler", "lr_scheduler" },
         doc = { "how the rate of the optimiser changes; default: not at all" },
     },
