@@ -2,28 +2,20 @@
  * their cases failed. RNNC_TEST_FAST makes them short. */
 #include "support/precompiled.h"
 #include "support/process.h"
+#include "support/script.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static void run(const char *name, const char *part, int least) {
-    char path[PATH_SIZE], include[PATH_SIZE];
-    const char *const lua = getenv("LUA");
-    snprintf(path, sizeof path, "tests/training/%s.lua", name);
+    char include[PATH_SIZE];
     /* The flags that `rnnc verify --gradients --cc='cc -O0'` compiles with. */
     const char *const cc = getenv("CC");
     char *const words = precompiled_words(cc && *cc ? cc : "cc", "-std=c11 -O1 -O0", "");
     snprintf(include, sizeof include, "RNNC_TEST_HEADER=%s", words);
     free(words);
-    const char *const argv[] = {lua ? lua : "lua5.4", path, part, NULL};
-    const char *const env[] = {include, NULL};
-    outcome o = process_run(argv, NULL, env, 1600);
-    cr_expect_eq(o.code, 0, "%s %s: exit code %d\n%s%s", path, part ? part : "", o.code, o.out,
-                 o.err);
-    /* A file that tries nothing would pass. */
-    cr_expect(atoi(o.out) >= least, "%s tried only: %s", path, o.out);
-    outcome_free(&o);
+    script_run("training", name, part, include, least, 1600);
 }
 
 /* Parts, so that the two jobs of the runner share them: the suite is one of the last. */
