@@ -6,7 +6,8 @@
  * @{describe}
 @ for _, v in ipairs(variants) do
  *
- * @{v.target}: kernel "@{v.label}", blocks of @{v.block} sequence(s), chunks of @{v.chunk} step(s).
+@ local chunk = v.chunk .. (v.chunk_rows and " or more" or "")
+ * @{v.target}: kernel "@{v.label}", blocks of @{v.block} sequence(s), chunks of @{chunk} step(s).
 @ for _, other in ipairs(v.others) do
  *   For @{other.serves}: kernel "@{other.label}".
 @ end

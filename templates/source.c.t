@@ -135,7 +135,7 @@
 @ end
 @ if v.lengths then
 
-@ include("chunks.c", { fn = v.next_chunk, chunk = v.division.kind ~= "chunks" and v.chunk })
+@ include("chunks.c", { fn = v.next_chunk, chunk = v.division.kind ~= "chunks" and not (v.batch == "any" and v.chunk_rows) and v.chunk })
 @ end
 
 @ put(forward(v, p, run_parameters(v.lengths), barriers(v)))
@@ -159,7 +159,7 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch)
     if (batch != @{p.batch}) return 0;
 @ end
     /* No buffer may exceed the largest object, PTRDIFF_MAX bytes. */
-    const size_t most = PTRDIFF_MAX / sizeof(float)@{p.copied and format(" - %d", p.workspace.block * (p.workspace.fixed + p.workspace.chunk * p.workspace.per_chunk_step) + p.workspace.more + 32) or ""};
+    const size_t most = PTRDIFF_MAX / sizeof(float)@{p.copied and format(" - %d", p.workspace.block * p.workspace.fixed + p.workspace.most_rows * p.workspace.per_chunk_step + p.workspace.more + 32) or ""};
 @ local widest = math.max(p.input, p.output)
 @ local state = 1
 @ for _, name in ipairs(p.states) do state = math.max(state, p.state_counts[name]) end
@@ -173,22 +173,30 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch)
 @ end
     if (seq_len > most / @{widest}@{p.batch > 1 and format(" / %d", p.batch) or ""}) return 0;
 @ end
-    const size_t room = seq_len < @{w.chunk} ? seq_len : @{w.chunk};
 @ assert(not p.copied or w.per_step == 0)
 @ local copy = p.copied and format(" + (%s + 15) / 16 * 16", times("seq_len", batch_text, p.input)) or ""
 @ if p.batch == "any" then
     const size_t held = batch < @{w.block} ? batch : @{w.block};
-@ if w.per_step > 0 then
-    if (held > 0 && seq_len > (most - held * @{w.fixed + w.chunk * w.per_chunk_step} - @{w.more + 16}) / @{w.per_step} / held) return 0;
-    return (held * (@{w.fixed} + room * @{w.per_chunk_step} + seq_len * @{w.per_step})@{w.more > 0 and " + " .. w.more or ""}) * sizeof(float) + 64;
-@ else
-    return (held * (@{w.fixed} + room * @{w.per_chunk_step})@{w.more > 0 and " + " .. w.more or ""}@{copy}) * sizeof(float) + 64;
+@ local most = times("held", w.chunk)
+@ if w.rows > w.chunk then
+    const size_t most_rows = @{most} > @{w.rows} ? @{most} : @{w.rows};
+@ most = "most_rows"
 @ end
-@ elseif w.per_step > 0 then
+    const size_t rows = held * seq_len < @{most} ? held * seq_len : @{most};
+@ if w.per_step > 0 then
+    if (held > 0 && seq_len > (most - held * @{w.fixed} - rows * @{w.per_chunk_step} - @{w.more + 16}) / @{w.per_step} / held) return 0;
+    return (held * (@{w.fixed} + seq_len * @{w.per_step}) + rows * @{w.per_chunk_step}@{w.more > 0 and " + " .. w.more or ""}) * sizeof(float) + 64;
+@ else
+    return (held * @{w.fixed} + rows * @{w.per_chunk_step}@{w.more > 0 and " + " .. w.more or ""}@{copy}) * sizeof(float) + 64;
+@ end
+@ else
+    const size_t room = seq_len < @{w.chunk} ? seq_len : @{w.chunk};
+@ if w.per_step > 0 then
     if (seq_len > (most - @{w.fixed + w.chunk * w.per_chunk_step + 16}) / @{w.per_step}) return 0;
     return (@{w.fixed} + room * @{w.per_chunk_step} + seq_len * @{w.per_step}) * sizeof(float) + 64;
 @ else
     return (@{w.fixed} + room * @{w.per_chunk_step}@{copy}) * sizeof(float) + 64;
+@ end
 @ end
 }
 @ if guarded then

@@ -43,9 +43,9 @@ end
 -- the panels back and forth, so that what a step read last is still in the cache for the next one:
 -- about the cache less half a panel, where a cache that is read round and round would keep nothing
 -- (rnn_relu 128 with batch 1: 45 us against 57). Every panel broadcasts all `columns` once more. A panel that
--- the first cache does not hold comes anew for each of its `passes`.
-function cost.stream(target, bytes, panels, columns, passes)
-    local all, cycles, below = bytes * panels, 0, 0
+-- the first cache does not hold comes anew for each of its `passes`. most, if given: bytes of all panels together.
+function cost.stream(target, bytes, panels, columns, passes, most)
+    local all, cycles, below = most and math.min(bytes * panels, most) or bytes * panels, 0, 0
     for _, size in ipairs { target.l1, target.l2 } do
         local kept = all <= size and all or bytes <= size and size - bytes // 2 or 0
         cycles = cycles + math.max(kept - below, 0) / bandwidth(target, size)

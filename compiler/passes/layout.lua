@@ -349,7 +349,8 @@ function layout.run(ir, target, base)
         if stage.tied then first.base, first.panel = stage.base + stage.parts.input.offset, stage.parts.input.width end
     end
     ir.layout = { base = base, count = at - base, pack = pack, workspace = workspace(ir, target), chunk = ir.chunk,
-                  block = ir.block, input_width = ir.input_width, batch = ir.batch, least = ir.least or ir.block }
+                  chunk_rows = ir.chunk_rows or 0, block = ir.block, input_width = ir.input_width, batch = ir.batch,
+                  least = ir.least or ir.block }
     return ir
 end
 

@@ -172,7 +172,8 @@ function plan.variant(ir, name, role, shared)
         inline = "INLINE" .. suffix:upper(), attribute = "KERNEL" .. suffix:upper(),
         fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, in_lanes = ir.in_lanes, label = ir.label,
         block = ir.block, beside = ir.beside, group = ir.beside, input_row = ir.input_row,
-        chunk = ir.chunk, considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles,
+        chunk = ir.chunk, chunk_rows = ir.chunk_rows or false,
+        considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles,
         products = table.move(list, had + 1, #list, 1, {}), maps = table.move(maps, had_maps + 1, #maps, 1, {}),
         stages = stages_of(ir, suffix .. role), schedule = ir.schedule, division = ir.division,
         workspace = ir.layout.workspace, packed_count = ir.layout.count, shared = ir.layout.shared,
@@ -291,21 +292,25 @@ end
 
 -- The longest workspace over all targets, in floats; step: that of one thread for one time step; more: what slices
 -- that begin in a cache line of their own add. Of an unknown batch all but `more` are for each of the sequences that
--- it holds, at most those of a `block`; a program for blocks is called for its `least` sequences or more.
+-- it holds, at most those of a `block`; a program for blocks is called for its `least` sequences or more. Their chunks
+-- have at most `chunk` steps or `rows`, sequences by steps, whatever is more.
 local function workspace_of(layouts, unknown)
-    local space = { fixed = 0, per_chunk_step = 0, per_step = 0, chunk = 1, step = 0, block = 1, more = 0 }
+    local space = { fixed = 0, per_chunk_step = 0, per_step = 0, chunk = 1, rows = 0, step = 0, block = 1, more = 0 }
     for _, layout in ipairs(layouts) do
         local own, held = layout.workspace, unknown and layout.batch ~= "any" and layout.least or 1
         for _, name in ipairs { "fixed", "per_chunk_step", "per_step" } do
             space[name] = math.max(space[name], (own[name] * own.copies[name] + held - 1) // held)
         end
-        space.chunk = math.max(space.chunk, layout.chunk)
+        local alone = unknown and layout.batch == 1
+        space.rows = math.max(space.rows, layout.chunk_rows, alone and layout.chunk or 0)
+        space.chunk = math.max(space.chunk, alone and 1 or layout.chunk)
         if unknown then
             space.block = math.max(space.block, layout.block)
             space.more = math.max(space.more, own.copies.fixed > 1 and 16 * own.copies.fixed or 0)
         end
         space.step = math.max(space.step, own.fixed + own.per_chunk_step + own.per_step)
     end
+    space.most_rows = math.max(space.block * space.chunk, space.rows)
     return space
 end
 
@@ -325,7 +330,7 @@ local function most_workspace(result)
         if result.steps == "any" or result.batch == "any" then return false end
         copy = (result.steps * result.batch * result.input + 15) // 16 * 16
     end
-    return (space.block * (space.fixed + space.chunk * space.per_chunk_step) + space.more + copy) * 4 + 64
+    return (space.block * space.fixed + space.most_rows * space.per_chunk_step + space.more + copy) * 4 + 64
 end
 
 -- plan.assemble(ir, variants, layouts, first, options) -> plan. `ir` is the one that all targets share, `first` what

@@ -127,7 +127,8 @@ local function variant_lines(add, plan, v)
         add("  for %s: kernel %s, %d cycles a step", other.serves, other.label, other.cycles)
         weights_line(add, other, true)
     end
-    add("  batch in blocks of %d, time in chunks of %d, %s outermost", v.block, v.chunk, v.schedule.outer)
+    add("  batch in blocks of %d, time in chunks of %d%s, %s outermost", v.block, v.chunk,
+        v.chunk_rows and " (" .. v.chunk_rows .. " by all sequences if that is more)" or "", v.schedule.outer)
     local peak = 2 * v.lanes * v.fma_per_cycle
     local flops = 2 * plan.macs_per_step * (v.batch == "any" and 1 or v.batch)
     add("  arithmetic alone: %.0f cycles a step at %d FLOPs a cycle", flops / peak, peak)
@@ -210,7 +211,7 @@ function report.plan(result, single)
     add("  a step of one sequence: %d multiply-adds, %d FLOPs", plan.macs_per_step, 2 * plan.macs_per_step)
     local space = plan.workspace
     add("  packed weights %s, workspace at most %s%s, generated C %s", bytes(plan.packed_count * 4),
-        bytes((space.block * (space.fixed + space.chunk * space.per_chunk_step) + space.more) * 4 + 64),
+        bytes((space.block * space.fixed + space.most_rows * space.per_chunk_step + space.more) * 4 + 64),
         per_step(plan), bytes(size))
     if single then
         add("  with one program for all sequences: packed weights %s, generated C %s",

@@ -220,8 +220,9 @@ local function check(fields, T, B)
         for _, state in ipairs(states) do add(run_statements.buffer(#given[state .. "0"], given[state .. "0"])) end
         add(results.y)
         for _, state in ipairs(states) do add(results[state .. "n"]) end
-        local w, room, held = v.workspace, math.min(T, v.chunk), spec.batch == "any" and math.min(B, v.block) or 1
-        add(run_statements.buffer(held * (w.fixed + room * w.per_chunk_step + T * w.per_step)))
+        local w, held = v.workspace, spec.batch == "any" and math.min(B, v.block) or 1
+        local rows = math.min(held * T, math.max(held * v.chunk, v.chunk_rows or 0))
+        add(run_statements.buffer(held * (w.fixed + T * w.per_step) + rows * w.per_chunk_step))
         if v.part then
             add(first)
             add(last)

@@ -14,21 +14,20 @@ local format = string.format
 local function chunks(f, direction, body)
     local v = f.v
     local alone = f.by_direction and direction ~= "d" and "part == 0 && " or ""
-    local chunk = f.by_chunk and "chunk" or tostring(v.chunk)
     if f.v.lengths then
         return statements.loop(declare("size_t", { "done", "0" }, { "steps" }), alone .. "done < longest",
             "done += steps", {
                 declare("size_t", { "t" }), declare("ptrdiff_t", { "rows" }),
                 statements.set(format("steps = %s(length, all, done, %s, %s&t, &rows)", v.next_chunk, direction,
-                    f.by_chunk and "chunk, " or "")),
+                    f.by_chunk and "chunk, " or f.rows and "most, " or "")),
                 body,
             })
     end
     local from_end = "seq_len - done - steps"
     local start = direction == "0" and "done" or direction == "1" and from_end
         or format("%s ? %s : done", direction, from_end)
-    return statements.loop(declare("size_t", { "done", "0" }), alone .. "done < seq_len", "done += " .. chunk, {
-        declare("const size_t", { "steps", format("seq_len - done < %s ? seq_len - done : %s", chunk, chunk) }),
+    return statements.loop(declare("size_t", { "done", "0" }), alone .. "done < seq_len", "done += " .. f.chunk, {
+        declare("const size_t", { "steps", format("seq_len - done < %s ? seq_len - done : %s", f.chunk, f.chunk) }),
         declare("const size_t", { "t", start }),
         body,
     })
@@ -296,9 +295,11 @@ local function program(f)
         p.batch ~= "any" and declare("const size_t", { "batch", tostring(p.batch) }),
         declare("const ptrdiff_t", { "x_t", x_t }, { "x_b", x_b }),
         declare("const ptrdiff_t", { "y_t", y_t }, { "y_b", y_b }),
-        declare("const size_t", { "room", format("seq_len < %d ? seq_len : %d", v.chunk, v.chunk) }),
         f.growing and declare("const size_t", { "held", format(v.part and "end - begin < %d ? end - begin : %d"
             or "batch < %d ? batch : %d", block, block) }),
+        f.rows and declare("const size_t", { "most", format("%d / held > %d ? %d / held : %d", v.chunk_rows, v.chunk,
+            v.chunk_rows, v.chunk) }),
+        declare("const size_t", { "room", format("seq_len < %s ? seq_len : %s", f.most, f.most) }),
         (f.sliced or f.parted) and parts.share(f),
         parts.space(f),
         statements.loop(declare("size_t", { "first", ranged and "begin" or "0" }), "first < " .. final,
@@ -332,12 +333,14 @@ return function(v, p, parameters, barriers)
     if f.by_chunk or barriers then parameters = parameters .. ", const rnnc_team *team" end
     if f.sliced or f.parted then parameters = parameters .. ", size_t member, size_t members" end
     if v.part then parameters = parameters .. ", size_t begin, size_t end" end
+    local chunk = "at most " .. v.chunk .. " steps"
+    if f.rows then chunk = format("%d steps, or %d by all sequences if that is more", v.chunk, v.chunk_rows) end
     local doc = format("Runs the network for %s", v.target)
         .. (p.batch == 1 and "." or format(". Sequences go through in blocks of at most %d.", v.block))
         .. (f.by_stage and "\nA layer needs the whole sequence of what is below it, so stages follow each other."
             or #f.stages == 1 and f.stages[1].kind == "stack" and f.stages[1].sizes.L == 1
-                and format("\nIt takes chunks of at most %d steps.", v.chunk)
-            or format("\nEvery stage runs a chunk of at most %d steps before the next chunk begins.", v.chunk))
+                and format("\nIt takes chunks of %s.", chunk)
+            or format("\nEvery stage runs a chunk of %s before the next chunk begins.", chunk))
         .. ((f.sliced or f.parted) and "\nMember `member` of `members` does its share of it." or "")
     return statements.define(doc, v.attribute .. " void " .. v.run, parameters, program(f))
 end

@@ -23,7 +23,7 @@ function parts.share(f)
     end
     if f.by_chunk then
         list[#list + 1] = declare("const size_t",
-            { "chunk", format("parts > 1 ? %d : %d", math.min(v.division.chunk, v.chunk), v.chunk) })
+            { "chunk", format("parts > 1 ? %d : %s", math.min(v.division.chunk, v.chunk), f.most) })
     elseif f.barriers then
         list[#list + 1] = declare("size_t", { "passed", "0" })
     end

@@ -14,6 +14,8 @@ local format = string.format
 --     sliced, parted do members of a team have slices of the batch, or parts of a slice's work?
 --     by_direction, by_chunk, by_panel   what a part is, at most one of them
 --     by_stage       does a stage run over the whole sequence before the next one begins? else over a chunk
+--     rows           of a chunk, sequences by steps, where fewer sequences have more steps; else false
+--     most, chunk    C text: steps of a chunk at the most, and of this member's chunks
 --     long           do buffers between stages hold the whole sequence?
 --     all, sequence  C text: the sequences of a block, and the place of row b's
 local places = {}
@@ -34,6 +36,9 @@ function places.of(v, p, barriers)
     self.apart = self.by_direction or self.by_chunk
     -- In front of the condition of what part 0 does alone, where members have panels; and of what is done last.
     self.first_part = self.by_panel and "part == 0" or nil
+    self.rows = self.growing and v.chunk_rows
+    self.most = self.rows and "most" or tostring(v.chunk)
+    self.chunk = self.by_chunk and "chunk" or self.most
     self.finisher = self.by_chunk and "last" or "part == 0"
     self.span = self.growing and "room * held" or "room"
     self.many = self.growing and "(ptrdiff_t)held" or tostring(v.block)
