@@ -13,3 +13,4 @@ Test(tables, messages) { run("messages"); }
 Test(tables, programs) { run("programs"); }
 Test(tables, reasons) { run("reasons"); }
 Test(tables, onnx) { run("onnx"); }
+Test(tables, faults) { run("faults"); }

@@ -195,8 +195,9 @@ static int replace(move *m, char message[FILES_MESSAGE]) {
 static void finish(move *m, int success) {
     if (m->saved && success)
         unlink(m->saved);
-    else if (m->saved)
-        rename(m->saved, m->place);
+    /* Where both names are still of one file, rename does nothing, and the second one goes. */
+    else if (m->saved && rename(m->saved, m->place) == 0)
+        unlink(m->saved);
     else if (m->done && !success)
         unlink(m->place);
     if (m->temporary && !m->done && (m->fd < 0 || m->named))

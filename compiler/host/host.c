@@ -1,6 +1,7 @@
 #include "host.h"
 
 #include <lauxlib.h>
+#include <stdarg.h>
 
 static const luaL_Reg functions[] = {
     {"template", host_template},
@@ -50,6 +51,20 @@ static const luaL_Reg functions[] = {
     {"hdf5", host_hdf5},
     {NULL, NULL},
 };
+
+int host_unable(lua_State *L, const char *format, ...) {
+    lua_createtable(L, 0, 1);
+    lua_createtable(L, 1, 0);
+    lua_pushliteral(L, "rnnc: error: ");
+    va_list args;
+    va_start(args, format);
+    lua_pushvfstring(L, format, args);
+    va_end(args);
+    lua_concat(L, 2);
+    lua_rawseti(L, -2, 1);
+    lua_setfield(L, -2, "user_errors");
+    return lua_error(L);
+}
 
 int host_open(lua_State *L) {
     luaL_newlib(L, functions);

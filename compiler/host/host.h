@@ -2,7 +2,8 @@
  * host.c's table; each is described where it is defined, with its stack effect
  * [arguments -> results]. Functions that can fail for a reason outside rnnc return nil and a
  * message (fail, "luaL_fail" in Lua's manual); a wrong argument raises an error, which is rnnc's
- * own bug. */
+ * own bug. What the system refuses where nobody can go on, such as a place for temporary files, is
+ * raised by host_unable. */
 #ifndef RNNC_HOST_H
 #define RNNC_HOST_H
 
@@ -10,6 +11,10 @@
 
 /* Opens the library `host`: a table of the functions below.  [ -> host] */
 int host_open(lua_State *L);
+
+/* Raises "rnnc: error: MESSAGE" as a mistake that the user sees (base/fail.lua), not as a bug.
+ * Never returns; the int is for `return host_unable(...)`. */
+int host_unable(lua_State *L, const char *format, ...);
 
 int host_template(lua_State *L);
 int host_resource(lua_State *L);

@@ -7,6 +7,7 @@
 #include "resources.h"
 #include "rnnc.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <stdio.h>
@@ -20,7 +21,10 @@ enum { READ_MAX = 64 << 20 };
 
 static int push_resource(lua_State *L, const char *name) {
     size_t size;
+    errno = 0;
     char *const text = resource_read(name, &size);
+    if (!text && errno == ENOMEM)
+        return host_unable(L, "there is not enough memory for this");
     if (!text)
         return luaL_error(L, "there is no %s in rnnc", name);
     lua_pushlstring(L, text, size);

@@ -97,8 +97,7 @@ static int load(void) {
     complete = complete && found;
     FUNCTIONS(FIND)
     h5.file_access = dlsym(library, "H5P_CLS_FILE_ACCESS_ID_g");
-    /* Identifiers have values from then on. */
-    if (!complete || !h5.file_access || h5.H5open() < 0)
+    if (!complete || !h5.file_access)
         return 0;
     h5.float32 = dlsym(library, "H5T_IEEE_F32LE_g");
     return h5.float32 != NULL;
@@ -298,6 +297,9 @@ static void child(const char *bytes, size_t size, int out) {
     if (BOUNDED)
         limit(RLIMIT_AS, MEMORY + 8 * (rlim_t)size);
     reading r = {.out = out, .left = size};
+    /* Identifiers have values from then on. Here, because it crashes where there is no memory. */
+    if (h5.H5open() < 0)
+        _exit(1);
     h5.H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     h5.H5PLset_loading_state(0); /* no code that a file asks for */
     const hid_t access = h5.H5Pcreate(*h5.file_access);
@@ -345,7 +347,7 @@ int host_hdf5(lua_State *L) {
         return 2;
     }
     if (pipe(ends) != 0)
-        return luaL_error(L, "no pipe can be made: %s", strerror(errno));
+        return host_unable(L, "no pipe can be made: %s", strerror(errno));
     const pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
@@ -354,7 +356,7 @@ int host_hdf5(lua_State *L) {
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
-        return luaL_error(L, "no process can be made: %s", strerror(errno));
+        return host_unable(L, "no process can be made: %s", strerror(errno));
     }
     luaL_Buffer buffer;
     luaL_buffinit(L, &buffer);

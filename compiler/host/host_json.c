@@ -10,14 +10,18 @@ enum { DEPTH_MAX = 32 };
 
 static json_t *value_of(lua_State *L, int index, int depth);
 
-/* Lists have rows at 1, 2, ...; all other tables are objects with texts as keys. */
+/* Lists have rows at 1, 2, ...; all other tables are objects with texts as keys. NULL, here and
+ * below: there is no memory for it. */
 static json_t *table_of(lua_State *L, int index, int depth) {
     const lua_Unsigned count = lua_rawlen(L, index);
     if (count > 0) {
         json_t *const list = json_array();
         for (lua_Unsigned i = 1; i <= count; i++) {
             lua_rawgeti(L, index, (lua_Integer)i);
-            json_array_append_new(list, value_of(L, lua_gettop(L), depth));
+            if (json_array_append_new(list, value_of(L, lua_gettop(L), depth)) != 0) {
+                json_decref(list);
+                return NULL;
+            }
             lua_pop(L, 1);
         }
         return list;
@@ -26,8 +30,12 @@ static json_t *table_of(lua_State *L, int index, int depth) {
     lua_pushnil(L);
     while (lua_next(L, index)) {
         /* lua_tostring would turn a number into a text under the feet of lua_next. */
-        if (lua_type(L, -2) == LUA_TSTRING)
-            json_object_set_new(object, lua_tostring(L, -2), value_of(L, lua_gettop(L), depth));
+        if (lua_type(L, -2) == LUA_TSTRING &&
+            json_object_set_new(object, lua_tostring(L, -2), value_of(L, lua_gettop(L), depth)) !=
+                0) {
+            json_decref(object);
+            return NULL;
+        }
         lua_pop(L, 1);
     }
     return object;
@@ -45,9 +53,9 @@ static json_t *value_of(lua_State *L, int index, int depth) {
         /* JSON has neither infinity nor NaN. */
         return isfinite(lua_tonumber(L, index)) ? json_real(lua_tonumber(L, index)) : json_null();
     case LUA_TTABLE:
-        if (depth < DEPTH_MAX && lua_checkstack(L, 4))
-            return table_of(L, index, depth + 1);
-        return NULL;
+        if (depth == DEPTH_MAX)
+            luaL_error(L, "the value is no tree");
+        return lua_checkstack(L, 4) ? table_of(L, index, depth + 1) : NULL;
     default:
         return json_null();
     }
@@ -64,7 +72,7 @@ int host_json(lua_State *L) {
                              : NULL;
     json_decref(value);
     if (!text)
-        return luaL_error(L, "the value cannot be written as JSON");
+        return host_unable(L, "there is not enough memory for a text of JSON");
     lua_pushstring(L, text);
     free(text);
     return 1;

@@ -74,7 +74,7 @@ int host_run(lua_State *L) {
     argv[count] = NULL;
     int ends[2];
     if (pipe(ends) != 0)
-        return luaL_error(L, "no pipe can be made: %s", strerror(errno));
+        return host_unable(L, "no pipe can be made: %s", strerror(errno));
     const pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
@@ -83,7 +83,7 @@ int host_run(lua_State *L) {
     close(ends[1]);
     if (pid < 0) {
         close(ends[0]);
-        return luaL_error(L, "no process can be made: %s", strerror(errno));
+        return host_unable(L, "no process can be made: %s", strerror(errno));
     }
     setpgid(pid, pid); /* here too, because either may come first */
     cleanup_child(pid);

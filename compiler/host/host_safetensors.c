@@ -174,20 +174,22 @@ static int push_text(lua_State *L, size_t count, const char *const *names,
     char message[FILES_MESSAGE];
     char *const directory = files_temporary(message);
     if (!directory)
-        return luaL_error(L, "%s", message);
+        return host_unable(L, "%s", message);
     char path[FILES_MESSAGE];
     snprintf(path, sizeof path, "%s/weights.safetensors", directory);
     rnnc_error error;
     char *text = NULL;
     size_t size = 0;
-    if (rnnc_safetensors_write(path, count, names, tensors, 1, &key, &value, &error) == RNNC_OK)
+    const int written =
+        rnnc_safetensors_write(path, count, names, tensors, 1, &key, &value, &error) == RNNC_OK;
+    if (written)
         text = files_read(path, (size_t)-1, &size, message);
-    else
-        snprintf(message, FILES_MESSAGE, "%.*s", FILES_MESSAGE - 1, error.message);
     files_remove_tree(directory);
     free(directory);
+    if (!written)
+        return host_unable(L, "%s", error.message);
     if (!text)
-        return luaL_error(L, "%s", message);
+        return host_unable(L, "%s: %s", path, message);
     lua_pushlstring(L, text, size);
     free(text);
     return 1;

@@ -5,6 +5,7 @@
 #include "resources.h"
 #include "rnnc.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
@@ -25,7 +26,10 @@ static int search(lua_State *L) {
     luaL_gsub(L, name, ".", "/");
     const char *const path = lua_pushfstring(L, "compiler/%s.lua", lua_tostring(L, -1));
     size_t size;
+    errno = 0;
     char *const text = resource_read(path, &size);
+    if (!text && errno == ENOMEM)
+        return host_unable(L, "there is not enough memory for this");
     if (!text) {
         lua_pushfstring(L, "no %s in rnnc", path);
         return 1;
