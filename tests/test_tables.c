@@ -14,3 +14,4 @@ Test(tables, programs) { run("programs"); }
 Test(tables, reasons) { run("reasons"); }
 Test(tables, onnx) { run("onnx"); }
 Test(tables, faults) { run("faults"); }
+Test(tables, json) { run("json"); }
