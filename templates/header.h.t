@@ -131,7 +131,7 @@ typedef struct @{p.name}_state {
 @ for _, state in ipairs(p.states) do
     float @{state}[@{p.state_counts[state] * p.batch}]; /* as @{state}0 */
 @ end
-    unsigned char workspace[@{p.workspace.step * 4 + 64}];
+    unsigned char workspace[@{p.stream.floats * 4 + 64}];
 } @{p.name}_state;
 
 @ local weights = p.first and not p.built_in and "const float *weights, " or ""
@@ -144,10 +144,15 @@ void @{p.name}_state_reset(@{weights}@{p.name}_state *state);
 /* One time step, (@{p.batch}, @{p.input}) to (@{p.batch}, @{p.output}), from the state and into it. Any mixture of steps and of calls of
  * forward that carry the state on gives the same bits. Errors as of forward. */
 rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.name}_state *state, @{p.tokens and "const int32_t *tokens" or "const float *x"}, float *y);
+
+/* A block of `steps` time steps one behind the other, with the bits of as many calls of step: @{p.tokens and "tokens" or "x"} (steps, @{p.tokens and p.batch or format("%d, %d", p.batch, p.input)})
+ * and y (steps, @{p.batch}, @{p.output}). @{p.in_place and "y may be x, in place. " or ""}No workspace is needed; 0 steps do nothing. Errors as of forward;
+ * nothing is done then, and the state stays. */
+rnnc_status @{p.name}_process(@{p.built_in and "" or "const float *weights, "}@{p.name}_state *state, size_t steps, @{p.tokens and "const int32_t *tokens" or "const float *x"}, float *y);
 @ end
 @ if p.no_streaming then
 
-/* There is no @{p.name}_step:
+/* There is no @{p.name}_step and no @{p.name}_process:
  * @{(p.no_streaming:gsub("; ", ";\n * "))}. */
 @ end
 @ if not p.form.alone then

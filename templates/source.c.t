@@ -437,6 +437,7 @@ rnnc_status @{p.name}_step(@{p.built_in and "" or "const float *weights, "}@{p.n
     if (@{p.built_in and "" or "!weights || "}!state || !@{input} || !y) return RNNC_ERR_ARGUMENT;
     return run(weights, 1, @{input}, @{concat(words, ", ")}, state->workspace@{p.threads > 1 and ", NULL" or ""});
 }
+@ include("process.c", { p = p, input = input, words = input .. ", " .. concat(words, ", "), weights_expression = weights_expression, times = times })
 @ end
 @ if not p.form.alone then
 @ include("model.c", {

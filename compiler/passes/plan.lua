@@ -290,12 +290,11 @@ local function operations(ir)
     return macs
 end
 
--- The longest workspace over all targets, in floats; step: that of one thread for one time step; more: what slices
--- that begin in a cache line of their own add. Of an unknown batch all but `more` are for each of the sequences that
--- it holds, at most those of a `block`; a program for blocks is called for its `least` sequences or more. Their chunks
--- have at most `chunk` steps or `rows`, sequences by steps, whatever is more.
+-- The longest workspace over all targets, in floats; more: what slices that begin in a cache line of their own add. Of
+-- an unknown batch all but `more` are for each of the sequences that it holds, at most those of a `block`; a program
+-- for blocks is called for its `least` sequences or more. Their chunks have at most `chunk` steps or `rows`.
 local function workspace_of(layouts, unknown)
-    local space = { fixed = 0, per_chunk_step = 0, per_step = 0, chunk = 1, rows = 0, step = 0, block = 1, more = 0 }
+    local space = { fixed = 0, per_chunk_step = 0, per_step = 0, chunk = 1, rows = 0, block = 1, more = 0 }
     for _, layout in ipairs(layouts) do
         local own, held = layout.workspace, unknown and layout.batch ~= "any" and layout.least or 1
         for _, name in ipairs { "fixed", "per_chunk_step", "per_step" } do
@@ -308,10 +307,27 @@ local function workspace_of(layouts, unknown)
             space.block = math.max(space.block, layout.block)
             space.more = math.max(space.more, own.copies.fixed > 1 and 16 * own.copies.fixed or 0)
         end
-        space.step = math.max(space.step, own.fixed + own.per_chunk_step + own.per_step)
     end
     space.most_rows = math.max(space.block * space.chunk, space.rows)
     return space
+end
+
+-- The steps that a stream takes at once, and the floats of its own workspace, one thread's: as many steps as cost no
+-- more than an eighth of the weights, which a state of many streams would feel, or than STREAM_FLOATS.
+local STREAM_FLOATS <const>, STREAM_STEPS <const> = 512, 16
+
+local function stream_of(layouts, packed_count, limit)
+    local function floats(steps)
+        local most = 0
+        for _, layout in ipairs(layouts) do
+            local own, chunk = layout.workspace, math.min(steps, layout.chunk)
+            most = math.max(most, own.fixed + chunk * own.per_chunk_step + steps * own.per_step)
+        end
+        return most
+    end
+    local steps, bound = 1, math.max(STREAM_FLOATS, packed_count // 8)
+    while 2 * steps <= math.min(limit, STREAM_STEPS) and floats(2 * steps) <= bound do steps = 2 * steps end
+    return { steps = steps, floats = floats(steps) }
 end
 
 -- May y be x, and is x copied then? Each row of y is written after that row of x has been read for the last time, but
@@ -373,6 +389,9 @@ function plan.assemble(ir, variants, layouts, first, options)
         workspace = space, macs_per_step = operations(ir),
     }
     result.in_place, result.copied = in_place(result, ir)
+    -- Steps of several sequences that lie batch first do not lie behind each other.
+    result.stream = stream_of(layouts, packed_count, result.batch_first and result.batch ~= 1 and 1
+        or math.tointeger(result.steps) or math.huge)
     result.workspace_bytes = most_workspace(result)
     return result
 end

@@ -31,6 +31,11 @@ static void put_step(FILE *out, const driver_shape *s) {
             "                           float *y) {\n"
             "    (void)weights;\n    return %s_step(%sstate, x, y);\n}\n",
             name, name, s->built_in ? "" : "weights, ");
+    fprintf(out,
+            "rnnc_status %s_driver_process(const float *weights, void *state, size_t steps,\n"
+            "                              const void *x, float *y) {\n"
+            "    (void)weights;\n    return %s_process(%sstate, steps, x, y);\n}\n",
+            name, name, s->built_in ? "" : "weights, ");
     for (const char *state = s->states; *state; state++)
         fprintf(out,
                 "const float *%s_driver_state_%c(const void *state) {\n"
@@ -87,6 +92,7 @@ driver driver_open(void *library, const char *name) {
     FIND(state_init);
     FIND(state_reset);
     FIND(step);
+    FIND(process);
     FIND(state_h);
     FIND(state_c);
     return d;

@@ -1,4 +1,5 @@
-/* driver.h: NAME_forward, NAME_forward_lengths and NAME_step by the prototypes of NAME.h.
+/* driver.h: NAME_forward, NAME_forward_lengths, NAME_step and NAME_process by the prototypes of
+ * NAME.h.
  *
  * A C file beside the network, compiled with it, calls them with what a test hands over; so that
  * arguments in a wrong order, or a missing declaration, are the C compiler's business. */
@@ -12,7 +13,7 @@ typedef struct driver_shape {
     const char *name;
     const char *states; /* "hc", "h", or "": what is carried from step to step */
     bool built_in, fixed_seq_len, fixed_batch, tokens, lengths;
-    bool step; /* there is a NAME_step */
+    bool step; /* there are NAME_step and NAME_process */
 } driver_shape;
 
 /* Writes dir/NAME_driver.c for a network that is generated there. */
@@ -28,6 +29,8 @@ typedef struct driver {
     void (*state_reset)(void *state);
     /* weights are ignored where they are built in; x are floats, or tokens */
     rnnc_status (*step)(const float *weights, void *state, const void *x, float *y);
+    rnnc_status (*process)(const float *weights, void *state, size_t steps, const void *x,
+                           float *y);
     const float *(*state_h)(const void *state);
     const float *(*state_c)(const void *state); /* lstm only */
 } driver;

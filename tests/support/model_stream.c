@@ -57,21 +57,70 @@ static void keep_piece(const model *m, const model *piece, size_t first, const f
                    width * sizeof *y);
 }
 
+/* NAME_process of a block, whose steps lie behind each other whatever batch_first says; in place
+ * where x and y have one size. */
+static rnnc_status process_block(const driver *d, const float *packed, void *state,
+                                 const model *block, float *y) {
+    const model_sizes s = model_sizes_of(block);
+    const size_t rows = block->seq_len * block->batch,
+                 widest = s.input > s.output ? s.input : s.output;
+    float *const x = malloc(rows * widest * sizeof *x);
+    int32_t *const tokens = malloc(rows * sizeof *tokens);
+    float *const out = s.input == s.output && !s.tokens ? x : malloc(rows * s.output * sizeof *out);
+    if (!x || !tokens || !out)
+        abort();
+    for (size_t t = 0; t < block->seq_len; t++)
+        for (size_t b = 0; b < block->batch; b++) {
+            const size_t row = t * block->batch + b;
+            if (s.tokens)
+                tokens[row] = block->tokens[model_at(block, t, b, 1)];
+            else
+                memcpy(x + row * s.input, block->x + model_at(block, t, b, s.input),
+                       s.input * sizeof *x);
+        }
+    const void *const input = s.tokens ? (const void *)tokens : x;
+    const rnnc_status status = d->process(packed, state, block->seq_len, input, out);
+    for (size_t t = 0; t < block->seq_len; t++)
+        for (size_t b = 0; b < block->batch; b++)
+            memcpy(y + model_at(block, t, b, s.output), out + (t * block->batch + b) * s.output,
+                   s.output * sizeof *y);
+    if (out != x)
+        free(out);
+    free(tokens);
+    free(x);
+    return status;
+}
+
+/* Bytes behind a NAME_state that nobody may write. */
+enum { GUARD = 64, GUARD_BYTE = 0xA5 };
+
+static bool guard_holds(const void *state, size_t size) {
+    for (size_t i = 0; i < GUARD; i++)
+        if (((const unsigned char *)state)[size + i] != GUARD_BYTE)
+            return false;
+    return true;
+}
+
 bool model_check_stream(const rnnc_model *net, const float *packed, const driver *d, bool pieces,
                         const model *m, rng *r, rnnc_error *err) {
     const model_sizes s = model_sizes_of(m);
     model_results whole = results_make(m), parts = results_make(m);
     bool ok = model_run(net, packed, m, &plain, &whole, err);
-    void *const state = d->step ? malloc(d->state_size()) : NULL;
+    const size_t state_size = d->step ? d->state_size() : 0;
+    void *const state = malloc(state_size + GUARD);
+    if (!state)
+        abort();
     results_start(&parts, m);
     for (size_t t = 0; ok && t < m->seq_len;) {
         const bool steps = d->step && (!pieces || rng_below(r, 2));
-        const size_t count = steps ? 1 : 1 + rng_below(r, m->seq_len - t);
+        const bool block = steps && rng_below(r, 2);
+        const size_t count = steps && !block ? 1 : 1 + rng_below(r, m->seq_len - t);
         model piece = piece_of(m, t, t + count, &parts);
         model_results got = results_make(&piece);
         if (steps) {
             /* A state that has been somewhere else before. */
-            memset(state, 0xFF, d->state_size());
+            memset(state, 0xFF, state_size);
+            memset((unsigned char *)state + state_size, GUARD_BYTE, GUARD);
             d->state_init(state);
             if (s.h)
                 memcpy((float *)(uintptr_t)d->state_h(state), piece.h0,
@@ -80,7 +129,9 @@ bool model_check_stream(const rnnc_model *net, const float *packed, const driver
                 memcpy((float *)(uintptr_t)d->state_c(state), piece.c0,
                        s.c * m->batch * sizeof(float));
             const void *const input = s.tokens ? (const void *)piece.tokens : piece.x;
-            ok = d->step(packed, state, input, got.y) == RNNC_OK;
+            ok = (block ? process_block(d, packed, state, &piece, got.y)
+                        : d->step(packed, state, input, got.y)) == RNNC_OK &&
+                 guard_holds(state, state_size);
             if (s.h)
                 memcpy(got.hn, d->state_h(state), s.h * m->batch * sizeof(float));
             if (s.c)

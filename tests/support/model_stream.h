@@ -10,9 +10,10 @@
  * assertion of the test fails if that cannot be done. close_library closes it. */
 void *model_library(const model *m, const char *fields, const driver_shape *shape);
 
-/* The sequence in random pieces by forward (if `pieces`) and by single steps (if the driver has
- * them), each from the states that the one before left, gives the bits of one call. For models
- * without lengths, of one direction, on every step. */
+/* The sequence in random pieces by forward (if `pieces`) and by single steps and blocks (if the
+ * driver has them, blocks in place where sizes allow it, with guard bytes behind the state), each
+ * from the states that the one before left, gives the bits of one call. For models without lengths,
+ * of one direction, on every step. */
 bool model_check_stream(const rnnc_model *net, const float *packed, const driver *d, bool pieces,
                         const model *m, rng *r, rnnc_error *err);
 
