@@ -13,6 +13,7 @@ local products = require "kernels.products"
 local rows = require "emit.forward.rows"
 local statements = require "emit.statements"
 local template = require "emit.template"
+local wrappers = require "emit.wrappers"
 
 local emit = {}
 
@@ -227,7 +228,8 @@ local function fields_of(plan)
     return fields
 end
 
--- emit.files(plan) -> { { name, text }, ... }: NAME.h and NAME.c. Weights are not its business.
+-- emit.files(plan) -> { { name, text }, ... }: NAME.h, NAME.c, and the wrappers of other languages. Weights are not its
+-- business.
 function emit.files(plan)
     local fields = fields_of(plan)
     local function render(ending, from)
@@ -238,7 +240,12 @@ function emit.files(plan)
     -- NAME.c asks for the NAME.h of its run by a hash of all that NAME.h says.
     fields.header_hash = ""
     fields.header_hash = string.format("%016x", products.hash(render(".h", "header.h").text))
-    return { render(".h", "header.h"), render(".c", "source.c") }
+    local files = { render(".h", "header.h"), render(".c", "source.c") }
+    local more = wrappers.files(plan, function(name, from, words)
+        fields.head, fields.w, fields.describe = head(plan, name), words, describe(plan)
+        return template.render(from, fields)
+    end)
+    return table.move(more, 1, #more, #files + 1, files)
 end
 
 return emit

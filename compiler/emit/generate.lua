@@ -9,6 +9,7 @@ local train = require "emit.train"
 local tune = require "kernels.tune"
 local weight_forms = require "emit.weight_forms"
 local weights = require "weights.weights"
+local wrappers = require "emit.wrappers"
 
 -- The command that makes the same files again, without paths, which would differ from place to place.
 local function command_line(spec, options, form)
@@ -17,8 +18,10 @@ local function command_line(spec, options, form)
     for _, text in ipairs(options.define or {}) do words[#words + 1] = "--define=" .. text:gsub("[^%w_=.,+:-]", "?") end
     if options.target then words[#words + 1] = "--target=" .. options.target end
     if options["weights-as"] then words[#words + 1] = "--weights-as=" .. form end
-    for _, name in ipairs(output_forms.options) do
-        if options[name] then words[#words + 1] = "--" .. name end
+    for _, list in ipairs { output_forms.options, wrappers.options } do
+        for _, name in ipairs(list) do
+            if options[name] then words[#words + 1] = "--" .. name end
+        end
     end
     if options.ablate then words[#words + 1] = "--ablate=" .. options.ablate end
     return table.concat(words, " ")
@@ -46,6 +49,7 @@ return function(spec, options)
     local function run(choices)
         return pipeline.run(spec, { weights_as = form, weights_hash = hash, spec_hash = products.hash(spec.text),
                                     command = command_line(spec, options, form), form = output,
+                                    wrappers = wrappers.of(options, form),
                                     ablate = options.ablate, choices = choices, only = options.only })
     end
     local result, warnings
@@ -61,6 +65,7 @@ return function(spec, options)
         texts.weights, texts.suffix = row.text(spec, result, packed), row.suffix
     end
     local files = output.files(spec, texts)
+    table.move(result.files, 3, #result.files, #files + 1, files)
     if weight_forms.trains(spec, options) then
         local command = command_line(spec, options, form) .. (options.train and " --train" or "")
         local more = train.files(spec, weights.expected(spec), train_head(command))

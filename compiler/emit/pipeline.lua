@@ -141,6 +141,7 @@ end
 
 -- pipeline.run(spec, options) -> { plan, dumps, files, pack = { steps, packed_count, fingerprint } }
 -- options: weights_as ("c", "floats", "blob" or "none"), form (a row of output_forms.lua; nil: the first),
+-- wrappers (rows of wrappers.lua; nil: none),
 -- weights_hash (host.weights_hash of their values; or nil), spec_hash (of the spec's text; or nil),
 -- command (for the comment on top of the files), ablate (what the pass of that name takes away, for measurements; or
 -- nil), choices (target -> what passes/choose.lua takes in place of the cost model's choice; or nil), only (the target

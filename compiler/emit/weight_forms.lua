@@ -6,6 +6,7 @@
 local fail = require "base.fail"
 local host = require "host"
 local output_forms = require "emit.output_forms"
+local wrappers = require "emit.wrappers"
 
 local function as_c(spec, result, packed)
     local name, plan = spec.name, result.plan
@@ -48,6 +49,7 @@ function weight_forms.files(spec, options)
     local form, row = weight_forms.of(spec, options)
     local names, nothing = {}, { header = "", source = "", weights = "", suffix = row.suffix }
     for i, file in ipairs(output_forms.of(spec, options, form).files(spec, nothing)) do names[i] = file.name end
+    for _, wrapper in ipairs(wrappers.of(options, form)) do names[#names + 1] = spec.name .. wrapper.ending end
     if weight_forms.trains(spec, options) then
         for _, ending in ipairs { ".h", ".c" } do names[#names + 1] = spec.name .. "_train" .. ending end
     end

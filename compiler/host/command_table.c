@@ -43,6 +43,10 @@ static const command_option compile_options[] = {
     {"single-header", 0, NULL,
      "NAME.h alone: all of it where NAME_IMPLEMENTATION is\n"
      "defined, which one file of the program does"},
+    {"cxx", 0, NULL,
+     "also NAME.hpp, classes of C++17 for whole sequences and\n"
+     "for streams"},
+    {"python", 0, NULL, "also NAME.py, the same for Python by ctypes and numpy"},
     {"force", 'f', NULL, "overwrite files that rnnc did not write"},
     {"list", 0, NULL, "print the names of the files, and write nothing"},
     {"depfile", 'M', "FILE",

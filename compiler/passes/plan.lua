@@ -377,7 +377,8 @@ function plan.assemble(ir, variants, layouts, first, options)
         softmax = layers[#layers].activation or "none", heads = ir.heads,
         steps = ir.steps, batch = ir.batch, threads = ir.threads, weights = ir.weights,
         activation = ir.activation,
-        form = options.form or {}, spec_hash = options.spec_hash or 0, weights_hash = options.weights_hash or false,
+        form = options.form or {}, wrappers = options.wrappers or {},
+        spec_hash = options.spec_hash or 0, weights_hash = options.weights_hash or false,
         weights_as = options.weights_as, command = options.command, only = options.only or false,
         built_in = options.weights_as == "c" or options.weights_as == "floats",
         -- NAME.c and NAME_weights.c of two runs do not link, unless layout and values are the same.
