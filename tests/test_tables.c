@@ -15,3 +15,6 @@ Test(tables, reasons) { run("reasons"); }
 Test(tables, onnx) { run("onnx"); }
 Test(tables, faults) { run("faults"); }
 Test(tables, json) { run("json"); }
+Test(tables, graphs) { run("graphs"); }
+Test(tables, pickles) { run("pickles"); }
+Test(tables, refusals) { run("refusals"); }
