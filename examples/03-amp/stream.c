@@ -9,14 +9,12 @@
 enum { ROUNDS = 10 };
 
 void stream_blocks(size_t block, size_t count, const float *x, float *y) {
-    float h[AMP_H_SIZE] = {0}, c[AMP_C_SIZE] = {0};
-    void *workspace = allocate(amp_workspace_size(block, AMP_BATCH), 1);
+    amp_state state;
+    amp_state_init(&state);
     for (size_t n = 0; n < count; n += block) {
         size_t length = count - n < block ? count - n : block;
-        rnnc_status status = amp_forward(length, x + n, h, c, y + n, h, c, workspace);
-        check_status(status, "amp_forward");
+        check_status(amp_process(&state, length, x + n, y + n), "amp_process");
     }
-    free(workspace);
 }
 
 void stream_steps(size_t count, const float *x, float *y) {

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* x to y, both (count), by calls of amp_forward for `block` samples each, the last for what is
- * left. The hidden and the cell state go from one call to the next. */
+/* x to y, both (count), by calls of amp_process for `block` samples each, the last for what is
+ * left. The state goes from one call to the next. */
 void stream_blocks(size_t block, size_t count, const float *x, float *y);
 
 /* The same by amp_step, one sample at a time. */
