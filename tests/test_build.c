@@ -46,6 +46,8 @@ Test(readme, sixty_seconds_do_what_they_say) { run_script("readme/start"); }
 
 Test(readme, pages_are_short_and_linked) { run_script("readme/pages"); }
 
+Test(readme, quoted_errors_are_those_of_rnnc) { run_script("readme/trouble"); }
+
 Test(readme, table_has_every_field_of_a_spec) { run_script("readme/fields"); }
 
 Test(readme, faulty_spec_gives_the_errors_shown) { run_script("readme/errors"); }
