@@ -97,6 +97,16 @@ return {
     { what = "a text that is in no test", file = "compiler/import/tensorflow.lua",
       find = '"is a million times one value"', replace = '"is too many values"', tests = { "tables/refusals" } },
     -- ---- runtime ----
+    { what = "what could not be written stays beside the file", file = "runtime/safetensors_write.c",
+      find = "        if (fd >= 0)\n            unlink(beside);\n", replace = "",
+      tests = { "tables/runtime_faults" } },
+    { what = "the header of a file that was not written is kept", file = "runtime/safetensors_write.c",
+      find = "    free(header);\n    free(meta);\n    free(items);\n    return status;",
+      replace = "    if (status == RNNC_OK)\n        free(header);\n    free(meta);\n    free(items);\n"
+          .. "    return status;", tests = { "tables/runtime_faults" } },
+    { what = "a file that cannot be synchronised is there", file = "runtime/safetensors_write.c",
+      find = "fflush(stream) == 0 && fsync(fd) == 0;", replace = "fflush(stream) == 0 && fsync(fd) > -2;",
+      tests = { "tables/runtime_faults" } },
     { what = "a NaN becomes an infinity in 16 bits", file = "runtime/half.c",
       find = "(fraction ? quiet | payload : 0)", replace = "(fraction ? payload : 0)", tests = { "runtime_half/*" } },
     { what = "a name is looked for behind the end of a zip", file = "runtime/file_kind.c",
