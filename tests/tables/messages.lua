@@ -103,6 +103,19 @@ support.case("recorded cases", function()
     end
 end)
 
+support.case("slopes of nn.PReLU at the bounds of a spec", function()
+    for _, row in ipairs { { 1000, true }, { -1000, true }, { 1000.5, false }, { -1000.5, false }, { 0 / 0, false } } do
+        write("slope.safetensors", tensors { { "rnn.weight_ih_l0", "F32", { 2, 3 } },
+            { "rnn.weight_hh_l0", "F32", { 2, 2 } }, { "net.0.weight", "F32", { 4, 2 } },
+            { "net.1.weight", "F32", { 1 }, string.pack("<f", row[1]) } })
+        local output, code = run "import slope.safetensors -o slope"
+        assert(code == 0, output)
+        assert((output:find("net.1.weight (1)  became activation, nn.PReLU behind net.0.*", 1, true) ~= nil) == row[2]
+            and (output:find("not used:   net.1.weight (1)", 1, true) == nil) == row[2], row[1] .. "\n" .. output)
+        assert(os.execute("rm -r " .. directory .. "/slope"))
+    end
+end)
+
 -- Of other commands: the spec's fields, words, what is said.
 local commands <const> = {
     { "", "init --weights-only=net.lua", "net.lua: error: the spec names no weights; give it weights = " },
