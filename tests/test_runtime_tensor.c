@@ -64,6 +64,31 @@ Test(runtime_tensor, strides_stay_inside) {
        RNNC_ERR_SHAPE);
 }
 
+/* The strides of axes of one entry and of tensors without values do not matter, those of all others
+ * do, whichever axis it is. */
+Test(runtime_tensor, contiguous) {
+    static const struct {
+        size_t shape[3];
+        ptrdiff_t stride[3];
+        int contiguous;
+    } rows[] = {
+        {{2, 3, 4}, {12, 4, 1}, 1}, {{1, 3, 4}, {99, 4, 1}, 1}, {{2, 1, 4}, {4, -7, 1}, 1},
+        {{2, 3, 1}, {3, 1, 0}, 1},  {{1, 1, 1}, {7, 8, 9}, 1},  {{2, 0, 4}, {9, 9, 9}, 1},
+        {{2, 3, 4}, {13, 4, 1}, 0}, {{2, 3, 4}, {12, 5, 1}, 0}, {{2, 3, 4}, {12, 4, 2}, 0},
+        {{2, 3, 4}, {1, 2, 6}, 0},  {{2, 1, 4}, {5, 4, 1}, 0},  {{1, 3, 4}, {12, -4, 1}, 0},
+        {{2, 3, 1}, {3, 2, 1}, 0},  {{2, 3, 4}, {0, 4, 1}, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        float data = 0;
+        rnnc_tensor t = {.dtype = RNNC_F32, .rank = 3, .data = &data};
+        for (int k = 0; k < 3; k++) {
+            t.shape[k] = rows[i].shape[k];
+            t.stride[k] = rows[i].stride[k];
+        }
+        cr_expect_eq(!!rnnc_tensor_is_contiguous(&t), rows[i].contiguous, "row %zu", i);
+    }
+}
+
 Test(runtime_tensor, views) {
     float data[24];
     for (int i = 0; i < 24; i++)
