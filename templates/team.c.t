@@ -1,5 +1,5 @@
 @ -- What all targets need to share a call among the members of a team.
-@ -- p: the plan; parameters: those of a target's run function; barriers: do members meet on the way, and
+@ -- parameters: those of a target's run function; barriers: do members meet on the way, and
 @ -- only_x86: is that on x86-64 only?
 
 /* A call, as every member of a team sees it. */

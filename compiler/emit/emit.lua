@@ -1,8 +1,7 @@
 -- emit: from the plan to the text of the generated files. It decides nothing: it names things in C and
 -- hands the plan to the templates.
 local activations = require "tables.activations"
-local forward = require "emit.forward.forward"
-local layers = require "emit.forward.layers"
+local entries = require "emit.entries"
 local text_lines = require "emit.lines"
 local expressions = require "ir.expressions"
 local host = require "host"
@@ -12,6 +11,7 @@ local output_forms = require "emit.output_forms"
 local products = require "kernels.products"
 local rows = require "emit.forward.rows"
 local statements = require "emit.statements"
+local targets = require "emit.targets"
 local template = require "emit.template"
 local wrappers = require "emit.wrappers"
 
@@ -171,15 +171,6 @@ local function reasons(variant)
     return lines
 end
 
--- __builtin_cpu_supports of every instruction set that the variant's functions use.
-local function cpu_checks(variant)
-    local checks = {}
-    for name in variant.isa:gmatch("[^,]+") do
-        checks[#checks + 1] = string.format("__builtin_cpu_supports(\"%s\")", name)
-    end
-    return checks
-end
-
 -- The comment on top of a file. explained: with the kernels of the plan and their reasons?
 local function head(plan, file, explained)
     return (template.render("head.c", { p = plan, file = file, describe = describe(plan), reasons = reasons,
@@ -201,8 +192,8 @@ end
 -- Everything that the templates see of the plan and of names in C.
 local function fields_of(plan)
     local list, long = parameters_of(plan, false), parameters_of(plan, plan.lengths)
-    local targets, fixed = {}, {}
-    for i, v in ipairs(plan.variants) do targets[i] = v.target end
+    local names, fixed = {}, {}
+    for i, v in ipairs(plan.variants) do names[i] = v.target end
     if plan.steps ~= "any" then fixed[#fixed + 1] = { "seq_len", plan.steps } end
     if plan.batch ~= "any" then fixed[#fixed + 1] = { "batch", plan.batch } end
     local steps = plan.steps == "any" and "seq_len" or tostring(plan.steps)
@@ -210,7 +201,7 @@ local function fields_of(plan)
     local shape = plan.batch_first and batch .. ", " .. steps or steps .. ", " .. batch
     local fields = {
         sum = statements.sum, times = statements.times,
-        p = plan, fixed = fixed, target_names = targets, steps_text = steps, batch_text = batch,
+        p = plan, fixed = fixed, target_names = names, steps_text = steps, batch_text = batch,
         parameters = joined(list, 1), call_arguments = joined(list, 2, "call->"),
         long_parameters = joined(long, 1), long_call_arguments = joined(long, 2, "call->"),
         needs_text = #plan.variants[1].needs == 0 and "" or plan.variants[1].target,
@@ -220,11 +211,14 @@ local function fields_of(plan)
         abi = output_forms.abi(), version = output_forms.version(),
         spec_hash = string.format("%016x", plan.spec_hash),
         weights_hash = plan.built_in and plan.weights_hash and string.format("%016x", plan.weights_hash),
-        product = emit.product, map = map_of, forward = forward, layers = layers, cpu_checks = cpu_checks,
-        weights_declaration = host.weights_declaration(plan.weights_symbol, plan.packed_count, plan.weights_as),
+        weights_declaration = plan.built_in and string.format("\n%s\n",
+            host.weights_declaration(plan.weights_symbol, plan.packed_count, plan.weights_as)) or "",
         weights_expression = host.weights_expression(plan.weights_symbol, plan.packed_count, plan.weights_as),
     }
     fields.state_parameters, fields.state_arguments = state_words(plan)
+    local found = targets.of(plan, fields, { product = emit.product, map = map_of })
+    fields.found, fields.entries = found, entries.of(plan, fields, found)
+    fields.run_parameters = targets.parameters(plan, fields, plan.lengths) .. ", float *workspace"
     return fields
 end
 

@@ -8,17 +8,17 @@
 --     { kind = "call", fn, arguments }
 --     { kind = "set", text }                              an assignment, or continue
 --     { kind = "barrier", passed }, { kind = "post" }        of a team, see templates/team.c.t
+--     { kind = "leave", value }                           return; value: C text, or nil
+--     { kind = "directive", text }                        a line of the preprocessor
 --     { kind = "comment", text }
 --     { kind = "text", text, names }                      lines of a template that declare `names`
 --
 -- Expressions are C text; `sum` and `times` make them and leave out what adds 0 or multiplies by 1. A list may hold
 -- lists, and `false` for nothing.
 local fold = require "emit.fold"
+local printer = require "emit.printer"
 
-local statements = {}
-
--- The widest line.
-local WIDTH <const> = 120
+local statements = { broken = printer.broken, print = printer.print }
 
 -- ---- expressions ----
 
@@ -79,6 +79,8 @@ function statements.copy(to, from, count) return statements.call("memcpy", to, f
 function statements.zero(to, count) return statements.call("memset", to, "0", count .. " * sizeof(float)") end
 
 function statements.set(text) return { kind = "set", text = text } end
+function statements.leave(value) return { kind = "leave", value = value } end
+function statements.directive(text) return { kind = "directive", text = text } end
 function statements.comment(text) return { kind = "comment", text = text } end
 -- passed: C text of the address of the count of barriers passed.
 function statements.barrier(passed) return { kind = "barrier", passed = passed or "&passed" } end
@@ -250,114 +252,6 @@ function statements.check(list, parameters)
     visit(list, known, false)
 end
 
--- ---- printing ----
-
--- Where a line that is too wide may end: behind commas, rather than in front of operators.
-local breaks <const> = { { "[,;] ", 1 }, { " && ", 0 }, { " [?:] ", 0 }, { " %+ ", 0 }, { " %* ", 0 } }
-
--- statements.broken(line) -> the line, or lines of at most 120 columns.
-local function broken(line)
-    if #line <= WIDTH then return line end
-    local indent = line:match("^ *")
-    for _, one in ipairs(breaks) do
-        local best, at = nil, line:find(one[1], #indent + 16)
-        while at and at + one[2] <= WIDTH do
-            best, at = at + one[2], line:find(one[1], at + 1)
-        end
-        if best then return line:sub(1, best - 1) .. "\n" .. broken(indent .. "    " .. line:sub(best + 1)) end
-    end
-    return line
-end
-
-statements.broken = broken
-
-local function declaration(node)
-    local parts = {}
-    for i, entry in ipairs(node.entries) do
-        parts[i] = entry[1] .. (entry[3] or "") .. (entry[2] and " = " .. entry[2] or "")
-    end
-    return node.type .. (node.type:find "%*c?o?n?s?t?$" and (node.type:find "%*$" and "" or " ") or " ")
-        .. table.concat(parts, ", ")
-end
-
-local print_list
-
-local function head(node)
-    if not node.first and not node.step then return "while (" .. node.condition .. ")" end
-    return string.format("for (%s; %s; %s)", node.first and declaration(node.first) or "", node.condition, node.step)
-end
-
--- Is a body one statement that needs no braces? nested: may it be a loop or condition with such a body?
-local function lone(body, nested)
-    if #body ~= 1 then return false end
-    local kind = body[1].kind
-    if kind == "call" or kind == "set" or kind == "barrier" then return true end
-    return nested and (kind == "loop" or kind == "when" and not body[1].otherwise) and lone(body[1].body, true)
-end
-
-local function block(put, indent, text, body, braces)
-    put(indent .. text .. (braces and " {" or ""))
-    print_list(put, indent .. "    ", body)
-end
-
-local printers = {}
-
-function printers.block(put, indent, node)
-    put(indent .. "{")
-    print_list(put, indent .. "    ", node.body)
-    put(indent .. "}")
-end
-
-function printers.declare(put, indent, node) put(indent .. declaration(node) .. ";") end
-function printers.set(put, indent, node) put(indent .. node.text .. ";") end
-function printers.barrier(put, indent, node) put(indent .. "barrier(team, part, parts, " .. node.passed .. ");") end
-function printers.post(put, indent) put(indent .. "if (parts > 1) team->post(team->context, part);") end
-
-function printers.comment(put, indent, node)
-    put(indent .. "/* " .. node.text:gsub("\n", "\n" .. indent .. " * ") .. " */")
-end
-
-function printers.text(put, indent, node)
-    for line in node.text:gmatch("([^\n]*)\n") do put(line == "" and "" or indent .. line) end
-end
-
-function printers.call(put, indent, node)
-    put(indent .. node.fn .. "(" .. table.concat(node.arguments, ", ") .. ");")
-end
-
-function printers.loop(put, indent, node)
-    local braces = not lone(node.body, true)
-    block(put, indent, head(node), node.body, braces)
-    if braces then put(indent .. "}") end
-end
-
-function printers.when(put, indent, node)
-    local otherwise = node.otherwise
-    local braces = not lone(node.body, not otherwise) or otherwise and not lone(otherwise, false)
-    block(put, indent, "if (" .. node.condition .. ")", node.body, braces)
-    while otherwise do
-        local next_one = #otherwise == 1 and otherwise[1].kind == "when" and otherwise[1]
-        local condition = next_one and " if (" .. next_one.condition .. ")" or ""
-        local body = next_one and next_one.body or otherwise
-        block(put, indent, (braces and "} else" or "else") .. condition, body, braces)
-        otherwise = next_one and next_one.otherwise
-    end
-    if braces then put(indent .. "}") end
-end
-
-function print_list(put, indent, list)
-    for _, node in ipairs(list) do printers[node.kind](put, indent, node) end
-end
-
--- statements.print(list, indent) -> lines of C of at most 120 columns.
-function statements.print(list, indent)
-    local lines = {}
-    print_list(function(line)
-        for one in (line .. "\n"):gmatch("([^\n]*)\n") do lines[#lines + 1] = broken(one) end
-    end, indent, list)
-    return table.concat(lines, "\n") .. "\n"
-end
-
 -- statements.program(list, parameters) -> the program folded (see fold.lua), simplified and checked.
 function statements.program(list, parameters)
     local program = prune(statements.simplified(fold.program(statements.simplified(list))))
@@ -370,14 +264,23 @@ end
 function statements.define(doc, name, parameters, list)
     local names = {}
     for one in (parameters .. ","):gmatch("([%w_]+),") do names[#names + 1] = one end
-    local body, unread = statements.print(statements.program(list, names), "    "), {}
+    local body, unread = printer.print(statements.program(list, names), "    "), {}
     -- Programs for the parts of a batch have one list of parameters.
     for _, one in ipairs(names) do
         if not body:find("%f[%w_]" .. one .. "%f[^%w_]") then unread[#unread + 1] = "    (void)" .. one .. ";\n" end
     end
     return table.concat {
         "\n/* ", doc:gsub("\n", "\n * ") .. (doc:find "\n" and "\n */\n" or " */\n"),
-        broken(name .. "(" .. parameters .. ")"), "\n{\n", table.concat(unread), body, "}\n",
+        printer.broken(name .. "(" .. parameters .. ")"), "\n{\n", table.concat(unread), body, "}\n",
+    }
+end
+
+-- statements.plain(doc, name, parameters, list) -> the same as it stands, neither folded nor checked: of functions that
+-- ask the processor, refuse what is wrong and call others. doc may be nil.
+function statements.plain(doc, name, parameters, list)
+    return table.concat {
+        "\n", doc and "/* " .. doc .. " */\n" or "", printer.broken(name .. "(" .. parameters .. ")"), "\n{\n",
+        printer.print(statements.simplified(list), "    "), "}\n",
     }
 end
 
