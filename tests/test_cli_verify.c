@@ -12,8 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CASE "tests/cases/rnn_relu_5_7_3_2_0_0_4_1.safetensors"
-
 static void write_spec(const char *dir, const char *name, const char *text) {
     char path[PATH_SIZE];
     path_join(path, dir, name);
@@ -59,54 +57,6 @@ Test(verify, passes_what_is_right, .timeout = 300) {
                   "%s", result.out);
         outcome_free(&result);
     }
-    workdir_remove(dir);
-}
-
-Test(verify, compares_with_a_recorded_case, .timeout = 120) {
-    /* The names and the file of the spec's own weights are not those of the case. */
-    static const char right[] =
-        "return rnn { input_size = 5, hidden_size = 7, num_layers = 3, bidirectional = true,\n"
-        "  bias = false, nonlinearity = \"relu\", target = \"portable\", prefix = \"net.\",\n"
-        "  weights = \"none.safetensors\", map = { { \"^w\", \"v\" } } }\n";
-    char dir[PATH_SIZE], path[PATH_SIZE];
-    workdir_make(dir);
-    write_spec(dir, "net.lua", right);
-    path_join(path, dir, "net.lua");
-    outcome result = run(NULL, "verify", path, "--case=" CASE, NULL, NULL);
-    expect_verdict(&result, "PASS\n");
-    cr_expect(strstr(result.out, "\nagainst the recorded outputs\n"), "%s", result.out);
-    outcome_free(&result);
-    write_spec(
-        dir, "net.lua",
-        "return rnn { target = \"native\", input_size = 5, hidden_size = 8, num_layers = 3,\n"
-        "  bidirectional = true, bias = false, batch = 2 }\n");
-    result = run(NULL, "verify", path, "--case=" CASE, NULL, NULL);
-    cr_expect_eq(result.code, 1);
-    cr_expect_str_eq(result.err,
-                     CASE ": error: the case has cell = rnn_relu, the spec rnn_tanh\n" CASE
-                          ": error: the case has H = 7, the spec 8\n" CASE
-                          ": error: the case has batch = 1, the spec 2\n");
-    outcome_free(&result);
-    workdir_remove(dir);
-}
-
-Test(verify, compares_the_cell_state_too, .timeout = 120) {
-    static const char file[] = "tests/cases/lstm_5_7_3_2_0_0_4_1.safetensors";
-    char dir[PATH_SIZE], path[PATH_SIZE], option[PATH_SIZE + 8];
-    workdir_make(dir);
-    write_spec(dir, "net.lua",
-               "return rnn { cell = \"lstm\", input_size = 5, hidden_size = 7, num_layers = 3,\n"
-               "  bidirectional = true, bias = false, target = \"portable\" }\n");
-    path_join(path, dir, "net.lua");
-    outcome result = run(NULL, "verify", path, NULL, NULL, NULL);
-    expect_verdict(&result, "PASS\n");
-    cr_expect(strstr(result.out, " h0,c0 ") && strstr(result.out, " cn abs "), "%s", result.out);
-    outcome_free(&result);
-    snprintf(option, sizeof option, "--case=%s", file);
-    result = run(NULL, "verify", path, option, NULL, NULL);
-    expect_verdict(&result, "PASS\n");
-    cr_expect(strstr(result.out, "\nagainst the recorded outputs\n"), "%s", result.out);
-    outcome_free(&result);
     workdir_remove(dir);
 }
 

@@ -22,6 +22,54 @@ static void write_text(const char *name, const char *text) {
     cr_assert(file_write(path, text, strlen(text)));
 }
 
+static bool ends_in(const char *text, const char *tail) {
+    const size_t length = strlen(text), size = strlen(tail);
+    return length >= size && strcmp(text + length - size, tail) == 0;
+}
+
+#define CASE "tests/cases/rnn_relu_5_7_3_2_0_0_4_1.safetensors"
+
+Test(verify_cases, compares_with_a_recorded_case) {
+    /* The names and the file of the spec's own weights are not those of the case. */
+    static const char right[] =
+        "return rnn { input_size = 5, hidden_size = 7, num_layers = 3, bidirectional = true,\n"
+        "  bias = false, nonlinearity = \"relu\", target = \"portable\", prefix = \"net.\",\n"
+        "  weights = \"none.safetensors\", map = { { \"^w\", \"v\" } } }\n";
+    write_text("net.lua", right);
+    outcome result = run(NULL, "verify", path, "--case=" CASE, NULL, NULL);
+    cr_expect(result.code == 0 && ends_in(result.out, "\nPASS\n"), "%s%s", result.out, result.err);
+    cr_expect(strstr(result.out, "\nagainst the recorded outputs\n"), "%s", result.out);
+    outcome_free(&result);
+    write_text(
+        "net.lua",
+        "return rnn { target = \"native\", input_size = 5, hidden_size = 8, num_layers = 3,\n"
+        "  bidirectional = true, bias = false, batch = 2 }\n");
+    result = run(NULL, "verify", path, "--case=" CASE, NULL, NULL);
+    cr_expect_eq(result.code, 1);
+    cr_expect_str_eq(result.err,
+                     CASE ": error: the case has cell = rnn_relu, the spec rnn_tanh\n" CASE
+                          ": error: the case has H = 7, the spec 8\n" CASE
+                          ": error: the case has batch = 1, the spec 2\n");
+    outcome_free(&result);
+}
+
+Test(verify_cases, compares_the_cell_state_too) {
+    static const char file[] = "tests/cases/lstm_5_7_3_2_0_0_4_1.safetensors";
+    char option[PATH_SIZE + 8];
+    write_text("net.lua",
+               "return rnn { cell = \"lstm\", input_size = 5, hidden_size = 7, num_layers = 3,\n"
+               "  bidirectional = true, bias = false, target = \"portable\" }\n");
+    outcome result = run(NULL, "verify", path, NULL, NULL, NULL);
+    cr_expect(result.code == 0 && ends_in(result.out, "\nPASS\n"), "%s%s", result.out, result.err);
+    cr_expect(strstr(result.out, " h0,c0 ") && strstr(result.out, " cn abs "), "%s", result.out);
+    outcome_free(&result);
+    snprintf(option, sizeof option, "--case=%s", file);
+    result = run(NULL, "verify", path, option, NULL, NULL);
+    cr_expect(result.code == 0 && ends_in(result.out, "\nPASS\n"), "%s%s", result.out, result.err);
+    cr_expect(strstr(result.out, "\nagainst the recorded outputs\n"), "%s", result.out);
+    outcome_free(&result);
+}
+
 /* Copies a recorded case to case.safetensors, without the tensor `left_out` (NULL: with all) and
  * with `value` under `key` in its metadata (NULL: nothing). */
 static void copy_with(const char *from, const char *left_out, const char *key, const char *value) {

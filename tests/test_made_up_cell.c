@@ -12,11 +12,12 @@
  *
  * Each is added to a copy of the compiler and the runtime by a table in cells.lua, a row in
  * cell_rows.h and its name in rnnc.h, and by nothing else. Generated code, generic networks and the
- * double reference then have to agree with the oracle below. */
+ * double reference then have to agree with the oracle of support/made_up_cell.c. */
 #define _XOPEN_SOURCE 700
 #include "support/check.h"
 #include "support/generate.h"
 #include "support/guard.h"
+#include "support/made_up_cell.h"
 #include "support/rng.h"
 
 #include <criterion/criterion.h>
@@ -64,7 +65,7 @@ static const char c_row[] = "\nCELL(RNNC_MGU, mgu, 2, 1u << 1, 1, {\n"
                             "    h = o * OUTPUT(c);\n"
                             "})\n";
 
-enum { RNNC_MGU = RNNC_GRU + 1, RNNC_PEEP, LAYERS_MAX = 3, MOST_TENSORS = 7 };
+enum { RNNC_MGU = RNNC_GRU + 1, RNNC_PEEP };
 
 /* Puts `text` in front of `mark`, or at the end if that is NULL, in a file of the copy. */
 static void insert(const char *home, const char *file, const char *mark, const char *text) {
@@ -96,148 +97,7 @@ static void copy_with_the_cell(const char *home) {
     insert(home, "runtime/cell_rows.h", NULL, c_row);
 }
 
-/* ---- the oracle ---- */
-
-typedef struct sizes {
-    size_t I, H, L, D, T, B;
-    int bias, batch_first, peep;
-} sizes;
-
-/* A network of the cell with its inputs and right answers; weights in PyTorch's order. */
-typedef struct example {
-    sizes s;
-    size_t weight_count, state_count;
-    float *weight[LAYERS_MAX * 2 * MOST_TENSORS], *x, *h0, *c0; /* c0: of cells with a c */
-    double *y, *hn, *cn;
-} example;
-
-static double sigmoid(double v) { return 1 / (1 + exp(-v)); }
-
-/* W v + b of one row of the weights. */
-static double part(const float *w, const float *b, size_t row, const double *v, size_t n) {
-    double sum = b ? (double)b[row] : 0;
-    for (size_t k = 0; k < n; k++)
-        sum += (double)w[row * n + k] * v[k];
-    return sum;
-}
-
-static size_t tensors_of(const sizes *s) { return 2u + 2u * (s->bias != 0) + 3u * (s->peep != 0); }
-
-static void next_peeping(const example *e, const float *const *w, const double *x, size_t I,
-                         double *h, double *c) {
-    const size_t H = e->s.H;
-    const float *const *const unit = w + (e->s.bias ? 4 : 2);
-    double fresh[64];
-    for (size_t j = 0; j < H; j++) {
-        double sum[4];
-        for (size_t g = 0; g < 4; g++)
-            sum[g] = part(w[0], e->s.bias ? w[2] : NULL, g * H + j, x, I) +
-                     part(w[1], e->s.bias ? w[3] : NULL, g * H + j, h, H);
-        const double i = sigmoid(sum[0] + (double)unit[0][j] * c[j]);
-        const double f = sigmoid(sum[1] + (double)unit[1][j] * c[j]);
-        const double o = sigmoid(sum[3] + (double)unit[2][j] * c[j]);
-        c[j] = f * c[j] + i * tanh(sum[2]);
-        fresh[j] = o * tanh(c[j]);
-    }
-    memcpy(h, fresh, H * sizeof *h);
-}
-
-static void next_state(const example *e, const float *const *w, const double *x, size_t I,
-                       double *h) {
-    const size_t H = e->s.H;
-    double fresh[64];
-    for (size_t j = 0; j < H; j++) {
-        const float *const b_ih = e->s.bias ? w[2] : NULL, *const b_hh = e->s.bias ? w[3] : NULL;
-        const double f = sigmoid(part(w[0], b_ih, j, x, I) + part(w[1], b_hh, j, h, H));
-        const double n = tanh(part(w[0], b_ih, H + j, x, I) + f * part(w[1], b_hh, H + j, h, H));
-        fresh[j] = (1 - f) * h[j] + f * n;
-    }
-    memcpy(h, fresh, H * sizeof *h);
-}
-
-static void solve(example *e) {
-    const sizes *const s = &e->s;
-    for (size_t b = 0; b < s->B; b++) {
-        size_t width = s->I;
-        double *in = malloc(s->T * width * sizeof *in), h[64], c[64];
-        for (size_t t = 0; t < s->T; t++)
-            for (size_t i = 0; i < width; i++)
-                in[t * width + i] =
-                    (double)e->x[(s->batch_first ? b * s->T + t : t * s->B + b) * width + i];
-        for (size_t layer = 0; layer < s->L; layer++, width = s->D * s->H) {
-            double *const out = malloc(s->T * s->D * s->H * sizeof *out);
-            for (size_t d = 0; d < s->D; d++) {
-                const size_t chain = layer * s->D + d, row = (chain * s->B + b) * s->H;
-                for (size_t j = 0; j < s->H; j++) {
-                    h[j] = (double)e->h0[row + j];
-                    c[j] = s->peep ? (double)e->c0[row + j] : 0;
-                }
-                for (size_t n = 0; n < s->T; n++) {
-                    const size_t t = d ? s->T - 1 - n : n;
-                    const float *const *const w =
-                        (const float *const *)e->weight + chain * tensors_of(s);
-                    if (s->peep)
-                        next_peeping(e, w, in + t * width, width, h, c);
-                    else
-                        next_state(e, w, in + t * width, width, h);
-                    memcpy(out + (t * s->D + d) * s->H, h, s->H * sizeof *h);
-                }
-                memcpy(e->hn + row, h, s->H * sizeof *h);
-                if (s->peep)
-                    memcpy(e->cn + row, c, s->H * sizeof *c);
-            }
-            free(in);
-            in = out;
-        }
-        for (size_t t = 0; t < s->T; t++)
-            memcpy(e->y + (s->batch_first ? b * s->T + t : t * s->B + b) * width, in + t * width,
-                   width * sizeof *in);
-        free(in);
-    }
-}
-
-static float *random_floats(rng *r, size_t count, float scale) {
-    float *const values = malloc(count * sizeof *values);
-    cr_assert(values != NULL);
-    rng_fill(r, values, count, scale);
-    return values;
-}
-
-static example make_example(const sizes *s, rng *r) {
-    example e = {.s = *s};
-    for (size_t chain = 0; chain < s->L * s->D; chain++) {
-        const size_t width = chain < s->D ? s->I : s->D * s->H, rows = (s->peep ? 4 : 2) * s->H;
-        e.weight[e.weight_count++] = random_floats(r, rows * width, 0.4f);
-        e.weight[e.weight_count++] = random_floats(r, rows * s->H, 0.4f);
-        for (int k = 0; k < 2 * s->bias; k++)
-            e.weight[e.weight_count++] = random_floats(r, rows, 0.4f);
-        for (int k = 0; k < 3 * s->peep; k++)
-            e.weight[e.weight_count++] = random_floats(r, s->H, 1);
-    }
-    e.state_count = s->L * s->D * s->B * s->H;
-    e.x = random_floats(r, s->T * s->B * s->I, 1);
-    e.h0 = random_floats(r, e.state_count, 1);
-    e.c0 = s->peep ? random_floats(r, e.state_count, 2) : NULL;
-    e.y = malloc(s->T * s->B * s->D * s->H * sizeof *e.y);
-    e.hn = malloc(e.state_count * sizeof *e.hn);
-    e.cn = malloc(e.state_count * sizeof *e.cn);
-    cr_assert(e.y && e.hn && e.cn);
-    solve(&e);
-    return e;
-}
-
-static void free_example(example *e) {
-    for (size_t i = 0; i < e->weight_count; i++)
-        free(e->weight[i]);
-    free(e->x);
-    free(e->h0);
-    free(e->c0);
-    free(e->y);
-    free(e->hn);
-    free(e->cn);
-}
-
-/* ---- what is compared with it ---- */
+/* ---- what is compared with the oracle ---- */
 
 /* The copy's runtime; the one that this program is linked with does not have the cell. */
 typedef struct runtime {
@@ -277,9 +137,9 @@ static runtime open_runtime(void *library) {
 }
 
 /* y, hn and cn of a call, which were NaN before it. */
-static void expect_near(const example *e, const guard *y, const guard *hn, const guard *cn,
+static void expect_near(const made_up_example *e, const guard *y, const guard *hn, const guard *cn,
                         const char *what) {
-    const sizes *const s = &e->s;
+    const made_up_sizes *const s = &e->s;
     const double y_error = max_error(y->data, e->y, s->T * s->B * s->D * s->H);
     const double h_error = max_error(hn->data, e->hn, e->state_count);
     cr_expect(y_error <= 2e-6 && h_error <= 2e-6, "%s: y is off by %g, hn by %g", what, y_error,
@@ -290,7 +150,7 @@ static void expect_near(const example *e, const guard *y, const guard *hn, const
 }
 
 /* Generated code and the generic network on one call; weights and workspace for each. */
-static void check_float(const runtime *r, const rnnc_model *model, const example *e,
+static void check_float(const runtime *r, const rnnc_model *model, const made_up_example *e,
                         bool generated) {
     const float *const *const tensors = (const float *const *)e->weight;
     const rnnc_network *const network = &model->network;
@@ -324,7 +184,8 @@ static void check_float(const runtime *r, const rnnc_model *model, const example
     guard_free(&cn);
 }
 
-static void check_reference(const runtime *r, const rnnc_network *network, const example *e) {
+static void check_reference(const runtime *r, const rnnc_network *network,
+                            const made_up_example *e) {
     const size_t ys = e->s.T * e->s.B * e->s.D * e->s.H;
     double *const y = malloc(ys * sizeof *y), *const hn = malloc(e->state_count * sizeof *hn);
     double *const cn = malloc(e->state_count * sizeof *cn);
@@ -349,7 +210,7 @@ static void check_reference(const runtime *r, const rnnc_network *network, const
 
 static const struct {
     const char *name, *target;
-    sizes s;
+    made_up_sizes s;
 } networks[] = {
     {"alone", "\"portable\"", {5, 19, 1, 1, 9, 1, 1, 0}},
     {"both", "\"portable\"", {4, 7, 3, 2, 6, 3, 1, 1}},
@@ -362,7 +223,7 @@ static const struct {
 enum { NETWORKS = sizeof networks / sizeof networks[0] };
 
 static void compile_network(size_t i, const char *home) {
-    const sizes *const s = &networks[i].s;
+    const made_up_sizes *const s = &networks[i].s;
     char text[512], file[64], path[PATH_SIZE], variable[PATH_SIZE + 16];
     snprintf(text, sizeof text,
              "return rnn { name = \"%s\", cell = \"%s\"%s, input_size = %zu, hidden_size = %zu,\n"
@@ -425,14 +286,14 @@ Test(made_up_cell, is_a_row, .timeout = 300) {
         const rnnc_model *const model = library_model(library, networks[i].name, &error);
         cr_assert(model, "%s", error.message);
         crash_context(networks[i].name);
-        example e = make_example(&networks[i].s, &random);
+        made_up_example e = made_up_make(&networks[i].s, &random);
         cr_expect_eq((int)model->network.layer[0].recurrent.cell,
                      (int)(e.s.peep ? RNNC_PEEP : RNNC_MGU));
         cr_assert_eq(model->weight_count, e.weight_count);
         check_float(&r, model, &e, true);
         check_float(&r, model, &e, false);
         check_reference(&r, &model->network, &e);
-        free_example(&e);
+        made_up_free(&e);
     }
     crash_context(NULL);
     close_library(library);

@@ -1601,7 +1601,7 @@ mutants.list = {
       tests = { "training/command" } },
     { what = "train: the warm-up begins one batch too late", file = "compiler/training/schedule.lua",
       find = "rate * step / training.warm_up", replace = "rate * (step - 1) / training.warm_up",
-      tests = { "training/command" } },
+      tests = { "training/schedules" } },
     { what = "train: a gradient is clipped to another norm", file = "templates/trainer.c.t",
       find = "clip > 0 ? clip : HUGE_VAL", replace = "clip > 0 ? 1.01 * clip : HUGE_VAL",
       tests = { "training/command" } },

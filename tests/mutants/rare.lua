@@ -46,7 +46,7 @@ return {
           .. 'file") end', replace = "", tests = { "tables/options" } },
     { what = "names of a case are those of the spec", file = "compiler/measure/recorded_case.lua",
       find = 'spec.weights_bytes, spec.prefix, spec.map = path, path, bytes, "", nil',
-      replace = "spec.weights_bytes = path, path, bytes", tests = { "verify/compares_with_a_recorded_case" } },
+      replace = "spec.weights_bytes = path, path, bytes", tests = { "verify_cases/compares_with_a_recorded_case" } },
     { what = "onnx: a part of weights as long as the network's input", file = "compiler/import/onnx/shapes.lua",
       find = "node:check(whole or value.what or known,", replace = "node:check(whole or value.what or size,",
       tests = { "tables/onnx" } },

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *allocate(size_t count, size_t size) {
+void *model_allocate(size_t count, size_t size) {
     void *p = calloc(count ? count : 1, size);
     if (!p)
         abort();
@@ -61,7 +61,7 @@ size_t model_at(const model *m, size_t t, size_t b, size_t width) {
     return (m->batch_first ? b * m->seq_len + t : t * m->batch + b) * width;
 }
 
-static size_t weight_floats(const rnnc_weight *w) { return w->rows * (w->cols ? w->cols : 1); }
+size_t model_weight_floats(const rnnc_weight *w) { return w->rows * (w->cols ? w->cols : 1); }
 
 bool model_merges(const rnnc_layer *layer) {
     return layer->kind == RNNC_MERGE_SUM || layer->kind == RNNC_MERGE_MUL ||
@@ -106,13 +106,13 @@ static rnnc_weight tensor_of(const rnnc_layer *l, size_t i, size_t index) {
 static void allocate_sequence(model *m, bool with_states) {
     const model_sizes s = model_sizes_of(m);
     const size_t steps = m->seq_len * m->batch;
-    m->tokens = s.tokens ? allocate(steps, sizeof *m->tokens) : NULL;
-    m->x = s.tokens ? NULL : allocate(steps * s.input, sizeof *m->x);
-    m->h0 = with_states && s.h ? allocate(s.h * m->batch, sizeof *m->h0) : NULL;
-    m->c0 = with_states && s.c ? allocate(s.c * m->batch, sizeof *m->c0) : NULL;
-    m->y = allocate(model_y_count(m), sizeof *m->y);
-    m->hn = allocate(s.h * m->batch, sizeof *m->hn);
-    m->cn = allocate(s.c * m->batch, sizeof *m->cn);
+    m->tokens = s.tokens ? model_allocate(steps, sizeof *m->tokens) : NULL;
+    m->x = s.tokens ? NULL : model_allocate(steps * s.input, sizeof *m->x);
+    m->h0 = with_states && s.h ? model_allocate(s.h * m->batch, sizeof *m->h0) : NULL;
+    m->c0 = with_states && s.c ? model_allocate(s.c * m->batch, sizeof *m->c0) : NULL;
+    m->y = model_allocate(model_y_count(m), sizeof *m->y);
+    m->hn = model_allocate(s.h * m->batch, sizeof *m->hn);
+    m->cn = model_allocate(s.c * m->batch, sizeof *m->cn);
 }
 
 static void fill_sequence(model *m, rng *r) {
@@ -159,14 +159,14 @@ model model_make(const rnnc_layer *layer, size_t layer_count, bool batch_first, 
     memcpy(m.layer, layer, layer_count * sizeof *layer);
     for (size_t i = 0; i < layer_count; i++)
         m.weight_count += tensors_of(&layer[i]);
-    m.weight = allocate(m.weight_count, sizeof *m.weight);
-    m.values = allocate(m.weight_count, sizeof *m.values);
+    m.weight = model_allocate(m.weight_count, sizeof *m.weight);
+    m.values = model_allocate(m.weight_count, sizeof *m.values);
     size_t n = 0;
     for (size_t i = 0; i < layer_count; i++) {
         for (size_t k = 0; k < tensors_of(&layer[i]); k++, n++) {
             m.weight[n] = tensor_of(&layer[i], i, k);
-            m.values[n] = allocate(weight_floats(&m.weight[n]), sizeof(float));
-            rng_fill(r, m.values[n], weight_floats(&m.weight[n]), scale_of(&layer[i]));
+            m.values[n] = model_allocate(model_weight_floats(&m.weight[n]), sizeof(float));
+            rng_fill(r, m.values[n], model_weight_floats(&m.weight[n]), scale_of(&layer[i]));
         }
     }
     allocate_sequence(&m, with_states);
@@ -185,7 +185,7 @@ void model_resize(model *m, size_t seq_len, size_t batch, bool with_states, rng 
 
 void model_set_lengths(model *m, rng *r) {
     const model_sizes s = model_sizes_of(m);
-    m->lengths = allocate(m->batch, sizeof *m->lengths);
+    m->lengths = model_allocate(m->batch, sizeof *m->lengths);
     const size_t longest = rng_below(r, m->batch), shortest = (longest + 1) % m->batch;
     for (size_t b = 0; b < m->batch; b++)
         m->lengths[b] = 1 + rng_below(r, m->seq_len);
@@ -248,7 +248,7 @@ void model_free_one(model *one) { free_sequence(one); }
 static double *run_layer(model *one, const rnnc_layer *l, const float *const *values,
                          const double *in, size_t steps, size_t h, size_t c) {
     const size_t outputs = outputs_of(l);
-    double *const out = allocate(steps * outputs, sizeof *out);
+    double *const out = model_allocate(steps * outputs, sizeof *out);
     if (l->kind == RNNC_RECURRENT) {
         const bool lstm = has_c(l);
         oracle_stack(&l->recurrent, values, steps, 1, in, one->h0 ? one->h0 + h : NULL,
@@ -279,7 +279,7 @@ static void solve_one(model *one) {
     const model_sizes s = model_sizes_of(one);
     const float *const *values = (const float *const *)one->values;
     size_t steps = one->seq_len, h = 0, c = 0;
-    double *now = allocate(steps * s.input, sizeof *now);
+    double *now = model_allocate(steps * s.input, sizeof *now);
     for (size_t i = 0; one->x && i < steps * s.input; i++)
         now[i] = (double)one->x[i];
     for (size_t i = 0; i < one->layer_count; i++) {
@@ -323,101 +323,6 @@ void model_solve(model *m) {
         copy_states(m, b, true, m->cn, one.cn, sizeof(double), true);
         model_free_one(&one);
     }
-}
-
-/* ---- files ---- */
-
-static void put_layer(FILE *out, const model *m, size_t i) {
-    const rnnc_layer *const l = &m->layer[i];
-    static const char *const cells[] = {"rnn", "rnn", "lstm", "gru"};
-    const rnnc_config *const c = &l->recurrent;
-    const rnnc_function f = {l->activation, l->alpha, l->beta};
-    if (model_merges(l))
-        return;
-    fputs("    ", out);
-    if (l->kind == RNNC_ACTIVATION) {
-        const char *const name = rnnc_activation_name(l->activation);
-        if (l->activation == RNNC_SCALE || l->activation == RNNC_SHIFT)
-            fprintf(out, "scale { %s = true", name);
-        else
-            fprintf(out, "activation { activation = \"%s\"", name);
-        activation_put_numbers(out, "alpha", "beta", f);
-    } else if (l->kind == RNNC_EMBEDDING) {
-        fprintf(out, "embedding { num_embeddings = %zu, dim = %zu", l->inputs, l->outputs);
-    } else if (l->kind == RNNC_DENSE) {
-        if (l->steps)
-            fputs("flatten { },\n    ", out);
-        fprintf(out, "dense { units = %zu, activation = \"%s\", bias = %s", l->outputs,
-                rnnc_activation_name(l->activation), l->bias ? "true" : "false");
-        activation_put_numbers(out, "alpha", "beta", f);
-        /* What reads last states that are merged stands behind what merges them. */
-        const bool ends = l->last_state || (i > 0 && model_merges(&l[-1]) && l[-1].last_state);
-        if (l->last_step || ends)
-            fprintf(out, ", %s = true", l->last_step ? "last_step" : "last_state");
-        if (l->tied)
-            fputs(", tied = true", out);
-    } else {
-        fprintf(out, "rnn { cell = \"%s\", hidden_size = %zu, num_layers = %zu", cells[c->cell],
-                c->hidden_size, c->num_layers);
-        activation_put_functions(out, c);
-        fprintf(out, ", bias = %s, bidirectional = %s", c->bias ? "true" : "false",
-                c->bidirectional ? "true" : "false");
-        if (c->peepholes)
-            fputs(", peepholes = true", out);
-        if (c->reset_before)
-            fputs(", reset_after = false", out);
-        if (i + 1 < m->layer_count && model_merges(&l[1]))
-            fprintf(out, ", merge = \"%s\"",
-                    l[1].kind == RNNC_MERGE_SUM   ? "sum"
-                    : l[1].kind == RNNC_MERGE_MUL ? "mul"
-                                                  : "ave");
-        if (c->reverse)
-            fputs(", direction = \"reverse\"", out);
-    }
-    if (i == 0 && l->kind != RNNC_EMBEDDING)
-        fprintf(out, ", input_size = %zu", inputs_of(l));
-    fprintf(out, ", prefix = \"L%zu.\" },\n", i);
-}
-
-char *model_text(const model *m, const char *fields) {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *const out = open_memstream(&text, &size);
-    if (!out)
-        abort();
-    const model_sizes s = model_sizes_of(m);
-    fprintf(out, "return model {\n  batch_first = %s, ", m->batch_first ? "true" : "false");
-    if (m->residual && (m->residual < s.input || m->residual < s.output))
-        fprintf(out, "residual = %zu", m->residual);
-    else
-        fprintf(out, "residual = %s", m->residual ? "true" : "false");
-    fprintf(out, ",\n  %s\n  layers = {\n", fields);
-    for (size_t i = 0; i < m->layer_count; i++)
-        put_layer(out, m, i);
-    fputs("  },\n}\n", out);
-    fclose(out);
-    return text;
-}
-
-bool model_write_weights(const model *m, const char *path, const char *prefix, rnnc_error *err) {
-    char(*names)[160] = allocate(m->weight_count, sizeof *names);
-    const char **name = allocate(m->weight_count, sizeof *name);
-    rnnc_tensor *tensors = allocate(m->weight_count, sizeof *tensors);
-    rnnc_status status = RNNC_OK;
-    for (size_t i = 0; i < m->weight_count && !status; i++) {
-        const rnnc_weight *const w = &m->weight[i];
-        const size_t shape[2] = {w->rows, w->cols};
-        snprintf(names[i], sizeof names[i], "%s%s", prefix, w->name);
-        name[i] = names[i];
-        status = rnnc_tensor_make(&tensors[i], RNNC_F32, w->cols ? 2 : 1, shape, m->values[i],
-                                  weight_floats(w) * sizeof(float));
-    }
-    if (!status)
-        status = rnnc_safetensors_write(path, m->weight_count, name, tensors, 0, NULL, NULL, err);
-    free(tensors);
-    free(name);
-    free(names);
-    return status == RNNC_OK;
 }
 
 void model_free(model *m) {

@@ -71,6 +71,10 @@ bool model_write_weights(const model *m, const char *path, const char *prefix, r
 
 void model_free(model *m);
 
+/* Zeros, or the end of the program; floats of a weight. */
+void *model_allocate(size_t count, size_t size);
+size_t model_weight_floats(const rnnc_weight *weight);
+
 /* Does the layer make one value of both halves of the one before? */
 bool model_merges(const rnnc_layer *layer);
 
