@@ -103,6 +103,11 @@ return {
     { what = "slopes of nn.PReLU of any size", file = "compiler/import/slopes.lua",
       find = "if not (alpha >= -1000 and alpha <= 1000) then return nil end", replace = "",
       tests = { "tables/messages" } },
+    { what = "rtneural: a dense layer without a bias gets one", file = "compiler/import/rtneural.lua",
+      find = "bias = #list == 2,", replace = "bias = true,", tests = { "tables/json" } },
+    { what = "rtneural: the sample rate of metadata is not told", file = "compiler/import/rtneural.lua",
+      find = "model.samplerate or json.is_object(model.metadata) and model.metadata.samplerate",
+      replace = "model.samplerate", tests = { "tables/json" } },
     -- ---- runtime ----
     { what = "strides of axes of one entry matter", file = "runtime/tensor.c",
       find = "if (tensor->shape[i] != 1 && tensor->stride[i] != (ptrdiff_t)step)",

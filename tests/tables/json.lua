@@ -96,6 +96,38 @@ support.case("RTNeural", function()
     finish()
 end)
 
+-- Fields beside the layers, the last layer, what is printed, what is in the spec.
+local besides <const> = {
+    { "", DENSE, "left open:  the sample rate, which has to be that of the training\n", "dense { units = 1, prefix" },
+    { '"samplerate":44100,', DENSE, "left open:  the network is for 44100 samples a second\n", "dense {" },
+    { '"metadata":{"samplerate":48000},', DENSE, "left open:  the network is for 48000 samples a second\n", "dense {" },
+    { '"in_skip":1,', DENSE, "in_skip = 1      became residual = true: x is added to y\n", "residual = true" },
+    { '"in_skip":0,', DENSE, "dense of 2 -> 1  became dense, transposed, layers.1.*\n", "dense { units = 1, prefix" },
+    { '"in_gain":-6,"out_gain":3,', DENSE,
+      "in_gain = -6: the program amplifies x before the network by -6 dB\n", "dense" },
+    { '"in_gain":-6,"out_gain":3,', DENSE,
+      "out_gain = 3: the program amplifies y behind the network by 3 dB\n", "dense" },
+    { "", rtneural_layer("dense", { array(2, 1) }),
+      "dense, transposed, layers.1.*", "dense { units = 1, bias = false," },
+    { "", rtneural_layer("dense", { array(2, 1), array(1) }, ',"activation":"tanh"'), "dense, transposed",
+      'dense { units = 1, activation = "tanh", prefix' },
+    { "", DENSE .. ',{"type":"activation","activation":"relu"}', "activation relu  became of the layer before",
+      'dense { units = 1, activation = "relu", prefix' },
+}
+
+support.case("what RTNeural's files say besides", function()
+    for _, row in ipairs(besides) do
+        write("net.json", string.format('{%s"in_shape":[1],"layers":[%s,%s]}', row[1], LSTM, row[2]))
+        local output, code = run "import net.json -o out"
+        assert(code == 0 and output:find(row[3], 1, true), row[3] .. "\n" .. output)
+        local file <close> = assert(io.open(place.directory .. "/out/model.lua"))
+        local text = file:read "a"
+        assert(text:find(row[4], 1, true), row[4] .. "\n" .. text)
+        assert((text:find("residual", 1, true) ~= nil) == (row[4]:find "residual" ~= nil), text)
+        assert(os.execute("rm -r " .. place.directory .. "/out"))
+    end
+end)
+
 -- ---- deeplearn.js ----
 
 -- Arrays "name rows columns" or "name rows", which lie in a file of that many values.
