@@ -108,6 +108,8 @@ return {
     { what = "rtneural: the sample rate of metadata is not told", file = "compiler/import/rtneural.lua",
       find = "model.samplerate or json.is_object(model.metadata) and model.metadata.samplerate",
       replace = "model.samplerate", tests = { "tables/json" } },
+    { what = "keras: a state that is kept between calls is not told", file = "compiler/import/keras_layers.lua",
+      find = "if config.stateful then state.stateful = true end", replace = "", tests = { "tables/json" } },
     -- ---- runtime ----
     { what = "strides of axes of one entry matter", file = "runtime/tensor.c",
       find = "if (tensor->shape[i] != 1 && tensor->stride[i] != (ptrdiff_t)step)",

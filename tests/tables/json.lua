@@ -304,6 +304,35 @@ local keras <const> = {
       'layer "b" (Bidirectional): its two directions differ in units' },
 }
 
+-- Fields of the config of the first layer, what is left open, and what is not.
+local opens <const> = {
+    { '"return_sequences":true,"batch_shape":[null,null,2]', nil, "left open:  s" },
+    { '"return_sequences":true,"batch_shape":[null,null,2]', nil, "left open:  the state" },
+    { '"return_sequences":true,"stateful":true,"batch_shape":[null,null,2]',
+      "the state: give hn and cn to the next call as h0 and c0, as stateful = True does\n" },
+    { '"return_sequences":true,"batch_shape":[null,1,2]',
+      "the state: give hn and cn to the next call as h0 and c0, as stateful = True does\n" },
+    { '"return_sequences":true,"batch_shape":[null,1,2]', "seq_len: the model is for 1 step in a call\n" },
+    { '"return_sequences":true,"batch_shape":[null,7,2]', "seq_len: the model is for 7 steps in a call\n" },
+    { '"batch_shape":[null,null,2]', "which step: the model gives the last state alone (return_sequences = False), "
+        .. "which is hn; y has all steps\n" },
+    { '"return_sequences":true,"go_backwards":true,"batch_shape":[null,null,2]', "the order of y: the model gives the "
+        .. "last step first (go_backwards = True), rnnc has y in the order of x\n" },
+}
+
+support.case("what Keras' models leave open", function()
+    local h5 <const> = weights()
+    for _, row in ipairs(opens) do
+        write("net.keras", zip { { "config.json", sequential(layer("GRU", '"units":4,"reset_after":true,' .. row[1],
+            "gru")) }, { "model.weights.h5", h5 } })
+        local output, code = run "import net.keras -o out"
+        if output:find("was built without libhdf5", 1, true) then return end
+        assert(code == 0 and (not row[2] or output:find(row[2], 1, true)) and not (row[3] and output:find(row[3], 1,
+            true)), (row[2] or row[3]) .. "\n" .. output)
+        assert(os.execute("rm -r " .. place.directory .. "/out"))
+    end
+end)
+
 support.case("Keras", function()
     local h5 <const> = weights()
     for _, row in ipairs(keras) do
