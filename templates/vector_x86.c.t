@@ -91,6 +91,16 @@ typedef float @{vec}_unaligned __attribute__((vector_size(@{lanes * 4}), aligned
     return sum;
 }
 @ end
+@ if uses.load_next then
+
+/* The vector at p. The load stays between those before and behind it, as above all in loops over rows of weights. */
+@{inline} @{vec} @{vec}_load_next(const float *p)
+{
+    const @{vec} loaded = @{vec}_load(p);
+    __asm__ volatile("" : : : "memory");
+    return loaded;
+}
+@ end
 @ for _, op in ipairs { { "at_least", "max", "larger" }, { "at_most", "min", "smaller" } } do
 @ if uses[op[1]] then
 

@@ -286,19 +286,19 @@ Test(generated_text, distant_weights_are_asked_for, .timeout = 60) {
 Test(generated_text, far_weights_are_loaded_in_order, .timeout = 60) {
     static const struct {
         rnnc_cell cell;
-        size_t hidden;
+        size_t hidden, batch;
         bool far;
-    } cases[] = {{RNNC_GRU, 256, true},
-                 {RNNC_LSTM, 256, true},
-                 {RNNC_RNN_TANH, 512, true},
-                 {RNNC_GRU, 16, false}};
+    } cases[] = {{RNNC_GRU, 256, 1, true},      {RNNC_LSTM, 256, 1, true},
+                 {RNNC_RNN_TANH, 512, 1, true}, {RNNC_GRU, 16, 1, false},
+                 {RNNC_GRU, 128, 3, true},      {RNNC_LSTM, 128, 3, true},
+                 {RNNC_RNN_RELU, 16, 3, false}};
     char dir[PATH_SIZE];
     rnnc_error err;
     workdir_make(dir);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const spec s = {.name = "order",
                         .config = {cases[i].cell, 64, cases[i].hidden, 1, 1, 0, 0, 0},
-                        .batch = 1,
+                        .batch = cases[i].batch,
                         .target = "avx512",
                         .weights_as = "none"};
         cr_assert(spread_generate(&s, dir, NULL, NULL, &err), "%s", err.message);
@@ -309,8 +309,8 @@ Test(generated_text, far_weights_are_loaded_in_order, .timeout = 60) {
         for (const char *line = text; line; line = strchr(line, '\n')) {
             line += *line == '\n';
             const size_t n = strcspn(line, "\n");
-            const char *const call = strstr(line, "_fma_next(");
-            const char *const load = call ? strstr(call, ", w_") : NULL;
+            const char *load = strstr(line, "_fma_next(");
+            load = load && load < line + n ? strstr(load, ", w_") : strstr(line, "t(w_");
             if (!load || load > line + n) {
                 /* A loop begins anew behind what it adds to the pointer. */
                 if (strncmp(line + strspn(line, " "), "w_", 2) == 0 || line[0] == '}')
@@ -325,6 +325,8 @@ Test(generated_text, far_weights_are_loaded_in_order, .timeout = 60) {
             loads++;
         }
         cr_expect_eq(loads > 0, cases[i].far, "case %zu: %zu loads in order", i, loads);
+        cr_expect_eq(strstr(text, "_load_next(w_h") != NULL, cases[i].far && cases[i].batch > 1,
+                     "case %zu", i);
         cr_expect_eq(breaks, 0, "case %zu: %zu of %zu loads are not of the next vector", i, breaks,
                      loads);
         free(text);

@@ -58,20 +58,25 @@ end
 -- Are the weights of a product of the units kernel to be loaded strictly in order? Where they come from beyond the
 -- first cache it is the order that counts: loads that go to one line after the other run at up to 62 bytes a cycle
 -- from the second cache, a few out of order at 31 to 37 (Zen 5; one step of lstm 128 takes 2.2 us instead of 3.5,
--- gru 256 with panels of 8 vectors 5.4 us a step instead of 7). Row tiles load a vector once for all rows and
--- wait for multiply-adds; grouped gates are as many streams as groups.
-local function in_order(target, item)
-    local columns, vectors, alone = 0, 0, false
+-- gru 256 with panels of 8 vectors 5.4 us a step instead of 7; on Cascade Lake a step of three sequences of lstm 128
+-- 7.3 us instead of 9.6, of rnn 328 5.6 instead of 8.7). Row tiles of products over many steps find their panel in the
+-- first cache, all but the first one: in order lstm 128 with a batch of 3 took 1.1 times as long (AVX2). For one row
+-- grouped gates, as many streams as groups, gain nothing; several rows of lstm 200 take 0.82 of the time.
+local function in_order(target, item, by_step)
+    local columns, vectors, alone, several = 0, 0, false, false
     for _, term in ipairs(item.terms) do columns = columns + term.columns end
     for _, panel in ipairs(item.panels) do vectors = vectors + panel.vectors * panel.count end
-    for _, tile in ipairs(item.rows) do alone = alone or tile.rows == 1 end
-    return target.ordered and alone and not item.grouped
+    for _, tile in ipairs(item.rows) do
+        alone, several = alone or tile.rows == 1, several or tile.rows > 1
+    end
+    return target.ordered and (alone and not item.grouped or by_step and several)
         and columns * item.gates * vectors * target.lanes * 4 >= target.l1 // 2
 end
 
--- Adds a product of the units kernel to a list.
-local function add_units(list, target, item, name)
-    item.in_order = in_order(target, item)
+-- Adds a product of the units kernel to a list; by_step: does it run for one step at a time?
+local function add_units(list, target, item, name, by_step)
+    local far = in_order(target, item, by_step)
+    item.in_order, item.rows_in_order = far and not item.grouped, far and by_step or false
     return list.add(item, name)
 end
 
@@ -252,7 +257,7 @@ local function dense(ir, target, what, choice, list, name)
     end
     local result = product(stack, "step", false, 0, fields)
     for _, sum in ipairs(result.sums) do sum.terms = { x = true, h = false } end
-    return ir.in_lanes == "units" and add_units(list, target, result, name) or list.add(result, name)
+    return ir.in_lanes == "units" and add_units(list, target, result, name, not what.stepped) or list.add(result, name)
 end
 
 -- The product that turns the H values of a step into its P outputs; nil without one.
@@ -306,7 +311,7 @@ local function units_stack(ir, target, stage, list, suffix, input)
             step.panels = panels(s.H, target.lanes, step.width, #step.sums, choice.grouped)
             step.turns = step.panels[1].count > 1 and target.lanes > 1
             local name = role .. "_" .. (layer.hoisted and "" or columns .. "_") .. s.H .. suffix
-            return add_units(list, target, step, name)
+            return add_units(list, target, step, name, true)
         end
         layer.reset = stack.reset and add_step "reset"
         layer.step = add_step "step"

@@ -22,7 +22,8 @@ local function used(ir, target, list, maps)
     local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
                    scale = false, unless_tiny = false, either = false, or_nan = false,
                    transpose = ir.in_lanes == "sequences" and ir.beside == 1, beside = ir.beside > 1,
-                   regroup = false, regroup_two = false, columns = false, prefetch = false, fma_next = false }
+                   regroup = false, regroup_two = false, columns = false, prefetch = false, fma_next = false,
+                   load_next = false }
     for _, name in ipairs(rows.names()) do functions[name] = false end
     for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
     local function add_update(update)
@@ -46,7 +47,10 @@ local function used(ir, target, list, maps)
         uses.columns = uses.columns or product.in_lanes == "columns"
         uses.add = uses.add or (product.split or 1) > 1
         uses.prefetch = uses.prefetch or (product.prefetch or 0) > 0
-        uses.fma_next = uses.fma_next or (product.in_order or false)
+        for _, tile in ipairs(product.panels and product.rows or {}) do
+            if tile.rows == 1 then uses.fma_next = uses.fma_next or product.in_order end
+            if tile.rows > 1 then uses.load_next = uses.load_next or product.rows_in_order end
+        end
         for _, panel in ipairs(product.grouped and product.role == "step" and product.panels or {}) do
             local last = panel.sums - (panel.vectors - 1) * #product.sums
             uses.regroup = uses.regroup or panel.vectors > 1 or last > 2

@@ -85,6 +85,7 @@ local function vectors(v)
         end),
         prefetch = function() end,
     }
+    list.load_next = list.load
     list.fma_next = function(a, p, c) return list.fma(a, list.load(p), c) end
     for u = 0, v.beside - 1 do
         list["spread_" .. u] = function(a)

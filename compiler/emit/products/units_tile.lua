@@ -90,7 +90,7 @@ end
 
 local function at(name, r, offset) return sum(name, r > 0 and times(r, name .. "_row"), offset) end
 
-function units:load(place) return format("%s_load(%s)", self.vec, place) end
+function units:load(place, by) return format("%s_%s(%s)", self.vec, by or "load", place) end
 
 -- What the sums begin with.
 function units:starts(tile, panel)
@@ -123,9 +123,10 @@ function units:columns(tile, panel, t, piece, k, columns)
         -- Names say which column: k1 is k + 1.
         local s, tail = c % p.split, k == "k" and "k" .. (c > 0 and c or "") or tostring(first + c)
         local function name_of(of) return format("w%s%d_%d_%s", t.name, of.sum.index, of.vector, tail) end
+        local load = p.rows_in_order and "load_next" or nil
         for _, of in ipairs(tile.rows > 1 and list or {}) do
             body[#body + 1] = declare("const " .. vec,
-                { name_of(of), self:load(self:weight(t, of.sum, of.vector, c)) })
+                { name_of(of), self:load(self:weight(t, of.sum, of.vector, c), load) })
         end
         for r = 0, tile.rows - 1 do
             local from = sum(r > 0 and times(r, t.name .. "_row"), k, c + piece.offset)
