@@ -31,6 +31,8 @@ static int armed;          /* calls are counted */
 static long calls, at;     /* so many; this one fails, from 1 */
 static _Atomic long alive; /* blocks of memory */
 
+static int unsafe; /* what was written may be lost: that is no success */
+
 static int fails(int reason) {
     if (!armed || ++calls != at)
         return 0;
@@ -98,7 +100,12 @@ size_t fwrite(const void *from, size_t size, size_t count, FILE *to) {
                                                                                         count, to);
 }
 int fflush(FILE *to) { return fails(ENOSPC) ? EOF : REAL(int, "fflush", FILE *)(to); }
-int fsync(int fd) { return fails(EIO) ? -1 : REAL(int, "fsync", int)(fd); }
+int fsync(int fd) {
+    if (!fails(EIO))
+        return REAL(int, "fsync", int)(fd);
+    unsafe = 1;
+    return -1;
+}
 int rename(const char *from, const char *to) {
     return fails(EACCES) ? -1 : renameat(AT_FDCWD, from, AT_FDCWD, to);
 }
@@ -269,7 +276,7 @@ int main(int count, char **words) {
             const long before = alive;
             const int files = entries(words[1]);
             memset(&error, 0, sizeof error);
-            at = n, calls = 0, armed = 1;
+            at = n, calls = 0, unsafe = 0, armed = 1;
             const rnnc_status status = list[i].call();
             armed = 0;
             const int over = calls < n;
@@ -278,7 +285,8 @@ int main(int count, char **words) {
             const int same = size == bytes_size && memcmp(now, bytes, size) == 0;
             if ((status != RNNC_OK && !error.message[0]) || alive != before ||
                 entries(words[1]) != files || (status != RNNC_OK && !same) ||
-                (status == RNNC_OK && list[i].call == call_write && same) || (over && status)) {
+                (status == RNNC_OK && list[i].call == call_write && same) || (over && status) ||
+                (status == RNNC_OK && unsafe)) {
                 printf("%s, call %ld: status %d, \"%s\", %ld blocks more, %d files more%s\n",
                        list[i].name, n, (int)status, error.message, alive - before,
                        entries(words[1]) - files, same ? "" : ", another file");

@@ -82,10 +82,12 @@ local function sample(count, most)
     return list
 end
 
--- Runs the words in a fresh copy of what is there before -> exit code, stdout, stderr, the files afterwards.
+-- Runs the words, by the scripts in rnnc itself, in a fresh copy of what is there before -> exit code, stdout, stderr,
+-- the files afterwards.
 local function try(command, kind, at)
     local ok, text = shell(string.format([[
 rm -rf run tmp && cp -a before run && mkdir tmp && cd run
+unset RNNC_HOME
 export FAIL_NAME=%s FAIL_KIND=%s FAIL_AT=%d FAIL_COUNT=%s TMPDIR=%s/tmp
 LD_PRELOAD=%s/fail.so timeout 100 %s %s >../out 2>../err
 echo $? >../code
