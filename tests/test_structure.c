@@ -7,10 +7,10 @@
  * compiler/; compiler/ knows of runtime/ only rnnc.h, and no BLAS. */
 #define _XOPEN_SOURCE 700
 #include "support/process.h"
+#include "support/tree.h"
 
 #include <criterion/criterion.h>
 #include <ctype.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,46 +35,7 @@ static const struct {
     {"emit.generate", "weights.weights", "writes code and weights in one go, for all commands"},
 };
 
-enum {
-    ROOMS = sizeof rooms / sizeof *rooms,
-    EXCEPTIONS = sizeof exceptions / sizeof *exceptions,
-    MAX_FILES = 512
-};
-
-/* The files below `top` whose names end in one of the suffixes. */
-static char files[MAX_FILES][PATH_SIZE];
-static size_t file_count;
-static const char *wanted_suffix;
-
-static bool ends_in(const char *text, const char *suffix) {
-    const size_t n = strlen(text), m = strlen(suffix);
-    return n >= m && strcmp(text + n - m, suffix) == 0;
-}
-
-static int collect(const char *path, const struct stat *st, int type, struct FTW *place) {
-    (void)st;
-    (void)place;
-    if (type == FTW_F && ends_in(path, wanted_suffix) && file_count < MAX_FILES)
-        snprintf(files[file_count++], PATH_SIZE, "%s", path);
-    return 0;
-}
-
-static void find_files(const char *top, const char *suffix) {
-    file_count = 0;
-    wanted_suffix = suffix;
-    nftw(top, collect, 16, FTW_PHYS);
-    cr_assert(file_count > 0 && file_count < MAX_FILES, "%zu files %s in %s", file_count, suffix,
-              top);
-}
-
-/* Is `word` one of the words of `list`? */
-static bool lists(const char *list, const char *word) {
-    const size_t n = strlen(word);
-    for (const char *at = list; (at = strstr(at, word)) != NULL; at += n)
-        if ((at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
-            return true;
-    return false;
-}
+enum { ROOMS = sizeof rooms / sizeof *rooms, EXCEPTIONS = sizeof exceptions / sizeof *exceptions };
 
 /* The room of a module ("passes.hoist"), or -1. */
 static int room_of(const char *module) {
@@ -161,10 +122,10 @@ static size_t check_requires(const char *path, bool used[EXCEPTIONS]) {
 Test(structure, rooms_require_no_later_room) {
     bool used[EXCEPTIONS] = {false};
     size_t count = 0;
-    find_files("compiler", ".lua");
-    for (size_t i = 0; i < file_count; i++)
-        if (strncmp(files[i], "compiler/host/", strlen("compiler/host/")) != 0)
-            count += check_requires(files[i], used);
+    tree_find("compiler", ".lua");
+    for (size_t i = 0; i < tree_count; i++)
+        if (strncmp(tree_files[i], "compiler/host/", strlen("compiler/host/")) != 0)
+            count += check_requires(tree_files[i], used);
     /* A walk that finds nothing would pass: there are more than a hundred. */
     cr_expect(count >= 100, "only %zu requires found", count);
     for (int i = 0; i < EXCEPTIONS; i++)
@@ -188,11 +149,11 @@ static bool uses_word(const char *line, size_t n, const char *word) {
 Test(structure, templates_are_closed) {
     static const char *const forbidden[] = {"pairs", "next", "os",          "io",   "require",
                                             "host",  "load", "math.random", "debug"};
-    find_files("templates", ".t");
-    for (size_t i = 0; i < file_count; i++) {
-        char *const text = file_read(files[i], NULL);
+    tree_find("templates", ".t");
+    for (size_t i = 0; i < tree_count; i++) {
+        char *const text = file_read(tree_files[i], NULL);
         cr_assert(text != NULL);
-        cr_expect(strncmp(text, "@ --", 4) == 0, "%s: opens with what it produces", files[i]);
+        cr_expect(strncmp(text, "@ --", 4) == 0, "%s: opens with what it produces", tree_files[i]);
         size_t number = 1;
         for (const char *line = text; *line; number++) {
             const size_t n = strcspn(line, "\n");
@@ -201,7 +162,7 @@ Test(structure, templates_are_closed) {
             for (size_t w = 0; w < sizeof forbidden / sizeof *forbidden; w++)
                 cr_expect(line[blank] != '@' || line[blank + 1] == '{' || comment ||
                               !uses_word(line, n, forbidden[w]),
-                          "%s:%zu uses %s", files[i], number, forbidden[w]);
+                          "%s:%zu uses %s", tree_files[i], number, forbidden[w]);
             line += n + (line[n] != '\0');
         }
         free(text);
@@ -214,21 +175,21 @@ static void check_includes(const char *folder, const char *banned, const char *a
     static const char *const kinds[] = {".c", ".h"};
     size_t count = 0;
     for (size_t k = 0; k < 2; k++) {
-        find_files(folder, kinds[k]);
-        for (size_t i = 0; i < file_count; i++) {
-            char *const text = file_read(files[i], NULL);
+        tree_find(folder, kinds[k]);
+        for (size_t i = 0; i < tree_count; i++) {
+            char *const text = file_read(tree_files[i], NULL);
             cr_assert(text != NULL);
             for (const char *at = text; (at = strstr(at, "#include")) != NULL; at++) {
                 char name[128], path[PATH_SIZE];
                 if (sscanf(at, "#include \"%127[^\"]", name) == 1) {
                     path_join(path, folder, name);
                     FILE *const own = fopen(path, "r");
-                    cr_expect(own || lists(also, name), "%s includes %s", files[i], name);
+                    cr_expect(own || tree_lists(also, name), "%s includes %s", tree_files[i], name);
                     if (own)
                         fclose(own);
                 } else {
-                    cr_assert_eq(sscanf(at, "#include <%127[^>]", name), 1, "%s", files[i]);
-                    cr_expect(!lists(banned, name), "%s includes %s", files[i], name);
+                    cr_assert_eq(sscanf(at, "#include <%127[^>]", name), 1, "%s", tree_files[i]);
+                    cr_expect(!tree_lists(banned, name), "%s includes %s", tree_files[i], name);
                 }
                 count++;
             }
@@ -272,74 +233,20 @@ Test(structure, no_kernel_is_asked_for_by_name) {
     static const char *const tops[] = {"compiler", "templates"}, *const kinds[] = {".lua", ".t"};
     size_t inside = 0;
     for (size_t top = 0; top < sizeof tops / sizeof *tops; top++) {
-        find_files(tops[top], kinds[top]);
-        for (size_t k = 0; k < file_count; k++) {
-            char *const text = file_read(files[k], NULL);
+        tree_find(tops[top], kinds[top]);
+        for (size_t k = 0; k < tree_count; k++) {
+            char *const text = file_read(tree_files[k], NULL);
             cr_assert(text);
             for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
                 const bool found = strstr(text, asked[i]) != NULL;
-                const bool own = strncmp(files[k], "compiler/kernels/", 17) == 0;
+                const bool own = strncmp(tree_files[k], "compiler/kernels/", 17) == 0;
                 inside += found && own;
-                cr_expect(!found || own, "%s has %s", files[k], asked[i]);
+                cr_expect(!found || own, "%s has %s", tree_files[k], asked[i]);
             }
             free(text);
         }
     }
     cr_expect(inside > 0, "the candidates do not name their modules any more");
-}
-
-/* Those of luacheck, which is not there when the suite runs; clang-format breaks those of C. */
-Test(structure, lines_of_lua_fit) {
-    enum { MOST = 120 };
-    static const char *const tops[] = {"compiler", "tests", "examples"};
-    for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
-        find_files(tops[i], ".lua");
-        for (size_t k = 0; k < file_count; k++) {
-            char *const text = file_read(files[k], NULL);
-            size_t number = 1;
-            cr_assert(text);
-            for (const char *at = text; *at; number++) {
-                const size_t length = strcspn(at, "\n");
-                cr_expect(length <= MOST, "%s:%zu: %zu columns, not %d", files[k], number, length,
-                          MOST);
-                at += length + (at[length] == '\n');
-            }
-            free(text);
-        }
-    }
-}
-
-/* Templates that are more Lua than C, until what they decide is data. */
-static const char much_lua[] = "page_roofline.svg.t transpose.c.t";
-
-/* Templates with lines that do not fit. */
-static const char wide[] =
-    "train.c.t train.h.t train_loss.c.t train_product.c.t train_update.c.t train_vectors.c.t "
-    "page_roofline.svg.t transpose.c.t page.html.t header.h.t transpose_groups.c.t "
-    "page.css.t";
-
-/* Templates are text first: at most 40 % of their lines are Lua, and all of them fit. Names of
- * exceptions that are none any more have to go. */
-Test(structure, templates_are_text_first) {
-    enum { MOST_LUA = 40, MOST = 120 };
-    find_files("templates", ".t");
-    for (size_t k = 0; k < file_count; k++) {
-        const char *const name = strrchr(files[k], '/') + 1;
-        char *const text = file_read(files[k], NULL);
-        size_t lines = 0, lua = 0, widest = 0;
-        cr_assert(text);
-        for (const char *at = text; *at; lines++) {
-            const size_t length = strcspn(at, "\n"), blank = strspn(at, " ");
-            lua += at[blank] == '@' && at[blank + 1] != '{';
-            widest = length > widest ? length : widest;
-            at += length + (at[length] == '\n');
-        }
-        cr_expect((lua * 100 > lines * MOST_LUA) == lists(much_lua, name),
-                  "%s: %zu of %zu lines are Lua", files[k], lua, lines);
-        cr_expect((widest > MOST) == lists(wide, name), "%s: a line of %zu columns", files[k],
-                  widest);
-        free(text);
-    }
 }
 
 /* A name that no `local` declares is a variable of the whole program, nil as a rule: the compiler

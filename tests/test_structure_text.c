@@ -1,0 +1,99 @@
+/* The text of all sources: how long lines and files are, and how much of a template is Lua. */
+#define _XOPEN_SOURCE 700
+#include "support/process.h"
+#include "support/tree.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Those of luacheck, which is not there when the suite runs; clang-format breaks those of C. */
+Test(structure, lines_of_lua_fit) {
+    enum { MOST = 120 };
+    static const char *const tops[] = {"compiler", "tests", "examples"};
+    for (size_t i = 0; i < sizeof tops / sizeof *tops; i++) {
+        tree_find(tops[i], ".lua");
+        for (size_t k = 0; k < tree_count; k++) {
+            char *const text = file_read(tree_files[k], NULL);
+            size_t number = 1;
+            cr_assert(text);
+            for (const char *at = text; *at; number++) {
+                const size_t length = strcspn(at, "\n");
+                cr_expect(length <= MOST, "%s:%zu: %zu columns, not %d", tree_files[k], number,
+                          length, MOST);
+                at += length + (at[length] == '\n');
+            }
+            free(text);
+        }
+    }
+}
+
+/* Templates that are more Lua than C, until what they decide is data. */
+static const char much_lua[] = "page_roofline.svg.t transpose.c.t";
+
+/* Templates with lines that do not fit. */
+static const char wide[] =
+    "train.c.t train.h.t train_loss.c.t train_product.c.t train_update.c.t train_vectors.c.t "
+    "page_roofline.svg.t transpose.c.t page.html.t header.h.t transpose_groups.c.t "
+    "page.css.t";
+
+/* Templates are text first: at most 40 % of their lines are Lua, and all of them fit. Names of
+ * exceptions that are none any more have to go. */
+Test(structure, templates_are_text_first) {
+    enum { MOST_LUA = 40, MOST = 120 };
+    tree_find("templates", ".t");
+    for (size_t k = 0; k < tree_count; k++) {
+        const char *const name = strrchr(tree_files[k], '/') + 1;
+        char *const text = file_read(tree_files[k], NULL);
+        size_t lines = 0, lua = 0, widest = 0;
+        cr_assert(text);
+        for (const char *at = text; *at; lines++) {
+            const size_t length = strcspn(at, "\n"), blank = strspn(at, " ");
+            lua += at[blank] == '@' && at[blank + 1] != '{';
+            widest = length > widest ? length : widest;
+            at += length + (at[length] == '\n');
+        }
+        cr_expect((lua * 100 > lines * MOST_LUA) == tree_lists(much_lua, name),
+                  "%s: %zu of %zu lines are Lua", tree_files[k], lua, lines);
+        cr_expect((widest > MOST) == tree_lists(wide, name), "%s: a line of %zu columns",
+                  tree_files[k], widest);
+        free(text);
+    }
+}
+
+/* Files that are longer than a sitting, and why they are. */
+static const struct {
+    const char *path, *reason;
+} long_files[] = {
+    {"runtime/rnnc.h", "users copy and include one header; half of it is its reference"},
+    {"tests/mutants/mutants.lua", "a list of rows"},
+    {"tests/test_import_keras.c", "a list of files and what is said of them"},
+};
+
+Test(structure, files_are_of_one_sitting) {
+    enum { MOST_LINES = 400, LONG = sizeof long_files / sizeof *long_files };
+    static const char *const tops[] = {"compiler", "runtime", "templates", "tests", "examples"};
+    static const char *const kinds[] = {".c", ".h", ".lua", ".t"};
+    bool met[LONG] = {false};
+    for (size_t top = 0; top < 5; top++) {
+        for (size_t kind = 0; kind < 4; kind++) {
+            tree_look(tops[top], kinds[kind]);
+            for (size_t k = 0; k < tree_count; k++) {
+                char *const text = file_read(tree_files[k], NULL);
+                size_t lines = 0, exception = 0;
+                cr_assert(text);
+                for (const char *at = text; *at; at++)
+                    lines += *at == '\n';
+                while (exception < LONG && strcmp(long_files[exception].path, tree_files[k]) != 0)
+                    exception++;
+                if (exception < LONG)
+                    met[exception] = lines > MOST_LINES;
+                else
+                    cr_expect(lines <= MOST_LINES, "%s: %zu lines", tree_files[k], lines);
+                free(text);
+            }
+        }
+    }
+    for (size_t i = 0; i < LONG; i++)
+        cr_expect(met[i], "%s is no longer long (%s)", long_files[i].path, long_files[i].reason);
+}
