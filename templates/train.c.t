@@ -147,7 +147,9 @@ static int supported@{v.suffix}(void)
 @ end
 @ local input = facts.tokens and "tokens" or "x"
 /* What both calls ask of their arguments. */
-static rnnc_status check(const float *parameters, size_t seq_len, size_t batch, const @{facts.tokens and "int32_t" or "float"} *@{input}, @{facts.lengths and "const size_t *lengths, " or ""}const void *tape, const void *workspace)
+static rnnc_status check(const float *parameters, size_t seq_len, size_t batch,
+    const @{facts.tokens and "int32_t" or "float"} *@{input},
+    @{facts.lengths and "const size_t *lengths, " or ""}const void *tape, const void *workspace)
 {
     if (!parameters || !@{input} || !tape || !workspace || seq_len == 0 || batch == 0) return RNNC_ERR_ARGUMENT;
     if (!fits(seq_len, batch)) return RNNC_ERR_OVERFLOW;
@@ -269,12 +271,14 @@ static void take_tokens(size_t seq_len, size_t batch, const int32_t *lengths, co
     @{line}
 @ end
     (void)space;
-@ best(function(v) return { format("%s_run_%s%s(&b%s);", name, which, v.suffix, symbols), "return RNNC_OK;" } end, "return RNNC_ERR_TARGET;")
+@ local function call(v) return { format("%s_run_%s%s(&b%s);", name, which, v.suffix, symbols), "return RNNC_OK;" } end
+@ best(call, "return RNNC_ERR_TARGET;")
 @ end
 rnnc_status @{name}_train_forward(@{forward_parameters})
 {
 @ fixed()
-    const rnnc_status status = check(parameters, seq_len, batch, @{input}, @{facts.lengths and "lengths, " or ""}tape, workspace);
+    const rnnc_status status = check(parameters, seq_len, batch, @{input}, @{facts.lengths and "lengths, " or ""}tape,
+        workspace);
     if (status != RNNC_OK) return status;
     tape_head head = { { magic[0], magic[1] }, seq_len, batch };
     float *next = aligned(tape), *space = aligned(workspace);
@@ -286,7 +290,8 @@ rnnc_status @{name}_train_forward(@{forward_parameters})
 rnnc_status @{name}_gradients(@{backward_parameters})
 {
 @ fixed()
-    const rnnc_status status = check(parameters, seq_len, batch, @{input}, @{facts.lengths and "lengths, " or ""}tape, workspace);
+    const rnnc_status status = check(parameters, seq_len, batch, @{input}, @{facts.lengths and "lengths, " or ""}tape,
+        workspace);
     if (status != RNNC_OK) return status;
     tape_head head;
     const float *next = aligned(tape);
@@ -301,7 +306,8 @@ rnnc_status @{name}_gradients(@{backward_parameters})
 @ include("train_loss.c", { name = name })
 
 @ if needs then
-@ include("train_vectors.c", { vec = "f32", lanes = 1, inline = "static inline", attribute = "static", intrinsic = "", suffix = "_plain" })
+@ include("train_vectors.c", { vec = "f32", lanes = 1, inline = "static inline", attribute = "static",
+@     intrinsic = "", suffix = "_plain" })
 
 @ end
 static double squares(size_t count, const float *p)
@@ -311,7 +317,8 @@ static double squares(size_t count, const float *p)
 
 static void run_adam(const adam_factors *f, float *p, const float *gradient, float *first, float *second)
 {
-@ local function call(v) return { format("adam%s(%s_PARAMETERS, f, p, gradient, first, second);", v.suffix, upper), "return;" } end
+@ local words = upper .. "_PARAMETERS, f, p, gradient, first, second"
+@ local function call(v) return { format("adam%s(%s);", v.suffix, words), "return;" } end
 @ best(call, call({ suffix = "_plain" })[1])
 }
 

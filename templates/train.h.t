@@ -49,7 +49,8 @@ typedef struct @{name}_dropout {
 } @{name}_dropout;
 
 @ end
-@ local steps, sequences = fixed_seq_len and tostring(fixed_seq_len) or "seq_len", fixed_batch and tostring(fixed_batch) or "batch"
+@ local steps = fixed_seq_len and tostring(fixed_seq_len) or "seq_len"
+@ local sequences = fixed_batch and tostring(fixed_batch) or "batch"
 /* Runs the whole sequence and writes to the tape what @{name}_gradients reads.
  *   parameters  @{floats} floats
 @ if facts.tokens then
@@ -58,7 +59,8 @@ typedef struct @{name}_dropout {
  *   x           @{facts.shapes.x}
 @ end
 @ if facts.lengths then
- *   lengths     (@{sequences}): steps of each sequence, 1 .. @{steps}; NULL: all. What stands beyond is not used, and y is 0 there
+ *   lengths     (@{sequences}): steps of each sequence, 1 .. @{steps}; NULL: all. What stands
+ *               beyond is not used, and y is 0 there
 @ end
 @ for _, state in ipairs(facts.states) do
  *   @{state.name}0          @{state.shape}: the state at the start; NULL: zero
@@ -72,8 +74,11 @@ typedef struct @{name}_dropout {
 @ end
  *   tape        @{name}_tape_size(@{steps}, @{sequences}) bytes, any alignment
  *   workspace   @{name}_train_workspace_size(@{steps}, @{sequences}) bytes, any alignment; nothing in it is kept
- * Nothing may overlap. RNNC_ERR_ARGUMENT: a null pointer, no steps, no sequences@{facts.tokens and ", a token outside its range" or ""}@{facts.lengths and ", a length outside its range" or ""};
- * RNNC_ERR_OVERFLOW: sizes that do not fit in memory.@{needs and format(" RNNC_ERR_TARGET: this CPU lacks %s.", needs) or ""} Nothing is written then.
+@ local outside = (facts.tokens and ", a token outside its range" or "")
+@     .. (facts.lengths and ", a length outside its range" or "")
+@ local lacking = needs and format(" RNNC_ERR_TARGET: this CPU lacks %s.", needs) or ""
+ * Nothing may overlap. RNNC_ERR_ARGUMENT: a null pointer, no steps, no sequences@{outside};
+ * RNNC_ERR_OVERFLOW: sizes that do not fit in memory.@{lacking} Nothing is written then.
  * Functions are exact ones, and no state is flushed to zero, whatever @{name}_forward does. */
 rnnc_status @{name}_train_forward(@{forward_parameters});
 
@@ -103,15 +108,18 @@ rnnc_status @{name}_gradients(@{backward_parameters});
  *   esr              error to signal ratio of audio: the sum of (y - target)^2 by that of target^2 + epsilon */
 rnnc_status @{name}_loss_mse(size_t count, const float *y, const float *target, double *loss, float *dy);
 rnnc_status @{name}_loss_l1(size_t count, const float *y, const float *target, double *loss, float *dy);
-rnnc_status @{name}_loss_huber(size_t count, const float *y, const float *target, double delta, double *loss, float *dy);
+rnnc_status @{name}_loss_huber(size_t count, const float *y, const float *target, double delta, double *loss,
+    float *dy);
 rnnc_status @{name}_loss_bce_with_logits(size_t count, const float *y, const float *target, double *loss, float *dy);
-rnnc_status @{name}_loss_esr(size_t count, const float *y, const float *target, double epsilon, double *loss, float *dy);
+rnnc_status @{name}_loss_esr(size_t count, const float *y, const float *target, double epsilon, double *loss,
+    float *dy);
 
 /* The cross entropy of softmax(logits) and labels, as PyTorch's: logits (count, classes), before any softmax; labels
  * (count), each 0 .. classes - 1 or ignore_index, which has no part in the loss and no gradient (PyTorch's is -100);
  * class_weights (classes), or NULL: 1. The mean is by the weights of the labels; NaN if all are ignored.
  * RNNC_ERR_ARGUMENT: also a label outside its range; nothing is written then. */
-rnnc_status @{name}_loss_cross_entropy(size_t count, size_t classes, const float *logits, const int32_t *labels, const float *class_weights, int32_t ignore_index, double *loss, float *dlogits);
+rnnc_status @{name}_loss_cross_entropy(size_t count, size_t classes, const float *logits, const int32_t *labels,
+    const float *class_weights, int32_t ignore_index, double *loss, float *dlogits);
 
 /* The norm of the gradient, which is scaled to max_norm if it is more, as torch.nn.utils.clip_grad_norm_ does. NaN and
  * infinities stay: ask for isfinite of what this returns. */
@@ -124,10 +132,14 @@ void @{name}_clip_value(float *gradient, double most);
  * step (velocity, first, second) are vectors of @{upper}_PARAMETERS floats that begin as 0; velocity may be NULL where
  * momentum is 0. weight_decay is in the gradient, but for adamw, where parameters shrink by themselves. step: 1, 2, ...
  * RNNC_ERR_ARGUMENT: a null pointer, step 0. */
-rnnc_status @{name}_update_sgd(float *parameters, const float *gradient, float *velocity, double lr, double momentum, int nesterov, double weight_decay);
-rnnc_status @{name}_update_adam(float *parameters, const float *gradient, float *first, float *second, uint64_t step, double lr, double beta1, double beta2, double epsilon, double weight_decay);
-rnnc_status @{name}_update_adamw(float *parameters, const float *gradient, float *first, float *second, uint64_t step, double lr, double beta1, double beta2, double epsilon, double weight_decay);
-rnnc_status @{name}_update_rmsprop(float *parameters, const float *gradient, float *second, float *velocity, double lr, double alpha, double epsilon, double momentum, double weight_decay);
+rnnc_status @{name}_update_sgd(float *parameters, const float *gradient, float *velocity, double lr, double momentum,
+    int nesterov, double weight_decay);
+rnnc_status @{name}_update_adam(float *parameters, const float *gradient, float *first, float *second, uint64_t step,
+    double lr, double beta1, double beta2, double epsilon, double weight_decay);
+rnnc_status @{name}_update_adamw(float *parameters, const float *gradient, float *first, float *second, uint64_t step,
+    double lr, double beta1, double beta2, double epsilon, double weight_decay);
+rnnc_status @{name}_update_rmsprop(float *parameters, const float *gradient, float *second, float *velocity, double lr,
+    double alpha, double epsilon, double momentum, double weight_decay);
 
 /* First values, as PyTorch draws them: uniform within 1/sqrt(hidden_size) (within 1/sqrt(inputs) in a dense layer),
  * tables of embeddings normal. The same for the same seed, on every machine. */

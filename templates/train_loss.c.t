@@ -2,7 +2,8 @@
 @ -- A loss over pairs of values. term, slope: C of the difference d, or of y and t
 @ local function of_pairs(which, parameters, problem, term, slope)
 
-rnnc_status @{name}_loss_@{which}(size_t count, const float *y, const float *target, @{parameters}double *loss, float *dy)
+rnnc_status @{name}_loss_@{which}(size_t count, const float *y, const float *target, @{parameters}double *loss,
+    float *dy)
 {
     if (!y || !target || !loss || count == 0@{problem}) return RNNC_ERR_ARGUMENT;
     double sum = 0;
@@ -19,7 +20,8 @@ rnnc_status @{name}_loss_@{which}(size_t count, const float *y, const float *tar
 /* ---- losses @{rep("-", 87)} */
 @ of_pairs("mse", "", "", "d * d", "2 * d")
 @ of_pairs("l1", "", "", "fabs(d)", "d > 0 ? 1.0 : d < 0 ? -1.0 : d")
-@ of_pairs("huber", "double delta, ", " || !(delta > 0)", "fabs(d) <= delta ? 0.5 * d * d : delta * (fabs(d) - 0.5 * delta)", "d > delta ? delta : d < -delta ? -delta : d")
+@ of_pairs("huber", "double delta, ", " || !(delta > 0)",
+@     "fabs(d) <= delta ? 0.5 * d * d : delta * (fabs(d) - 0.5 * delta)", "d > delta ? delta : d < -delta ? -delta : d")
 @ of_pairs("bce_with_logits", "", "", "fmax(y_i, 0.0) - y_i * t + log1p(exp(-fabs(y_i)))", "1 / (1 + exp(-y_i)) - t")
 
 rnnc_status @{name}_loss_esr(size_t count, const float *y, const float *target, double epsilon, double *loss, float *dy)
@@ -37,7 +39,8 @@ rnnc_status @{name}_loss_esr(size_t count, const float *y, const float *target, 
     return RNNC_OK;
 }
 
-rnnc_status @{name}_loss_cross_entropy(size_t count, size_t classes, const float *logits, const int32_t *labels, const float *class_weights, int32_t ignore_index, double *loss, float *dlogits)
+rnnc_status @{name}_loss_cross_entropy(size_t count, size_t classes, const float *logits, const int32_t *labels,
+    const float *class_weights, int32_t ignore_index, double *loss, float *dlogits)
 {
     if (!logits || !labels || !loss || count == 0 || classes == 0) return RNNC_ERR_ARGUMENT;
     double total = 0, sum = 0;

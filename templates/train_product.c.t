@@ -76,13 +76,14 @@
     return width;
 }
 
-/* A matrix (r, n), whose values lie b_r and b_n floats apart, as panels: up to @{most} vectors of each row side by side, and
- * the rows of a panel one after the other. What is left of the last vector is 0. */
+/* A matrix (r, n), whose values lie b_r and b_n floats apart, as panels: up to @{most} vectors of each row side by
+ * side, and the rows of a panel one after the other. What is left of the last vector is 0. */
 @{attribute} void pack@{suffix}(size_t r, size_t n, const float *b, size_t b_r, size_t b_n, float *to)
 {
     size_t vectors = (n + @{lanes - 1}) / @{lanes};
     for (size_t panels = (vectors + @{most - 1}) / @{most}; panels > 0; --panels) {
-        const size_t width = width@{suffix}(vectors, panels), floats = width * @{lanes}, count = n < floats ? n : floats;
+        const size_t width = width@{suffix}(vectors, panels), floats = width * @{lanes},
+            count = n < floats ? n : floats;
         if (b_n == 1) {
             for (size_t k = 0; k < r; ++k) {
                 memcpy(to + k * floats, b + k * b_r, count * sizeof(float));
@@ -105,10 +106,12 @@
 @ for width = most, 1, -1 do
 @ if widths[width] then
 @ for _, rows in ipairs(heights[width]) do
-@ local function part(text_of_full, text_of_part, w) return (lanes > 1 and w == width - 1) and text_of_part or text_of_full end
+@ local function part(full, of_part, w) return (lanes > 1 and w == width - 1) and of_part or full end
 
-/* @{rows} row(s) by a panel of @{width} vector(s), the last of which has `last` values in c; added to rows of `first`. */
-@{attribute} void tile_@{rows}x@{width}@{suffix}(size_t depth, const float *a, size_t a_m, size_t a_r, const float *b, const float *first, size_t first_m, float *c, size_t c_m, size_t last)
+/* @{rows} row(s) by a panel of @{width} vector(s), the last of which has `last` values in c; added to rows of
+ * `first`. */
+@{attribute} void tile_@{rows}x@{width}@{suffix}(size_t depth, const float *a, size_t a_m, size_t a_r, const float *b,
+    const float *first, size_t first_m, float *c, size_t c_m, size_t last)
 {
 @ if lanes == 1 then
     (void)last;
@@ -121,7 +124,8 @@
 @ for row = 0, rows - 1 do
 @ for w = 0, width - 1 do
 @ local place = format("first + %d * first_m + %d", row, w * lanes)
-    @{vec} s@{row}_@{w} = first ? @{part(op("load", place), op("load_part", place, "last"), w)} : @{op("splat", "0.0f")};
+    @{vec} s@{row}_@{w} = first ? @{part(op("load", place), op("load_part", place, "last"), w)}
+        : @{op("splat", "0.0f")};
 @ end
 @ end
     for (size_t k = 0; k < depth; ++k) {
@@ -149,9 +153,10 @@
 @ end
 
 /* c (m, n) = first (m, n), or 0 where that is NULL, plus a (m, r) times the panels of a matrix (r, n). Rows of c and of
- * `first`, which may be c, are contiguous, all others so many floats apart. In pieces of r of which the first cache holds
- * a panel, and of m that the second cache holds. */
-@{attribute} void multiply@{suffix}(size_t m, size_t n, size_t r, const float *a, size_t a_m, size_t a_r, const float *panels, const float *first, size_t first_m, float *c, size_t c_m)
+ * `first`, which may be c, are contiguous, all others so many floats apart. In pieces of r of which the first cache
+ * holds a panel, and of m that the second cache holds. */
+@{attribute} void multiply@{suffix}(size_t m, size_t n, size_t r, const float *a, size_t a_m, size_t a_r,
+    const float *panels, const float *first, size_t first_m, float *c, size_t c_m)
 {
     const size_t most = r <= @{depth} || r >= @{2 * depth} ? @{depth} : (r + 1) / 2;
     for (size_t top = 0; top < m; top += 96) {
@@ -195,7 +200,8 @@
 
 /* The same for a matrix that is no panels yet: sums over so many rows that they are made of a block of them at a time.
  * block: room for the panels of one. Where a lies the other way round, rows of it may be pages apart: it is copied. */
-@{attribute} void multiply_blocks@{suffix}(size_t m, size_t n, size_t r, const float *a, size_t a_m, size_t a_r, const float *b, size_t b_r, size_t b_n, const float *first, size_t first_m, float *c, size_t c_m, float *block)
+@{attribute} void multiply_blocks@{suffix}(size_t m, size_t n, size_t r, const float *a, size_t a_m, size_t a_r,
+    const float *b, size_t b_r, size_t b_n, const float *first, size_t first_m, float *c, size_t c_m, float *block)
 {
     float strip[@{depth} * 24];
     for (size_t k = 0; k < r; k += @{depth}) {
@@ -216,7 +222,8 @@
                 for (size_t i = 0; i < depth; ++i)
                     for (size_t j = 0; j < high; ++j) strip[i * 24 + j] = rows[i * a_r + j * a_m];
             }
-            multiply@{suffix}(high, n, depth, strip, 1, 24, block, sums ? sums + top * sums_m : NULL, sums_m, c + top * c_m, c_m);
+            multiply@{suffix}(high, n, depth, strip, 1, 24, block, sums ? sums + top * sums_m : NULL, sums_m,
+                c + top * c_m, c_m);
         }
     }
 }

@@ -17,7 +17,8 @@ void @{name}_clip_value(float *gradient, double most)
         gradient[i] = gradient[i] > limit ? limit : gradient[i] < -limit ? -limit : gradient[i];
 }
 
-rnnc_status @{name}_update_sgd(float *parameters, const float *gradient, float *velocity, double lr, double momentum, int nesterov, double weight_decay)
+rnnc_status @{name}_update_sgd(float *parameters, const float *gradient, float *velocity, double lr, double momentum,
+    int nesterov, double weight_decay)
 {
     if (!parameters || !gradient || (momentum != 0 && !velocity)) return RNNC_ERR_ARGUMENT;
     const float rate = (float)lr, kept = (float)momentum, decay = (float)weight_decay;
@@ -33,7 +34,8 @@ rnnc_status @{name}_update_sgd(float *parameters, const float *gradient, float *
 }
 
 /* Adam with the decay in the gradient (coupled), or of the parameters by themselves (AdamW). */
-static rnnc_status adam(float *parameters, const float *gradient, float *first, float *second, uint64_t step, double lr, double beta1, double beta2, double epsilon, double coupled, double decoupled)
+static rnnc_status adam(float *parameters, const float *gradient, float *first, float *second, uint64_t step, double lr,
+    double beta1, double beta2, double epsilon, double coupled, double decoupled)
 {
     if (!parameters || !gradient || !first || !second || step == 0) return RNNC_ERR_ARGUMENT;
     /* First and second moments begin as 0, which is divided out. */
@@ -47,17 +49,20 @@ static rnnc_status adam(float *parameters, const float *gradient, float *first, 
     return RNNC_OK;
 }
 
-rnnc_status @{name}_update_adam(float *parameters, const float *gradient, float *first, float *second, uint64_t step, double lr, double beta1, double beta2, double epsilon, double weight_decay)
+rnnc_status @{name}_update_adam(float *parameters, const float *gradient, float *first, float *second, uint64_t step,
+    double lr, double beta1, double beta2, double epsilon, double weight_decay)
 {
     return adam(parameters, gradient, first, second, step, lr, beta1, beta2, epsilon, weight_decay, 0);
 }
 
-rnnc_status @{name}_update_adamw(float *parameters, const float *gradient, float *first, float *second, uint64_t step, double lr, double beta1, double beta2, double epsilon, double weight_decay)
+rnnc_status @{name}_update_adamw(float *parameters, const float *gradient, float *first, float *second, uint64_t step,
+    double lr, double beta1, double beta2, double epsilon, double weight_decay)
 {
     return adam(parameters, gradient, first, second, step, lr, beta1, beta2, epsilon, 0, weight_decay);
 }
 
-rnnc_status @{name}_update_rmsprop(float *parameters, const float *gradient, float *second, float *velocity, double lr, double alpha, double epsilon, double momentum, double weight_decay)
+rnnc_status @{name}_update_rmsprop(float *parameters, const float *gradient, float *second, float *velocity, double lr,
+    double alpha, double epsilon, double momentum, double weight_decay)
 {
     if (!parameters || !gradient || !second || (momentum != 0 && !velocity)) return RNNC_ERR_ARGUMENT;
     const float rate = (float)lr, kept = (float)alpha, fresh = (float)(1 - alpha), small = (float)epsilon;

@@ -32,7 +32,8 @@
 }
 
 /* A step of Adam. */
-@{attribute} void adam@{suffix}(size_t count, const adam_factors *f, float *p, const float *gradient, float *first, float *second)
+@{attribute} void adam@{suffix}(size_t count, const adam_factors *f, float *p, const float *gradient, float *first,
+    float *second)
 {
 @ if lanes >= 8 then
 @ for _, name in ipairs { "rate", "unbias", "kept1", "new1", "kept2", "new2", "small", "in_gradient", "shrink" } do
@@ -43,9 +44,11 @@
         const @{vec} w = @{op("load_part", "p + i", "values")};
         const @{vec} g = @{op("fma", "in_gradient", "w", op("load_part", "gradient + i", "values"))};
         const @{vec} a = @{op("fma", "kept1", op("load_part", "first + i", "values"), op("mul", "new1", "g"))};
-        const @{vec} b = @{op("fma", "kept2", op("load_part", "second + i", "values"), op("mul", op("mul", "new2", "g"), "g"))};
+        const @{vec} square = @{op("mul", op("mul", "new2", "g"), "g")};
+        const @{vec} b = @{op("fma", "kept2", op("load_part", "second + i", "values"), "square")};
 @ -- The form with a mask of ones is the same instruction; g++ 12 takes the plain one's undefined operand for a mistake.
-        const @{vec} root = (@{vec})@{lanes == 16 and "_mm512_maskz_sqrt_ps((__mmask16)-1, (__m512)b)" or "_mm256_sqrt_ps((__m256)b)"};
+@ local root = lanes == 16 and "_mm512_maskz_sqrt_ps((__mmask16)-1, (__m512)b)" or "_mm256_sqrt_ps((__m256)b)"
+        const @{vec} root = (@{vec})@{root};
         const @{vec} step = @{op("div", op("mul", "rate", "a"), op("fma", "root", "unbias", "small"))};
         @{op("store_part", "first + i", "a", "values")};
         @{op("store_part", "second + i", "b", "values")};

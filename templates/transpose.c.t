@@ -1,8 +1,9 @@
 @ -- A transposition in memory by blocks of lanes x lanes in registers, for the batch kernels.
 @ -- The quarters of 128 bits of a vector.
 @ local quarters = lanes // 4
-/* to[c*to_stride + r] = from[r*from_stride + c] for a block of @{lanes} x @{lanes}: 4 x 4 floats by 4 x 4 within quarters of
- * 128 bits, which takes half as long as shuffles across them,@{quarters > 1 and " then the quarters" or " which are whole vectors here"}. */
+/* to[c*to_stride + r] = from[r*from_stride + c] for a block of @{lanes} x @{lanes}: 4 x 4 floats by 4 x 4
+ * within quarters of 128 bits, which takes half as long as shuffles across them,
+ * @{quarters > 1 and "then the quarters" or "which are whole vectors here"}. */
 @{inline} void @{fn}_block(const float *from, ptrdiff_t from_stride, float *to, ptrdiff_t to_stride)
 {
 @ for i = 0, lanes - 1 do
@@ -15,7 +16,8 @@
 @ -- r0_q_j: column j of every quarter of rows 4q .. 4q + 3.
 @ for q = 0, quarters - 1 do
 @ for j = 0, 3 do
-    const @{vec} r0_@{q}_@{j} = @{vec}_join_@{j % 2 == 0 and "low" or "high"}(z@{4 * q + j // 2}, z@{4 * q + j // 2 + 2});
+    const @{vec} r0_@{q}_@{j} = @{vec}_join_@{j % 2 == 0 and "low" or "high"}(z@{4 * q + j // 2},
+        z@{4 * q + j // 2 + 2});
 @ end
 @ end
 @ -- A round leaves every second quarter; after the last one, r_q_j is column 4q + j of all rows.
@@ -24,7 +26,8 @@
 @ for j = 0, 3 do
 @ for i = 0, quarters // 2 - 1 do
 @ for half, name in ipairs { "evens", "odds" } do
-    const @{vec} r@{rounds + 1}_@{(half - 1) * (quarters // 2) + i}_@{j} = @{vec}_@{name}(r@{rounds}_@{2 * i}_@{j}, r@{rounds}_@{2 * i + 1}_@{j});
+    const @{vec} r@{rounds + 1}_@{(half - 1) * (quarters // 2) + i}_@{j} = @{vec}_@{name}(r@{rounds}_@{2 * i}_@{j},
+        r@{rounds}_@{2 * i + 1}_@{j});
 @ end
 @ end
 @ end
@@ -36,7 +39,8 @@
 }
 
 /* The same for rows x cols. Where a block would stick out it is moved back over its neighbour. */
-@{attribute} void @{fn}(const float *from, ptrdiff_t from_stride, float *to, ptrdiff_t to_stride, ptrdiff_t rows, ptrdiff_t cols)
+@{attribute} void @{fn}(const float *from, ptrdiff_t from_stride, float *to, ptrdiff_t to_stride, ptrdiff_t rows,
+    ptrdiff_t cols)
 {
     if (rows < @{lanes} || cols < @{lanes}) {
         for (ptrdiff_t r = 0; r < rows; ++r)
