@@ -21,11 +21,11 @@ local nets <const> = {
 local may_be_null <const> = {
     { "_train_forward$", "lengths h0 c0 y hn cn" }, { "_gradients$", "lengths dy dhn dcn dparameters dx dh0 dc0" },
     { "_forward", "team lengths h0 c0 hn cn" }, { "_loss_cross_entropy$", "class_weights dlogits" },
-    { "_loss_", "dy" }, { "_update_", "" }, { "_step$", "" }, { "_state_", "state" },
+    { "_loss_", "dy" }, { "_update_", "" }, { "_step$", "" }, { "_process$", "" }, { "_state_", "state" },
 }
 
 local values <const> = { seq_len = "4", batch = "3", count = "4", classes = "5", momentum = "0.9", lr = "0.01",
-                         nesterov = "1", step = "1", ignore_index = "-100" }
+                         nesterov = "1", step = "1", steps = "1", ignore_index = "-100" }
 
 local BYTES <const> = 1 << 16
 
