@@ -58,12 +58,12 @@ Test(structure, templates_are_text_first) {
     }
 }
 
-/* Files that are longer than a sitting, and why they are. */
+/* Files, or all that begin so, that are longer than a sitting, and why they are. */
 static const struct {
     const char *path, *reason;
 } long_files[] = {
     {"runtime/rnnc.h", "users copy and include one header; half of it is its reference"},
-    {"tests/mutants/mutants.lua", "a list of rows"},
+    {"tests/mutants/", "lists of rows"},
     {"tests/test_import_keras.c", "a list of files and what is said of them"},
 };
 
@@ -81,10 +81,11 @@ Test(structure, files_are_of_one_sitting) {
                 cr_assert(text);
                 for (const char *at = text; *at; at++)
                     lines += *at == '\n';
-                while (exception < LONG && strcmp(long_files[exception].path, tree_files[k]) != 0)
+                while (exception < LONG && strncmp(long_files[exception].path, tree_files[k],
+                                                   strlen(long_files[exception].path)) != 0)
                     exception++;
                 if (exception < LONG)
-                    met[exception] = lines > MOST_LINES;
+                    met[exception] = met[exception] || lines > MOST_LINES;
                 else
                     cr_expect(lines <= MOST_LINES, "%s: %zu lines", tree_files[k], lines);
                 free(text);
