@@ -7,67 +7,12 @@
 local activations = require "tables.activations"
 local bounds = require "kernels.bounds"
 local cells = require "tables.cells"
-local expressions = require "ir.expressions"
 local functions_of_values = require "kernels.maps"
 local products = require "kernels.products"
-local rows = require "tables.functions"
 local targets = require "tables.targets"
+local used = require "passes.used"
 
 local plan = {}
-
--- The functions that the updates call, the helpers behind them, and the vector operations that these
--- and the kernel need beyond load, store, splat and fma.
-local function used(ir, target, list, maps)
-    local functions, helpers = {}, {}
-    local uses = { add = false, sub = false, mul = false, div = false, at_least = false, at_most = false,
-                   scale = false, unless_tiny = false, either = false, or_nan = false,
-                   transpose = ir.in_lanes == "sequences" and ir.beside == 1, beside = ir.beside > 1,
-                   regroup = false, regroup_two = false, columns = false, prefetch = false, fma_next = false,
-                   load_next = false }
-    for _, name in ipairs(rows.names()) do functions[name] = false end
-    for _, name in ipairs { "exp", "expm1", "fast" } do helpers[name] = false end
-    local function add_update(update)
-        for _, pair in ipairs(update) do
-            expressions.calls(pair[2], function(name, row)
-                functions[name] = true
-                for _, helper in ipairs(row.vector.helpers) do helpers[helper] = true end
-                for _, operation in ipairs(row.vector.needs) do uses[operation] = true end
-            end)
-        end
-    end
-    for _, map in ipairs(maps) do add_update(map.update) end
-    for _, product in ipairs(list) do
-        add_update(product.update)
-        for _, tree in pairs(product.tiny) do
-            uses.unless_tiny = true
-            for _, name in ipairs { "either", "or_nan" } do
-                uses[name] = uses[name] or expressions.key(tree):find("(" .. name .. " ", 1, true) ~= nil
-            end
-        end
-        uses.columns = uses.columns or product.in_lanes == "columns"
-        uses.add = uses.add or (product.split or 1) > 1
-        uses.prefetch = uses.prefetch or (product.prefetch or 0) > 0
-        for _, tile in ipairs(product.panels and product.rows or {}) do
-            if tile.rows == 1 then uses.fma_next = uses.fma_next or product.in_order end
-            if tile.rows > 1 then uses.load_next = uses.load_next or product.rows_in_order end
-        end
-        for _, panel in ipairs(product.grouped and product.role == "step" and product.panels or {}) do
-            local last = panel.sums - (panel.vectors - 1) * #product.sums
-            uses.regroup = uses.regroup or panel.vectors > 1 or last > 2
-            uses.regroup_two = uses.regroup_two or last <= 2
-        end
-    end
-    for _, operation in ipairs(helpers.fast and target.fast.needs or {}) do uses[operation] = true end
-    local last = ir.stages[#ir.stages]
-    local rowwise = last.activation and activations.of(last.activation).vector
-    if rowwise then
-        for _, helper in ipairs(rowwise.helpers) do helpers[helper] = true end
-        for _, operation in ipairs(rowwise.needs) do uses[operation] = true end
-        local whole = (last.units or last.width) >= target.lanes
-        for _, operation in ipairs(whole and rowwise.whole or {}) do uses[operation] = true end
-    end
-    return functions, helpers, uses
-end
 
 -- The stages as the templates want them: names of functions, and offsets from the start of the weights.
 local function stages_of(ir, suffix)
