@@ -16,8 +16,8 @@
 @ -- r0_q_j: column j of every quarter of rows 4q .. 4q + 3.
 @ for q = 0, quarters - 1 do
 @ for j = 0, 3 do
-    const @{vec} r0_@{q}_@{j} = @{vec}_join_@{j % 2 == 0 and "low" or "high"}(z@{4 * q + j // 2},
-        z@{4 * q + j // 2 + 2});
+@ local half, z = j % 2 == 0 and "low" or "high", 4 * q + j // 2
+    const @{vec} r0_@{q}_@{j} = @{vec}_join_@{half}(z@{z}, z@{z + 2});
 @ end
 @ end
 @ -- A round leaves every second quarter; after the last one, r_q_j is column 4q + j of all rows.
@@ -26,8 +26,9 @@
 @ for j = 0, 3 do
 @ for i = 0, quarters // 2 - 1 do
 @ for half, name in ipairs { "evens", "odds" } do
-    const @{vec} r@{rounds + 1}_@{(half - 1) * (quarters // 2) + i}_@{j} = @{vec}_@{name}(r@{rounds}_@{2 * i}_@{j},
-        r@{rounds}_@{2 * i + 1}_@{j});
+@ local to = (half - 1) * (quarters // 2) + i
+@ local from = format("r%d_%d_%d, r%d_%d_%d", rounds, 2 * i, j, rounds, 2 * i + 1, j)
+    const @{vec} r@{rounds + 1}_@{to}_@{j} = @{vec}_@{name}(@{from});
 @ end
 @ end
 @ end
