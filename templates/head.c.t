@@ -17,7 +17,7 @@
 @ end
  *
  * Activations: @{p.activation}. One step of one sequence: @{p.macs_per_step} multiply-adds.
- * Weights: @{p.packed_count} floats as packed.
+ * Weights: @{p.packed_count} floats as packed.@{memory}
  *
  * SPDX-License-Identifier: MIT-0
  */

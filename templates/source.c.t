@@ -34,20 +34,23 @@
 #include <math.h>
 @ end
 #include <stdint.h>
-#include <string.h>
+@ include("memory.c", { freestanding = p.form.freestanding or false })
 @ if found.guarded then
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define VECTORS_X86
+#define VECTORS_SSE2
 #include <immintrin.h>
 #elif defined(__SSE2__)
+#define VECTORS_SSE2
 #include <emmintrin.h>
 #endif
 @ elseif found.only_x86 then
 #include <immintrin.h>
-@ else
+@ elseif not p.form.freestanding then
 
 #ifdef __SSE2__
+#define VECTORS_SSE2
 #include <emmintrin.h>
 #endif
 @ end

@@ -18,8 +18,10 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define VECTORS_X86
+#define VECTORS_SSE2
 #include <immintrin.h>
 #elif defined(__SSE2__)
+#define VECTORS_SSE2
 #include <emmintrin.h>
 #endif
 @ elseif x86 then
@@ -31,6 +33,7 @@
 @ else
 
 #ifdef __SSE2__
+#define VECTORS_SSE2
 #include <emmintrin.h>
 #endif
 @ end

@@ -121,7 +121,7 @@ typedef struct { float lane[4]; } @{vec};
 @{inline} @{vec} @{vec}_@{op[1]}(@{vec} limit, @{vec} x)
 {
 #ifdef @{vec}_SIMD
-#ifdef __SSE2__
+#ifdef VECTORS_SSE2
     return _mm_@{op[3]}_ps(limit, x);
 #else
     const @{vec}_bits beyond = (@{vec}_bits)(x @{op[2]} limit);

@@ -42,7 +42,7 @@ OPERATION @{vec} @{vec}_fma(@{vec} a, @{vec} b, @{vec} c)
 /* The @{op[4]} of a limit and x; NaN if x is NaN. Of a comparison clang's -ffast-math forgets that. */
 OPERATION @{vec} @{vec}_@{op[1]}(@{vec} limit, @{vec} x)
 {
-#ifdef __SSE2__
+#ifdef VECTORS_SSE2
     return _mm_cvtss_f32(_mm_@{op[3]}_ss(_mm_set_ss(limit), _mm_set_ss(x)));
 #else
     return x @{op[2]} limit ? limit : x;

@@ -152,6 +152,60 @@ Test(generated_forms, flags_are_given_back) {
     free(text);
 }
 
+/* Without a C library: the headers of the compiler itself suffice, the linker is asked for memcpy
+ * and memset only, nothing is of double precision, and the bits are those of the same target
+ * elsewhere. */
+Test(generated_forms, freestanding) {
+    static const char *const compilers[] = {"gcc", "clang"};
+    char flags[PATH_SIZE + 200], path[PATH_SIZE];
+    rnnc_error err;
+    expect_runs(run(dir, "compile", "amp.lua", "-o", "files", "--target=scalar"), "files");
+    expect_runs(run(dir, "compile", "amp.lua", "-o", "free", "--freestanding"), "freestanding");
+    expect_file(dir, "free/rnnc.h", false);
+    char *const wanted = run_form("files", "gcc", "-std=c11 -O1", "main.c amp.c amp_weights.c");
+    char *const got = run_form("free", "gcc", "-std=c11 -O1", "main.c amp.c");
+    cr_expect_str_eq(got, wanted);
+    free(got);
+    free(wanted);
+    path_join(path, dir, "free");
+    for (size_t i = 0; i < 2; i++) {
+        const char *const where[] = {compilers[i], "-print-file-name=include", NULL};
+        outcome include = process_run(where, NULL, NULL, 10);
+        cr_assert_eq(include.code, 0);
+        snprintf(flags, sizeof flags,
+                 "-std=c11 -Os -c -ffreestanding -nostdinc -Wdouble-promotion -Wvla -isystem "
+                 "%.*s" WARNINGS,
+                 (int)strcspn(include.out, "\n"), include.out);
+        outcome_free(&include);
+        cr_expect(compile_c(compilers[i], flags, path, "amp.c", "amp.o", &err), "%s", err.message);
+        const char *const nm[] = {"nm", "-u", "amp.o", NULL};
+        outcome undefined = process_run(nm, path, NULL, 10);
+        for (char *word = strtok(undefined.out, " \nU"); word; word = strtok(NULL, " \nU"))
+            cr_expect(strcmp(word, "memcpy") == 0 || strcmp(word, "memset") == 0, "%s asks for %s",
+                      compilers[i], word);
+        outcome_free(&undefined);
+    }
+    char file[PATH_SIZE];
+    path_join(file, path, "amp.c");
+    char *const text = file_read(file, NULL);
+    cr_assert(text);
+    cr_expect(!strstr(text, "double"));
+    free(text);
+    /* The bytes that the head tells of. */
+    path_join(file, path, "amp.h");
+    char *const header = file_read(file, NULL);
+    cr_assert(header);
+    const char *const bytes = strstr(header, "; a stream has ");
+    char check[200];
+    snprintf(check, sizeof check,
+             "#include \"amp.h\"\n_Static_assert(sizeof(amp_state) == %ld, \"\");\n",
+             bytes ? atol(bytes + strlen("; a stream has ")) : -1);
+    free(header);
+    path_join(file, path, "size.c");
+    cr_assert(file_write(file, check, strlen(check)));
+    cr_expect(compile_c("gcc", "-std=c11 -c", path, "size.c", "size.o", &err), "%s", err.message);
+}
+
 /* What does not go together is said before anything is written. */
 Test(generated_forms, what_does_not_go_together) {
     expect(dir, 0, "amp.h\namp.c\n", "", "compile", "amp.lua", "--list", "--standalone");
@@ -161,6 +215,16 @@ Test(generated_forms, what_does_not_go_together) {
         "rnnc: error: --standalone and --single-header exclude each other: the one is two files, "
         "the other one\n",
         "compile", "amp.lua", "--standalone", "--single-header");
+    expect(
+        dir, 1, "",
+        "rnnc: error: --standalone and --freestanding exclude each other: the latter needs less, "
+        "give it alone\n",
+        "compile", "amp.lua", "--standalone", "--freestanding");
+    expect(
+        dir, 1, "",
+        "rnnc: error: --freestanding: target = \"avx2\" asks which CPU it runs on; name \"scalar\" "
+        "or \"portable\"\n",
+        "compile", "amp.lua", "--freestanding", "--target=portable,avx2");
     expect(dir, 1, "",
            "rnnc: error: --standalone: training code needs rnnc.h; leave one of them out\n",
            "compile", "amp.lua", "--standalone", "--train");
@@ -182,6 +246,17 @@ Test(generated_forms, what_does_not_go_together) {
         dir, 1, "",
         "rnnc: error: --standalone: threads = 2 needs the teams of rnnc.h; leave one of them out\n",
         "compile", "two.lua", "--standalone", NULL);
+    static const char logarithm[] =
+        "return model { batch = 1, weights = \"w.safetensors\", layers = {\n"
+        "  rnn { cell = \"lstm\", input_size = 3, hidden_size = 6, num_layers = 2 },\n"
+        "  dense { units = 2, activation = \"log_softmax\" } } }\n";
+    path_join(path, dir, "log.lua");
+    cr_assert(file_write(path, logarithm, strlen(logarithm)));
+    expect(
+        dir, 1, "",
+        "rnnc: error: --freestanding: log_softmax needs logf of libm; take the layer's outputs as "
+        "they come, or softmax, which is the same but for the logarithm\n",
+        "compile", "log.lua", "--freestanding", NULL);
     expect_file(dir, "amp.h", false);
     expect_file(dir, "two.h", false);
 }

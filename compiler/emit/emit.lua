@@ -171,10 +171,16 @@ local function reasons(variant)
     return lines
 end
 
+local function memory_of(plan)
+    return string.format("\n * Memory: %d bytes of constants%s.", plan.packed_count * 4, plan.streaming
+        and string.format("; a stream has %d bytes and needs no others", wrappers.stream_floats(plan) * 4) or "")
+end
+
 -- The comment on top of a file. explained: with the kernels of the plan and their reasons?
 local function head(plan, file, explained)
     return (template.render("head.c", { p = plan, file = file, describe = describe(plan), reasons = reasons,
-        variants = explained and plan.variants or {}, version = output_forms.version() }):gsub("\n$", ""))
+        variants = explained and plan.variants or {}, version = output_forms.version(),
+        memory = plan.form.freestanding and memory_of(plan) or "" }):gsub("\n$", ""))
 end
 
 -- "(T, B, ...)" of a state array: the stacks' arrays one after the other.

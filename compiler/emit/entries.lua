@@ -186,7 +186,7 @@ local function without_steps(p)
     for _, state in ipairs(p.states) do
         local size = times(batch_of(p), p.state_counts[state])
         list[#list + 1] = when(format("%sn && %s0", state, state),
-            { call("memmove", state .. "n", state .. "0", floats(size)) },
+            { when(format("%sn != %s0", state, state), { call("memcpy", state .. "n", state .. "0", floats(size)) }) },
             { when(state .. "n", { p.first and call("first_" .. state, "weights", batch_of(p), state .. "n")
                 or statements.zero(state .. "n", size) }) })
     end

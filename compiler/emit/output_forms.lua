@@ -5,8 +5,10 @@
 --             weights and suffix are nil where there are none
 -- alone       does a program need no rnnc.h? Then the header has the status codes itself, and there is no NAME_model.
 -- inline      does the source stand in the header?
+-- freestanding  is there no C library, and no operating system, but memcpy and memset?
 local fail = require "base.fail"
 local host = require "host"
+local targets = require "tables.targets"
 
 local rows = {
     {
@@ -25,6 +27,13 @@ local rows = {
         end,
     },
     {
+        name = "freestanding", option = "freestanding", alone = true, freestanding = true,
+        files = function(spec, texts)
+            return { { name = spec.name .. ".h", text = texts.header },
+                     { name = spec.name .. ".c", text = texts.source .. "\n" .. texts.weights } }
+        end,
+    },
+    {
         name = "single_header", option = "single-header", alone = true, inline = true,
         files = function(spec, texts)
             local upper = spec.name:upper()
@@ -37,6 +46,22 @@ local rows = {
 
 local output_forms = { options = {} }
 
+-- What code without an operating system cannot have.
+local function check_freestanding(spec)
+    for _, name in ipairs(spec.target) do
+        if #targets[name].needs > 0 then
+            fail.at("rnnc", string.format('--freestanding: target = "%s" asks which CPU it runs on; name "scalar" or '
+                .. '"portable"', name))
+        end
+    end
+    for _, layer in ipairs(spec.layers or {}) do
+        if layer.activation == "log_softmax" then
+            fail.at("rnnc", "--freestanding: log_softmax needs logf of libm; take the layer's outputs as they come, or "
+                .. "softmax, which is the same but for the logarithm")
+        end
+    end
+end
+
 for i, row in ipairs(rows) do
     if row.option then output_forms.options[i - 1] = row.option end
 end
@@ -48,13 +73,14 @@ function output_forms.of(spec, options, weights_as)
     for _, row in ipairs(rows) do
         if row.option and options[row.option] then
             if found.option then
-                fail.at("rnnc", string.format("--%s and --%s exclude each other: the one is two files, the other one",
-                    found.option, row.option))
+                fail.at("rnnc", string.format("--%s and --%s exclude each other: %s", found.option, row.option,
+                    row.inline and "the one is two files, the other one" or "the latter needs less, give it alone"))
             end
             found = row
         end
     end
     if not found.alone then return found end
+    if found.freestanding then check_freestanding(spec) end
     local option = "--" .. found.option
     if spec.threads > 1 then
         fail.at("rnnc", string.format("%s: threads = %d needs the teams of rnnc.h; leave one of them out", option,

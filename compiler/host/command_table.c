@@ -2,7 +2,10 @@
 
 #include <string.h>
 
-#define COUNT(array) (sizeof(array) / sizeof *(array))
+/* How many options a command has; one with more than there may be does not compile. */
+#define COUNT(list)                                                                                \
+    (sizeof(list) / sizeof *(list) +                                                               \
+     0 * sizeof(char[sizeof(list) / sizeof *(list) <= COMMAND_OPTIONS_MAX ? 1 : -1]))
 
 #define HELP_OPTION                                                                                \
     { "help", 'h', NULL, "print this help" }
@@ -40,6 +43,10 @@ static const command_option compile_options[] = {
     {"standalone", 0, NULL,
      "NAME.h and NAME.c, weights built in, that need a C\n"
      "compiler and nothing of rnnc, not even rnnc.h"},
+    {"freestanding", 0, NULL,
+     "the same without a C library but memcpy and memset, in\n"
+     "single precision, for target = \"scalar\" unless there is\n"
+     "another in the spec"},
     {"single-header", 0, NULL,
      "NAME.h alone: all of it where NAME_IMPLEMENTATION is\n"
      "defined, which one file of the program does"},

@@ -12,6 +12,9 @@ typedef struct command_option {
     const char *help;     /* lines of a column, separated by '\n' */
 } command_option;
 
+/* The most options that a command may have. */
+enum { COMMAND_OPTIONS_MAX = 32 };
+
 typedef struct command {
     const char *name;
     const char *arguments; /* in the usage line */

@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPTIONS_MAX = 16 };
-
 /* A word of the command line within a message. */
 static void put_word(const char *word, size_t size) { message_put(stderr, word, size, 200); }
 
@@ -123,8 +121,8 @@ static const char *named_by(const command_option *option) {
 /* The rest of the command line as (arguments, options).  [ -> arguments, options], or nothing and
  * the exit code in *code when the command is not to be run. */
 static int read_options(lua_State *L, const command *c, int argc, char **argv, int *code) {
-    struct option longs[OPTIONS_MAX + 1];
-    char letters[2 * OPTIONS_MAX + 2];
+    struct option longs[COMMAND_OPTIONS_MAX + 1];
+    char letters[2 * COMMAND_OPTIONS_MAX + 2];
     getopt_tables(c, longs, letters);
     opterr = 0;
     lua_newtable(L);

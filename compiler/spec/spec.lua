@@ -159,6 +159,8 @@ local function override(given, options)
         for name in (options.target .. ","):gmatch("([^,]*),") do list[#list + 1] = name end
         given.target = #list == 1 and list[1] or list
     end
+    -- Where there is no operating system there is a small processor, unless a spec says which.
+    if options.freestanding and given.target == nil then given.target = "scalar" end
     if options.weights then given.weights = options.weights end
 end
 
