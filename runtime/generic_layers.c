@@ -127,7 +127,8 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
 /* weights: of the units, of an activation that has them. */
 static void activate(const rnnc_kernels *kernels, const rnnc_layer *layer, const float *weights,
                      float *row) {
-    const size_t n = layer->outputs;
+    const size_t n = layer->count ? layer->count : layer->outputs;
+    row += layer->first;
     switch (layer->activation) {
     case RNNC_IDENTITY:
         return;

@@ -83,6 +83,14 @@ static rnnc_status check_table(const rnnc_layer *layer, size_t number, rnnc_erro
                          "layer %zu is an activation of %zu values with %zu outputs: they are as "
                          "many, and its flags are 0",
                          number, layer->inputs, layer->outputs);
+    if (layer->kind == RNNC_ACTIVATION
+            ? layer->first > layer->outputs || layer->count > layer->outputs - layer->first ||
+                  (layer->count ? rnnc_layer_of_units(layer) : layer->first != 0)
+            : layer->first || layer->count)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "layer %zu is of %zu of its %zu values, from %zu on: give those of an "
+                         "activation without weights, or 0 and 0",
+                         number, layer->count, layer->outputs, layer->first);
     if (layer->kind == RNNC_DENSE && rnnc_activation_find(layer->activation)->of_units)
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "layer %zu is dense and has the activation %s, which has weights: give it "

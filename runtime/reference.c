@@ -155,11 +155,13 @@ static void softmax(double *row, size_t n, int is_log) {
 /* weights: of the units, of an activation that has them. */
 static void activate(const rnnc_layer *layer, const float *weights, double *row) {
     const rnnc_activation_row *const activation = rnnc_activation_find(layer->activation);
+    const size_t count = layer->count ? layer->count : layer->outputs;
+    row += layer->first;
     if (layer->activation == RNNC_SOFTMAX || layer->activation == RNNC_LOG_SOFTMAX) {
-        softmax(row, layer->outputs, layer->activation == RNNC_LOG_SOFTMAX);
+        softmax(row, count, layer->activation == RNNC_LOG_SOFTMAX);
         return;
     }
-    for (size_t i = 0; i < layer->outputs; i++)
+    for (size_t i = 0; i < count; i++)
         row[i] = activation->of(row[i], (double)(weights ? weights[i] : layer->alpha),
                                 (double)layer->beta);
 }

@@ -150,10 +150,10 @@ typedef struct rnnc_weight {
  *              `steps` it runs once as well, on all steps of a sequence side by side, the first
  *              one first, of which there are as many: inputs is steps times what the layer before
  *              it puts out.
- *   ACTIVATION activation(x), of each value; inputs and outputs are as many
- *   MERGE_SUM, MERGE_MUL, MERGE_AVE  behind a RECURRENT layer that is bidirectional, whose halves
- *              have `outputs` values each: their sum, product or mean. With last_state, of its last
- *              states, once. */
+ *   ACTIVATION activation(x), of each value; inputs and outputs are as many. With `count` of as
+ * many values from `first` on alone, such as one of several heads; the others stay. MERGE_SUM,
+ * MERGE_MUL, MERGE_AVE  behind a RECURRENT layer that is bidirectional, whose halves have `outputs`
+ * values each: their sum, product or mean. With last_state, of its last states, once. */
 typedef enum rnnc_layer_kind {
     RNNC_RECURRENT = 0,
     RNNC_EMBEDDING,
@@ -172,6 +172,7 @@ typedef struct rnnc_layer {
     int bias, last_step, last_state, tied; /* DENSE, last_state also MERGE; not last_step too */
     size_t steps;                          /* DENSE; 0: it reads one step at a time */
     float alpha, beta;                     /* as of rnnc_function; finite */
+    size_t first, count; /* ACTIVATION without weights; count 0: it is of all values */
 } rnnc_layer;
 
 /* A whole model: its layers, each of which reads what the one before it puts out. One recurrent

@@ -30,7 +30,9 @@
 #endif
 @ end
 
-@ if p.softmax == "log_softmax" then
+@ local logarithm = p.softmax == "log_softmax"
+@ for _, part in ipairs(p.variants[1].by_head or {}) do logarithm = logarithm or part.activation == "log_softmax" end
+@ if logarithm then
 #include <math.h>
 @ end
 #include <stdint.h>

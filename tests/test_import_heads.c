@@ -99,6 +99,29 @@ Test(import_heads, side_by_side, .timeout = 60) {
     workdir_remove(dir);
 }
 
+/* A policy and its value: each has its function. */
+Test(import_heads, functions_of_their_own, .timeout = 60) {
+    char dir[PATH_SIZE], path[PATH_SIZE];
+    workdir_make(dir);
+    outcome o = import_graph(dir, "MatMul;s N;p;Tanh;p;a;MatMul;s M;q;Softmax;q;b;", 2);
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    outcome_free(&o);
+    path_join(path, dir, "model.lua");
+    char *const text = file_read(path, NULL);
+    cr_expect(
+        text &&
+            strstr(text,
+                   "dense { units = 3, activation = \"softmax\", bias = false, name = \"b\"") &&
+            strstr(text,
+                   "dense { units = 1, activation = \"tanh\", bias = false, name = \"a\", from = "),
+        "%s", text);
+    free(text);
+    o = run(dir, "compile", "net.onnx", "--output=c", NULL, NULL);
+    cr_expect_eq(o.code, 0, "%s", o.err);
+    outcome_free(&o);
+    workdir_remove(dir);
+}
+
 /* The same layer twice is one output, given twice. */
 Test(import_heads, one_layer_for_two_outputs, .timeout = 60) {
     char dir[PATH_SIZE];
@@ -159,17 +182,15 @@ static const struct {
     int outputs;
     const char *nodes, *line;
 } cases[] = {
-    {2, "MatMul;s N;p;Sigmoid;p;a;MatMul;s M;q;Tanh;q;b;",
-     "output b and output a have different functions, tanh and sigmoid; rnnc has heads of one "
-     "function of each value, side by side in y\n"},
-    {2, "MatMul;s N;p;Softmax;p;a;MatMul;s M;q;Softmax;q;b;",
-     "output b and output a have softmax over their own values; rnnc has heads"},
     /* Not side by side: one reads what the other gives. */
     {2, "MatMul;s M;b;Tanh;b;c;MatMul;s N;p;Identity;s;a;",
      "output a comes of node 0 (LSTM), which"},
     {1, "MatMul;s N;p;Sigmoid;p;q;MatMul;s M;r;Concat;q r;a;",
      "node 5 (Concat): puts two layers side by side: input 0 and input 1 have different functions, "
-     "sigmoid and none; rnnc has heads"},
+     "sigmoid and none; rnnc has one function of each value there\n"},
+    {1, "MatMul;s N;p;Softmax;p;q;MatMul;s M;r;Softmax;r;u;Concat;q u;a;",
+     "node 6 (Concat): puts two layers side by side: input 0 and input 1 have softmax over their "
+     "own values; rnnc has one"},
     {1, "MatMul;s N;p;MatMul;x M;q;Concat;p q;a;",
      "node 4 (Concat): puts what dense layers give side by side that read different things"},
     {1, "MatMul;s N;p;Concat;p p;a;", "node 3 (Concat): takes what one layer gives twice\n"},

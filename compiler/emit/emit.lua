@@ -4,6 +4,7 @@ local activations = require "tables.activations"
 local entries = require "emit.entries"
 local text_lines = require "emit.lines"
 local expressions = require "ir.expressions"
+local heads = require "emit.forward.heads"
 local host = require "host"
 local merges = require "tables.merges"
 local model_rows = require "emit.model_rows"
@@ -89,6 +90,14 @@ local function map_of(variant, map)
             update) })
 end
 
+-- The C of the functions of heads, of a row of y.
+local function heads_of(variant)
+    return heads.of(variant, variant.by_head, function(part)
+        return update_of(variant, { gate_names = { "h" }, sums = { { index = 0, gate = 0, part = "gate" } },
+                                    inputs = {}, tiny = {}, update = part.update, states = { "h" } })
+    end)
+end
+
 -- The parameters of a forward function, in order, each { declaration, name }.
 local function parameters_of(plan, lengths)
     local list = {}
@@ -126,7 +135,7 @@ end
 
 local function describe_layer(layer)
     if layer.kind == "embedding" then return string.format("embedding %d x %d", layer.inputs, layer.outputs) end
-    if layer.kind == "activation" then return activations.text(layer.activation, layer.alpha, layer.beta) end
+    if layer.kind == "activation" then return activations.text_of_layer(layer) end
     if layer.kind == "merge" then
         return merges.of(layer.merge).text .. (layer.last_state and ", last states only" or "")
     end
@@ -222,7 +231,7 @@ local function fields_of(plan)
         weights_expression = host.weights_expression(plan.weights_symbol, plan.packed_count, plan.weights_as),
     }
     fields.state_parameters, fields.state_arguments = state_words(plan)
-    local found = targets.of(plan, fields, { product = emit.product, map = map_of })
+    local found = targets.of(plan, fields, { product = emit.product, map = map_of, heads = heads_of })
     fields.found, fields.entries = found, entries.of(plan, fields, found)
     fields.run_parameters = targets.parameters(plan, fields, plan.lengths) .. ", float *workspace"
     return fields

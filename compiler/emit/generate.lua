@@ -68,7 +68,7 @@ return function(spec, options)
     table.move(result.files, 3, #result.files, #files + 1, files)
     if weight_forms.trains(spec, options) then
         local command = command_line(spec, options, form) .. (options.train and " --train" or "")
-        local more = train.files(spec, weights.expected(spec), train_head(command))
+        local more = train.files(spec, weights.tensors(weights.expected(spec)), train_head(command))
         table.move(more, 1, #more, #files + 1, files)
     end
     return files, notes, result

@@ -30,6 +30,12 @@ end
 
 local function numbers(of) return host.float(of.alpha), host.float(of.beta) end
 
+-- alpha, beta, first and count of a layer.
+local function places(layer)
+    local alpha, beta = numbers(layer)
+    return alpha, beta, layer.first or 0, layer.count or 0
+end
+
 local function function_row(constant, of) return row(constant, numbers(of)) end
 
 -- That of a layer that is not recurrent.
@@ -48,21 +54,21 @@ end
 
 -- By the kind of layer: the words of its row in front of rnnc_layer's config, which only a stack has, and behind it.
 local kinds = {
-    stack = function() return "RNNC_RECURRENT", { 0, 0, "RNNC_IDENTITY", 0, 0, 0, 0, 0, numbers(zeros) } end,
+    stack = function() return "RNNC_RECURRENT", { 0, 0, "RNNC_IDENTITY", 0, 0, 0, 0, 0, places(zeros) } end,
     embedding = function(layer)
-        return "RNNC_EMBEDDING", { layer.inputs, layer.outputs, "RNNC_IDENTITY", 0, 0, 0, 0, 0, numbers(zeros) }
+        return "RNNC_EMBEDDING", { layer.inputs, layer.outputs, "RNNC_IDENTITY", 0, 0, 0, 0, 0, places(zeros) }
     end,
     activation = function(layer)
         return "RNNC_ACTIVATION",
-            { layer.inputs, layer.outputs, layer.activation_constant, 0, 0, 0, 0, 0, numbers(layer) }
+            { layer.inputs, layer.outputs, layer.activation_constant, 0, 0, 0, 0, 0, places(layer) }
     end,
     merge = function(layer)
         return merges.of(layer.merge).constant, { layer.inputs, layer.outputs, "RNNC_IDENTITY", 0, 0,
-            flag(layer.last_state), 0, 0, numbers(zeros) }
+            flag(layer.last_state), 0, 0, places(zeros) }
     end,
     dense = function(layer)
         return "RNNC_DENSE", { layer.inputs, layer.outputs, layer.activation_constant, flag(layer.bias),
-            flag(layer.last_step), flag(layer.last_state), flag(layer.tied), layer.steps, numbers(layer) }
+            flag(layer.last_step), flag(layer.last_state), flag(layer.tied), layer.steps, places(layer) }
     end,
 }
 

@@ -1,6 +1,7 @@
 -- targets: what stands in NAME.c for each target: its functions and, one after the other, the programs that use them;
 -- and how one of these is called.
 local forward = require "emit.forward.forward"
+local heads = require "emit.forward.heads"
 local layers = require "emit.forward.layers"
 local template = require "emit.template"
 
@@ -38,10 +39,17 @@ function targets.barriers(v)
     return v.division.kind == "panels" or v.division.kind == "directions" and (several or not lone)
 end
 
-local function softmax(v, p)
-    if p.softmax ~= "softmax" and p.softmax ~= "log_softmax" then return "" end
-    return template.render("softmax.c", { vec = v.vec, lanes = v.lanes, attribute = v.attribute, suffix = v.suffix,
-                                          name = p.softmax, outputs = p.output }) .. "\n"
+-- The functions of rows of y: a softmax, or those of heads.
+local function functions_of_rows(v, p, print)
+    local list, plain = {}, p.softmax == "softmax" or p.softmax == "log_softmax"
+    local whole = { name = p.softmax, outputs = p.output, suffix = v.suffix }
+    for _, one in ipairs(v.by_head and heads.softmaxes(v.by_head, v.suffix) or plain and { whole } or {}) do
+        list[#list + 1] = template.render("softmax.c", {
+            vec = v.vec, lanes = v.lanes, attribute = v.attribute, suffix = one.suffix, name = one.name,
+            outputs = one.outputs,
+        }) .. "\n"
+    end
+    return table.concat(list) .. (v.by_head and print.heads(v) or "")
 end
 
 -- The functions of a program, and it.
@@ -82,7 +90,7 @@ end
 --   teams         is a call of any divided; barriers: do members meet, and barriers_x86: on x86-64 only?
 --   teams_x86     is none divided elsewhere?
 --   list          { v, only_x86, programs = C text } of each
--- print: the functions product and map of emit.lua.
+-- print: the functions product, map and heads of emit.lua.
 function targets.of(p, words, print)
     local result = { teams = false, teams_x86 = true, barriers = false, barriers_x86 = true, list = {} }
     local x86 = false
@@ -90,7 +98,7 @@ function targets.of(p, words, print)
     result.guarded = x86 and p.variants[1].isa == ""
     result.only_x86 = x86 and not result.guarded
     for i, target in ipairs(p.variants) do
-        local only_x86, texts = result.guarded and target.isa ~= "", { softmax(target, p) }
+        local only_x86, texts = result.guarded and target.isa ~= "", { functions_of_rows(target, p, print) }
         for _, v in ipairs(programs(target)) do
             local divided, meet = targets.divided(v), targets.barriers(v)
             result.teams, result.barriers = result.teams or divided, result.barriers or meet

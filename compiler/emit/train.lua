@@ -271,13 +271,6 @@ end
 -- train.programs(spec, make) -> forward, backward by make(spec): programs.run or programs.plain. Errors, the user's: a
 -- spec for which there is no program.
 function train.programs(spec, make)
-    for _, item in ipairs(spec.layers or {}) do
-        -- Gradients would be of all columns.
-        if item.zeros then
-            fail.at(spec.path, string.format("train: layer %d is one of outputs behind layers of their own, of which "
-                .. "training would use every weight for all; train outputs that are one dense layer each", item.number))
-        end
-    end
     local made, forward, backward = pcall(make, spec)
     if made then
         local seen = {}

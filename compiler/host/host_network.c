@@ -106,6 +106,10 @@ static rnnc_layer read_layer(lua_State *L, int batch_first) {
         layer.alpha = number_field(L, index, "alpha");
         layer.beta = number_field(L, index, "beta");
     }
+    if (layer.kind == RNNC_ACTIVATION) {
+        layer.first = network_size_field(L, index, "first");
+        layer.count = network_size_field(L, index, "count");
+    }
     if (layer.kind == RNNC_DENSE) {
         layer.bias = network_flag_field(L, index, "bias");
         layer.tied = network_flag_field(L, index, "tied");

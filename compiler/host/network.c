@@ -30,7 +30,7 @@ static int same_layer(const rnnc_layer *a, const rnnc_layer *b) {
             (a->activation == b->activation && a->bias == b->bias && a->tied == b->tied &&
              a->steps == b->steps && a->last_step == b->last_step &&
              a->last_state == b->last_state && same_number(a->alpha, b->alpha) &&
-             same_number(a->beta, b->beta)));
+             same_number(a->beta, b->beta) && a->first == b->first && a->count == b->count));
 }
 
 int network_same(const rnnc_network *a, const rnnc_network *b) {

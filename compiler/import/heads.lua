@@ -31,9 +31,7 @@ function heads.beside(list)
     local units = 0
     for _, head in ipairs(list) do
         local why = head ~= list[1] and spec_heads.difference(list[1], head)
-        if why then
-            return nil, why .. "; rnnc has heads of one function of each value, side by side in y"
-        end
+        if why then return nil, why .. "; in rnnc outputs are all of each step, or all of one" end
         head.first, head.last = units, units + head.fields.units - 1
         units = units + head.fields.units
     end
@@ -44,7 +42,8 @@ end
 -- list: as of heads.beside, with weight (units, inputs) and bias (units) or nil.
 function heads.together(list)
     local fine, why = heads.beside(list)
-    if not fine then return nil, why end
+    for i = 2, fine and #list or 0 do why = why or spec_heads.functions(list[1], list[i]) end
+    if why then return nil, why .. (fine and "; rnnc has one function of each value there" or "") end
     local units, biased = 0, false
     for _, head in ipairs(list) do units, biased = units + head.fields.units, biased or head.bias ~= nil end
     local weights, biases, fields = {}, {}, {}

@@ -149,7 +149,7 @@ end
 function gradients.build(spec, options, directory, command)
     options.train = true
     local files = generate(spec, options)
-    local text, net = program_of(spec, weights.expected(spec))
+    local text, net = program_of(spec, weights.tensors(weights.expected(spec)))
     files[#files + 1] = { name = "rnnc.h", text = host.resource("runtime/rnnc.h") }
     files[#files + 1] = { name = spec.name .. "_gradients.c", text = text }
     overwrite.check(directory, files, command, "keep the files in another directory")

@@ -102,7 +102,7 @@ function parts_of.activation(layer, machine, steps, batch, add)
     local of = activations.of(layer.activation).of
     -- Those of whole rows take their time.
     if of == "row" or of == "value" and takes_time(layer.activation) then
-        add("activation", function_time(machine, rows * layer.outputs))
+        add("activation", function_time(machine, rows * (layer.count or layer.outputs)))
     end
 end
 

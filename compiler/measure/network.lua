@@ -32,7 +32,8 @@ local of_layer = {
     embedding = function(item) return { kind = "embedding", inputs = item.num_embeddings, outputs = item.dim } end,
     activation = function(item)
         return { kind = "activation", inputs = item.input_size, outputs = item.input_size,
-                 activation = item.activation, alpha = item.alpha or 0.0, beta = item.beta or 0.0 }
+                 activation = item.activation, alpha = item.alpha or 0.0, beta = item.beta or 0.0,
+                 first = 0, count = 0 }
     end,
     merge = function(item)
         return { kind = merges.of(item.merge).kind, inputs = item.input_size, outputs = item.units,
@@ -50,6 +51,14 @@ local of_layer = {
 function network.of(spec)
     local layers = {}
     for i, item in ipairs(spec.layers or { spec }) do layers[i] = of_layer[item.layer or "rnn"](item) end
+    local top = spec.layers and spec.layers[#spec.layers]
+    for _, part in ipairs(top and top.by_head or {}) do
+        if part.activation ~= "none" then
+            layers[#layers + 1] = { kind = "activation", inputs = top.units, outputs = top.units,
+                                    activation = part.activation, alpha = part.alpha or 0.0, beta = part.beta or 0.0,
+                                    first = part.first, count = part.width }
+        end
+    end
     return { batch_first = spec.batch_first, residual = spec.residual or 0, layers = layers }
 end
 

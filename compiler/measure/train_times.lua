@@ -20,7 +20,7 @@ local MORE <const> = 120
 -- What the template takes of a spec.
 local function fields_of(spec)
     local forward = train.programs(spec, program_train.plain)
-    local facts = train.facts(spec, weights.expected(spec), forward)
+    local facts = train.facts(spec, weights.tensors(weights.expected(spec)), forward)
     local head = { "parameters" }
     if spec.seq_len == "any" then head[#head + 1] = "T" end
     if spec.batch == "any" then head[#head + 1] = "B" end

@@ -149,6 +149,24 @@ local function runs_of(spec)
     return runs
 end
 
+-- The bytes of each tensor by its name, of several heads of each one's own. file: of the network's tensors.
+local function values_of(file, expected)
+    local found = {}
+    for _, weight in ipairs(expected) do
+        local data, row_bytes = file:floats(weight.name), 4 * math.max(weight.cols, 1)
+        found[weight.name] = data
+        for _, part in ipairs(weight.parts or {}) do
+            local rows = {}
+            for r = 1, part.rows do
+                local at = (part.row + r - 1) * row_bytes + 4 * part.column
+                rows[r] = data:sub(at + 1, at + 4 * math.max(part.cols, 1))
+            end
+            found[part.name] = table.concat(rows)
+        end
+    end
+    return found
+end
+
 -- All runs of one build; true if they pass. file: the case, or nil.
 local function verify(spec, runs, file, options, seed, seconds)
     local directory = options.keep
@@ -165,8 +183,9 @@ local function verify(spec, runs, file, options, seed, seconds)
     net.program = program
     local loaded = spec.weights and weights.load(spec) or weights.random(spec, seed, "rnnc verify")
     local values = weights.open(options.keep or directory, host.safetensors_text(loaded))
+    local by_name = values_of(values, weights.expected(spec))
     net.values = {}
-    for i = 1, net.parameters do net.values[i] = values:floats(net.names[i]) end
+    for i = 1, net.parameters do net.values[i] = by_name[net.names[i]] end
     host.print(string.format("%s for %s: gradients", spec.name, table.concat(spec.target, ", ")))
     host.print(string.format("%-28s %8s %9s %9s %9s %9s %9s", "", "values", "largest", "error", "rounding", "slope",
         "recorded"))

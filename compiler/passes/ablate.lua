@@ -63,6 +63,7 @@ function ablate.run(ir, what)
     for _, stage in ipairs(ir.stages) do
         if stage.update then stage.activation, stage.update = "none", { { "h", { "gate", "h" } } } end
     end
+    ir.by_head = nil
     return ir
 end
 

@@ -4,6 +4,8 @@
 --
 --   steps, batch   an integer, or "any"
 --   heads          of several outputs: { name, first, width }, their places in y
+--   by_head        of heads with functions of their own, behind the last stage: { name, activation, alpha, beta, of,
+--                  update (of a function of each value), first, width }; nil: there are none
 --   residual       the first so many values of x are added to y; false: none
 --   threads        of a team that runs a call together, 1: none
 --   chunk          time steps that a stage runs before the next one does; nil: for passes/hoist.lua to choose
@@ -178,6 +180,18 @@ function lower.run(spec)
         ir.stages[i] = stage
     end
     ir.time = time_of(ir.stacks)
+    local top = spec.layers and spec.layers[#spec.layers]
+    if top and top.by_head then
+        ir.by_head = {}
+        for i, part in ipairs(top.by_head) do
+            local of = activations.of(part.activation).of
+            ir.by_head[i] = {
+                name = part.name, activation = part.activation, alpha = part.alpha, beta = part.beta, of = of,
+                first = part.first, width = part.width,
+                update = of == "value" and dense_update(part.activation, part.alpha, part.beta) or nil,
+            }
+        end
+    end
     return ir
 end
 

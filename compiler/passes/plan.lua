@@ -95,6 +95,17 @@ local function add_other(main, other)
     end
 end
 
+-- The functions of heads, as a variant has them, and their words for people.
+local function by_head_of(ir)
+    local list = {}
+    for i, part in ipairs(ir.by_head or {}) do
+        list[i] = { name = part.name, of = part.of, activation = part.activation, first = part.first,
+                    width = part.width, update = part.update or false,
+                    text = activations.text(part.activation, part.alpha or 0.0, part.beta or 0.0) }
+    end
+    return ir.by_head and list or false
+end
+
 -- plan.variant(ir, name, role, shared) -> what is emitted for one program of a target, from the IR after all passes.
 -- role: see serve.lua. shared: a table that all programs of a target are given, the first one first: of what they have
 -- in common there is one.
@@ -124,7 +135,8 @@ function plan.variant(ir, name, role, shared)
         chunk = ir.chunk, chunk_rows = ir.chunk_rows or false,
         considered = ir.considered, tuned = ir.wanted ~= nil, cycles = ir.cycles,
         products = table.move(list, had + 1, #list, 1, {}), maps = table.move(maps, had_maps + 1, #maps, 1, {}),
-        stages = stages_of(ir, suffix .. role), schedule = ir.schedule, division = ir.division,
+        stages = stages_of(ir, suffix .. role), by_head = by_head_of(ir), schedule = ir.schedule,
+        division = ir.division,
         workspace = ir.layout.workspace, packed_count = ir.layout.count, shared = ir.layout.shared,
         slower = ir.slower or 1,
         functions = functions, helpers = helpers, uses = uses, fast = target.fast,
@@ -219,6 +231,15 @@ local function layers_of(ir)
             width = stage.width
         end
         list[i] = layer
+    end
+    for _, part in ipairs(ir.by_head or {}) do
+        if part.of ~= "none" then
+            list[#list + 1] = {
+                kind = "activation", inputs = width, outputs = width, activation = part.activation,
+                activation_constant = activations.of(part.activation).constant, alpha = part.alpha or 0.0,
+                beta = part.beta or 0.0, once = ir.stages[#ir.stages].once, first = part.first, count = part.width,
+            }
+        end
     end
     return list, width, before
 end
@@ -323,7 +344,7 @@ function plan.assemble(ir, variants, layouts, first, options)
         batch_first = ir.batch_first, residual = ir.residual,
         plus_input = plus_input(ir.residual, layouts[1].input_width), last_step = last_step, lengths = ir.lengths,
         streaming = ir.streaming, no_streaming = ir.no_streaming,
-        softmax = layers[#layers].activation or "none", heads = ir.heads,
+        softmax = not ir.by_head and layers[#layers].activation or "none", heads = ir.heads,
         steps = ir.steps, batch = ir.batch, threads = ir.threads, weights = ir.weights,
         activation = ir.activation,
         form = options.form or {}, wrappers = options.wrappers or {},

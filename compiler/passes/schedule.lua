@@ -12,7 +12,7 @@ schedule.doc = "the order of stages and chunks of time"
 -- other. Members with panels of their own would write to the same lines.
 local function direct(ir, target)
     local last = ir.stages[#ir.stages]
-    local softmax = last.activation == "softmax" or last.activation == "log_softmax"
+    local softmax = last.activation == "softmax" or last.activation == "log_softmax" or ir.by_head
     if ir.in_lanes ~= "units" or ir.lengths or ir.residual or softmax or last.once or ir.division.kind == "panels" then
         return false
     end

@@ -107,6 +107,9 @@ function simplify.run(ir)
     for i, stage in ipairs(ir.stages) do
         if stage.update then stage.update = of_update(stage.update, ir.activation, "layer " .. i) end
     end
+    for _, part in ipairs(ir.by_head or {}) do
+        if part.update then part.update = of_update(part.update, ir.activation, part.name) end
+    end
     return ir
 end
 

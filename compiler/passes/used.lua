@@ -45,14 +45,19 @@ return function(ir, target, list, maps)
             uses.regroup_two = uses.regroup_two or last <= 2
         end
     end
-    for _, operation in ipairs(helpers.fast and target.fast.needs or {}) do uses[operation] = true end
-    local last = ir.stages[#ir.stages]
-    local rowwise = last.activation and activations.of(last.activation).vector
-    if rowwise then
+    local function add_rowwise(activation, width)
+        local rowwise = activations.of(activation).vector
+        if not rowwise then return end
         for _, helper in ipairs(rowwise.helpers) do helpers[helper] = true end
         for _, operation in ipairs(rowwise.needs) do uses[operation] = true end
-        local whole = (last.units or last.width) >= target.lanes
-        for _, operation in ipairs(whole and rowwise.whole or {}) do uses[operation] = true end
+        for _, operation in ipairs(width >= target.lanes and rowwise.whole or {}) do uses[operation] = true end
     end
+    local last = ir.stages[#ir.stages]
+    add_rowwise(last.activation or "none", last.units or last.width)
+    for _, part in ipairs(ir.by_head or {}) do
+        add_rowwise(part.activation, part.width)
+        if part.update then add_update(part.update) end
+    end
+    for _, operation in ipairs(helpers.fast and target.fast.needs or {}) do uses[operation] = true end
     return functions, helpers, uses
 end

@@ -141,6 +141,7 @@ local function layer_line(layer)
         return string.format("embedding of %d tokens in %d values", layer.inputs, layer.outputs)
     end
     if layer.kind == "activation" then
+        if layer.count then return activations.text_of_layer(layer) end
         return string.format("%s of %d values", activations.text(layer.activation, layer.alpha, layer.beta),
             layer.outputs)
     end

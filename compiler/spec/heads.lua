@@ -19,15 +19,19 @@ local function function_text(fields)
         .. (fields.beta and string.format(" and %g", fields.beta) or "")
 end
 
--- heads.difference(first, other) -> what keeps two dense layers, { name (in messages), fields }, from being one; nil:
--- nothing does.
-function heads.difference(first, other)
+-- heads.functions(first, other) -> what keeps the functions of two dense layers, { name (in messages), fields }, from
+-- being that of one; nil: nothing does.
+function heads.functions(first, other)
     local a, b = function_text(first.fields), function_text(other.fields)
     if a ~= b then
         return string.format("%s and %s have different functions, %s and %s", first.name, other.name, a, b)
     elseif activations.of(first.fields.activation or "none").of == "row" then
         return string.format("%s and %s have %s over their own values", first.name, other.name, a)
     end
+end
+
+-- heads.difference(first, other) -> what keeps two dense layers from being outputs side by side; nil: nothing does.
+function heads.difference(first, other)
     for _, name in ipairs { "last_step", "last_state" } do
         if (first.fields[name] or false) ~= (other.fields[name] or false) then
             return string.format("one of %s and %s reads the last step alone", first.name, other.name)
@@ -157,14 +161,33 @@ local function problem_of(list, chains, trunk)
         end
         for k = 1, depth do
             local first, other = chains[1][trunk + k], chain[trunk + k]
-            local why = first ~= other and heads.difference({ name = label(list, first), fields = list[first] },
-                { name = label(list, other), fields = list[other] })
+            local one = { name = label(list, first), fields = list[first] }
+            local another = { name = label(list, other), fields = list[other] }
+            local why = first ~= other and heads.difference(one, another)
             if why then
                 return "is side by side with " .. label(list, first) .. ": " .. why
-                    .. "; rnnc has heads of one function of each value", other
+                    .. "; outputs are all of each step, or all of one", other
+            end
+            why = first ~= other and k < depth and heads.functions(one, another)
+            if why then
+                return "is side by side with " .. label(list, first) .. ": " .. why
+                    .. "; only the last layers of outputs have functions of their own", other
             end
         end
     end
+end
+
+-- The functions of the layers of the last level, where they are not one of each value.
+local function own_functions(list, numbers)
+    local first, own, parts, row = { name = "", fields = list[numbers[1]] }, false, {}, 0
+    for k, i in ipairs(numbers) do
+        local layer = list[i]
+        own = own or k > 1 and heads.functions(first, { name = "", fields = layer }) ~= nil
+        parts[k] = { name = layer.name, activation = layer.activation, alpha = layer.alpha, beta = layer.beta,
+                     first = row, width = layer.units }
+        row = row + layer.units
+    end
+    return own and parts or nil
 end
 
 -- The layer that the dense layers of one level make. width: what each reads, or nil of a level that reads `before`.
@@ -181,6 +204,8 @@ local function joined(list, numbers, level, depth, before)
         row, column, made.bias = row + layer.units, column + layer.input_size, made.bias or layer.bias
     end
     made.units = row
+    made.by_head = level == depth and own_functions(list, numbers) or nil
+    if made.by_head then made.activation, made.alpha, made.beta = "none", nil, nil end
     if before then made.input_size, made.zeros = before, true end
     return made
 end

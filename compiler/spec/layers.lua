@@ -123,8 +123,9 @@ local function check_order(list, i, sources, whole, line_of, error_at)
         error_at(line_of[""], "it does nothing; give scale or shift")
     end
     local both = before and before.layer == "rnn" and before.bidirectional and not merges_halves(before)
-    local over = layer.activation == "softmax" or layer.activation == "log_softmax"
-    if over and i < #list then
+    local over, read = layer.activation == "softmax" or layer.activation == "log_softmax", false
+    for later = i + 1, #list do read = read or sources[later] == i end
+    if over and read then
         error_at(line_of.activation, string.format("activation = %q: only in the last layer", layer.activation))
     elseif over and layer.layer == "activation" and both then
         error_at(line_of.activation, string.format("activation = %q: right behind both directions of an rnn; only "

@@ -74,6 +74,14 @@ function activations.out_of_order(name, alpha, beta)
     return false
 end
 
+-- activations.text_of_layer(layer) -> the same of a layer of the plan, and of which of its values.
+function activations.text_of_layer(layer)
+    local text = activations.text(layer.activation, layer.alpha, layer.beta)
+    if not layer.count then return text end
+    return string.format(layer.count > 1 and "%s of y[%d..%d]" or "%s of y[%d]", text, layer.first,
+        layer.first + layer.count - 1)
+end
+
 -- activations.text(name, alpha, beta) -> what a person reads: "tanh", "elu of 1", "hard_sigmoid of 0.2 and 0.5".
 function activations.text(name, alpha, beta)
     local text = activations.number(name, "alpha") and string.format("%s of %.6g", name, alpha) or name

@@ -128,15 +128,7 @@ end
 function checkpoint.given(spec, facts)
     local file, _, expected = weights.check(spec)
     local parts = {}
-    for _, weight in ipairs(expected) do
-        local rows = 0
-        for _, tensor in ipairs(weight.parts or { weight }) do
-            -- Heads without a bias have one of 0 beside those that have one.
-            parts[#parts + 1] = ("\0"):rep(BYTES * ((tensor.row or 0) - rows)) .. file:floats(tensor.file_name)
-            rows = (tensor.row or 0) + tensor.rows
-        end
-        parts[#parts + 1] = ("\0"):rep(BYTES * (weight.rows - rows))
-    end
+    for i, tensor in ipairs(weights.tensors(expected)) do parts[i] = file:floats(tensor.file_name) end
     return table.concat(parts) .. ("\0"):rep(BYTES * facts.count * #trainer.keeps(spec.training))
 end
 

@@ -108,17 +108,6 @@ local function tensors_of(spec, file)
     return list
 end
 
--- A file that `rnnc train` wrote has the tensors of all heads together.
-local function take_together(spec, expected, tensors)
-    for _, weight in ipairs(expected) do
-        local parts = weight.parts
-        if parts and not weight.item.zeros and tensors[spec.prefix .. weight.name]
-            and not tensors[spec.prefix .. parts[1].name] then
-            weight.parts = nil
-        end
-    end
-end
-
 -- What is wrong with the weights that are needed, through report(text); returns those that are missing.
 local function check_needed(spec, expected, tensors, report)
     local missing = {}
@@ -224,7 +213,6 @@ function weights.check(spec)
     for _, tensor in ipairs(list) do tensors[tensor.name] = tensor end
     local function report(text) lines[#lines + 1] = fail.line(path, nil, "error", text) end
 
-    take_together(spec, expected, tensors)
     local missing = check_needed(spec, expected, tensors, report)
     local extra, others = check_unneeded(spec, expected, list, report)
     for _, weight in ipairs(#missing * #others <= PAIRS_MAX and missing or {}) do

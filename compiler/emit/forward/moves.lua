@@ -188,7 +188,8 @@ end
 -- What the last stage left in `top` goes out to y, for one step after the other or once. column: the first value of a
 -- row of y, C text or nil; width: values; from: where a step's values begin.
 function moves.export(f, from, column, width, once)
-    local v, softmax = f.v, (f.p.softmax == "softmax" or f.p.softmax == "log_softmax") and f.p.softmax
+    local v, softmax = f.v, f.v.by_head and "heads"
+        or (f.p.softmax == "softmax" or f.p.softmax == "log_softmax") and f.p.softmax
     local residual, row = f.p.residual, f.last.output.row
     local at = not once and "((ptrdiff_t)t + s) * y_t" or nil
     -- Which values i of this part of a row one of x is added to; nil: to all.

@@ -69,7 +69,7 @@ local function join_heads(outputs, path)
         end
     end
     if #list < 2 then return end
-    local joined, why = onnx_heads.together(list)
+    local joined, why = onnx_heads.beside(list)
     if not joined then fail.at(path, graph.line(why)) end
     joined.is_outputs = true
     for _, output in ipairs(outputs) do

@@ -12,6 +12,7 @@ local dropout = require "passes.program.dropout"
 local expressions = require "ir.expressions"
 local functions = require "tables.activations"
 local grammar = require "ir.grammar"
+local heads = require "passes.program.heads"
 local merges = require "tables.merges"
 
 local access, read, buffer, statement = grammar.access, grammar.read, grammar.buffer, grammar.statement
@@ -298,13 +299,12 @@ end
 function layers.dense(program, item, input, width)
     program.denses = program.denses + 1
     local id, from = "_dense" .. program.denses, "dense layer " .. program.denses
-    local source, steps, time = input("k"), program.steps, program.time
+    local source, steps, time = input, program.steps, program.time
     if item.last_step or item.last_state then
         -- One row for each sequence, from here on. The last state of a single direction is its last step.
-        source = item.last_state and program.reverse > 0 and last_states(program, input, width, id, from)
-            or at_the_end(program, source)
+        local ends = item.last_state and program.reverse > 0 and last_states(program, input, width, id, from)
+        source = function(index) return ends or at_the_end(program, input(index)) end
         steps, time = nil, nil
-        program.steps, program.time = nil, nil
     end
     local over, dims = { { "b", program.B }, { "i", item.units } }, { program.B, item.units }
     if steps then
@@ -315,20 +315,12 @@ function layers.dense(program, item, input, width)
         if time then return access(name, "t", "b", index) end
         return access(name, "b", index)
     end
-    local weight = item.tied and program.table
-        or put(program, (item.prefix or "") .. "weight", "weight", { item.units, width })
-    local bias = item.bias and put(program, (item.prefix or "") .. "bias", "weight", { item.units })
-    local sums = put(program, "sums" .. id, "workspace", dims)
-    if bias then
-        append(program.body, { statement { op = "map", from = from, over = over,
-            sets = { { at(sums, "i"), read(bias, "i") } } } })
-    end
-    append(program.body, { statement { op = "product", from = from, over = over, sum = { { "k", width } },
-        out = at(sums, "i"), a = access(weight, "i", "k"), b = source, accumulate = bias and true or nil } })
-    local out = activations.apply { program = program, put = put, name = item.activation, alpha = item.alpha,
-                                    beta = item.beta,
-                                    sums = sums, at = at, over = over, dims = dims, units = item.units, id = id,
-                                    from = from }
+    local layer = { program = program, put = put, name = item.activation, alpha = item.alpha, beta = item.beta,
+                    sums = put(program, "sums" .. id, "workspace", dims), at = at, over = over, dims = dims,
+                    units = item.units, id = id, from = from }
+    heads.sums(layer, item, width, source)
+    program.steps, program.time = steps, time
+    local out = item.by_head and heads.functions(layer, item.by_head) or activations.apply(layer)
     return function(index) return at(out, index) end, item.units
 end
 
