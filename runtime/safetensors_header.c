@@ -241,6 +241,15 @@ static rnnc_status parse_header(rnnc_safetensors *file, json_t *header, size_t d
     return check_cover(file, data_begin, error);
 }
 
+/* Are the first bytes those of a text in UTF-8, which has none above 0xF4? */
+static int is_text(const unsigned char *data, size_t size) {
+    for (size_t i = 0; i < size && i < 256; i++)
+        if ((data[i] < ' ' && !strchr("\t\r\n", data[i])) || data[i] == 0 || data[i] == 127 ||
+            data[i] > 0xF4)
+            return 0;
+    return 1;
+}
+
 rnnc_status rnnc_safetensors_parse(rnnc_safetensors *file, rnnc_error *error) {
     uint64_t length;
     const char *const kind = rnnc_file_kind(file->data, file->size);
@@ -253,6 +262,11 @@ rnnc_status rnnc_safetensors_parse(rnnc_safetensors *file, rnnc_error *error) {
                    file->size);
     memcpy(&length, file->data, sizeof length);
     const unsigned char *const text = file->data + sizeof length;
+    if (length > RNNC_HEADER_LIMIT && is_text(file->data, file->size))
+        return BAD(
+            "%s: this is no safetensors file but a text; if it is a spec of rnnc, give it to "
+            "the command itself, and here the file that has the weights",
+            file->name);
     if (length > RNNC_HEADER_LIMIT)
         return BAD("%s: a header of %llu bytes is longer than the limit of %u; " NOT_SAFETENSORS,
                    file->name, (unsigned long long)length, RNNC_HEADER_LIMIT);

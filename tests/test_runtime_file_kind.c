@@ -53,6 +53,8 @@ static const struct {
     {13, 0, 13, " { \"a\" : [1]}", "JSON", "rnnc import"},
     {13, 0, 13, "[0.125, 2, 3]", "JSON", "PyTorch's names"},
     {26, 0, 26, "{\"weight_map\": {\"a\": \"b\"}}", "the index of a model", "that has the tensors"},
+    {24, 0, 24, "-- amp\n\treturn rnn { } \xc3\xa4", "no safetensors file but a text",
+     "if it is a spec of rnnc, give it to the command itself"},
 };
 
 /* In memory and, by another way, in a file. */

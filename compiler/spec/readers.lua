@@ -35,6 +35,9 @@ function readers.show(value, nested)
         local count, texts = 0, {}
         for _ in pairs(value) do count = count + 1 end
         if getmetatable(value) then return "a " .. value.kind end
+        -- What a constructor made, and entries of layers that none has made.
+        if type(value.form) == "string" and type(value.fields) == "table" then return value.form .. " {...}" end
+        if count == 1 and value.fields ~= nil then return readers.show(value.fields, true) end
         if nested or count ~= #value or count > 4 then return "a table" end
         for i, entry in ipairs(value) do texts[i] = readers.show(entry, true) end
         return count == 0 and "{}" or "{ " .. table.concat(texts, ", ") .. " }"
@@ -189,7 +192,11 @@ readers.layers = {
             .. "scale {...}, flatten {}"
     end,
     read = function(value)
-        if type(value) ~= "table" or getmetatable(value) or value.form then return nil end
+        if type(value) ~= "table" or getmetatable(value) then return nil end
+        if value.form then
+            return nil, value.form == "model" and "it is a whole model; give its layers"
+                or "it is one layer; write { " .. value.form .. " {...} }"
+        end
         local count = 0
         for _ in pairs(value) do count = count + 1 end
         if count ~= #value then return nil, "the list has entries with names, or gaps" end

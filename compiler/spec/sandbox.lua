@@ -206,6 +206,7 @@ getmetatable("").__index = base.string
 local function layers_of(given)
     if type(given) ~= "table" or getmetatable(given) then return given end
     local list = {}
+    if forms[given] then return { form = forms[given], fields = given } end
     for key, entry in pairs(given) do list[key] = { form = forms[entry], fields = entry } end
     return list
 end
