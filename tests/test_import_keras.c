@@ -231,7 +231,8 @@ static const change changes[] = {
      "layer \"Activation\" (Activation): rnnc has no function \"tinh\"\n"},
     {"\"name\": \"gru\"}}, {\"class_name\": \"Dense\", \"config\": {",
      "\"name\": \"gru\"}}, {\"class_name\": \"MDN\", \"config\": {  ",
-     "layer \"head\" (MDN): rnnc has no such layer: dense layers side by side"},
+     "layer \"head\" (MDN): rnnc has no such layer: dense layers side by side (means, deviations, "
+     "logits), of which elu(x) + 1 of"},
     {"model_config", "model_canfig",
      "is an HDF5 file without the attribute model_config: weights alone do not tell what a network "
      "of "

@@ -129,7 +129,8 @@ end
 
 -- Classes that are asked for and not there, and why.
 local missing <const> = {
-    MDN = "dense layers side by side (means, elu(x) + 1 of deviations, logits); rnnc has layers that follow each other",
+    MDN = "dense layers side by side (means, deviations, logits), of which elu(x) + 1 of the deviations is no function "
+        .. "of rnnc; build the model with three Dense outputs, and add the 1 in the program",
     Lambda = "code of Python, which is not run",
     RNN = "cells by themselves; build the model of LSTM, GRU or SimpleRNN",
     RepeatVector = "the last state as each step of a second network; rnnc has layers that follow each other",
