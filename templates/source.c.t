@@ -30,9 +30,7 @@
 #endif
 @ end
 
-@ local logarithm = p.softmax == "log_softmax"
-@ for _, part in ipairs(p.variants[1].by_head or {}) do logarithm = logarithm or part.activation == "log_softmax" end
-@ if logarithm then
+@ if p.logarithm then
 #include <math.h>
 @ end
 #include <stdint.h>

@@ -359,6 +359,9 @@ function plan.assemble(ir, variants, layouts, first, options)
         fingerprint = fingerprint,
         workspace = space, macs_per_step = operations(ir),
     }
+    for _, layer in ipairs(layers) do
+        result.logarithm = result.logarithm or layer.activation == "log_softmax"
+    end
     result.in_place, result.copied = in_place(result, ir)
     -- Steps of several sequences that lie batch first do not lie behind each other.
     result.stream = stream_of(layouts, packed_count, result.batch_first and result.batch ~= 1 and 1
