@@ -2,6 +2,7 @@
 -- are not, and nothing of another type is; defaults are PyTorch's; and what a spec may call ends where it says.
 package.path = "compiler/?.lua;" .. package.path
 local support = require "tests.compiler.support"
+local constructors = require "spec.constructors"
 local fields = require "spec.fields"
 local forms = require "spec.forms"
 local readers = require "spec.readers"
@@ -103,7 +104,7 @@ end)
 local function of_a_spec(run)
     local texts = getmetatable ""
     local before = texts.__index
-    local environment = assert(loadfile "compiler/spec/sandbox.lua")({})
+    local environment = assert(loadfile "compiler/spec/sandbox.lua")({}, constructors.rows)
     local ok, message = pcall(run, environment)
     texts.__index = before
     if not ok then error(message, 0) end
