@@ -54,6 +54,14 @@ float rnnc_cell_gate_float(const rnnc_config *config, float sum) {
     return apply_float(gate_of(config), clipped_float(config, sum));
 }
 
+double rnnc_cell_output(const rnnc_config *config, double state) {
+    return apply(output_of(config), state);
+}
+
+float rnnc_cell_output_float(const rnnc_config *config, float state) {
+    return apply_float(output_of(config), state);
+}
+
 #define UPDATE(name, ...)                                                                          \
     static void name(const rnnc_config *config, const real *input, const real *recurrent,          \
                      const float *unit, real *h_out, real *c_out) {                                \
@@ -67,7 +75,7 @@ float rnnc_cell_gate_float(const rnnc_config *config, float sum) {
 #define real double
 #define OPEN(v) rnnc_cell_gate(config, v)
 #define CANDIDATE(v) apply(candidate_of(config), clipped(config, v))
-#define OUTPUT(v) apply(output_of(config), v)
+#define OUTPUT(v) rnnc_cell_output(config, v)
 #define CELL(constant, name, gates, apart, states, ...) UPDATE(name##_double, __VA_ARGS__)
 #include "cell_rows.h"
 #undef CELL
@@ -79,7 +87,7 @@ float rnnc_cell_gate_float(const rnnc_config *config, float sum) {
 #define real float
 #define OPEN(v) rnnc_cell_gate_float(config, v)
 #define CANDIDATE(v) apply_float(candidate_of(config), clipped_float(config, v))
-#define OUTPUT(v) apply_float(output_of(config), v)
+#define OUTPUT(v) rnnc_cell_output_float(config, v)
 #define CELL(constant, name, gates, apart, states, ...) UPDATE(name##_float, __VA_ARGS__)
 #include "cell_rows.h"
 #undef CELL

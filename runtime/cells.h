@@ -25,10 +25,15 @@ typedef struct rnnc_cell_row {
 RNNC_HIDDEN double rnnc_cell_gate(const rnnc_config *config, double sum);
 RNNC_HIDDEN float rnnc_cell_gate_float(const rnnc_config *config, float sum);
 
+/* What the config's function makes of a cell state on its way out. */
+RNNC_HIDDEN double rnnc_cell_output(const rnnc_config *config, double state);
+RNNC_HIDDEN float rnnc_cell_output_float(const rnnc_config *config, float state);
+
 /* The row of a cell; NULL if there is no such cell. */
 RNNC_HIDDEN const rnnc_cell_row *rnnc_cell_find(rnnc_cell cell);
 
-/* How many gates of it are apart. */
+/* How many gates of it are apart: by themselves, in layer normalisation, where the others, which
+ * come first, are normalised together. */
 RNNC_HIDDEN size_t rnnc_cell_apart(const rnnc_cell_row *row);
 
 #endif

@@ -12,19 +12,25 @@ size_t rnnc_config_gates(const rnnc_config *config) {
     return cell ? cell->gates : 0;
 }
 
+static size_t states_of(const rnnc_config *config) {
+    const rnnc_cell_row *const cell = rnnc_cell_find(config->cell);
+    return cell ? cell->states : 0;
+}
+
+/* Weights and biases of norms of one layer and direction: of both sums and of a cell state. */
+static size_t norms_of(const rnnc_config *config) {
+    return !config->layer_norm ? 0 : states_of(config) > 1 ? 6 : 4;
+}
+
 /* Tensors of one layer and direction. */
 static size_t kinds_of(const rnnc_config *config) {
-    return (config->bias ? 4u : 2u) + (config->peepholes ? 3u : 0u) + (config->proj_size ? 1u : 0u);
+    return (config->bias ? 4u : 2u) + (config->peepholes ? 3u : 0u) +
+           (config->proj_size ? 1u : 0u) + norms_of(config);
 }
 
 /* Tensors of the chains, layers and directions. */
 static size_t chain_weights(const rnnc_config *config) {
     return config->num_layers * (config->bidirectional ? 2 : 1) * kinds_of(config);
-}
-
-static size_t states_of(const rnnc_config *config) {
-    const rnnc_cell_row *const cell = rnnc_cell_find(config->cell);
-    return cell ? cell->states : 0;
 }
 
 size_t rnnc_config_weight_count(const rnnc_config *config) {
@@ -48,8 +54,10 @@ static size_t weight_floats(const rnnc_config *config) {
         if (upper && !rnnc_mul(directions, state, &cols))
             return 0;
         if (!rnnc_add(cols, state, &cols) || !rnnc_add(cols, config->bias ? 2 : 0, &cols) ||
-            !rnnc_add(cols, config->peepholes ? 1 : 0, &cols) || !rnnc_mul(rows, cols, &values) ||
+            !rnnc_add(cols, config->peepholes ? 1 : 0, &cols) ||
+            !rnnc_add(cols, config->layer_norm ? 4 : 0, &cols) || !rnnc_mul(rows, cols, &values) ||
             !rnnc_add(values, projection, &values) ||
+            !rnnc_add(values, norms_of(config) > 4 ? 2 * config->hidden_size : 0, &values) ||
             (config->initial_state &&
              (!rnnc_add(values, state, &values) ||
               !rnnc_add(values, states_of(config) > 1 ? config->hidden_size : 0, &values))) ||
@@ -69,6 +77,29 @@ static rnnc_status check_projection(const rnnc_config *config, rnnc_error *error
         return rnnc_fail(error, RNNC_ERR_ARGUMENT,
                          "proj_size is %zu: give less than hidden_size, which is %zu",
                          config->proj_size, config->hidden_size);
+    return RNNC_OK;
+}
+
+static rnnc_status check_norms(const rnnc_config *config, rnnc_error *error) {
+    if (!config->layer_norm && (config->norm_state || !(fabsf(config->norm_eps) <= 0)))
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "norm_state is %d and norm_eps %g: without layer_norm give 0",
+                         config->norm_state, (double)config->norm_eps);
+    if (!config->layer_norm)
+        return RNNC_OK;
+    if (config->cell != RNNC_LSTM && config->cell != RNNC_GRU)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "layer_norm is 1: only cells lstm and gru have it, give 0");
+    if (config->bias || config->peepholes || config->reset_before || config->proj_size)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "layer_norm is 1: give 0 for bias, peepholes, reset_before and proj_size");
+    if (config->norm_state && states_of(config) < 2)
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "norm_state is 1: only a cell lstm has a cell state, give 0");
+    if (!(config->norm_eps >= 0 && config->norm_eps <= FLT_MAX))
+        return rnnc_fail(error, RNNC_ERR_ARGUMENT,
+                         "norm_eps is %g: give a finite number, 0 or more",
+                         (double)config->norm_eps);
     return RNNC_OK;
 }
 
@@ -126,6 +157,8 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
                  {"reset_before", config->reset_before},
                  {"peepholes", config->peepholes},
                  {"initial_state", config->initial_state},
+                 {"layer_norm", config->layer_norm},
+                 {"norm_state", config->norm_state},
                  {"own_functions", config->own_functions}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
         if (flags[i].value != 0 && flags[i].value != 1)
@@ -143,11 +176,13 @@ rnnc_status rnnc_config_check(const rnnc_config *config, rnnc_error *error) {
                          "direction, give one of them");
     rnnc_status status = check_projection(config, error);
     if (status == RNNC_OK)
+        status = check_norms(config, error);
+    if (status == RNNC_OK)
         status = check_functions(config, error);
     if (status != RNNC_OK)
         return status;
     size_t count, bytes;
-    if (!rnnc_mul(config->num_layers, 18, &count) ||
+    if (!rnnc_mul(config->num_layers, 24, &count) ||
         !rnnc_mul(weight_floats(config), sizeof(double), &bytes) || bytes == 0)
         return rnnc_fail(error, RNNC_ERR_OVERFLOW,
                          "the weights of input_size %zu, hidden_size %zu, num_layers %zu do not "
@@ -162,8 +197,11 @@ size_t rnnc_config_weight_floats(const rnnc_config *config) {
 
 rnnc_status rnnc_config_weight(const rnnc_config *config, size_t index, rnnc_weight *weight) {
     enum { WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH, WEIGHT_CI, WEIGHT_CF, WEIGHT_CO, WEIGHT_HR };
-    static const char *const names[] = {"weight_ih", "weight_hh", "bias_ih",   "bias_hh",
-                                        "weight_ci", "weight_cf", "weight_co", "weight_hr"};
+    enum { NORM_IH = WEIGHT_HR + 1, NORM_C = NORM_IH + 4 };
+    static const char *const names[] = {
+        "weight_ih",      "weight_hh",    "bias_ih",       "bias_hh",        "weight_ci",
+        "weight_cf",      "weight_co",    "weight_hr",     "norm_weight_ih", "norm_bias_ih",
+        "norm_weight_hh", "norm_bias_hh", "norm_weight_c", "norm_bias_c"};
     if (!weight || rnnc_config_check(config, NULL) != RNNC_OK ||
         index >= rnnc_config_weight_count(config))
         return RNNC_ERR_ARGUMENT;
@@ -182,14 +220,17 @@ rnnc_status rnnc_config_weight(const rnnc_config *config, size_t index, rnnc_wei
         kind += WEIGHT_CI - BIAS_IH;
     if (kind >= WEIGHT_CI && !config->peepholes)
         kind += WEIGHT_HR - WEIGHT_CI;
-    const int of_units = kind >= WEIGHT_CI && kind <= WEIGHT_CO;
+    if (kind >= WEIGHT_HR && !config->proj_size)
+        kind += NORM_IH - WEIGHT_HR;
+    const int of_units = (kind >= WEIGHT_CI && kind <= WEIGHT_CO) || kind >= NORM_C;
+    const int of_gates = kind == BIAS_IH || kind == BIAS_HH || (kind >= NORM_IH && kind < NORM_C);
     snprintf(weight->name, sizeof weight->name, "%s_l%zu%s", names[kind], layer,
              direction ? "_reverse" : "");
     weight->rows = kind == WEIGHT_HR ? S : of_units ? H : rnnc_config_gates(config) * H;
-    weight->cols = kind == BIAS_IH || kind == BIAS_HH || of_units ? 0
-                   : kind == WEIGHT_HR                            ? H
-                   : kind == WEIGHT_HH                            ? S
-                   : layer                                        ? directions * S
-                                                                  : config->input_size;
+    weight->cols = of_gates || of_units ? 0
+                   : kind == WEIGHT_HR  ? H
+                   : kind == WEIGHT_HH  ? S
+                   : layer              ? directions * S
+                                        : config->input_size;
     return RNNC_OK;
 }

@@ -31,7 +31,7 @@ static needs needs_of(const rnnc_network *network) {
         const rnnc_cell_row *const cell = rnnc_cell_find(layer->recurrent.cell);
         const size_t sums = cell->gates * layer->recurrent.hidden_size;
         at_least(&n.gates, sums);
-        at_least(&n.hidden, cell->apart ? sums : 0);
+        at_least(&n.hidden, cell->apart || layer->recurrent.layer_norm ? sums : 0);
         at_least(&n.units, layer->recurrent.hidden_size);
     }
     return n;

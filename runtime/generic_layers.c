@@ -22,11 +22,12 @@ static void step_any(const generic_chain *chain, const rnnc_step *s) {
     for (size_t row = 0; row < s->rows; row++)
         for (size_t j = 0; j < s->H; j++) {
             float input[RNNC_GATES_MAX], recurrent[RNNC_GATES_MAX], c = 0;
+            const int apart = cell->apart || chain->norms;
             const float *bias_n = s->bias_n + j;
             for (size_t g = 0; g < cell->gates; g++) {
                 const size_t at = g * s->H + j;
                 input[g] = s->gates[row * s->ld_gates + at] + s->bias[at];
-                recurrent[g] = cell->apart ? s->hidden[row * cell->gates * s->H + at] : 0;
+                recurrent[g] = apart ? s->hidden[row * cell->gates * s->H + at] : 0;
                 if (cell->apart >> g & 1u) {
                     recurrent[g] += *bias_n;
                     bias_n += s->H;
@@ -39,6 +40,57 @@ static void step_any(const generic_chain *chain, const rnnc_step *s) {
                                cell->states > 1 ? &s->c[row * s->H + j] : &c);
             s->h[row * s->ld_h + j] = h;
         }
+}
+
+/* v (n) = (v - mean) / sqrt(variance + eps) * weight + bias, as torch.nn.LayerNorm. */
+static void normalise(size_t n, float *v, const float *weight, const float *bias, float eps) {
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)v[i];
+    const double mean = sum / (double)n;
+    for (size_t i = 0; i < n; i++)
+        squares += ((double)v[i] - mean) * ((double)v[i] - mean);
+    const double scale = 1 / sqrt(squares / (double)n + (double)eps);
+    for (size_t i = 0; i < n; i++)
+        v[i] = (float)(((double)v[i] - mean) * scale) * weight[i] + bias[i];
+}
+
+/* The sums of all gates: those that are added up together, those that are apart each for itself. */
+static void normalise_gates(const generic_chain *c, float *sums, const float *weight) {
+    const size_t together = c->cell->gates - rnnc_cell_apart(c->cell);
+    const float *const bias = weight + c->N;
+    for (size_t g = 0; g < c->cell->gates;) {
+        const size_t gates = g < together ? together : 1, at = g * c->H;
+        normalise(gates * c->H, sums + at, weight + at, bias + at, c->config->norm_eps);
+        g += gates;
+    }
+}
+
+/* Both sums of a step, in their place, before its cell. */
+static void normalise_sums(const generic_run *r, const generic_chain *c, float *gates) {
+    for (size_t row = 0; row < r->B; row++) {
+        normalise_gates(c, gates + row * r->row_b * c->N, c->norms);
+        normalise_gates(c, r->hidden + row * c->N, c->norms + 2 * c->N);
+    }
+}
+
+/* The step of a cell whose sums have been normalised, and whose cell state is. */
+static void step_normalised(const generic_chain *chain, const rnnc_step *s) {
+    const size_t N = chain->N, H = chain->H;
+    const float *const weight = chain->norms + 4 * N;
+    step_any(chain, s);
+    for (size_t row = 0; chain->cell->states > 1 && row < s->rows; row++) {
+        const float *const o = s->gates + row * s->ld_gates + 3 * H;
+        const float *const o_hidden = s->hidden + row * N + 3 * H;
+        float *const h = s->h + row * s->ld_h, *const c = s->c + row * H;
+        memcpy(h, c, H * sizeof *h);
+        normalise(H, h, weight, weight + H, chain->config->norm_eps);
+        if (chain->config->norm_state)
+            memcpy(c, h, H * sizeof *c);
+        for (size_t j = 0; j < H; j++)
+            h[j] = rnnc_cell_gate_float(chain->config, o[j] + o_hidden[j]) *
+                   rnnc_cell_output_float(chain->config, h[j]);
+    }
 }
 
 /* Of a gru: W_hn (r h) in place of W_hn h. */
@@ -56,8 +108,11 @@ static void multiply_reset(const generic_run *r, const generic_chain *c, const r
 
 static void step(const generic_run *r, const generic_chain *c, const rnnc_step *s) {
     const size_t number = (size_t)c->config->cell;
-    if (number < sizeof r->kernels->step / sizeof r->kernels->step[0] && !c->config->reset_before &&
-        !c->peepholes && !c->config->own_functions && !(c->config->clip > 0))
+    if (c->norms)
+        step_normalised(c, s);
+    else if (number < sizeof r->kernels->step / sizeof r->kernels->step[0] &&
+             !c->config->reset_before && !c->peepholes && !c->config->own_functions &&
+             !(c->config->clip > 0))
         r->kernels->step[number](s);
     else
         step_any(c, s);
@@ -75,7 +130,7 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
                        size_t ld_in, generic_flow out, const float *h0, const float *c0, float *hn,
                        float *cn) {
     const size_t H = c->H, S = c->S, N = c->N, B = r->B, T = r->T;
-    const int has_c = c->cell->states > 1, apart = c->cell->apart != 0;
+    const int has_c = c->cell->states > 1, apart = c->cell->apart != 0 || c->norms;
     if (T > 0 && B > 0)
         r->blas->sgemm(0, 0, T * B, N, c->K, 1, in, ld_in, c->w_ih, N, 0, r->gates, N);
     if (has_c && c0)
@@ -109,6 +164,8 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
             .h = c->w_hr ? r->fresh : to,
             .ld_h = c->w_hr ? H : r->row_b * out.ld,
         };
+        if (c->norms)
+            normalise_sums(r, c, gates);
         if (c->config->reset_before)
             multiply_reset(r, c, &now);
         step(r, c, &now);

@@ -10,7 +10,8 @@ size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *pre
     const size_t K = layer == 0 ? config->input_size : (config->bidirectional ? 2 : 1) * S;
     const size_t bias = (K + S) * N, bias_n = bias + N;
     const size_t peepholes = bias_n + rnnc_cell_apart(cell) * H;
-    const size_t w_hr = peepholes + (config->peepholes ? 3 * H : 0);
+    const size_t norms = peepholes + (config->peepholes ? 3 * H : 0);
+    const size_t w_hr = norms + (config->layer_norm ? 4 * N + (cell->states > 1 ? 2 * H : 0) : 0);
     const size_t first_h = w_hr + config->proj_size * H;
     const size_t states = config->initial_state ? cell->states : 0;
     if (c)
@@ -25,6 +26,7 @@ size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *pre
                              .bias = prepared + bias,
                              .bias_n = prepared + bias_n,
                              .peepholes = config->peepholes ? prepared + peepholes : NULL,
+                             .norms = config->layer_norm ? prepared + norms : NULL,
                              .w_hr = config->proj_size ? prepared + w_hr : NULL,
                              .first_h = states > 0 ? prepared + first_h : NULL,
                              .first_c = states > 1 ? prepared + first_h + S : NULL};
@@ -42,7 +44,7 @@ static size_t count_of(const rnnc_layer *layer) {
     const rnnc_config *const config = &layer->recurrent;
     /* Without bias there is more than in the weights that were checked. */
     rnnc_config with_bias = *config;
-    with_bias.bias = 1;
+    with_bias.bias = !config->layer_norm;
     if (rnnc_config_check(&with_bias, NULL) != RNNC_OK)
         return 0;
     const size_t directions = config->bidirectional ? 2 : 1;
@@ -105,6 +107,12 @@ static float *prepare_recurrent(const rnnc_config *config, const float *const **
             const float *const of_units = *(*tensors)++;
             for (size_t j = 0; j < c.H; j++)
                 prepared[(size_t)(c.peepholes - prepared) + 3 * j + k] = of_units[j];
+        }
+        float *norms = prepared + (c.norms ? c.norms - prepared : 0);
+        for (size_t k = 0; c.norms && k < (c.cell->states > 1 ? 6 : 4); k++) {
+            const size_t count = k < 4 ? c.N : c.H;
+            memcpy(norms, *(*tensors)++, count * sizeof *norms);
+            norms += count;
         }
         if (c.w_hr)
             transpose(c.S, c.H, *(*tensors)++, prepared + (c.w_hr - prepared));

@@ -22,6 +22,7 @@ typedef struct chain {
     const rnnc_cell_row *cell;
     size_t I, H, S;
     const float *w_ih, *w_hh, *b_ih, *b_hh, *peephole[3], *w_hr, *first_h, *first_c;
+    const float *norms[6]; /* weight and bias: of the sums with x, of those with h, of c */
 } chain;
 
 /* Takes the chain's tensors off the front of the list. */
@@ -41,11 +42,65 @@ static chain take_chain(const rnnc_config *config, size_t inputs, const float *c
         c.peephole[k] = *(*tensors)++;
     if (config->proj_size)
         c.w_hr = *(*tensors)++;
+    for (size_t k = 0; config->layer_norm && k < (c.cell->states > 1 ? 6 : 4); k++)
+        c.norms[k] = *(*tensors)++;
     return c;
 }
 
-/* One step: h (S) and c (H) from x (I). fresh (2*H) is scratch. */
+/* v (n) = (v - mean) / sqrt(variance + eps) * weight + bias. */
+static void normalise(const chain *w, size_t n, double *v, const float *weight, const float *bias) {
+    double mean = 0, variance = 0;
+    for (size_t i = 0; i < n; i++)
+        mean += v[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        variance += (v[i] - mean) * (v[i] - mean) / (double)n;
+    for (size_t i = 0; i < n; i++)
+        v[i] = (v[i] - mean) / sqrt(variance + (double)w->config->norm_eps) * (double)weight[i] +
+               (double)bias[i];
+}
+
+/* W v of all gates (N), normalised: those of n of a gru for itself. */
+static void normalised_product(const chain *w, const float *matrix, size_t cols, const double *v,
+                               const float *const norm[2], double *sums) {
+    const size_t N = w->cell->gates * w->H, apart = rnnc_cell_apart(w->cell) * w->H;
+    for (size_t i = 0; i < N; i++)
+        sums[i] = product(matrix, NULL, i, cols, v);
+    normalise(w, N - apart, sums, norm[0], norm[1]);
+    if (apart)
+        normalise(w, apart, sums + N - apart, norm[0] + N - apart, norm[1] + N - apart);
+}
+
+/* One step with layer_norm; fresh (3*H + 2*N) is scratch. */
+static void normalised_step(const chain *w, const double *x, double *h, double *c, double *fresh) {
+    const size_t H = w->H, N = w->cell->gates * H;
+    double *const shown = fresh + 2 * H, *const of_x = shown + H, *const of_h = of_x + N;
+    normalised_product(w, w->w_ih, w->I, x, w->norms, of_x);
+    normalised_product(w, w->w_hh, w->S, h, w->norms + 2, of_h);
+    for (size_t j = 0; j < H; j++) {
+        double input[RNNC_GATES_MAX], recurrent[RNNC_GATES_MAX];
+        for (size_t g = 0; g < w->cell->gates; g++) {
+            input[g] = of_x[g * H + j];
+            recurrent[g] = of_h[g * H + j];
+        }
+        w->cell->update(w->config, input, recurrent, NULL, &h[j], &c[j]);
+    }
+    if (w->cell->states < 2)
+        return;
+    memcpy(shown, c, H * sizeof *shown);
+    normalise(w, H, shown, w->norms[4], w->norms[5]);
+    for (size_t j = 0; j < H; j++)
+        h[j] = rnnc_cell_gate(w->config, of_x[3 * H + j] + of_h[3 * H + j]) *
+               rnnc_cell_output(w->config, shown[j]);
+    if (w->config->norm_state)
+        memcpy(c, shown, H * sizeof *shown);
+}
+
+/* One step: h (S) and c (H) from x (I). fresh is scratch: 2*H, see also normalised_step. */
 static void step(const chain *w, const double *x, double *h, double *c, double *fresh) {
+    if (w->config->layer_norm) {
+        normalised_step(w, x, h, c, fresh);
+        return;
+    }
     /* What the candidate of a gru multiplies with W_hn. */
     double *const candidate = w->config->reset_before ? fresh + w->H : h;
     for (size_t j = 0; w->config->reset_before && j < w->H; j++)
@@ -297,7 +352,8 @@ static rnnc_status forward(const rnnc_network *network, const float *const *tens
     const size_t widest = widest_of(network);
     size_t flow, count, bytes;
     if (!rnnc_mul(call->seq_len, widest, &flow) || !rnnc_add(flow, flow, &count) ||
-        !rnnc_add(count, 4 * widest, &count) || !rnnc_mul(count, sizeof(double), &bytes))
+        !rnnc_add(count, (5 + 2 * RNNC_GATES_MAX) * widest, &count) ||
+        !rnnc_mul(count, sizeof(double), &bytes))
         return RNNC_ERR_OVERFLOW;
     double *const space = malloc(bytes);
     if (!space)

@@ -121,8 +121,16 @@ typedef struct rnnc_config {
                           linear_before_reset = 0; 0: PyTorch's r (W_hn h + b_hn) */
     int peepholes;     /* 1, lstm: i += weight_ci c, f += weight_cf c, o += weight_co c_new */
     int initial_state; /* 1: its weights have h0 and c0, for calls without them */
-    float clip;        /* sums of gates and candidates are bounded to -clip .. clip before their
-                          functions, as by ONNX Runtime; 0: they are not */
+    int layer_norm; /* 1, lstm and gru: the sums of gates with x and with h are normalised each for
+                       itself before they meet, and the cell state on its way out; Ba, Kiros,
+                       Hinton 2016, equations 20 to 22. All gates of an lstm are normalised
+                       together, r and z of a gru too, and n alone. Without bias: the norms have
+                       biases. proj_size, reset_before and peepholes are 0 */
+    int norm_state; /* 1, lstm with layer_norm: the normalised cell state is what the next step
+                       reads; 0: it reads it as it was */
+    float norm_eps; /* with layer_norm: added to variances, 0 or more; 0 without */
+    float clip;     /* sums of gates and candidates are bounded to -clip .. clip before their
+                       functions, as by ONNX Runtime; 0: they are not */
     int own_functions; /* 1: instead of PyTorch's it has these, those that there are in the cell */
     rnnc_function gate, candidate; /* lstm: of i, f, o and of g; gru: of r, z and of n; rnn, of
                                       either kind: candidate is that of its sum */
@@ -131,9 +139,10 @@ typedef struct rnnc_config {
 
 /* One weight tensor by its name in a PyTorch state_dict: (rows, cols), or (rows) if cols is 0. */
 typedef struct rnnc_weight {
-    char
-        name[120]; /* weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_ci_l0,
-                      weight_cf_l0, weight_co_l0, weight_hr_l0, ..._reverse, those that are there */
+    char name[120]; /* weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_ci_l0,
+                       weight_cf_l0, weight_co_l0, weight_hr_l0, norm_weight_ih_l0, norm_bias_ih_l0,
+                       norm_weight_hh_l0, norm_bias_hh_l0, norm_weight_c_l0, norm_bias_c_l0,
+                       ..._reverse, those that are there */
     size_t rows, cols;
 } rnnc_weight;
 

@@ -31,7 +31,8 @@ static const rnnc_pack_step pack_list[] = {
 @ end
 
 /* kind, { cell, input_size, hidden_size, num_layers, bias, batch_first, bidirectional, proj_size,
- * reverse, reset_before, peepholes, initial_state, clip, own_functions, gate, candidate, output },
+ * reverse, reset_before, peepholes, initial_state, layer_norm, norm_state, norm_eps, clip,
+ * own_functions, gate, candidate, output },
  * inputs, outputs, activation, bias, last_step, last_state, tied, steps, alpha, beta, first, count */
 static const rnnc_layer layer_list[] = {
 @ for _, row in ipairs(rows.layers(p)) do

@@ -30,7 +30,7 @@
 #endif
 @ end
 
-@ if p.logarithm then
+@ if found.libm then
 #include <math.h>
 @ end
 #include <stdint.h>

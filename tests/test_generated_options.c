@@ -53,6 +53,21 @@ static const option networks[] = {
      2,
      {RNN(RNNC_LSTM, 9, 37, 1, .bidirectional = 1, .peepholes = 1),
       RNN(RNNC_LSTM, 74, 5, 1, .bias = 1, .peepholes = 1)}},
+    /* layer_norm: inputs that are never in the step, units that do and do not fill vectors, groups
+     * of gates of a gru, states carried both ways, functions and a clip beside it, other cells
+     * around. */
+    {"norm_lstm", 1, {RNN(RNNC_LSTM, 3, 20, 2, .layer_norm = 1, .norm_eps = 1e-5f)}},
+    {"norm_state",
+     2,
+     {RNN(RNNC_LSTM, 9, 37, 1, .bidirectional = 1, .layer_norm = 1, .norm_eps = 0.0625f,
+          .norm_state = 1),
+      RNN(RNNC_LSTM, 74, 16, 1, .layer_norm = 1, .norm_eps = 1e-3f, .clip = 0.75f,
+          FUNCTIONS(HARD(0.2f), SOFT, ELU(0.5f)))}},
+    {"norm_gru",
+     3,
+     {RNN(RNNC_GRU, 3, 21, 2, .layer_norm = 1, .norm_eps = 1e-5f),
+      RNN(RNNC_GRU, 21, 8, 1, .bias = 1),
+      RNN(RNNC_GRU, 8, 34, 1, .reverse = 1, .layer_norm = 1, .norm_eps = 0.01f)}},
     /* Functions of gates, candidates and cell states, and a clip: in all cells, of units and of
      * sequences, with inputs in the step and before it, besides other options. */
     {"gates_hard", 1, {RNN(RNNC_LSTM, 3, 20, 2, .bias = 1, FUNCTIONS(HARD(0.2f), TANH, TANH))}},

@@ -145,9 +145,9 @@ Test(spec_errors, every_field_is_explained) {
         "batch_first", "dropout", "bidirectional", "merge", "direction", "reset_after", "peepholes",
         "alpha", "beta", "gate_activation", "gate_alpha", "gate_beta", "candidate_activation",
         "candidate_alpha", "candidate_beta", "output_activation", "output_alpha", "output_beta",
-        "clip", "proj_size", "initial_state", "weights", "prefix", "map", "batch", "seq_len",
-        "target", "threads", "lengths", "chunk", "streaming", "deterministic", "residual",
-        "activation", "train",
+        "clip", "layer_norm", "layer_norm_eps", "layer_norm_state", "proj_size", "initial_state",
+        "weights", "prefix", "map", "batch", "seq_len", "target", "threads", "lengths", "chunk",
+        "streaming", "deterministic", "residual", "activation", "train",
         /* of a model, and of its layers */
         "training", "layers", "input_size", "prefix", "num_embeddings", "dim", "units",
         "activation", "activation", "alpha", "beta", "bias", "last_step", "last_state", "tied",

@@ -8,6 +8,7 @@ local heads = require "emit.forward.heads"
 local host = require "host"
 local merges = require "tables.merges"
 local model_rows = require "emit.model_rows"
+local norms = require "emit.forward.norms"
 local output_forms = require "emit.output_forms"
 local products = require "kernels.products"
 local rows = require "emit.forward.rows"
@@ -20,7 +21,7 @@ local emit = {}
 
 -- The statements that compute and store the new states of one vector of units, as a function of where
 -- its values are: names.sum(index), names.gates(offset), names.weight(offset),
--- names.state(S), names.store(S), names.suffix.
+-- names.state(S), names.normed(S), names.store(S), names.suffix.
 local function update_of(variant, product)
     local index = {}
     for _, sum in ipairs(product.sums) do
@@ -37,6 +38,7 @@ local function update_of(variant, product)
                 return loads[gate] and names.gates(loads[gate]) or names.sum(index["input " .. gate])
             end,
             state = names.state,
+            normed = names.normed,
             weight = function(vector) return names.weight(product.unit_weights[vector]) end,
             new = fresh,
             ["local"] = function(name) return name end,
@@ -78,6 +80,11 @@ end
 -- The C of a function of each value, where no product is before it.
 local function map_of(variant, map)
     if map.rows then return rows(variant, map, update_of(variant, map)) end
+    if map.kind == "cell" then return norms(variant, map, update_of) end
+    if map.kind == "normalise" then
+        return template.render("normalise.c", { vec = variant.vec, lanes = variant.lanes, fn = map.fn,
+            attribute = variant.attribute, units = map.units, row = map.row })
+    end
     local update = update_of(variant, map) {
         suffix = "0",
         sum = function() return variant.vec .. "_load(from + i)" end,

@@ -41,7 +41,7 @@ local function function_row(constant, of) return row(constant, numbers(of)) end
 -- That of a layer that is not recurrent.
 local zeros <const> = { alpha = 0.0, beta = 0.0 }
 local nothing = function_row("RNNC_IDENTITY", zeros)
-local no_config = row("RNNC_RNN_TANH", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, host.float(0.0), 0,
+local no_config = row("RNNC_RNN_TANH", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, host.float(0.0), host.float(0.0), 0,
     "\n        " .. table.concat({ nothing, nothing, nothing }, ", "))
 
 local function config_row(layer, batch_first)
@@ -49,6 +49,7 @@ local function config_row(layer, batch_first)
     for i, f in ipairs(layer.functions) do functions[i] = function_row(f.constant, f) end
     return row(layer.cell, s.I, s.H, s.L, flag(layer.bias), flag(batch_first), flag(s.D == 2), layer.proj_size or 0,
         flag(layer.reverse), flag(layer.reset_before), flag(layer.peepholes), flag(layer.initial_state),
+        flag(layer.norm), flag(layer.norm and layer.norm.state), host.float(layer.norm and layer.norm.eps or 0.0),
         host.float(layer.clip), flag(layer.own_functions), "\n        " .. table.concat(functions, ", "))
 end
 

@@ -54,7 +54,10 @@ local function check_freestanding(spec)
                 .. '"portable"', name))
         end
     end
-    for _, layer in ipairs(spec.layers or {}) do
+    for _, layer in ipairs(spec.layers or { spec }) do
+        if layer.layer_norm then
+            fail.at("rnnc", "--freestanding: layer_norm needs sqrtf of libm; --standalone has it")
+        end
         if layer.activation == "log_softmax" then
             fail.at("rnnc", "--freestanding: log_softmax needs logf of libm; take the layer's outputs as they come, or "
                 .. "softmax, which is the same but for the logarithm")

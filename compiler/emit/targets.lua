@@ -85,6 +85,7 @@ local function program_of(v, p, words, print)
 end
 
 -- targets.of(p, words, print) -> what the templates ask of targets:
+--   libm          is a function of libm called?
 --   only_x86      are all targets of x86-64? guarded: is one, beside one that is not, so that its code is left out
 --                 elsewhere?
 --   teams         is a call of any divided; barriers: do members meet, and barriers_x86: on x86-64 only?
@@ -97,6 +98,8 @@ function targets.of(p, words, print)
     for _, v in ipairs(p.variants) do x86 = x86 or v.isa ~= "" end
     result.guarded = x86 and p.variants[1].isa == ""
     result.only_x86 = x86 and not result.guarded
+    result.libm = p.logarithm
+    for _, layer in ipairs(p.layers) do result.libm = result.libm or layer.norm and true or false end
     for i, target in ipairs(p.variants) do
         local only_x86, texts = result.guarded and target.isa ~= "", { functions_of_rows(target, p, print) }
         for _, v in ipairs(programs(target)) do

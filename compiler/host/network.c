@@ -13,8 +13,9 @@ static int same_config(const rnnc_config *a, const rnnc_config *b) {
            a->bias == b->bias && a->bidirectional == b->bidirectional &&
            a->proj_size == b->proj_size && a->reverse == b->reverse &&
            a->reset_before == b->reset_before && a->peepholes == b->peepholes &&
-           a->initial_state == b->initial_state && same_number(a->clip, b->clip) &&
-           a->own_functions == b->own_functions &&
+           a->initial_state == b->initial_state && a->layer_norm == b->layer_norm &&
+           a->norm_state == b->norm_state && same_number(a->norm_eps, b->norm_eps) &&
+           same_number(a->clip, b->clip) && a->own_functions == b->own_functions &&
            (!a->own_functions ||
             (same_function(a->gate, b->gate) && same_function(a->candidate, b->candidate) &&
              same_function(a->output, b->output)));

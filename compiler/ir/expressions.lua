@@ -6,7 +6,7 @@ local expressions = {}
 
 -- Those of a program, those of a row of functions.lua and those of a row of cells.lua.
 local leaves = { read = true, index = true, ["local"] = true, arg = true, value = true,
-                 gate = true, input = true, recurrent = true, state = true, new = true, weight = true }
+                 gate = true, input = true, recurrent = true, state = true, new = true, weight = true, normed = true }
 
 local function is_leaf(tree) return type(tree) ~= "table" or leaves[tree[1]] or false end
 

@@ -70,6 +70,9 @@ return function(vectors, beside)
     }
 
     function batch.applies(ir, target)
+        for _, stack in ipairs(ir.stacks) do
+            if stack.norm then return false, "norms are of one sequence's units, side by side" end
+        end
         if ir.like then return false, "its panels are as high as its tiles" end
         if ir.batch == "any" then return false, "the batch is not known" end
         if ir.lengths then return false, "sequences of different lengths end at different steps" end

@@ -13,7 +13,7 @@ local tiles = require "kernels.tiles"
 local function describe(stack, ir, members, like)
     local s = stack.sizes
     return {
-        like = like, several = ir.several or false,
+        like = like, several = ir.several or false, normalised = stack.norm ~= nil,
         I = s.I, H = s.H, P = s.P, L = s.L, D = s.D, G = s.G, apart = #stack.apart, update = stack.update,
         steps = stack.steps, batch = stack.batch, members = members or 1,
         kinds = s.L > 1 and { "first", "upper" } or { "first" },

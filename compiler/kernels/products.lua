@@ -313,8 +313,18 @@ local function units_stack(ir, target, stage, list, suffix, input)
             local name = role .. "_" .. (layer.hoisted and "" or columns .. "_") .. s.H .. suffix
             return add_units(list, target, step, name, true)
         end
+        -- Before norms the sums with the state are a product like those with the input, whose values are stored.
+        local function add_sums()
+            return add_units(list, target, product(stack, "input", true, row, {
+                split = split, width = choice.step.vectors, stored = stored, grouped = false,
+                rows = unrolled(tiles.any(choice.step.rows), split, choice.step.vectors * s.G), exact = false,
+                ranged = false, panels = panels(s.H, target.lanes, choice.step.vectors, s.G, false),
+                terms = { { name = "x", pieces = { { offset = 0, count = s.P } } } },
+            }), "state_" .. s.H .. suffix)
+        end
         layer.reset = stack.reset and add_step "reset"
-        layer.step = add_step "step"
+        layer.step = stack.norm and add_sums() or add_step "step"
+        layer.lone = exact and #rows == 1 and rows[1].rows * rows[1].count == 1
         layer.projection = projection(ir, target, stage, list, suffix)
         if ranged then
             layer.share = grains(s.H, target.lanes, choice.step.vectors, layer.hoisted and choice.inputs[kind].vectors)

@@ -65,7 +65,7 @@ end
 -- that do not fill a vector waste less: of lstm with 20 units, 5 vectors instead of 8. The epilogue takes the
 -- gates apart in registers.
 local function can_group(net, target)
-    return net.G == 4 and net.apart == 0 and target.lanes >= net.G
+    return net.G == 4 and net.apart == 0 and not net.normalised and target.lanes >= net.G
         and tiles.sums(net.H, target.lanes, net.G, true) < tiles.sums(net.H, target.lanes, net.G, false)
 end
 
@@ -144,7 +144,8 @@ local function plan_with(net, target, deterministic, grouped)
         inputs[kind] = tile
         local times = kind == "first" and 1 or net.L - 1
         cycles = cycles + net.D * times * tile.cycles * rows / many
-        hoisted[kind] = not fuses(columns, net.steps, target)
+        -- Sums with inputs that are normalised have to be in a buffer.
+        hoisted[kind] = net.normalised or not fuses(columns, net.steps, target)
         if not hoisted[kind] then serial = serial + tile.cycles * rows / many end
     end
     -- The last block has the rows that are left, and takes their time only.

@@ -23,6 +23,8 @@ local of_layer = {
             bias = item.bias, bidirectional = item.bidirectional, proj_size = item.proj_size or 0,
             reverse = item.direction == "reverse", reset_before = item.reset_after == false,
             peepholes = item.peepholes or false,
+            layer_norm = item.layer_norm or false, norm_state = item.layer_norm_state or false,
+            norm_eps = item.layer_norm_eps or 0.0,
             initial_state = item.initial_state, clip = item.clip or 0.0, own_functions = cells.has_own_functions(item),
             gate = function_of(functions, "gate_activation"),
             candidate = function_of(functions, "candidate_activation", "nonlinearity"),

@@ -41,7 +41,7 @@ end
 -- The arguments of drivers, "cell I H L D B T", for networks that libraries have as one layer.
 local function shape_of(spec, seq_len, batch)
     if spec.layers or spec.proj_size > 0 or spec.direction == "reverse" or spec.reset_after == false
-        or spec.peepholes or not cells.is_plain(spec) then
+        or spec.peepholes or spec.layer_norm or not cells.is_plain(spec) then
         return nil
     end
     local cell = spec.cell == "rnn" and "rnn_" .. spec.nonlinearity or spec.cell

@@ -119,6 +119,9 @@ function ways.chunks(ir, whole, members, batch)
 end
 
 function ways.panels(ir, _, members, batch, target)
+    for _, stack in ipairs(ir.stacks) do
+        if stack.norm then return nil, "a norm needs all units" end
+    end
     local own = choice(ir, target, batch, members)
     if not own then return nil, "no kernel for it has panels" end
     local meetings, chains = 0, 0

@@ -1,7 +1,7 @@
 -- fuse: the bias becomes the start of the sum, and the update becomes the epilogue of the sum's last
 -- product, so that gate values live in registers only. Each body becomes one `step`:
 --   { op = "step", bias = { input, state } or nil, terms = { { of, weight, columns }, ... }, epilogue, tiny,
---     vectors = tensor or nil, reset = { update, tiny } or nil, projection = weight or nil }
+--     vectors = tensor or nil, norms = tensor or nil, reset = { update, tiny } or nil, projection = weight or nil }
 local fuse = {}
 
 fuse.doc = "bias and nonlinearity into the products of a step"
@@ -16,6 +16,8 @@ local function fused(body)
             step.bias[op.of] = op.tensor
         elseif op.op == "vectors" then
             step.vectors = op.tensor
+        elseif op.op == "norms" then
+            step.norms = op.tensor
         elseif op.op == "reset" then
             step.reset = { update = op.trees, tiny = op.tiny }
         elseif op.op == "project" then

@@ -84,6 +84,9 @@ local function chain_parts(stack, widths, kind, columns)
     parts.state = space.part(s.G - before - last, s.H, s.P, widths.state)
     parts.reset = last > 0 and space.part(last, s.H, s.H, widths.state)
     parts.vectors = #stack.vectors > 0 and space.part(#stack.vectors, s.H, 1, widths.vectors)
+    -- Weight and bias of the sums with the input, of those with the state, gate by gate; of the cell state.
+    local norms = stack.norm and stack.norm.tensors or 0
+    parts.norms = norms > 0 and space.part(4 * s.G + norms - 4, s.H, 1, widths.row)
     parts.apart = stack.bias and #stack.apart > 0 and space.part(#stack.apart, s.H, 1, widths.row)
     if s.P ~= s.H then parts.projection = space.part(1, s.P, s.H, widths.projection) end
     parts.count = space.count
@@ -122,7 +125,8 @@ local function place_stack(stack, stage, at, add)
         local body = scan.body[1]
         local input, state = body.terms[1], body.terms[2]
         local function add_repeated(step)
-            local tensors = (stack.bias and 4 or 2) + #stack.vectors + (body.projection and 1 or 0)
+            local tensors = (stack.bias and 4 or 2) + #stack.vectors + (stack.norm and stack.norm.tensors or 0)
+                + (body.projection and 1 or 0)
             step["repeat"], step.tensor_step = times, times > 1 and tensors or 0
             step.dst_step = times > 1 and parts.count or 0
             add(step)
@@ -140,6 +144,11 @@ local function place_stack(stack, stage, at, add)
         for i = 1, #stack.vectors do
             add_repeated(pack_step(body.vectors + i - 1, nil,
                 chain + parts.vectors.offset + (i - 1) * parts.vectors.width, s.H, 1, parts.vectors.width, 0, 1))
+        end
+        for i = 0, stack.norm and stack.norm.tensors - 1 or -1 do
+            local first = i < 4 and i * s.G or 4 * s.G + i - 4
+            add_repeated(pack_step(body.norms + i, nil, chain + parts.norms.offset + first * parts.norms.width, s.H, 1,
+                parts.norms.width, 0, i < 4 and s.G or 1))
         end
         local gate = 0
         local function add_state(part, gates)
@@ -193,10 +202,10 @@ end
 -- as many as the call has, up to a block: floats of one of them.
 local function held(ir, row) return ir.batch == "any" and row or aligned(ir.block * row) end
 
--- The states of a chain and what a projection or the product behind a reset reads: { name, offset, width, padded
--- (whole vectors or groups of it), stride (floats between two sequences, or for the batch kernel between two units) },
--- and the floats of all. In the units kernel all of a sequence's lie side by side.
-local function state_parts(ir, stack, target)
+-- The states of a chain, what a projection or the product behind a reset reads, and sums to be normalised: { name,
+-- offset, width, padded (whole vectors or groups of it), stride (floats between two sequences, or for the batch kernel
+-- between two units) }, and the floats of all. In the units kernel all of a sequence's lie side by side.
+local function state_parts(ir, stack, target, widths)
     local s, list, count = stack.sizes, {}, 0
     local function add(name, width)
         local part = { name = name, offset = count, width = width, padded = padded(ir, target, width) }
@@ -206,6 +215,7 @@ local function state_parts(ir, stack, target)
     for i, name in ipairs(stack.states) do add(name, i == 1 and s.P or s.H) end
     if s.P ~= s.H then add("unprojected", s.H) end
     if stack.reset then add("reset", s.H) end
+    if stack.norm then add("sums", s.G * widths.row) end
     for _, part in ipairs(list) do part.stride = ir.in_lanes == "units" and count or part.padded end
     return list, ir.in_lanes == "units" and held(ir, count) or count
 end
@@ -333,7 +343,7 @@ function layout.run(ir, target, base)
         stage.widths = widths_of(ir, stage, target, i)
         if stage.kind == "stack" then
             local stack = ir.stacks[stage.stack]
-            stage.state_parts, stage.state_count = state_parts(ir, stack, target)
+            stage.state_parts, stage.state_count = state_parts(ir, stack, target, stage.widths)
             stage.gates_stride = ir.in_lanes == "units"
                 and (stage.choice.grouped
                     and tiles.sums(stack.sizes.H, target.lanes, stack.sizes.G, true) * target.lanes

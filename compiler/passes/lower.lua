@@ -27,7 +27,8 @@
 --   stacks     recurrent layers of one size: gates, apart, states, reset, vectors (see cells.lua), formula (the update
 --              of the cell, which no pass changes), functions (by role) and own_functions (are they not
 --              PyTorch's?), clip, reverse
---              (they go backwards), sizes
+--              (they go backwards), norm ({ eps, state: is the normalised cell state carried?, tensors },
+--              nil: none), sizes
 --                { I, H, P, L, D, G } (inputs, units, outputs of a direction, layers, directions, gates)
 --                and scans; P differs from H where the output is projected; first: state -> the weight that
 --                calls without it start from
@@ -38,6 +39,8 @@
 --   { op = "product", of = "input" | "state", weight, columns }    gates += W v
 --   { op = "bias", of = "input" | "state", tensor }                gates += b
 --   { op = "vectors", tensor, count }                              so many of a value for each unit, stack.vectors
+--   { op = "norms", tensor, count }                                weights and biases of norms: of the sums with the
+--                                                                  input, of those with the state, of the cell state
 --   { op = "reset", trees, tiny }                                  what the product with the state takes instead of
 --                                                                  it for the gates `reset.of` of the stack
 --   { op = "update", trees, tiny }                                 new states from the gates, 0 where tiny
@@ -66,6 +69,10 @@ local function scan_of(cell, layer, direction, sizes, bias, reverse, add)
         local tensor = add(vector .. suffix, sizes.H, 0)
         if i == 1 then body[#body + 1] = { op = "vectors", tensor = tensor, count = #cell.vectors } end
     end
+    for i, name in ipairs(cell.norms or {}) do
+        local tensor = add(name .. suffix, name:find("_c$") and sizes.H or gates, 0)
+        if i == 1 then body[#body + 1] = { op = "norms", tensor = tensor, count = #cell.norms } end
+    end
     if cell.reset then
         body[#body + 1] = { op = "reset", trees = { { "h", cell.reset.value } }, tiny = { h = { "new", "h" } } }
     end
@@ -86,7 +93,8 @@ local function stack_of(item, spec, add)
         cell = cell.constant, gates = cell.gates, apart = cell.apart, states = cell.states,
         reset = cell.reset, vectors = cell.vectors or {}, sizes = sizes,
         formula = cell.update, functions = cells.functions(item), own_functions = cells.has_own_functions(item),
-        clip = item.clip,
+        clip = item.clip, norm = cell.norms and { eps = item.layer_norm_eps, state = item.layer_norm_state,
+                                                  tensors = #cell.norms } or nil,
         reverse = item.direction == "reverse", bias = item.bias, dropout = item.dropout,
         steps = spec.seq_len, batch = spec.batch, scans = {}, first = {},
     }

@@ -8,6 +8,7 @@ local activations = require "tables.activations"
 local bounds = require "kernels.bounds"
 local cells = require "tables.cells"
 local functions_of_values = require "kernels.maps"
+local norms = require "kernels.norms"
 local products = require "kernels.products"
 local targets = require "tables.targets"
 local used = require "passes.used"
@@ -61,7 +62,7 @@ local function share_layers(variant, main)
     local function text(v, stage, layer)
         local facts = { v.kernel, v.division.kind, v.in_lanes ~= "units" and v.block, stage.state_parts,
                         stage.gates_stride, layer.kind, layer.parts, layer.hoisted, layer.columns or false }
-        for _, name in ipairs { "input", "reset", "step", "projection" } do
+        for _, name in ipairs { "input", "reset", "step", "projection", "cell" } do
             facts[#facts + 1] = layer[name] and layer[name].fn or false
         end
         return products.key(facts)
@@ -116,6 +117,7 @@ function plan.variant(ir, name, role, shared)
     local had, had_maps = #list, #maps
     products.of(ir, target, list, suffix)
     functions_of_values.of(ir, target, maps, suffix)
+    norms.of(ir, target, maps, suffix)
     if not main then bounds.of(ir, target) end
     local functions, helpers, uses = used(ir, target, list, maps)
     local same = main and main.transposes == ir.beside and ir.in_lanes == "sequences"
@@ -179,6 +181,9 @@ local function functions_text(layer)
                 activations.text(f.name, f.alpha, f.beta))
         end
     end
+    if layer.norm then
+        words[#words + 1] = ", layer norm" .. (layer.norm.state and ", of the cell state too that is carried" or "")
+    end
     if layer.clip > 0 then words[#words + 1] = string.format(", clip %.6g", layer.clip) end
     return table.concat(words)
 end
@@ -196,6 +201,7 @@ local function layers_of(ir)
             layer.reset_before, layer.peepholes = stack.reset ~= nil, #stack.vectors > 0
             layer.formula, layer.functions = stack.formula, functions_of(stack)
             layer.clip, layer.own_functions = stack.clip or 0.0, stack.own_functions
+            layer.norm = stack.norm or false
             layer.functions_text = functions_text(layer)
             layer.label = stack.functions.nonlinearity and stack.own_functions and "rnn"
                 or stack.cell:gsub("RNNC_", ""):lower()

@@ -23,7 +23,11 @@ return function(ir, target, list, maps)
             end)
         end
     end
-    for _, map in ipairs(maps) do add_update(map.update) end
+    for _, map in ipairs(maps) do
+        add_update(map.update)
+        for _, operation in ipairs(map.needs or {}) do uses[operation] = true end
+        uses.unless_tiny = uses.unless_tiny or next(map.tiny or {}) ~= nil
+    end
     for _, product in ipairs(list) do
         add_update(product.update)
         for _, tree in pairs(product.tiny) do

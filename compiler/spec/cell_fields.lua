@@ -38,8 +38,52 @@ return {
         doc = { "layers on top of each other; each reads the output of the one below" },
     },
     {
-        name = "bias", type = "boolean", default = true, also = { "use_bias", "biases" },
-        doc = { "false: the network has no bias_ih and bias_hh" },
+        name = "layer_norm", type = "boolean", rare = true, default = false,
+        also = { "layernorm", "layer_normalization", "layer_normalisation", "norm", "ln" },
+        check = function(value, fields)
+            local row = cells[fields.cell or "rnn"]
+            if value and type(row) == "table" and not row.normalised then
+                return 'only cells "gru" and "lstm" have it; leave it out'
+            end
+        end,
+        doc = {
+            "lstm, gru: true: layer normalisation, by Ba, Kiros and Hinton (2016)",
+            "The sums with x and those with h are normalised, each by itself, and the cell state on its way out.",
+            "All gates of an lstm together; of a gru r and z together, n alone. Tensors norm_weight_ih_l0,",
+            "norm_bias_ih_l0, the same with hh, of all gates, and of an lstm with c, of hidden_size values.",
+        },
+    },
+    {
+        name = "layer_norm_eps", type = "number", least = 0, most = 1, rare = true, optional = true,
+        also = { "norm_eps", "layernorm_eps" },
+        default = function(fields) return fields.layer_norm and 1e-5 or nil end,
+        check = function(_, fields)
+            if not fields.layer_norm then return "it is for layer_norm = true; leave it out" end
+        end,
+        doc = { "what is added to the variances of layer_norm, default 1e-5, PyTorch's" },
+    },
+    {
+        name = "layer_norm_state", type = "boolean", rare = true, default = false,
+        also = { "norm_state" },
+        check = function(value, fields)
+            if value and not (fields.layer_norm and fields.cell == "lstm") then
+                return 'it is for a cell "lstm" with layer_norm = true; leave it out'
+            end
+        end,
+        doc = {
+            "lstm with layer_norm: true: the next step reads the normalised cell state too",
+            "As in the LayerNormLSTMCell of PyTorch's benchmarks; in the paper it reads the state as it was.",
+        },
+    },
+    {
+        name = "bias", type = "boolean", also = { "use_bias", "biases" },
+        default = function(fields) return not fields.layer_norm end,
+        check = function(value, fields)
+            if value and fields.layer_norm then
+                return "with layer_norm = true the norms have the biases; leave bias out"
+            end
+        end,
+        doc = { "false: the network has no bias_ih and bias_hh, as with layer_norm = true" },
     },
     {
         name = "dropout", type = "number", least = 0, most = 1, default = 0.0,
@@ -92,6 +136,9 @@ return {
         name = "reset_after", type = "boolean", rare = true, default = true,
         also = { "linear_before_reset", "reset_before" },
         check = function(value, fields)
+            if not value and fields.layer_norm then
+                return "layer_norm = true normalises the product; leave out one of them"
+            end
             if not value and fields.cell and fields.cell ~= "gru" then
                 return 'only a cell "gru" has a reset gate; leave reset_after out'
             end
@@ -107,6 +154,9 @@ return {
         also = { "peephole", "use_peepholes" },
         check = function(value, fields)
             local row = cells[fields.cell or "rnn"]
+            if value and fields.layer_norm then
+                return "an lstm with layer_norm = true has none; leave out one of them"
+            end
             if value and type(row) == "table" and not row.peephole then
                 return 'only a cell "lstm" has peepholes; leave them out'
             end
@@ -121,7 +171,9 @@ return {
         name = "proj_size", type = "integer", least = 0, most = 65535, default = 0,
         also = { "projection", "projection_size", "proj" },
         check = function(value, fields)
-            if value > 0 and fields.cell and fields.cell ~= "lstm" then
+            if value > 0 and fields.layer_norm then
+                return "an lstm with layer_norm = true has none; leave out one of them"
+            elseif value > 0 and fields.cell and fields.cell ~= "lstm" then
                 return 'only a cell "lstm" can have a projection; leave proj_size out'
             elseif value > 0 and fields.hidden_size and value >= fields.hidden_size then
                 return "has to be less than hidden_size, which is " .. fields.hidden_size

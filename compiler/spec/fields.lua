@@ -37,13 +37,15 @@ local functions <const> = "nonlinearity rnn.alpha rnn.beta gate_activation gate_
 -- fields.rnn and fields.model: the forms of a network; fields.layer: those of a model's layers; fields.training, and
 -- fields.part: those of what it consists of.
 local fields = {
-    rnn = form("name cell input_size hidden_size num_layers " .. functions .. " bias batch_first dropout bidirectional \
+    rnn = form("name cell input_size hidden_size num_layers " .. functions .. " layer_norm layer_norm_eps \
+        layer_norm_state bias batch_first dropout bidirectional \
         merge direction reset_after peepholes proj_size initial_state weights prefix map batch seq_len target threads \
         lengths chunk streaming deterministic residual activation train training"),
     model = form("name layers outputs weights prefix map batch_first batch seq_len target threads lengths chunk \
         streaming deterministic residual activation train training"),
     layer = {
-        rnn = form("cell layer.input_size hidden_size num_layers " .. functions .. " bias dropout bidirectional merge \
+        rnn = form("cell layer.input_size hidden_size num_layers " .. functions .. " layer_norm layer_norm_eps \
+            layer_norm_state bias dropout bidirectional merge \
             direction reset_after peepholes proj_size initial_state layer.name from layer.prefix"),
         embedding = form "num_embeddings dim layer.name layer.prefix",
         activation = form "layer.input_size activation.activation alpha beta layer.name from layer.prefix",

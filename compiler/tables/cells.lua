@@ -10,6 +10,7 @@
 --                { "state", S }      the state before the step
 --                { "new", S }        the state after the step, when it stands above
 --                { "weight", V }     the unit's value of the tensor V
+--                { "normed", S }     { "new", S } normalised over all units, of a cell with norms
 --                { FUNCTION, TREE, ... }  a row of functions.lua, or a role (roles.lua)
 -- functions    by role, which is a field of a spec, the function (activations.lua) that it is where a spec says nothing
 -- vectors      names of tensors with a value for each unit, or nil
@@ -19,6 +20,7 @@
 --              and with other functions, of which a small sum need not be small: each new state by itself.
 -- reset        { gates, of, value }: the recurrent product of the gates `of` takes not h but `value`, which is made of
 --              `gates` and the state. Among all gates these come first, and those of `of` last
+-- norms        names of the weights and biases of its norms, of all gates, or of the cell state: `norm_..._c`; or nil
 -- constant     the name of the cell in rnnc.h
 -- variants     rows by the spec's `nonlinearity`, instead of the fields above; of another function: that of tanh
 --
@@ -83,6 +85,15 @@ cells.lstm.peephole = {
     },
 }
 
+-- LSTM with layer_norm = true: Ba, Kiros, Hinton 2016, equations 20 to 22, where b is in the biases of both norms. All
+-- gates are normalised together.
+cells.lstm.normalised = {
+    constant = "RNNC_LSTM", gates = { "i", "f", "g", "o" }, apart = {}, states = { "h", "c" },
+    norms = { "norm_weight_ih", "norm_bias_ih", "norm_weight_hh", "norm_bias_hh", "norm_weight_c", "norm_bias_c" },
+    functions = of_lstm,
+    update = { cells.lstm.update[1], { "h", { "mul", opened(gate "o"), shown { "normed", "c" } } } },
+}
+
 local of_gru <const> = { gate_activation = "sigmoid", candidate_activation = "tanh" }
 
 local gru_n = candidate { "add", { "input", "n" }, { "mul", opened(gate "r"), { "recurrent", "n" } } }
@@ -104,6 +115,13 @@ cells.gru.reset_before = {
     reset = { gates = { "r" }, of = { "n" }, value = { "mul", opened(gate "r"), { "state", "h" } } },
     update = { { "h", mixed(candidate(gate "n")) } },
     functions = of_gru,
+}
+
+-- GRU with layer_norm = true, as in the same paper's supplement: r and z are normalised together, n by itself.
+cells.gru.normalised = {
+    constant = "RNNC_GRU", gates = cells.gru.gates, apart = cells.gru.apart, states = { "h" },
+    norms = { "norm_weight_ih", "norm_bias_ih", "norm_weight_hh", "norm_bias_hh" },
+    update = cells.gru.update, functions = of_gru,
 }
 
 local function tiny_by_itself(states)
@@ -130,6 +148,7 @@ local function row_of(spec)
     local row = cell.variants and (cell.variants[spec.nonlinearity] or cell.variants.tanh) or cell
     if spec.reset_after == false then row = assert(row.reset_before, "a cell without a reset") end
     if spec.peepholes then row = assert(row.peephole, "a cell without peepholes") end
+    if spec.layer_norm then row = assert(row.normalised, "a cell without norms") end
     return row
 end
 

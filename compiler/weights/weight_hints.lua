@@ -10,7 +10,8 @@ function hints.count(item)
     if item.layer == "merge" then return 0 end
     if item.layer == "activation" then return #(activations.of(item.activation).vectors or {}) end
     if item.layer == "dense" then return (item.tied and 0 or 1) + (item.bias and 1 or 0) end
-    local kinds = (item.bias and 4 or 2) + #(cells.of(item).vectors or {}) + ((item.proj_size or 0) > 0 and 1 or 0)
+    local kinds = (item.bias and 4 or 2) + #(cells.of(item).vectors or {}) + #(cells.of(item).norms or {})
+        + ((item.proj_size or 0) > 0 and 1 or 0)
     return item.num_layers * (item.bidirectional and 2 or 1) * kinds
         + (item.initial_state and #cells.of(item).states or 0)
 end
@@ -23,6 +24,7 @@ local function is_recurrent_name(name)
     return name:find("^weight_[ih]h_l%d+$") or name:find("^weight_[ih]h_l%d+_reverse$")
         or name:find("^bias_[ih]h_l%d+$") or name:find("^bias_[ih]h_l%d+_reverse$")
         or name:find("^weight_c[ifo]_l%d+$") or name:find("^weight_c[ifo]_l%d+_reverse$")
+        or name:find("^norm_[bw][%a]+_[ihc]+_l%d+$") or name:find("^norm_[bw][%a]+_[ihc]+_l%d+_reverse$")
         or name:find("^weight_hr_l%d+$") or name:find("^weight_hr_l%d+_reverse$")
 end
 

@@ -26,7 +26,8 @@ local function shape_of(weight) return weight.cols > 0 and { weight.rows, weight
 
 -- PyTorch draws weights within this bound, but for an embedding, whose values are normal; weights
 -- of functions are near 1 mostly.
-local function bound_of(item)
+local function bound_of(item, own)
+    if own:find("^norm_") then return 1.0 end
     if item.layer == "embedding" or item.layer == "activation" then return 1.0 end
     return 1.0 / math.sqrt(item.layer == "dense" and item.input_size or item.hidden_size)
 end
@@ -60,7 +61,7 @@ function weights.expected(spec)
             local weight = all[number]
             list[number] = {
                 name = weight.name, rows = weight.rows, cols = weight.cols, own = weight.name:sub(#prefix + 1),
-                layer = i, item = item, bound = bound_of(item),
+                layer = i, item = item, bound = bound_of(item, weight.name:sub(#prefix + 1)),
             }
             list[number].parts = parts_of(list[number])
             if #weight.name > NAME_MAX then

@@ -41,6 +41,9 @@ static void put_layer(FILE *out, const model *m, size_t i) {
         activation_put_functions(out, c);
         fprintf(out, ", bias = %s, bidirectional = %s", c->bias ? "true" : "false",
                 c->bidirectional ? "true" : "false");
+        if (c->layer_norm)
+            fprintf(out, ", layer_norm = true, layer_norm_eps = %.9g%s", (double)c->norm_eps,
+                    c->norm_state ? ", layer_norm_state = true" : "");
         if (c->peepholes)
             fputs(", peepholes = true", out);
         if (c->reset_before)

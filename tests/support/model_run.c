@@ -231,6 +231,8 @@ static bool same_layer(const rnnc_layer *a, const rnnc_layer *b) {
                x->bias == y->bias && x->bidirectional == y->bidirectional &&
                x->proj_size == y->proj_size && x->reverse == y->reverse &&
                x->reset_before == y->reset_before && x->peepholes == y->peepholes &&
+               x->layer_norm == y->layer_norm && x->norm_state == y->norm_state &&
+               memcmp(&x->norm_eps, &y->norm_eps, sizeof x->norm_eps) == 0 &&
                x->initial_state == y->initial_state && !(x->clip < y->clip || x->clip > y->clip) &&
                x->own_functions == y->own_functions && same_functions(x, y);
     if (a->inputs != b->inputs || a->outputs != b->outputs)

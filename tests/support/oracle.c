@@ -1,5 +1,6 @@
 #include "oracle.h"
 #include "activation.h"
+#include "problem.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ static double row_product(const float *matrix, size_t row, size_t cols, const do
 typedef struct cell_weights {
     const float *ih, *hh, *bih, *bhh;
     const float *const *peepholes; /* of i, f and o, or NULL */
+    const float *const *norms;     /* weight and bias, of x, of h and of c, or NULL */
     size_t inputs, hidden;
 } cell_weights;
 
@@ -80,6 +82,64 @@ static double next_unit(const rnnc_config *config, const cell_weights *w, size_t
     return (1.0 - gate[1]) * activation_of_candidate(config, sum) + gate[1] * h[j];
 }
 
+static double *zeros(size_t n);
+
+/* LN of the paper, in place: of n values, with gains and biases from number `first` on. */
+static void layer_norm(const rnnc_config *config, double *v, size_t n, const float *const norm[2],
+                       size_t first) {
+    double mean = 0, square = 0;
+    for (size_t i = 0; i < n; i++) {
+        mean += v[i];
+        square += v[i] * v[i];
+    }
+    mean /= (double)n;
+    const double deviation = sqrt(square / (double)n - mean * mean + (double)config->norm_eps);
+    for (size_t i = 0; i < n; i++)
+        v[i] = (double)norm[0][first + i] * (v[i] - mean) / deviation + (double)norm[1][first + i];
+}
+
+/* The states of all units of a cell with layer normalisation, from the old ones: Ba, Kiros, Hinton
+ * 2016, equations 20 to 22, with PyTorch's order of gates; of a gru its supplement, with PyTorch's
+ * z, which is what is kept. */
+static void next_normalised(const rnnc_config *config, const cell_weights *w, const double *in,
+                            double *h, double *c) {
+    const size_t H = w->hidden;
+    const bool lstm = config->cell == RNNC_LSTM;
+    double *const a = zeros(4 * H), *const b = zeros(4 * H), *const m = zeros(H);
+    for (size_t g = 0; g < (lstm ? 4u : 3u); g++)
+        for (size_t j = 0; j < H; j++) {
+            a[g * H + j] = from_input(w, g, j, in);
+            b[g * H + j] = from_state(w, g, j, h);
+        }
+    layer_norm(config, a, (lstm ? 4 : 2) * H, w->norms, 0);
+    layer_norm(config, b, (lstm ? 4 : 2) * H, w->norms + 2, 0);
+    if (!lstm) {
+        layer_norm(config, a + 2 * H, H, w->norms, 2 * H);
+        layer_norm(config, b + 2 * H, H, w->norms + 2, 2 * H);
+    }
+    for (size_t j = 0; j < H; j++) {
+        const double first = activation_of_gate(config, a[j] + b[j]);
+        const double second = activation_of_gate(config, a[H + j] + b[H + j]);
+        const double n = a[2 * H + j] + (lstm ? 1 : first) * b[2 * H + j];
+        const double candidate = activation_of_candidate(config, n);
+        if (lstm)
+            c[j] = second * c[j] + first * candidate;
+        else
+            h[j] = second * h[j] + (1 - second) * candidate;
+        m[j] = c[j];
+    }
+    if (lstm)
+        layer_norm(config, m, H, w->norms + 4, 0);
+    for (size_t j = 0; lstm && j < H; j++) {
+        c[j] = config->norm_state ? m[j] : c[j];
+        h[j] = activation_of_gate(config, a[3 * H + j] + b[3 * H + j]) *
+               activation_of_state(config, m[j]);
+    }
+    free(a);
+    free(b);
+    free(m);
+}
+
 static double *zeros(size_t n) {
     double *p = calloc(n ? n : 1, sizeof *p);
     if (!p)
@@ -92,7 +152,7 @@ void oracle_stack(const rnnc_config *config, const float *const weight[], size_t
                   double *hn, double *cn) {
     const size_t hidden = config->hidden_size;
     const size_t directions = config->bidirectional ? 2 : 1;
-    const size_t per_cell = (config->bias ? 4u : 2u) + (config->peepholes ? 3u : 0u);
+    const size_t per_cell = problem_tensors(config);
     size_t width = config->input_size;
     double *below = zeros(seq_len * batch * width);
     memcpy(below, x, seq_len * batch * width * sizeof *below);
@@ -111,6 +171,7 @@ void oracle_stack(const rnnc_config *config, const float *const weight[], size_t
                                     .bih = config->bias ? tensors[2] : NULL,
                                     .bhh = config->bias ? tensors[3] : NULL,
                                     .peepholes = config->peepholes ? tensors + per_cell - 3 : NULL,
+                                    .norms = config->layer_norm ? tensors + 2 : NULL,
                                     .inputs = width,
                                     .hidden = hidden};
             for (size_t b = 0; b < batch; b++) {
@@ -123,10 +184,13 @@ void oracle_stack(const rnnc_config *config, const float *const weight[], size_t
                     const size_t t = direction == 1 || config->reverse ? seq_len - 1 - i : i;
                     const double *const input = below + t * in.step + b * in.row;
                     double *const result = above + t * out.step + b * out.row + direction * hidden;
-                    for (size_t j = 0; j < hidden; j++)
+                    for (size_t j = 0; !config->layer_norm && j < hidden; j++)
                         now[j] = next_unit(config, &w, j, input, old, &c[j]);
-                    memcpy(old, now, hidden * sizeof *old);
-                    memcpy(result, now, hidden * sizeof *now);
+                    if (config->layer_norm)
+                        next_normalised(config, &w, input, old, c);
+                    else
+                        memcpy(old, now, hidden * sizeof *old);
+                    memcpy(result, old, hidden * sizeof *old);
                 }
                 for (size_t j = 0; j < hidden; j++) {
                     if (hn)

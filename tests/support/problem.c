@@ -28,20 +28,27 @@ size_t problem_state_count(const problem *p) {
 size_t problem_gates(rnnc_cell cell) { return cell == RNNC_LSTM ? 4 : cell == RNNC_GRU ? 3 : 1; }
 
 size_t problem_tensors(const rnnc_config *config) {
-    return (config->bias ? 4u : 2u) + (config->peepholes ? 3u : 0u);
+    const size_t norms = !config->layer_norm ? 0 : config->cell == RNNC_LSTM ? 6 : 4;
+    return (config->bias ? 4u : 2u) + (config->peepholes ? 3u : 0u) + norms;
 }
 
 rnnc_weight problem_weight(const rnnc_config *config, size_t index) {
     static const char *const kind[] = {"weight_ih", "weight_hh", "bias_ih",  "bias_hh",
                                        "weight_ci", "weight_cf", "weight_co"};
+    static const char *const norm[] = {"norm_weight_ih", "norm_bias_ih",  "norm_weight_hh",
+                                       "norm_bias_hh",   "norm_weight_c", "norm_bias_c"};
     const size_t per_cell = problem_tensors(config);
     const size_t chain = index / per_cell, number = index % per_cell;
     const size_t which = number < 2 || config->bias ? number : number + 2;
     const size_t layer = chain / directions(config);
     const int reverse = config->bidirectional && chain % 2 == 1;
     rnnc_weight w;
-    snprintf(w.name, sizeof w.name, "%s_l%zu%s", kind[which], layer, reverse ? "_reverse" : "");
-    w.rows = (which < 4 ? problem_gates(config->cell) : 1) * config->hidden_size;
+    /* Cells with norms have no biases and no peepholes. */
+    const bool normed = config->layer_norm && number >= 2;
+    snprintf(w.name, sizeof w.name, "%s_l%zu%s", normed ? norm[number - 2] : kind[which], layer,
+             reverse ? "_reverse" : "");
+    const bool of_gates = normed ? number < 6 : which < 4;
+    w.rows = (of_gates ? problem_gates(config->cell) : 1) * config->hidden_size;
     w.cols = which >= 2   ? 0
              : which == 1 ? config->hidden_size
              : layer == 0 ? config->input_size

@@ -19,6 +19,8 @@ local rows <const> = {
     { LSTM:format "threads = 2, bidirectional = true", "portable",
       "one direction begins where another one ends", "chunks" },
     { LSTM:format "threads = 2, batch = 64", "portable", "the batch has several blocks", "chunks" },
+    { LSTM:format "threads = 2, layer_norm = true", "portable", "a norm needs all units", "panels" },
+    { LSTM:format "batch = 8, layer_norm = true", "avx2", "norms are of one sequence's units, side by side" },
     { DENSE, "portable", "there is no recurrent layer", "chunks" },
     { DENSE, "portable", "there is no recurrent layer", "panels" },
     { HEAD:format("threads = 2, lengths = true", "last_step = true"), "portable",

@@ -66,7 +66,7 @@ local function layer_call(f, stage, layer, direction)
         local top, top_t, top_b = f:top()
         to, to_t, to_b = last(top, to), last(top_t, to_t), last(top_b, to_b)
     end
-    local rows = f.units and not row.step.lone
+    local rows = f.units and not row.lone
     local words = { weights, from, f.units and from_t, rows and from_b, row.hoisted and "gates",
         f:states_of(stage, chain), sum(to, side), to_t, rows and to_b, "(ptrdiff_t)steps", rows and "rows",
         s.D == 2 and direction }

@@ -7,14 +7,16 @@ local format = string.format
 
 -- What is known of a layer: l (its row of the plan), v, units, state (the states of a chain), stride (floats between
 -- rows of the first one), gates (between rows of gates), in_turns, shared (see forward/places), where a
--- projection or the product behind a reset reads: wide, reset, and whether there is one sequence: lone.
+-- projection or the product behind a reset reads: wide, reset, where sums are normalised: sums, and whether there is
+-- one sequence: lone.
 local function facts(v, stage, l)
     local state = stage.state_parts
     return {
         v = v, l = l, units = v.in_lanes == "units", state = state, stride = state[1].stride,
         gates = stage.gates_stride,
         in_turns = v.division.kind == "chunks", shared = v.division.kind == "panels",
-        wide = l.projection and state[#state], reset = l.reset and state[#state], lone = l.step.lone,
+        wide = l.projection and state[#state], reset = l.reset and state[#state], lone = l.lone,
+        sums = l.cell and state[#state],
         both = stage.sizes.D == 2, reverse = stage.reverse,
     }
 end
@@ -127,7 +129,13 @@ local function steps(k)
         add(product_of_step(k, l.reset, sum("state", k.reset.offset), k.units and k.reset.stride))
         add(barrier_here)
     end
-    if k.wide then
+    if k.sums then
+        local at, stride = sum("state", k.sums.offset), k.lone and "0" or tostring(k.stride)
+        local h_b, seq_b, rows = k.lone and "0" or "h_b", k.lone and "0" or "seq_b", k.lone and "1" or "rows"
+        add(call(l.step.fn, weights(l.parts.state), "h", h_b, at, stride, rows))
+        add(call(l.cell.fn, weights(l.parts.norms), sum("gates", times("t", rows, k.gates)), k.gates, "state", stride,
+            #k.state == 2 and "h", #k.state == 2 and h_b, "seq + t * seq_t", seq_b, rows))
+    elseif k.wide then
         local at = sum("state", k.wide.offset)
         add(product_of_step(k, l.step, at, k.units and k.wide.stride))
         add(barrier_here)
@@ -161,7 +169,7 @@ end
 
 -- What the comment of the function says.
 local function doc(k)
-    local l, block, carried = k.l, k.v.block, k.l.step.carried
+    local l, block, carried = k.l, k.v.block, k.l.cell and { #k.state > 2 and "c" or nil } or k.l.step.carried
     local which = l.kind == "first" and "0" or "1 and above"
     local lines = {}
     local function add(...) lines[#lines + 1] = format(...) end

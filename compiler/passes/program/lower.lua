@@ -3,8 +3,7 @@
 --
 -- Symbols: T steps, B sequences, where the spec says "any". Buffers: x (T, B, I) or tokens (T, B); h0, hn (chains, B,
 -- P) and so on by state and recurrent layer (h0_2 of the second); weights by PyTorch's names; y. batch_first turns x,
--- tokens and y in memory. With lengths: the buffer lengths (B), each 1 .. T; x beyond a length is not used, y is 0
--- there.
+-- tokens and y in memory. With lengths: the buffer lengths (B), each 1 .. T; x behind one is not used, y is 0 there.
 local activations = require "passes.program.activations"
 local cells = require "tables.cells"
 local check = require "ir.check"
@@ -190,6 +189,7 @@ function layers.rnn(program, item, input, width)
     local stack = { cell = cell, H = item.hidden_size, D = item.bidirectional and 2 or 1, number = number,
                     reverse = item.direction == "reverse", prefix = item.prefix or "", initial = {}, final = {} }
     stack.P = (item.proj_size or 0) > 0 and item.proj_size or stack.H
+    if item.layer_norm then error("layer normalisation is not trained yet; layer_norm = true runs only", 0) end
     if item.initial_state then error("an initial state of the weights has no program yet", 0) end
     for i, state in ipairs(cell.states) do
         local dims = { item.num_layers * stack.D, program.B, i == 1 and stack.P or stack.H }
