@@ -26,6 +26,27 @@ TestSuite(cli_overwrite, .init = setup, .fini = teardown);
 
 static const char mine[] = "/* amp.c: written by hand */\nint main(void) { return 0; }\n";
 
+/* What rnnc wrote is known again under the longest of names, of a spec of a long name. */
+Test(cli_overwrite, own_files_of_long_names, .timeout = 60) {
+    static const char text[] =
+        "return rnn { name = \"a123456789b123456789c123456789d123456789\", input_size = 3,\n"
+        "  hidden_size = 5, target = \"portable\", weights = \"amp.safetensors\" }\n";
+    char name[200];
+    memset(name, 's', 180);
+    strcpy(name + 180, ".lua");
+    path_join(path, dir, name);
+    cr_assert(file_write(path, text, sizeof text - 1));
+    for (int i = 0; i < 2; i++) {
+        outcome result =
+            run(dir, "compile", name, "--weights=amp.safetensors", "--cxx", i ? "--python" : NULL);
+        cr_expect_eq(result.code, 0, "%s", result.err);
+        outcome_free(&result);
+    }
+    outcome result = run(dir, "compile", name, "--cxx", "--python", "--target=scalar");
+    cr_expect_eq(result.code, 0, "%s", result.err);
+    outcome_free(&result);
+}
+
 /* Each kind of output, by hand: an error that names the file, nothing is written, --force does. */
 Test(cli_overwrite, files_of_others_stay, .timeout = 60) {
     static const char *const names[] = {"amp.c", "amp.h", "amp_weights.c", "amp.weights"};

@@ -337,6 +337,19 @@ static void steps(const rnnc_model *net, size_t off) {
     net_state_reset(stream);
     for (size_t i = 0; i < STEP * h.total; i++)
         expect(stream->h[i] == 0, "reset", where);
+    /* As one block: pieces of as many steps as the state has room for. */
+    const size_t values = STEPS_MAX * STEP * net->output;
+    const buffer block = floats(values);
+    snprintf(where, sizeof where, "a block at %zu", off);
+#ifdef STEP_TOKENS
+    const void *const inputs = all.tokens.data;
+#else
+    const void *const inputs = all.x.data;
+#endif
+    expect(net_process(stream, STEPS_MAX, inputs, block.data) == RNNC_OK, "no OK", where);
+    expect(memcmp(block.data, all.y.data, values * sizeof(float)) == 0, "bits of y", where);
+    expect(memcmp(stream->h, all.hn.data, STEP * h.total * sizeof(float)) == 0, "bits of h", where);
+    free(block.base);
     free(place_of.base);
     free(y.base);
     release(&all);
