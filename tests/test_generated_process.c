@@ -15,7 +15,7 @@ static void expect_program(const char *dir, const char *program) {
     path_join(path, dir, "main.c");
     cr_assert(file_write(path, program, strlen(program)));
     cr_assert(compile_c(NULL, "-std=c11 -Wall -Wextra -Werror -O1", dir,
-                        "main.c a.c a_weights.c b.c b_weights.c", "program", &err),
+                        "main.c a.c a_weights.c b.c b_weights.c c.c c_weights.c", "program", &err),
               "%s", err.message);
     const char *const argv[] = {"./program", NULL};
     outcome o = process_run(argv, dir, NULL, 10);
@@ -24,21 +24,25 @@ static void expect_program(const char *dir, const char *program) {
 }
 
 static const char head[] =
-    "#include \"a.h\"\n#include \"b.h\"\n#include <string.h>\n"
+    "#include \"a.h\"\n#include \"b.h\"\n#include \"c.h\"\n#include <string.h>\n"
     "#define TRUE(condition) do { if (!(condition)) return __LINE__; } while (0)\n";
 
 /* Two sequences of tokens; one of amplitudes, in place. */
-static const char *const nets[2] = {
+static const char *const nets[] = {
     "return model { batch = 2, target = \"portable\", weights = \"a.st\", layers = {\n"
     "  embedding { num_embeddings = 5, dim = 3 },\n"
     "  rnn { cell = \"gru\", input_size = 3, hidden_size = 4 } } }\n",
     "return rnn { cell = \"lstm\", input_size = 3, hidden_size = 3, batch = 1, weights = \"b.st\" "
     "}\n",
+    "return rnn { input_size = 2, hidden_size = 3, batch = 2, batch_first = true,\n"
+    "  target = \"portable\", weights = \"c.st\" }\n",
 };
 
+enum { NETS = sizeof nets / sizeof *nets };
+
 static void make_nets(const char *dir) {
-    static const char *const names[2] = {"a", "b"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const names[NETS] = {"a", "b", "c"};
+    for (size_t i = 0; i < NETS; i++) {
         char path[PATH_SIZE], file[16], weights_only[40];
         snprintf(file, sizeof file, "%s.lua", names[i]);
         path_join(path, dir, file);
@@ -95,6 +99,31 @@ Test(generated_process, refuses_without_a_trace, .timeout = 60) {
         /* Side by side is no overlap. */
         "    TRUE(b_process(&b, N / 2, x, x + N / 2 * 3) == RNNC_OK);\n"
         "    return 0;\n}\n");
+    expect_program(dir, program);
+    workdir_remove(dir);
+}
+
+/* Steps of several sequences lie one behind the other whatever batch_first says of whole calls. */
+Test(generated_process, batch_first_is_of_whole_calls, .timeout = 60) {
+    char dir[PATH_SIZE], program[2048];
+    workdir_make(dir);
+    make_nets(dir);
+    snprintf(program, sizeof program, "%s%s", head,
+             "int main(void) {\n"
+             "    enum { N = 37 };\n"
+             "    static float x[N][2][2], y[N][2][3], one[2][3];\n"
+             "    c_state block, steps;\n"
+             "    c_state_init(&block); c_state_init(&steps);\n"
+             "    for (int t = 0; t < N; t++)\n"
+             "        for (int i = 0; i < 4; i++) x[t][i / 2][i % 2] = (float)((7 * t + 3 * i) % "
+             "11) - 5.0f;\n"
+             "    TRUE(c_process(&block, N, x[0][0], y[0][0]) == RNNC_OK);\n"
+             "    for (int t = 0; t < N; t++) {\n"
+             "        TRUE(c_step(&steps, x[t][0], one[0]) == RNNC_OK);\n"
+             "        TRUE(memcmp(one, y[t], sizeof one) == 0);\n"
+             "    }\n"
+             "    TRUE(memcmp(block.h, steps.h, sizeof block.h) == 0);\n"
+             "    return 0;\n}\n");
     expect_program(dir, program);
     workdir_remove(dir);
 }

@@ -48,9 +48,10 @@ return {
         end,
         doc = {
             "lstm, gru: true: layer normalisation, by Ba, Kiros and Hinton (2016)",
-            "The sums with x and those with h are normalised, each by itself, and the cell state on its way out.",
-            "All gates of an lstm together; of a gru r and z together, n alone. Tensors norm_weight_ih_l0,",
-            "norm_bias_ih_l0, the same with hh, of all gates, and of an lstm with c, of hidden_size values.",
+            "The sums with x and those with h are normalised, each by itself, and the cell state on its",
+            "way out: all gates of an lstm together; of a gru r and z together, n alone. Tensors",
+            "norm_weight_ih_l0, norm_bias_ih_l0, the same with hh, of all gates, and of an lstm with c,",
+            "of hidden_size values.",
         },
     },
     {
@@ -72,7 +73,8 @@ return {
         end,
         doc = {
             "lstm with layer_norm: true: the next step reads the normalised cell state too",
-            "As in the LayerNormLSTMCell of PyTorch's benchmarks; in the paper it reads the state as it was.",
+            "As in the LayerNormLSTMCell of PyTorch's benchmarks; in the paper it reads the state",
+            "as it was.",
         },
     },
     {
