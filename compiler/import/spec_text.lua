@@ -15,7 +15,10 @@ local function parts_of(rows, given, default)
     local parts = {}
     for _, row in ipairs(rows) do
         local value = given[row.name]
-        if value ~= nil and not (default and value == row.default) then
+        local usual = row.default
+        -- Numbers of functions stand there, whatever their default is.
+        if row.type == "boolean" and type(usual) == "function" then usual = usual(given) end
+        if value ~= nil and not (default and value == usual) then
             parts[#parts + 1] = row.name .. " = " .. value_text(row, value)
         end
     end
