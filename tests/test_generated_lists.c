@@ -107,8 +107,8 @@ Test(generated_lists, weights_once, .timeout = 400) {
     check_list(&odd, 1, 9, 3, "batch = 3,", 1.05);
 }
 
-/* Of an unknown batch all programs with units in their lanes read one layout, and the blocks of each
- * target have one of their own: four where a target alone has three at the most. */
+/* Of an unknown batch all programs with units in their lanes read one layout, and the blocks of
+ * each target have one of their own: four where a target alone has three at the most. */
 Test(generated_lists, weights_of_blocks, .timeout = 400) {
     const rnnc_layer odd = stack(RNNC_GRU, 20, 50, 2, 1, 0);
     check_list(&odd, 1, 9, 3, "batch = \"any\",", 1.4);
