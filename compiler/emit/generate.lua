@@ -46,10 +46,11 @@ return function(spec, options)
     local loaded, notes = nil, {}
     if spec.weights then loaded, notes = weights.load(spec) end
     local hash = loaded and host.weights_hash(loaded)
+    local command, spec_hash = command_line(spec, options, form), products.hash(spec.text)
+    local asked = wrappers.of(options, form)
     local function run(choices)
-        return pipeline.run(spec, { weights_as = form, weights_hash = hash, spec_hash = products.hash(spec.text),
-                                    command = command_line(spec, options, form), form = output,
-                                    wrappers = wrappers.of(options, form),
+        return pipeline.run(spec, { weights_as = form, weights_hash = hash, spec_hash = spec_hash, command = command,
+                                    form = output, wrappers = asked,
                                     ablate = options.ablate, choices = choices, only = options.only })
     end
     local result, warnings
@@ -67,8 +68,8 @@ return function(spec, options)
     local files = output.files(spec, texts)
     table.move(result.files, 3, #result.files, #files + 1, files)
     if weight_forms.trains(spec, options) then
-        local command = command_line(spec, options, form) .. (options.train and " --train" or "")
-        local more = train.files(spec, weights.tensors(weights.expected(spec)), train_head(command))
+        local more = train.files(spec, weights.tensors(weights.expected(spec)),
+            train_head(command .. (options.train and " --train" or "")))
         table.move(more, 1, #more, #files + 1, files)
     end
     return files, notes, result

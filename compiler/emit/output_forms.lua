@@ -10,6 +10,11 @@ local fail = require "base.fail"
 local host = require "host"
 local targets = require "tables.targets"
 
+local function header_and_source(spec, texts)
+    return { { name = spec.name .. ".h", text = texts.header },
+             { name = spec.name .. ".c", text = texts.source .. "\n" .. texts.weights } }
+end
+
 local rows = {
     {
         name = "files",
@@ -21,17 +26,11 @@ local rows = {
     },
     {
         name = "standalone", option = "standalone", alone = true,
-        files = function(spec, texts)
-            return { { name = spec.name .. ".h", text = texts.header },
-                     { name = spec.name .. ".c", text = texts.source .. "\n" .. texts.weights } }
-        end,
+        files = header_and_source,
     },
     {
         name = "freestanding", option = "freestanding", alone = true, freestanding = true,
-        files = function(spec, texts)
-            return { { name = spec.name .. ".h", text = texts.header },
-                     { name = spec.name .. ".c", text = texts.source .. "\n" .. texts.weights } }
-        end,
+        files = header_and_source,
     },
     {
         name = "single_header", option = "single-header", alone = true, inline = true,
@@ -69,6 +68,15 @@ for i, row in ipairs(rows) do
     if row.option then output_forms.options[i - 1] = row.option end
 end
 
+-- output_forms.check_built_in(option, weights_as): fails if what the option of `rnnc compile` asks for would come
+-- without weights. weights_as: see weight_forms.lua.
+function output_forms.check_built_in(option, weights_as)
+    if weights_as ~= "c" and weights_as ~= "floats" then
+        fail.at("rnnc", string.format("--%s has its weights built in, and --weights-as=%s not; name a file in the spec "
+            .. "or with --weights", option, weights_as))
+    end
+end
+
 -- output_forms.of(spec, options, weights_as) -> the row that the options of `rnnc compile` ask for. weights_as: see
 -- weight_forms.lua; nil: not known, and not checked.
 function output_forms.of(spec, options, weights_as)
@@ -92,10 +100,7 @@ function output_forms.of(spec, options, weights_as)
     if spec.train or options.train then
         fail.at("rnnc", option .. ": training code needs rnnc.h; leave one of them out")
     end
-    if weights_as and weights_as ~= "c" and weights_as ~= "floats" then
-        fail.at("rnnc", string.format("%s has its weights built in, and --weights-as=%s not; name a file in the spec "
-            .. "or with --weights", option, weights_as))
-    end
+    if weights_as then output_forms.check_built_in(found.option, weights_as) end
     return found
 end
 

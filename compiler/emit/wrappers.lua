@@ -5,7 +5,7 @@
 -- ending    of the file's name
 -- template  of its text, which sees what those of NAME.h and NAME.c see
 -- built_in  does it need weights that are built in?
-local fail = require "base.fail"
+local output_forms = require "emit.output_forms"
 
 local rows = {
     { option = "cxx", ending = ".hpp", template = "wrapper.hpp" },
@@ -22,10 +22,7 @@ function wrappers.of(options, weights_as)
     local list = {}
     for _, row in ipairs(rows) do
         if options[row.option] then
-            if row.built_in and weights_as ~= "c" and weights_as ~= "floats" then
-                fail.at("rnnc", string.format("--%s has its weights built in, and --weights-as=%s not; name a file in "
-                    .. "the spec or with --weights", row.option, weights_as))
-            end
+            if row.built_in then output_forms.check_built_in(row.option, weights_as) end
             list[#list + 1] = row
         end
     end
