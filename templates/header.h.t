@@ -102,7 +102,7 @@ size_t @{p.name}_workspace_size(size_t seq_len, size_t batch);
  * optimisation.
  * @{p.in_place and "y may be x, in place; otherwise they" or (p.tokens and "tokens" or "x") .. " and y"} may not overlap, and nothing else may but h0 with hn@{#p.states > 1 and " and c0 with cn" or ""}.
  * RNNC_ERR_ARGUMENT: a null pointer@{p.tokens and ", a token outside its range" or ""}, @{p.tokens and "tokens" or "x"} and y that overlap. RNNC_ERR_OVERFLOW: sizes that do not fit in
- * memory.@{needs_text ~= "" and format(" RNNC_ERR_TARGET: this CPU lacks %s.", needs_text) or ""} Nothing is written then.
+ * memory.@{lacking and format(" RNNC_ERR_TARGET: this CPU lacks %s.", lacking.target) or ""} Nothing is written then.
 @ if p.steps == "any" or p.batch == "any" then
 @ local none = p.steps ~= "any" and "no sequences" or p.batch ~= "any" and "no steps" or "no steps or no sequences"
  * A call of @{none} is no error@{p.steps == "any" and ": the states at the end are those of the start" .. (p.last_step and " and y is 0" or "") or ""}. What holds

@@ -1,10 +1,10 @@
 @ -- Arithmetic as it is written, whatever the flags of the compiler: the first lines of a generated file.
-@ -- only_x86: is the file for x86-64 and gcc or clang?
+@ -- only: the row of the architecture that the file is for, with gcc or clang, or nil
 /* Sums in the order of this file, every operation rounded once, and NaN and infinities as IEEE 754 has them, whatever
  * the command line asks for (-ffast-math, -Ofast, -ffp-contract=fast): adding and taking off 1.5 * 2^23 rounds, and
  * whole calls, pieces and steps have the same bits. */
 #if defined(__clang__)
-@ if only_x86 then
+@ if only and only.name == "x86-64" then
 #pragma float_control(precise, on)
 @ else
 #if defined(__i386__) || defined(__x86_64__)
@@ -17,7 +17,7 @@
 #elif defined(__GNUC__)
 #pragma GCC optimize("no-fast-math", "no-unsafe-math-optimizations", "no-associative-math", "no-reciprocal-math")
 #pragma GCC optimize("no-finite-math-only", "signed-zeros", "trapping-math", "fp-contract=off")
-@ if not only_x86 then
+@ if not only then
 #elif defined(_MSC_VER)
 #pragma float_control(precise, on)
 #pragma fp_contract(off)

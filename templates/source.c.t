@@ -17,12 +17,8 @@
 #error "two generated networks in one translation unit: compile each .c file by itself, out of unity builds"
 #endif
 #define RNNC_NETWORK_IN_THIS_UNIT
-@ if found.only_x86 then
-#if !defined(__x86_64__) || !defined(__GNUC__)
-#error "@{p.name}.c is for x86-64 and gcc or clang: generate it with target = \"portable\""
-#endif
-@ end
-@ include("precise.c", { only_x86 = found.only_x86 })
+@ put(refusal)
+@ include("precise.c", { only = found.architectures.only or false })
 @ if not p.form.inline then
 #include "@{p.name}.h"
 #ifndef @{p.upper}_HEADER_@{header_hash}
@@ -35,25 +31,7 @@
 @ end
 #include <stdint.h>
 @ include("memory.c", { freestanding = p.form.freestanding or false })
-@ if found.guarded then
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define VECTORS_X86
-#define VECTORS_SSE2
-#include <immintrin.h>
-#elif defined(__SSE2__)
-#define VECTORS_SSE2
-#include <emmintrin.h>
-#endif
-@ elseif found.only_x86 then
-#include <immintrin.h>
-@ elseif not p.form.freestanding then
-
-#ifdef __SSE2__
-#define VECTORS_SSE2
-#include <emmintrin.h>
-#endif
-@ end
+@ put(includes)
 
 #ifdef __cplusplus
 #define RESTRICT
@@ -62,33 +40,17 @@
 #endif
 @ put(weights_declaration)
 @ if found.teams then
-@ include("team.c", { parameters = run_parameters, barriers = found.barriers, only_x86 = found.barriers_x86 })
+@ include("team.c", { parameters = run_parameters, barriers = found.barriers, where = found.where_barriers or false })
 @ end
 @ for _, target in ipairs(found.list) do
-@ local v = target.v
 
-/* ---- @{v.target} @{rep("-", 100 - 11 - #v.target)} */
-@ if target.only_x86 then
-#ifdef VECTORS_X86
-@ end
-
-@ include(v.prelude, v)
-
-@ include("functions.c", { v = v })
-@ put(target.programs)
-@ if target.only_x86 then
-#endif
-@ end
+/* ---- @{target.name} @{rep("-", 100 - 11 - #target.name)} */
+@ put(target.text)
 @ end
 
 /* ---- the network @{rep("-", 82)} */
 @ put(entries)
-@ if not p.form.alone then
-@ include("model.c", {
-@     p = p, fixed = fixed, call_arguments = call_arguments, long_call_arguments = long_call_arguments,
-@     rows = model_rows, target_names = concat(target_names, ", "), weights_expression = weights_expression,
-@ })
-@ end
+@ put(model)
 @ if p.form.inline then
 
 #ifdef __clang__

@@ -1,6 +1,6 @@
 @ -- What all targets need to share a call among the members of a team.
 @ -- parameters: those of a target's run function; barriers: do members meet on the way, and
-@ -- only_x86: is that on x86-64 only?
+@ -- where: the line of the preprocessor before that, or nil
 
 /* A call, as every member of a team sees it. */
 typedef struct work {
@@ -10,8 +10,8 @@ typedef struct work {
 } work;
 @ if barriers then
 
-@ if only_x86 then
-#ifdef VECTORS_X86
+@ if where then
+@{where}
 @ end
 /* Returns when all members have come here. passed: the barriers so far in this run. */
 static void barrier(const rnnc_team *team, size_t member, size_t members, size_t *passed)
@@ -22,7 +22,7 @@ static void barrier(const rnnc_team *team, size_t member, size_t members, size_t
     for (size_t i = 0; i < members; ++i)
         if (i != member) team->wait(team->context, i, *passed);
 }
-@ if only_x86 then
+@ if where then
 #endif
 @ end
 @ end

@@ -5,38 +5,13 @@
 #error "two generated files in one translation unit: compile each .c file by itself, out of unity builds"
 #endif
 #define RNNC_NETWORK_IN_THIS_UNIT
-@ include("precise.c", { only_x86 = false })
+@ include("precise.c", { only = false })
 #include "@{name}_train.h"
 
 #include <math.h>
 #include <string.h>
-@ local x86 = false
-@ for _, v in ipairs(variants) do x86 = x86 or v.isa ~= "" end
-@ -- In a list with a target for every machine the others are left out elsewhere, as in source.c.t.
-@ local guarded = x86 and variants[1].isa == ""
-@ if guarded then
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#define VECTORS_X86
-#define VECTORS_SSE2
-#include <immintrin.h>
-#elif defined(__SSE2__)
-#define VECTORS_SSE2
-#include <emmintrin.h>
-#endif
-@ elseif x86 then
-
-#if !defined(__x86_64__) || !defined(__GNUC__)
-#error "@{name}_train.c is for x86-64 and gcc or clang: generate it with target = \"portable\""
-#endif
-#include <immintrin.h>
-@ else
-
-#ifdef __SSE2__
-#define VECTORS_SSE2
-#include <emmintrin.h>
-#endif
-@ end
+@ put(architectures.refusal(found, name .. "_train.c"))
+@ put(architectures.includes(found, name .. "_train.c"))
 
 const @{name}_tensor @{name}_tensors[@{upper}_TENSORS] = {
 @ for _, p in ipairs(facts.parameters) do
@@ -52,8 +27,9 @@ typedef struct adam_factors {
 @{structs}
 @ for _, v in ipairs(variants) do
 /* ---- @{v.target} @{rep("-", 100 - 11 - #v.target)} */
-@ if guarded and v.isa ~= "" then
-#ifdef VECTORS_X86
+@ local macro = architectures.macro(found, v)
+@ if macro then
+#ifdef @{macro}
 @ end
 
 @ include(v.prelude, v)
@@ -64,7 +40,7 @@ typedef struct adam_factors {
 
 @{v.forward}
 @{v.backward}
-@ if guarded and v.isa ~= "" then
+@ if macro then
 #endif
 @ end
 @ end
@@ -132,22 +108,7 @@ size_t @{name}_@{which[1]}_size(size_t seq_len, size_t batch)
 }
 
 @ end
-@ if guarded then
-#ifdef VECTORS_X86
-@ end
-@ for _, v in ipairs(variants) do
-@ if #v.needs > 0 then
-/* Can this CPU run the code for @{v.target}? */
-static int supported@{v.suffix}(void)
-{
-    return @{v.checks};
-}
-
-@ end
-@ end
-@ if guarded then
-#endif
-@ end
+@ put(architectures.supported(found))
 @ local input = facts.tokens and "tokens" or "x"
 /* What both calls ask of their arguments. */
 static rnnc_status check(const float *parameters, size_t seq_len, size_t batch,
@@ -156,8 +117,10 @@ static rnnc_status check(const float *parameters, size_t seq_len, size_t batch,
 {
     if (!parameters || !@{input} || !tape || !workspace || seq_len == 0 || batch == 0) return RNNC_ERR_ARGUMENT;
     if (!fits(seq_len, batch)) return RNNC_ERR_OVERFLOW;
-@ if needs then
-    if (!supported_@{needs}()) return RNNC_ERR_TARGET;
+@ for _, least in ipairs(lacking) do
+@ put(architectures.within(least.macro, format("    if (!supported_%s()) return RNNC_ERR_TARGET;\n", least.target)))
+@ end
+@ if lacking[1] then
 @ end
 @ if facts.lengths then
     for (size_t b = 0; lengths && b < batch; ++b)
@@ -219,34 +182,6 @@ static void take_tokens(size_t seq_len, size_t batch, const int32_t *lengths, co
     const size_t batch = @{fixed_batch};
 @ end
 @ end
-@ -- What is written for the best target that this CPU has: call(v), lines of C; otherwise: a line where it has none.
-@ local function best(call, otherwise)
-@ local open = true
-@ if guarded then
-#ifdef VECTORS_X86
-@ end
-@ for i = #variants, 1, -1 do
-@ local v = variants[i]
-@ if guarded and i == 1 then
-#endif
-@ end
-@ if open and #v.needs > 0 then
-    if (supported@{v.suffix}()) {
-@ for _, line in ipairs(call(v)) do
-        @{line}
-@ end
-    }
-@ elseif open then
-@ open = false
-@ for _, line in ipairs(call(v)) do
-    @{line}
-@ end
-@ end
-@ end
-@ if open then
-    @{otherwise}
-@ end
-@ end
 @ local function sizes()
 @ if not fixed_seq_len then
     const size_t T = seq_len;
@@ -275,7 +210,7 @@ static void take_tokens(size_t seq_len, size_t batch, const int32_t *lengths, co
 @ end
     (void)space;
 @ local function call(v) return { format("%s_run_%s%s(&b%s);", name, which, v.suffix, symbols), "return RNNC_OK;" } end
-@ best(call, "return RNNC_ERR_TARGET;")
+@ put(architectures.best(found, call, "return RNNC_ERR_TARGET;"))
 @ end
 rnnc_status @{name}_train_forward(@{forward_parameters})
 {
@@ -308,21 +243,22 @@ rnnc_status @{name}_gradients(@{backward_parameters})
 
 @ include("train_loss.c", { name = name })
 
-@ if needs then
+@ if not found.everywhere then
 @ include("train_vectors.c", { vec = "f32", lanes = 1, inline = "static inline", attribute = "static",
 @     intrinsic = "", suffix = "_plain" })
 
 @ end
 static double squares(size_t count, const float *p)
 {
-@ best(function(v) return { format("return squares%s(count, p);", v.suffix) } end, "return squares_plain(count, p);")
+@ local function squares(v) return { format("return squares%s(count, p);", v.suffix) } end
+@ put(architectures.best(found, squares, squares({ suffix = "_plain" })[1]))
 }
 
 static void run_adam(const adam_factors *f, float *p, const float *gradient, float *first, float *second)
 {
 @ local words = upper .. "_PARAMETERS, f, p, gradient, first, second"
 @ local function call(v) return { format("adam%s(%s);", v.suffix, words), "return;" } end
-@ best(call, call({ suffix = "_plain" })[1])
+@ put(architectures.best(found, call, call({ suffix = "_plain" })[1]))
 }
 
 @ include("train_update.c", { name = name, upper = upper, facts = facts })

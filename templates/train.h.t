@@ -76,9 +76,9 @@ typedef struct @{name}_dropout {
  *   workspace   @{name}_train_workspace_size(@{steps}, @{sequences}) bytes, any alignment; nothing in it is kept
 @ local outside = (facts.tokens and ", a token outside its range" or "")
 @     .. (facts.lengths and ", a length outside its range" or "")
-@ local lacking = needs and format(" RNNC_ERR_TARGET: this CPU lacks %s.", needs) or ""
+@ local lacks = lacking[1] and format(" RNNC_ERR_TARGET: this CPU lacks %s.", lacking[1].target) or ""
  * Nothing may overlap. RNNC_ERR_ARGUMENT: a null pointer, no steps, no sequences@{outside};
- * RNNC_ERR_OVERFLOW: sizes that do not fit in memory.@{lacking} Nothing is written then.
+ * RNNC_ERR_OVERFLOW: sizes that do not fit in memory.@{lacks} Nothing is written then.
  * Functions are exact ones, and no state is flushed to zero, whatever @{name}_forward does. */
 rnnc_status @{name}_train_forward(@{forward_parameters});
 

@@ -1,6 +1,7 @@
 -- emit: from the plan to the text of the generated files. It decides nothing: it names things in C and
 -- hands the plan to the templates.
 local activations = require "tables.activations"
+local architectures = require "emit.architectures"
 local entries = require "emit.entries"
 local text_lines = require "emit.lines"
 local expressions = require "ir.expressions"
@@ -226,7 +227,6 @@ local function fields_of(plan)
         p = plan, fixed = fixed, target_names = names, steps_text = steps, batch_text = batch,
         parameters = joined(list, 1), call_arguments = joined(list, 2, "call->"),
         long_parameters = joined(long, 1), long_call_arguments = joined(long, 2, "call->"),
-        needs_text = #plan.variants[1].needs == 0 and "" or plan.variants[1].target,
         x_shape = shape, y_shape = plan.last_step and batch or shape,
         state_shape = function(state) return state_shape(plan, state, batch) end,
         model_rows = model_rows, status = plan.form.alone and output_forms.status(),
@@ -240,6 +240,14 @@ local function fields_of(plan)
     fields.state_parameters, fields.state_arguments = state_words(plan)
     local found = targets.of(plan, fields, { product = emit.product, map = map_of, heads = heads_of })
     fields.found, fields.entries = found, entries.of(plan, fields, found)
+    fields.refusal = architectures.refusal(found.architectures, plan.name .. ".c")
+    fields.includes = architectures.includes(found.architectures, plan.name .. ".c", plan.form.freestanding)
+    fields.model = not plan.form.alone and template.render("model.c", {
+        p = plan, fixed = fields.fixed, call_arguments = fields.call_arguments, rows = model_rows,
+        long_call_arguments = fields.long_call_arguments, target_names = table.concat(fields.target_names, ", "),
+        weights_expression = fields.weights_expression,
+    }) or ""
+    fields.lacking = architectures.lacking(found.architectures)[1] or false
     fields.run_parameters = targets.parameters(plan, fields, plan.lengths) .. ", float *workspace"
     return fields
 end

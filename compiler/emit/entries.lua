@@ -1,5 +1,6 @@
 -- entries: the functions of NAME.c that callers see, and what they share: the size of the workspace, the choice of a
 -- target, forward, and the network step by step. As data, see statements.lua.
+local architectures = require "emit.architectures"
 local statements = require "emit.statements"
 local targets = require "emit.targets"
 local template = require "emit.template"
@@ -81,23 +82,6 @@ local function workspace_size(p)
     local copy = p.copied and format(" + (%s + 15) / 16 * 16", times("seq_len", batch_of(p), p.input)) or ""
     add(p.batch == "any" and sized_by_batch(p, copy) or sized_by_steps(p, copy))
     return statements.plain(nil, format("size_t %s_workspace_size", p.name), "size_t seq_len, size_t batch", list)
-end
-
--- ---- which targets can run ----
-
--- supported_<target> of those that not every CPU has.
-local function supported(p, guarded)
-    local list = {}
-    for _, v in ipairs(p.variants) do
-        local checks = {}
-        for name in v.isa:gmatch("[^,]+") do
-            checks[#checks + 1] = format("__builtin_cpu_supports(\"%s\")", name)
-        end
-        list[#list + 1] = #v.needs > 0 and statements.plain(format("Can this CPU run the code for %s?", v.target),
-            "static int supported" .. v.suffix, "void", { leave(table.concat(checks, " && ")) }) or nil
-    end
-    if guarded then return "#ifdef VECTORS_X86\n" .. table.concat(list) .. "#endif\n" end
-    return table.concat(list)
 end
 
 -- ---- states at the start ----
@@ -220,30 +204,32 @@ local function check_overlap(p)
     return list
 end
 
--- The best target first; behind one that every CPU has, none is asked for.
-local function by_target(p, words, guarded)
+-- The best target first; behind one that every CPU has, none is asked for. Is a CPU left that has none?
+local function by_target(p, words, blocks)
     local list, open = {}, true
     local function add(node) list[#list + 1] = node end
-    if guarded then add(directive "#ifdef VECTORS_X86") end
-    for i = #p.variants, 1, -1 do
-        local v = p.variants[i]
-        if guarded and i == 1 then add(directive "#endif") end
-        if open and (not p.only or p.only == v.target) then
-            local body = {
-                p.lengths and when("lengths", { run_of(p, words, by_role(v)._lengths), leave "RNNC_OK" }),
-                run_all(p, words, v),
-                leave "RNNC_OK",
-            }
-            open = #v.needs > 0
-            add(open and when(format("supported%s()", v.suffix), body) or body)
+    for _, block in ipairs(blocks) do
+        local left = open
+        if block.macro then add(directive("#ifdef " .. block.macro)) end
+        for _, v in ipairs(block.variants) do
+            if left and (not p.only or p.only == v.target) then
+                local body = {
+                    p.lengths and when("lengths", { run_of(p, words, by_role(v)._lengths), leave "RNNC_OK" }),
+                    run_all(p, words, v),
+                    leave "RNNC_OK",
+                }
+                left = v.isa ~= ""
+                add(left and when(format("supported%s()", v.suffix), body) or body)
+            end
         end
+        if block.macro then add(directive "#endif") else open = left end
     end
     return list, open
 end
 
 local function run(p, words, found)
     local threads = p.threads > 1
-    local chosen, open = by_target(p, words, found.guarded)
+    local chosen, open = by_target(p, words, found.architectures.blocks)
     return statements.plain("Runs on the best target that this CPU has"
             .. (threads and ", with the team if it is not NULL" or "") .. ".", "static rnnc_status run",
         targets.parameters(p, words, p.lengths) .. ", void *workspace" .. (threads and ", const rnnc_team *team" or ""),
@@ -253,7 +239,7 @@ local function run(p, words, found)
             without_steps(p),
             check_overlap(p),
             chosen,
-            threads and found.teams_x86 and set "(void)team",
+            threads and found.unused_team and set "(void)team",
             open and leave "RNNC_ERR_TARGET",
         })
 end
@@ -330,7 +316,7 @@ end
 -- entries.of(p, words, found) -> their C. words: fields that emit.lua gives the templates, names and lists of
 -- parameters in C; found: what targets.of found.
 function entries.of(p, words, found)
-    local list = { workspace_size(p), supported(p, found.guarded) }
+    local list = { workspace_size(p), architectures.supported(found.architectures) }
     local function add(text) list[#list + 1] = text end
     for _, state in ipairs(p.first and (p.steps == "any" or p.streaming) and p.states or {}) do
         add(first_state(p, state))

@@ -48,7 +48,7 @@ local output_forms = { options = {} }
 -- What code without an operating system cannot have.
 local function check_freestanding(spec)
     for _, name in ipairs(spec.target) do
-        if #targets[name].needs > 0 then
+        if targets[name].isa ~= "" then
             fail.at("rnnc", string.format('--freestanding: target = "%s" asks which CPU it runs on; name "scalar" or '
                 .. '"portable"', name))
         end

@@ -1,5 +1,6 @@
 -- targets: what stands in NAME.c for each target: its functions and, one after the other, the programs that use them;
 -- and how one of these is called.
+local architectures = require "emit.architectures"
 local forward = require "emit.forward.forward"
 local heads = require "emit.forward.heads"
 local layers = require "emit.forward.layers"
@@ -86,31 +87,30 @@ end
 
 -- targets.of(p, words, print) -> what the templates ask of targets:
 --   libm          is a function of libm called?
---   only_x86      are all targets of x86-64? guarded: is one, beside one that is not, so that its code is left out
---                 elsewhere?
---   teams         is a call of any divided; barriers: do members meet, and barriers_x86: on x86-64 only?
---   teams_x86     is none divided elsewhere?
---   list          { v, only_x86, programs = C text } of each
+--   architectures what architectures.of finds
+--   teams         is a call of any divided? unused_team: is one not divided anywhere that the file compiles?
+--   barriers      do members meet? where_barriers: the line of the preprocessor before what they need for that, or nil
+--   list          { name, text } of each, C
 -- print: the functions product, map and heads of emit.lua.
 function targets.of(p, words, print)
-    local result = { teams = false, teams_x86 = true, barriers = false, barriers_x86 = true, list = {} }
-    local x86 = false
-    for _, v in ipairs(p.variants) do x86 = x86 or v.isa ~= "" end
-    result.guarded = x86 and p.variants[1].isa == ""
-    result.only_x86 = x86 and not result.guarded
-    result.libm = p.logarithm
+    local here = architectures.of(p.variants)
+    local result = { architectures = here, teams = false, barriers = false, libm = p.logarithm, list = {} }
+    local dividing, meeting = {}, {}
     for _, layer in ipairs(p.layers) do result.libm = result.libm or layer.norm and true or false end
     for i, target in ipairs(p.variants) do
-        local only_x86, texts = result.guarded and target.isa ~= "", { functions_of_rows(target, p, print) }
+        local texts = { functions_of_rows(target, p, print) }
         for _, v in ipairs(programs(target)) do
-            local divided, meet = targets.divided(v), targets.barriers(v)
-            result.teams, result.barriers = result.teams or divided, result.barriers or meet
-            result.teams_x86 = result.teams_x86 and (only_x86 or not divided)
-            result.barriers_x86 = result.barriers_x86 and (only_x86 or not meet)
+            if targets.divided(v) then dividing[#dividing + 1] = target end
+            if targets.barriers(v) then meeting[#meeting + 1] = target end
             texts[#texts + 1] = program_of(v, p, words, print)
         end
-        result.list[i] = { v = target, only_x86 = only_x86, programs = table.concat(texts) }
+        local text = string.format("\n%s\n%s%s", template.render(target.prelude, target),
+            template.render("functions.c", { v = target }), table.concat(texts))
+        result.list[i] = { name = target.target, text = architectures.within(architectures.macro(here, target), text) }
     end
+    result.teams, result.barriers = #dividing > 0, #meeting > 0
+    result.unused_team = not result.teams or architectures.where(here, dividing) ~= nil
+    result.where_barriers = architectures.where(here, meeting)
     return result
 end
 

@@ -5,6 +5,7 @@ local fail = require "base.fail"
 local grammar = require "ir.grammar"
 local program_text = require "emit.program"
 local programs = require "passes.program.train"
+local architectures = require "emit.architectures"
 local targets = require "tables.targets"
 local template = require "emit.template"
 local vector_loops = require "emit.vector_loops"
@@ -241,31 +242,17 @@ local function variants_of(spec, forward, backward)
                 -- Those of the optimisers (train_vectors.c.t).
                 for _, word in ipairs { "mul", "sub", "div" } do uses[word] = true end
             end
-            local checks = {}
-            for isa in target.isa:gmatch("[^,]+") do
-                checks[#checks + 1] = string.format("__builtin_cpu_supports(\"%s\")", isa)
-            end
             list[#list + 1] = {
-                target = name, needs = target.needs, lanes = target.lanes, vec = target.vector, isa = target.isa,
+                target = name, arch = target.arch or false, isa = target.isa, lanes = target.lanes, vec = target.vector,
                 prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix, fast = target.fast,
                 inline = "INLINE" .. suffix:upper(), attribute = attribute, functions = functions, helpers = helpers,
                 uses = uses, beside = 1, flush_below = "", flush_bits = "", forward = texts[1], backward = texts[2],
                 multiplies = vectors.multiplies or false, blocks = vectors.blocks or false, widths = vectors.widths,
                 most = vectors.most, heights = vectors.heights, depth = vector_products.DEPTH,
-                checks = table.concat(checks, " && "),
             }
         end
     end
     return list
-end
-
--- What every target of the spec needs of the CPU, its least one; false: nothing.
-local function least_needs(spec)
-    local wanted = {}
-    for _, name in ipairs(spec.target) do wanted[name] = true end
-    for _, name in ipairs(targets.order) do
-        if wanted[name] then return #targets[name].needs > 0 and name end
-    end
 end
 
 -- train.programs(spec, make) -> forward, backward by make(spec): programs.run or programs.plain. Errors, the user's: a
@@ -308,11 +295,13 @@ function train.files(spec, expected, head)
                                             mask = facts.masks[b.name] and facts.masks[b.name].words }
         end
     end
+    local variants = variants_of(spec, forward, backward)
+    local found = architectures.of(variants)
     local fields = {
         name = spec.name, upper = upper, facts = facts, spec = spec, tape = tape_lines,
         forward_places = places(forward, tape, given), backward_places = places(backward, tape, given),
         structs = (program_text.parts(forward, "float")) .. "\n" .. (program_text.parts(backward, "float")),
-        variants = variants_of(spec, forward, backward), needs = least_needs(spec),
+        variants = variants, architectures = architectures, found = found, lacking = architectures.lacking(found),
         forward_symbols = with_symbols(forward), backward_symbols = with_symbols(backward),
         tape_floats = tape_text, forward_floats = forward_text, backward_floats = backward_text,
         bound = math.max(tape_bound, forward_bound, backward_bound) + 4,

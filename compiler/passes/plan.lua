@@ -129,7 +129,7 @@ function plan.variant(ir, name, role, shared)
         next_chunk = "next_chunk" .. suffix .. role,
         transpose = transpose, transpose_back = transpose .. (ir.beside > 1 and "_back" or ""),
         transposes = ir.in_lanes == "sequences" and ir.beside, own_transposes = ir.in_lanes == "sequences" and not same,
-        target = name, needs = target.needs, lanes = target.lanes, vec = target.vector, isa = target.isa,
+        target = name, lanes = target.lanes, vec = target.vector, arch = target.arch or false, isa = target.isa,
         prelude = target.prelude, intrinsic = target.intrinsic or "", suffix = suffix,
         inline = "INLINE" .. suffix:upper(), attribute = "KERNEL" .. suffix:upper(),
         fma_per_cycle = target.fma_per_cycle, kernel = ir.kernel, in_lanes = ir.in_lanes, label = ir.label,

@@ -12,7 +12,9 @@
 --              bytes by which weights that do not fit in L2 are fetched before their use, so that memory's 100 ns
 --              are over when they are needed; 0: there is no such instruction
 -- needs        names that `host.cpu()` reports as true on a machine that can run the code
--- isa          the compiler's names of the instruction sets, for __attribute__((target(...)))
+-- arch         the one of `targets.architectures` on which alone its code compiles; nil: it compiles everywhere
+-- isa          the compiler's names of the instruction sets, for __attribute__((target(...))), of which a running CPU
+--              is asked whether it has them; "": all of that architecture have them
 -- vector       the C type of a vector, which is also the prefix of its operations
 -- prelude      the template that defines them
 -- ordered      does it have a way to keep loads in order?
@@ -20,6 +22,14 @@
 --              that this `needs`, and the largest errors over all floats, which are what
 --              tests/exhaustive counts, rounded up
 local targets = {}
+
+-- The architectures of targets that do not compile everywhere: their name for people, what the preprocessor knows them
+-- and a compiler with vector extensions by, the macro that says so in a file that holds targets of others too, and the
+-- header of their intrinsics.
+targets.architectures = {
+    x86 = { name = "x86-64", condition = "defined(__x86_64__) && defined(__GNUC__)", macro = "VECTORS_X86",
+            header = "immintrin.h" },
+}
 
 local rational = { template = "fast_rational.c", needs = { "mul", "at_least", "at_most", "div" },
                    tanh = "1.3e-6", relative = "5.1e-6", sigmoid = "6.7e-7" }
@@ -51,16 +61,16 @@ targets.avx2 = {
     doc = "x86-64 with AVX2 and FMA (Intel since 2013, AMD since 2015)",
     lanes = 8, registers = 16, most_sums = 15, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
     divide_cycles = 5, l1 = 32768, l2 = 524288, prefetch_distance = 3072,
-    needs = { "avx2", "fma" }, isa = "avx2,fma", vector = "f32x8", prelude = "vector_x86.c", intrinsic = "_mm256",
-    ordered = true, fast = rational,
+    needs = { "avx2", "fma" }, arch = "x86", isa = "avx2,fma", vector = "f32x8", prelude = "vector_x86.c",
+    intrinsic = "_mm256", ordered = true, fast = rational,
 }
 
 targets.avx512 = {
     doc = "x86-64 with AVX-512 F, DQ, BW and VL (Intel servers since 2017, AMD since 2022)",
     lanes = 16, registers = 32, most_sums = 28, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
     divide_cycles = 10, l1 = 49152, l2 = 1048576, prefetch_distance = 3072,
-    needs = { "avx512" }, isa = "avx512f,avx512dq,avx512bw,avx512vl,fma", vector = "f32x16",
-    prelude = "vector_x86.c", ordered = true, intrinsic = "_mm512", fast = lookup,
+    needs = { "avx512" }, arch = "x86", isa = "avx512f,avx512dq,avx512bw,avx512vl,fma",
+    vector = "f32x16", prelude = "vector_x86.c", ordered = true, intrinsic = "_mm512", fast = lookup,
 }
 
 return targets
