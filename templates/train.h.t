@@ -142,7 +142,7 @@ rnnc_status @{name}_update_rmsprop(float *parameters, const float *gradient, flo
     double alpha, double epsilon, double momentum, double weight_decay);
 
 /* First values, as PyTorch draws them: uniform within 1/sqrt(hidden_size) (within 1/sqrt(inputs) in a dense layer),
- * tables of embeddings normal. The same for the same seed, on every machine. */
+ * tables of embeddings normal; weights of norms are 1, their biases 0. The same for the same seed, on every machine. */
 void @{name}_init(float *parameters, uint64_t seed);
 
 #ifdef __cplusplus

@@ -112,7 +112,9 @@ static void init_normal(float *parameters, size_t first, size_t count, uint64_t 
 void @{name}_init(float *parameters, uint64_t seed)
 {
 @ for _, p in ipairs(facts.parameters) do
-@ if p.normal then
+@ if p.start then
+    for (size_t i = @{p.offset}; i < @{p.offset + p.count}; ++i) parameters[i] = @{p.start};
+@ elseif p.normal then
     init_normal(parameters, @{p.offset}, @{p.count}, seed);
 @ else
     init_uniform(parameters, @{p.offset}, @{p.count}, @{p.bound}, seed);

@@ -11,6 +11,7 @@ Test(compiler, differences) { run("differences"); }
 Test(compiler, passes) { run("passes"); }
 Test(compiler, gradients) { run("gradients"); }
 Test(compiler, models) { run("models"); }
+Test(compiler, norms) { run("norms"); }
 Test(compiler, results) { run("results"); }
 Test(compiler, charts) { run("charts"); }
 Test(compiler, limits) { run("limits"); }

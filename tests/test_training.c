@@ -21,7 +21,7 @@ static void run(const char *name, const char *part, int least) {
 /* Parts, so that the two jobs of the runner share them: the suite is one of the last. */
 Test(training, verify_recorded, .timeout = 1700) { run("verify", "recorded", 5); }
 Test(training, verify_random, .timeout = 1700) { run("verify", "random", 4); }
-Test(training, verify_others, .timeout = 1700) { run("verify", "others", 9); }
+Test(training, verify_others, .timeout = 1700) { run("verify", "others", 11); }
 Test(training, calls) { run("calls", NULL, 8); }
 Test(training, pointers) { run("pointers", NULL, 1); }
 Test(training, command, .timeout = 1700) { run("command", NULL, 14); }

@@ -3,6 +3,7 @@
 local affine = require "ir.affine"
 local fail = require "base.fail"
 local grammar = require "ir.grammar"
+local host = require "host"
 local program_text = require "emit.program"
 local programs = require "passes.program.train"
 local architectures = require "emit.architectures"
@@ -51,7 +52,8 @@ local function bound_of(buffer)
 end
 
 -- The parameters one after the other: { name, shown and literal (it in comments and as a string of C), c, offset, rows,
--- cols, bound (of its first values, as C), normal }, and how many floats they are.
+-- cols, bound (of its first values, as C), normal, start (all first values, as C, or nil) }, and how many floats they
+-- are.
 local function parameters_of(expected, prefix)
     local list, at = {}, 0
     for i, weight in ipairs(expected) do
@@ -61,7 +63,7 @@ local function parameters_of(expected, prefix)
         list[i] = { name = weight.name, shown = shown, literal = program_text.literal(prefix .. weight.name),
                     c = program_text.c_name(weight.name), offset = at, count = count,
                     rows = weight.rows, cols = weight.cols, bound = string.format("%.17g", weight.bound),
-                    normal = weight.item.layer == "embedding" }
+                    normal = weight.item.layer == "embedding", start = weight.start and host.float(weight.start) }
         at = at + count
     end
     return list, at

@@ -83,6 +83,8 @@ functions.rows = {
             c = "exp{f}({1})", level = 4 },
     log = { arity = 1, value = math.log, derivative = { { "div", 1, arg(1) } }, cost = { 1, 16 },
             c = "log{f}({1})", level = 4 },
+    sqrt = { arity = 1, value = math.sqrt, derivative = { { "div", 0.5, own } }, range = { 0, math.huge },
+             cost = { 1, 4 }, c = "sqrt{f}({1})", level = 4 },
     less = { arity = 2, value = function(a, b) return a < b and 1 or 0 end, derivative = { 0, 0 }, range = { 0, 1 },
              cost = { 0, 1 }, c = "{1} < {2} ? 1.0{f} : 0.0{f}", test = "{1} < {2}", level = 1, tight = { 2, 2 } },
     equal = { arity = 2, value = function(a, b) return a == b and 1 or 0 end, derivative = { 0, 0 }, range = { 0, 1 },

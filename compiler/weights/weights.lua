@@ -32,6 +32,12 @@ local function bound_of(item, own)
     return 1.0 / math.sqrt(item.layer == "dense" and item.input_size or item.hidden_size)
 end
 
+-- What all values of a tensor are before it is trained, if they are not drawn: of norms as of torch.nn.LayerNorm; or
+-- nil.
+local function start_of(own)
+    return own:find("^norm_weight_") and 1.0 or own:find("^norm_bias_") and 0.0 or nil
+end
+
 -- What a tensor of several heads is made of: those of each head.
 local function parts_of(weight)
     local list = {}
@@ -49,8 +55,9 @@ local function parts_of(weight)
 end
 
 -- weights.expected(spec) -> the tensors in the order of the network: { name, rows, cols (0: a vector),
--- own (the name within its layer), layer (its number), item (its fields), bound (of random values) }, and of the
--- layer of several heads `parts`, the heads' own tensors, each with the place of its first value, row and column.
+-- own (the name within its layer), layer (its number), item (its fields), bound (of random values), start (the first
+-- value of each, or nil: they are random) }, and of the layer of several heads `parts`, the heads' own tensors, each
+-- with the place of its first value, row and column.
 -- Names have the layer's prefix, not the model's.
 function weights.expected(spec)
     local list, all, number = {}, lower.run(spec).weights, 0
@@ -59,9 +66,10 @@ function weights.expected(spec)
         for _ = 1, hints.count(item) do
             number = number + 1
             local weight = all[number]
+            local own = weight.name:sub(#prefix + 1)
             list[number] = {
-                name = weight.name, rows = weight.rows, cols = weight.cols, own = weight.name:sub(#prefix + 1),
-                layer = i, item = item, bound = bound_of(item, weight.name:sub(#prefix + 1)),
+                name = weight.name, rows = weight.rows, cols = weight.cols, own = own, layer = i, item = item,
+                bound = bound_of(item, own), start = start_of(own),
             }
             list[number].parts = parts_of(list[number])
             if #weight.name > NAME_MAX then

@@ -142,6 +142,12 @@ local function cell_text(first)
     elseif often(20) then
         words[#words + 1] = 'direction = "reverse"'
     end
+    local norm = cell ~= "rnn" and often(20)
+    if norm then
+        words[#words + 1] = "layer_norm = true, layer_norm_eps = " .. one_of("1e-3", "0.25")
+        if cell == "lstm" and often(50) then words[#words + 1] = "layer_norm_state = true" end
+        return table.concat(words, ", "), cell
+    end
     if often(20) then words[#words + 1] = "bias = false" end
     if cell == "rnn" and often(40) then words[#words + 1] = 'nonlinearity = "relu"' end
     if cell == "gru" and often(40) then words[#words + 1] = "reset_after = false" end
@@ -168,7 +174,8 @@ local function random_spec()
     end
     local projects = often(30)
     local text, cell = cell_text(not embeds)
-    if projects and cell == "lstm" and not text:find("hidden_size = 1,") and not text:find("hidden_size = 1$") then
+    local narrow = text:find("hidden_size = 1,") or text:find("hidden_size = 1$")
+    if projects and cell == "lstm" and not narrow and not text:find "layer_norm" then
         text = text .. ", proj_size = 1"
     end
     layers[#layers + 1] = "rnn { " .. text .. ', prefix = "a." }'
@@ -217,6 +224,13 @@ if part == "others" then
             .. 'input_size = 3, hidden_size = 5, num_layers = 3, bidirectional = true, dropout = 0.3, prefix = "a." }, '
             .. 'rnn { cell = "gru", hidden_size = 9, num_layers = 2, dropout = 0.75, prefix = "b." } } }')
     end)
+    support.case("layer normalisation, with lengths", function()
+        passes('return model { name = "net", lengths = true, layers = { rnn { cell = "lstm", input_size = 3, '
+            .. 'hidden_size = 5, layer_norm = true, layer_norm_eps = 0.01, layer_norm_state = true, prefix = "a.", '
+            .. 'bidirectional = true }, rnn { cell = "lstm", hidden_size = 9, layer_norm = true, prefix = "b.", '
+            .. 'layer_norm_eps = 0.01 }, rnn { cell = "gru", hidden_size = 6, layer_norm = true, '
+            .. 'layer_norm_eps = 0.01, prefix = "c." } } }')
+    end)
     support.case("dropout of everything", function()
         passes('return rnn { name = "net", input_size = 3, hidden_size = 5, num_layers = 2, dropout = 1 }')
     end)
@@ -231,6 +245,8 @@ if part == "others" then
     for what, text in pairs {
         ["two names that are one in C"] = 'return model { layers = { '
             .. 'dense { input_size = 2, units = 3, prefix = "a." }, dense { units = 2, prefix = "a_" } } }',
+        ["norms without an epsilon"] = 'return rnn { cell = "gru", input_size = 2, hidden_size = 3, '
+            .. 'layer_norm = true, layer_norm_eps = 0 }',
         ["initial_state"] = 'return rnn { input_size = 2, hidden_size = 3, initial_state = true }',
     } do
         support.case("no training of " .. what, function()

@@ -8,11 +8,12 @@ local activations = require "passes.program.activations"
 local cells = require "tables.cells"
 local check = require "ir.check"
 local dropout = require "passes.program.dropout"
-local expressions = require "ir.expressions"
 local functions = require "tables.activations"
 local grammar = require "ir.grammar"
 local heads = require "passes.program.heads"
 local merges = require "tables.merges"
+local norms = require "passes.program.norms"
+local update = require "passes.program.update"
 
 local access, read, buffer, statement = grammar.access, grammar.read, grammar.buffer, grammar.statement
 
@@ -23,61 +24,9 @@ local function put(program, name, role, dims, more)
     return name
 end
 
--- { "index", t } < lengths[b]: is the step one of the sequence's own?
-local function is_live() return { "less", { "index", { 0, { "t", 1 } } }, read("lengths", "b") } end
+local is_live = update.is_live
 
--- A function that gives a tree of the cell's row with reads in place of its leaves. made: the states of which the new
--- value is there.
-local function filler(chain, from, made)
-    local cell, H = chain.cell, chain.H
-    local number, separate = {}, {}
-    for g, name in ipairs(cell.gates) do number[name] = g - 1 end
-    for _, name in ipairs(cell.apart) do separate[name] = true end
-    local function sum(gate)
-        local g = number[gate] or error(from .. ": no gate " .. tostring(gate), 0)
-        return read("sums" .. chain.id, "t", "b", g * H .. " + j")
-    end
-    local leaves = {
-        gate = function(gate)
-            if separate[gate] then error(from .. ": gate " .. gate .. " is apart", 0) end
-            return sum(gate)
-        end,
-        input = sum,
-        recurrent = function(gate)
-            if not separate[gate] then error(from .. ": gate " .. tostring(gate) .. " is not apart", 0) end
-            return read("from_h" .. chain.id, "t", "b", (number[gate] - (#cell.gates - #cell.apart)) * H .. " + j")
-        end,
-        state = function(state) return chain.at(state, chain.before, "j") end,
-        new = function(state)
-            if not made[state] then error(string.format("%s: the new %s is used above its update", from, state), 0) end
-            return chain.at(state, chain.after, "j", true)
-        end,
-        weight = function(name) return read(chain.weight(name), "j") end,
-    }
-    local function filled(tree)
-        if type(tree) ~= "table" then return tree end
-        if leaves[tree[1]] then return leaves[tree[1]](tree[2]) end
-        return expressions.rebuilt(tree, filled)
-    end
-    return filled
-end
-
--- The cell's update: a map over b and j for each new state.
-local function update_of(chain, from)
-    local cell, H, list, made = chain.cell, chain.H, {}, {}
-    local filled = filler(chain, from, made)
-    for _, pair in ipairs(cell.update) do
-        local state, value = pair[1], filled(pair[2])
-        -- What is projected stays by itself, and h, which it becomes, is not the size of it.
-        if chain.lengths and not (chain.projects and state == cell.states[1]) then
-            value = { "select", is_live(), value, chain.at(state, chain.before, "j") }
-        end
-        list[#list + 1] = statement { op = "map", from = from, over = { { "b", chain.B }, { "j", H } },
-                                      sets = { { chain.at(state, chain.after, "j", true)[2], value } } }
-        made[state] = true
-    end
-    return list
-end
+local function append(list, more) return table.move(more, 1, #more, #list + 1, list) end
 
 -- W v (+ bias) of a step into `out`: `rows` rows of W from `first` (default: 0) on, which are rows `at` (default: the
 -- same) of `out`. bias true: `out` has something already, and this is added.
@@ -93,8 +42,6 @@ local function product(out, weight, bias, of, columns, rows, B, from, first, at)
     return list
 end
 
-local function append(list, more) return table.move(more, 1, #more, #list + 1, list) end
-
 -- One layer and direction: states of all steps, h[t + 1] from h[t], or h[t] from h[t + 1] backwards. Where the output
 -- is projected, h has P values and the cell's own output H.
 local function scan(program, item, stack, layer, direction, input, width, output)
@@ -103,7 +50,9 @@ local function scan(program, item, stack, layer, direction, input, width, output
     local id, backward = stack.number .. suffix, direction == 1 or stack.reverse
     local from = string.format("%s, layer %d%s", item.cell, layer, direction == 1 and ", reverse" or "")
     local chain = { cell = cell, H = H, B = B, id = id, lengths = program.lengths, projects = P ~= H,
-                    before = backward and "t + 1" or "t", after = backward and "t" or "t + 1" }
+                    program = program, put = put, eps = item.layer_norm and item.layer_norm_eps or nil,
+                    carries = item.layer_norm_state, before = backward and "t + 1" or "t",
+                    after = backward and "t" or "t + 1" }
     local rows, name = #cell.gates * H, function(base) return stack.prefix .. base .. suffix end
     chain.weight = name
     function chain.at(state, time, unit, is_new)
@@ -117,9 +66,9 @@ local function scan(program, item, stack, layer, direction, input, width, output
     local bias_hh = item.bias and put(program, name "bias_hh", "weight", { rows })
     for _, vector in ipairs(cell.vectors or {}) do put(program, name(vector), "weight", { H }) end
     -- Gates have one sum of both products, but those apart, which are the last ones, two.
-    local apart = #cell.apart * H
+    local apart = chain.eps and 0 or #cell.apart * H
     local shared = rows - apart
-    put(program, "sums" .. id, "workspace", { T, B, rows })
+    if not chain.eps then put(program, "sums" .. id, "workspace", { T, B, rows }) end
     if apart > 0 then put(program, "from_h" .. id, "workspace", { T, B, apart }) end
     local row, last = layer * stack.D + direction, program.T
     local first_at, last_at = backward and last or 0, backward and 0 or last
@@ -139,22 +88,29 @@ local function scan(program, item, stack, layer, direction, input, width, output
                 sets = { { access(sums, "t", "b", shared .. " + i"), read(bias_ih, shared .. " + i") } } }
         end
     end
-    append(body, product(sums, name "weight_ih", item.bias, input("k"), width, rows, B, from))
     local before = access(cell.states[1] .. id, chain.before, "b", "k")
     local after = cell.reset and #cell.reset.of * H or 0
-    append(body, product(sums, name "weight_hh", true, before, P, shared - after, B, from))
+    if chain.eps then
+        append(body, norms.sums(chain, from, {
+            x = function(out) return product(out, name "weight_ih", nil, input("k"), width, rows, B, from) end,
+            h = function(out) return product(out, name "weight_hh", nil, before, P, rows, B, from) end,
+        }))
+    else
+        append(body, product(sums, name "weight_ih", item.bias, input("k"), width, rows, B, from))
+        append(body, product(sums, name "weight_hh", true, before, P, shared - after, B, from))
+    end
     if apart > 0 then
         append(body, product("from_h" .. id, name "weight_hh", bias_hh, before, P, apart, B, from, shared, 0))
     end
     if cell.reset then
         put(program, "reset" .. id, "workspace", { T, B, H })
         append(body, { statement { op = "map", from = from, over = { { "b", B }, { "j", H } },
-            sets = { { access("reset" .. id, "t", "b", "j"), filler(chain, from, {})(cell.reset.value) } } } })
+            sets = { { access("reset" .. id, "t", "b", "j"), update.filler(chain, from, {})(cell.reset.value) } } } })
         append(body, product(sums, name "weight_hh", true, access("reset" .. id, "t", "b", "k"), H, after, B, from,
             rows - after))
     end
     if P ~= H then put(program, "full" .. id, "workspace", { T, B, H }) end
-    append(body, update_of(chain, from))
+    append(body, update.of(chain, from))
     local h = cell.states[1] .. id
     if P ~= H then
         put(program, name "weight_hr", "weight", { P, H })
@@ -189,7 +145,7 @@ function layers.rnn(program, item, input, width)
     local stack = { cell = cell, H = item.hidden_size, D = item.bidirectional and 2 or 1, number = number,
                     reverse = item.direction == "reverse", prefix = item.prefix or "", initial = {}, final = {} }
     stack.P = (item.proj_size or 0) > 0 and item.proj_size or stack.H
-    if item.layer_norm then error("layer normalisation is not trained yet; layer_norm = true runs only", 0) end
+    if item.layer_norm_eps == 0 then error("layer_norm_eps = 0: a norm without it has gradients without bound", 0) end
     if item.initial_state then error("an initial state of the weights has no program yet", 0) end
     for i, state in ipairs(cell.states) do
         local dims = { item.num_layers * stack.D, program.B, i == 1 and stack.P or stack.H }
