@@ -30,12 +30,13 @@ local function recurrent(prefix, shapes, path)
     if not cell then bad(string.format("of (%d, %d) and (%d, %d)", ih[1], ih[2], hh[1], hh[2])) end
     local layers = 1
     while shape("weight_ih_l" .. layers) do layers = layers + 1 end
-    local both = shape "weight_ih_l0_reverse" ~= nil
+    local both, normed = shape "weight_ih_l0_reverse" ~= nil, shape "norm_weight_ih_l0" ~= nil
     return {
         form = "rnn", input = ih[2], output = (hr and hr[1] or hidden) * (both and 2 or 1),
         fields = {
             cell = cell, input_size = ih[2], hidden_size = hidden, num_layers = layers, prefix = prefix,
-            bias = shape "bias_ih_l0" ~= nil, bidirectional = both, proj_size = hr and hr[1] or 0,
+            bias = normed or shape "bias_ih_l0" ~= nil, layer_norm = normed, bidirectional = both,
+            proj_size = hr and hr[1] or 0,
         },
     }
 end
@@ -108,7 +109,8 @@ local function groups_of(list, shapes, path)
     local groups, recurrent_count = {}, 0
     for _, tensor in ipairs(list) do
         local prefix = tensor.name:match("^(.*)weight_ih_l0$")
-        if prefix then
+        -- norm_weight_ih_l0 is of the layer with weight_ih_l0.
+        if prefix and not (#tensor.shape == 1 and prefix:find "norm_$") then
             groups[#groups + 1] = { recurrent(prefix, shapes, path) }
             recurrent_count = recurrent_count + 1
         else
@@ -157,7 +159,8 @@ end
 
 -- Fields that have their defaults are left out.
 local defaults <const> = {
-    cell = "rnn", num_layers = 1, bias = true, bidirectional = false, proj_size = 0, prefix = "",
+    cell = "rnn", num_layers = 1, bias = true, bidirectional = false, proj_size = 0, layer_norm = false,
+    prefix = "",
 }
 
 local function trimmed(layer)

@@ -2,6 +2,7 @@
 local arrangements = require "import.arrangements"
 local by_names = require "import.by_names"
 local fail = require "base.fail"
+local norms = require "import.norms"
 local reparametrised = require "import.reparametrised"
 local slopes = require "import.slopes"
 local tensors = require "import.tensors"
@@ -113,6 +114,7 @@ function state_dict.record(list, path, ordered, given)
     unwrap(list, record)
     if arrangements.read(list, record, path) then return record end
     reparametrised(list, record, path)
+    local normed = norms.name(list, record, path)
     name_cells(list, record)
     flatten_convolutions(list, record)
     complete_biases(list, record)
@@ -125,6 +127,7 @@ function state_dict.record(list, path, ordered, given)
     local vectors = record.told and {} or slopes.take(list)
     local found
     record.layers, found = by_names(list, path, ordered)
+    norms.put(normed, record.layers, record)
     doubts_of(record.layers, found, record)
     for _, layer in ipairs(record.layers) do
         local fields = layer.fields

@@ -185,6 +185,26 @@ local function place_slopes(module, layer, tensor, record, path)
     return put_function(record, layer, made)
 end
 
+-- The layer that is the cell in which a norm is; nil: there is none.
+local function normed_cell(record, module)
+    local layer = module.parent and layer_of(record, module.parent.name)
+    return layer and layer.fields.layer_norm and layer or nil
+end
+
+-- The epsilon of a norm, of its class, into the layer that is its cell.
+local function take_epsilon(module, layer, source, record, path)
+    local name, fields = module.name:sub(1, -2), layer.fields
+    local eps = tonumber(constants_of(module.class, source).eps)
+    if not eps then
+        record.doubts[#record.doubts + 1] = "the eps of " .. name .. ": PyTorch's default is taken, 1e-5"
+        eps = 1e-5
+    end
+    if not (eps >= 0 and eps <= 1) or fields.layer_norm_eps and fields.layer_norm_eps ~= eps then
+        fail.at(path, string.format("%s has eps = %g; rnnc has one from 0 to 1 for all norms of a cell", name, eps))
+    end
+    fields.layer_norm_eps = eps
+end
+
 -- Functions that follow a layer in a Sequential are that layer's; of others it is said that they are there. own: the
 -- tensors of PReLU.
 local function place_functions(modules, record, own, source, path)
@@ -210,6 +230,8 @@ local function place_functions(modules, record, own, source, path)
                     module.name:sub(1, -2) .. " " .. kind, became .. last.name .. "*",
                 }
             end
+        elseif kind == "LayerNorm" and normed_cell(record, module) then
+            take_epsilon(module, normed_cell(record, module), source, record, path)
         elseif kind and not silent[kind] then
             record.doubts[#record.doubts + 1] = string.format("what %s (%s) does: it is left out",
                 module.name:sub(1, -2), kind)
@@ -242,7 +264,8 @@ local function apply_constants(modules, record, source)
         if layer and layer.form == "rnn" then
             local mode, batch_first = mode_of(kind, constants_of(module.class, source),
                 text_of(module.class, source))
-            if not mode and kind ~= "LSTMCell" and kind ~= "GRUCell" then
+            local is_cell = kind == "LSTMCell" or kind == "GRUCell" or layer.fields.layer_norm
+            if not mode and not is_cell then
                 record.doubts[#record.doubts + 1] = string.format("whether %s has its batch first, and of an RNN "
                     .. "whether its function is relu: batch_first = false and tanh are taken", module.name:sub(1, -2))
             end
@@ -273,7 +296,11 @@ function torchscript.read(root, archive, folder, reader, path, given)
     apply_constants(modules, record, source)
     local programs = {}
     for _, module in ipairs(modules) do
-        if not of_torch(module.class) then programs[#programs + 1] = text_of(module.class, source) end
+        local layer = layer_of(record, module.name)
+        -- What a cell with norms computes is said already.
+        if not of_torch(module.class) and not (layer and layer.fields.layer_norm) then
+            programs[#programs + 1] = text_of(module.class, source)
+        end
     end
     torch_forward(programs, record)
     return record

@@ -316,6 +316,95 @@ def script_functions(**others):
                    + [("data/" + s.key, s.data) for s in storages])
 
 
+# ---- the LayerNormLSTMCell of PyTorch's benchmarks ----
+
+def normed_tensors():
+    """Of a cell of 2 inputs and 3 units: (name, values, shape), as the cell declares them."""
+    def values(count, number):
+        return [math.sin(1.7 * i + number) / 2 for i in range(count)]
+    shapes = {"weight_ih": (12, 2), "weight_hh": (12, 3), "layernorm_i.weight": (12,), "layernorm_i.bias": (12,),
+              "layernorm_h.weight": (12,), "layernorm_h.bias": (12,), "layernorm_c.weight": (3,), "layernorm_c.bias": (3,)}
+    return [(name, values(math.prod(shape), i), shape) for i, (name, shape) in enumerate(shapes.items())]
+
+
+def normed(x):
+    """What the cell gives, a step each, from zeros, by the formulas of custom_lstms.py; eps = 1e-5."""
+    given = {name: values for name, values, _ in normed_tensors()}
+    h, c, out = [0.0] * 3, [0.0] * 3, []
+
+    def product(name, v):
+        return [sum(given[name][i * len(v) + k] * v[k] for k in range(len(v))) for i in range(12)]
+
+    def norm(name, v):
+        mean = sum(v) / len(v)
+        scale = 1 / math.sqrt(sum((a - mean) ** 2 for a in v) / len(v) + 1e-5)
+        return [w * (a - mean) * scale + b
+                for a, w, b in zip(v, given[name + ".weight"], given[name + ".bias"])]
+
+    def sigmoid(a):
+        return 1 / (1 + math.exp(-a))
+    for step in x:
+        s = [a + b for a, b in zip(norm("layernorm_i", product("weight_ih", step)),
+                                   norm("layernorm_h", product("weight_hh", h)))]
+        c = norm("layernorm_c", [sigmoid(s[3 + j]) * c[j] + sigmoid(s[j]) * math.tanh(s[6 + j]) for j in range(3)])
+        h = [sigmoid(s[9 + j]) * math.tanh(c[j]) for j in range(3)]
+        out.append(h)
+    return out, h, c
+
+
+def write_safetensors(path, tensors):
+    header, data = {}, b""
+    for name, values, shape in tensors:
+        more = struct.pack("<%df" % len(values), *values)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(more)]}
+        data += more
+    text = json.dumps(header).encode()
+    with open(path, "wb") as out:
+        out.write(struct.pack("<Q", len(text)) + text + data)
+
+
+def normed_script():
+    """The cell as torch.jit.save leaves it."""
+    def norm(name):
+        return scripted(MODULES + "normalization.LayerNorm", training=False,
+                        **{kind: tensor(values, shape) for full, values, shape in normed_tensors()
+                           for kind in [full.split(".")[-1]] if full.startswith(name)})
+    parts = {name: tensor(values, shape) for name, values, shape in normed_tensors()[:2]}
+    cell = scripted("__torch__.custom_lstms.LayerNormLSTMCell", **parts,
+                    **{name: norm(name) for name in ("layernorm_i", "layernorm_h", "layernorm_c")})
+    out, storages = io.BytesIO(), []
+    Pickler(out, storages).dump(scripted("__torch__.custom_lstms.LSTMLayer", cell=cell))
+    text = ("class LayerNormLSTMCell(Module):\n  __parameters__ = []\n  def forward(self, x: Tensor) -> Tensor:\n"
+            "    return torch.mm(x, torch.t(self.weight_ih))\n")
+    return archive([("data.pkl", out.getvalue()), ("code/__torch__/custom_lstms.py", text),
+                    ("code/__torch__/torch/nn/modules/normalization.py", constants("LayerNorm", eps="0.001"))]
+                   + [("data/" + s.key, s.data) for s in storages])
+
+
+def write_normed(folder):
+    x = [[math.cos(2.3 * t + 5 * k) for k in range(2)] for t in range(5)]
+    y, h, c = normed(x)
+    flat = lambda rows: [v for row in rows for v in row]
+    write_safetensors(folder + "/case.safetensors", [("x", flat(x), (5, 1, 2)), ("y", flat(y), (5, 1, 3)),
+                                                     ("hn", h, (1, 1, 3)), ("cn", c, (1, 1, 3))])
+    write_safetensors(folder + "/plain.safetensors", normed_tensors())
+    own = {"layernorm_i": "ih_l0", "layernorm_h": "hh_l0", "layernorm_c": "c_l0"}
+    write_safetensors(folder + "/own.safetensors", [
+        ("norm_%s_%s" % (n.split(".")[1], own[n.split(".")[0]]) if "." in n else n + "_l0", v, s)
+        for n, v, s in normed_tensors()])
+    changes = {
+        "other": lambda n, v, s: (n.replace("layernorm_c", "ln_cell"), v, s),
+        "size": lambda n, v, s: (n, v[:2], (2,)) if n == "layernorm_c.bias" else (n, v, s),
+        "few": lambda n, v, s: None if n.startswith("layernorm_h") else (n, v, s),
+    }
+    for name, change in changes.items():
+        write_safetensors("%s/%s.safetensors" % (folder, name),
+                          [t for t in (change(*entry) for entry in normed_tensors()) if t])
+    write_safetensors(folder + "/biased.safetensors", normed_tensors() + [("bias_ih", [0.5] * 12, (12,))])
+    with open(folder + "/script.pt", "wb") as out:
+        out.write(normed_script())
+
+
 # ---- files that are wrong ----
 
 NAMES = ["weight_ih_l0", "weight_hh_l0"]
@@ -501,6 +590,9 @@ def main():
     if sys.argv[1] == "script":
         with open(sys.argv[2], "wb") as out:
             out.write(script())
+        return
+    if sys.argv[1] == "normed":
+        write_normed(sys.argv[2])
         return
     if sys.argv[1] == "functions":
         with open(sys.argv[2], "wb") as out:
