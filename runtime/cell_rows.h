@@ -1,13 +1,13 @@
 /* cell_rows.h: the recurrent cells, a row each; see cells.h.
  *
- *   CELL(constant, name, gates, apart, states, update)
+ *   CELL(constant, name, gates, separate, states, update)
  *     constant of rnnc_cell, which is RNNC_ and the name in capitals
  *     gates    in PyTorch's order of weight rows
- *     apart    1u << g for each gate g of which the update uses INPUT and RECURRENT
+ *     separate 1u << g for each gate g of which the update uses INPUT and RECURRENT
  *     states   1: h; 2: h and c
  *     update   sets h and c to the new states of a unit, from
- *                INPUT(g)      W_ih x + b_ih of gate g, if it is apart
- *                RECURRENT(g)  W_hh h + b_hh of gate g, if it is apart
+ *                INPUT(g)      W_ih x + b_ih of gate g, if it is separate
+ *                RECURRENT(g)  W_hh h + b_hh of gate g, if it is separate
  *                GATE(g)       their sum, if it is not
  *                h, c          the old states
  *                PEEPHOLE(k, v)  v times the unit's value of weight_ci, _cf or _co, 0 without them

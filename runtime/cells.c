@@ -76,7 +76,7 @@ float rnnc_cell_output_float(const rnnc_config *config, float state) {
 #define OPEN(v) rnnc_cell_gate(config, v)
 #define CANDIDATE(v) apply(candidate_of(config), clipped(config, v))
 #define OUTPUT(v) rnnc_cell_output(config, v)
-#define CELL(constant, name, gates, apart, states, ...) UPDATE(name##_double, __VA_ARGS__)
+#define CELL(constant, name, gates, separate, states, ...) UPDATE(name##_double, __VA_ARGS__)
 #include "cell_rows.h"
 #undef CELL
 #undef OUTPUT
@@ -88,7 +88,7 @@ float rnnc_cell_output_float(const rnnc_config *config, float state) {
 #define OPEN(v) rnnc_cell_gate_float(config, v)
 #define CANDIDATE(v) apply_float(candidate_of(config), clipped_float(config, v))
 #define OUTPUT(v) rnnc_cell_output_float(config, v)
-#define CELL(constant, name, gates, apart, states, ...) UPDATE(name##_float, __VA_ARGS__)
+#define CELL(constant, name, gates, separate, states, ...) UPDATE(name##_float, __VA_ARGS__)
 #include "cell_rows.h"
 #undef CELL
 #undef OUTPUT
@@ -96,14 +96,14 @@ float rnnc_cell_output_float(const rnnc_config *config, float state) {
 #undef OPEN
 #undef real
 
-#define CELL(constant, name, gates, apart, states, ...)                                            \
-    _Static_assert((gates) <= RNNC_GATES_MAX && (apart) < 1u << (gates), #name);
+#define CELL(constant, name, gates, separate, states, ...)                                         \
+    _Static_assert((gates) <= RNNC_GATES_MAX && (separate) < 1u << (gates), #name);
 #include "cell_rows.h"
 #undef CELL
 
 static const rnnc_cell_row rows[] = {
-#define CELL(constant, name, gates, apart, states, ...)                                            \
-    [constant] = {#name, gates, apart, states, name##_double, name##_float},
+#define CELL(constant, name, gates, separate, states, ...)                                         \
+    [constant] = {#name, gates, separate, states, name##_double, name##_float},
 #include "cell_rows.h"
 #undef CELL
 };
@@ -113,10 +113,10 @@ const rnnc_cell_row *rnnc_cell_find(rnnc_cell cell) {
     return index >= 0 && (size_t)index < sizeof rows / sizeof rows[0] ? &rows[index] : NULL;
 }
 
-size_t rnnc_cell_apart(const rnnc_cell_row *row) {
+size_t rnnc_cell_separate(const rnnc_cell_row *row) {
     size_t count = 0;
     for (size_t g = 0; g < row->gates; g++)
-        count += row->apart >> g & 1u;
+        count += row->separate >> g & 1u;
     return count;
 }
 

@@ -10,8 +10,8 @@ enum { RNNC_GATES_MAX = 8 };
 typedef struct rnnc_cell_row {
     const char *name; /* "lstm" */
     size_t gates;
-    unsigned apart; /* bit g: gate g's two sums, with x and with h, are needed each on its own */
-    size_t states;  /* 1: h; 2: h and c */
+    unsigned separate; /* bit g: gate g's two sums, with x and with h, are needed each on its own */
+    size_t states;     /* 1: h; 2: h and c */
 
     /* The new states of one unit, from the sums of each gate with x and with h, biases included;
      * unit: its values of weight_ci, weight_cf and weight_co, if there are peepholes. */
@@ -32,8 +32,8 @@ RNNC_HIDDEN float rnnc_cell_output_float(const rnnc_config *config, float state)
 /* The row of a cell; NULL if there is no such cell. */
 RNNC_HIDDEN const rnnc_cell_row *rnnc_cell_find(rnnc_cell cell);
 
-/* How many gates of it are apart: by themselves, in layer normalisation, where the others, which
+/* How many gates of it are separate: by themselves, in layer normalisation, where the others, which
  * come first, are normalised together. */
-RNNC_HIDDEN size_t rnnc_cell_apart(const rnnc_cell_row *row);
+RNNC_HIDDEN size_t rnnc_cell_separate(const rnnc_cell_row *row);
 
 #endif

@@ -31,7 +31,7 @@ static needs needs_of(const rnnc_network *network) {
         const rnnc_cell_row *const cell = rnnc_cell_find(layer->recurrent.cell);
         const size_t sums = cell->gates * layer->recurrent.hidden_size;
         at_least(&n.gates, sums);
-        at_least(&n.hidden, cell->apart || layer->recurrent.layer_norm ? sums : 0);
+        at_least(&n.hidden, cell->separate || layer->recurrent.layer_norm ? sums : 0);
         at_least(&n.units, layer->recurrent.hidden_size);
     }
     return n;
@@ -255,14 +255,14 @@ rnnc_status rnnc_generic_forward(const rnnc_network *network, const rnnc_blas *b
     float *const space =
         (float *)(void *)((char *)call->workspace + (past ? sizeof(float) - past : 0));
     const size_t T = call->seq_len, B = call->batch;
-    rnnc_call apart = *call;
+    rnnc_call copied = *call;
     if (call->x && call->x == call->y && copies_x(network, &sizes)) {
         memcpy(space + w.copy, call->x, T * B * sizes.input * sizeof *call->x);
-        apart.x = space + w.copy;
+        copied.x = space + w.copy;
     }
     group all = {
         .network = network,
-        .call = &apart,
+        .call = &copied,
         .sizes = &sizes,
         .run = {.blas = blas ? blas : rnnc_blas_current(),
                 .kernels = rnnc_kernels_best(),
@@ -281,6 +281,6 @@ rnnc_status rnnc_generic_forward(const rnnc_network *network, const rnnc_blas *b
     if (call->lengths)
         run_lengths(&all);
     else
-        run_group(&all, apart.x, sizes.input);
+        run_group(&all, copied.x, sizes.input);
     return RNNC_OK;
 }

@@ -6,10 +6,10 @@
 #include "network.h"
 
 /* A layer and direction ("chain") as prepared: the input's width K, H units, a state of S values, N
- * = G*H sums; W_ih^T (K, N), W_hh^T (S, N), bias (N), b_hh of the gates that are apart, which
- * cannot be added to b_ih (apart * H), peepholes of each unit (H, 3), weights and biases of norms,
- * (N) four times and (H) twice, W_hr^T (H, S) if S is not H, and, if the weights have it, the state
- * before the first step, h (S) and c (H). */
+ * = G*H sums; W_ih^T (K, N), W_hh^T (S, N), bias (N), b_hh of the separate gates, which
+ * cannot be added to b_ih (separate * H), peepholes of each unit (H, 3), weights and biases of
+ * norms, (N) four times and (H) twice, W_hr^T (H, S) if S is not H, and, if the weights have it,
+ * the state before the first step, h (S) and c (H). */
 typedef struct generic_chain {
     const rnnc_cell_row *cell;
     const rnnc_config *config;
@@ -30,7 +30,7 @@ typedef struct generic_run {
     size_t T, B; /* steps; sequences of the group */
     size_t row_t, row_b;
     float *gates;  /* (T*B, N): W_ih x of a chain */
-    float *hidden; /* (B, N): W_hh h, if a gate is apart or it is normalised */
+    float *hidden; /* (B, N): W_hh h, if a gate is separate or it is normalised */
     float *state;  /* (B, H): c */
     float *first;  /* (B, S): the first h, of a call without h0 */
     float *fresh;  /* (B, H): h before its projection, or r h */

@@ -22,13 +22,13 @@ static void step_any(const generic_chain *chain, const rnnc_step *s) {
     for (size_t row = 0; row < s->rows; row++)
         for (size_t j = 0; j < s->H; j++) {
             float input[RNNC_GATES_MAX], recurrent[RNNC_GATES_MAX], c = 0;
-            const int apart = cell->apart || chain->norms;
+            const int separate = cell->separate || chain->norms;
             const float *bias_n = s->bias_n + j;
             for (size_t g = 0; g < cell->gates; g++) {
                 const size_t at = g * s->H + j;
                 input[g] = s->gates[row * s->ld_gates + at] + s->bias[at];
-                recurrent[g] = apart ? s->hidden[row * cell->gates * s->H + at] : 0;
-                if (cell->apart >> g & 1u) {
+                recurrent[g] = separate ? s->hidden[row * cell->gates * s->H + at] : 0;
+                if (cell->separate >> g & 1u) {
                     recurrent[g] += *bias_n;
                     bias_n += s->H;
                 }
@@ -55,9 +55,9 @@ static void normalise(size_t n, float *v, const float *weight, const float *bias
         v[i] = (float)(((double)v[i] - mean) * scale) * weight[i] + bias[i];
 }
 
-/* The sums of all gates: those that are added up together, those that are apart each for itself. */
+/* The sums of all gates: those that are added up together, separate ones each for itself. */
 static void normalise_gates(const generic_chain *c, float *sums, const float *weight) {
-    const size_t together = c->cell->gates - rnnc_cell_apart(c->cell);
+    const size_t together = c->cell->gates - rnnc_cell_separate(c->cell);
     const float *const bias = weight + c->N;
     for (size_t g = 0; g < c->cell->gates;) {
         const size_t gates = g < together ? together : 1, at = g * c->H;
@@ -130,7 +130,7 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
                        size_t ld_in, generic_flow out, const float *h0, const float *c0, float *hn,
                        float *cn) {
     const size_t H = c->H, S = c->S, N = c->N, B = r->B, T = r->T;
-    const int has_c = c->cell->states > 1, apart = c->cell->apart != 0 || c->norms;
+    const int has_c = c->cell->states > 1, separate = c->cell->separate != 0 || c->norms;
     if (T > 0 && B > 0)
         r->blas->sgemm(0, 0, T * B, N, c->K, 1, in, ld_in, c->w_ih, N, 0, r->gates, N);
     if (has_c && c0)
@@ -146,7 +146,7 @@ void generic_run_chain(const generic_run *r, const generic_chain *c, int reverse
         float *const gates = r->gates + t * r->row_t * N;
         float *const to = out.data + t * r->row_t * out.ld;
         /* A state of zeros too: NaN and infinite weights make NaN of them. */
-        if (apart)
+        if (separate)
             multiply(r, S, N, h, ld_h, c->w_hh, N, 0, r->hidden, N);
         else
             multiply(r, S, N, h, ld_h, c->w_hh, N, 1, gates, r->row_b * N);

@@ -9,7 +9,7 @@ size_t generic_lay_out(const rnnc_config *config, size_t layer, const float *pre
     const size_t H = config->hidden_size, S = rnnc_config_state(config), N = cell->gates * H;
     const size_t K = layer == 0 ? config->input_size : (config->bidirectional ? 2 : 1) * S;
     const size_t bias = (K + S) * N, bias_n = bias + N;
-    const size_t peepholes = bias_n + rnnc_cell_apart(cell) * H;
+    const size_t peepholes = bias_n + rnnc_cell_separate(cell) * H;
     const size_t norms = peepholes + (config->peepholes ? 3 * H : 0);
     const size_t w_hr = norms + (config->layer_norm ? 4 * N + (cell->states > 1 ? 2 * H : 0) : 0);
     const size_t first_h = w_hr + config->proj_size * H;
@@ -77,16 +77,16 @@ static void transpose(size_t rows, size_t cols, const float *from, float *to) {
                     to[c * rows + r] = from[r * cols + c];
 }
 
-/* b_ih + b_hh, but for gates that are apart b_ih, and b_hh of these behind it. */
+/* b_ih + b_hh, but for separate gates b_ih, and b_hh of these behind it. */
 static void prepare_biases(const generic_chain *c, const float *b_ih, const float *b_hh,
                            float *to) {
-    float *apart = to + c->N;
+    float *separate = to + c->N;
     for (size_t g = 0; g < c->cell->gates; g++) {
-        const int is_apart = c->cell->apart >> g & 1u;
+        const int is_separate = c->cell->separate >> g & 1u;
         for (size_t j = g * c->H; j < (g + 1) * c->H; j++)
-            to[j] = b_ih ? b_ih[j] + (is_apart ? 0 : b_hh[j]) : 0;
-        for (size_t j = 0; is_apart && j < c->H; j++)
-            *apart++ = b_hh ? b_hh[g * c->H + j] : 0;
+            to[j] = b_ih ? b_ih[j] + (is_separate ? 0 : b_hh[j]) : 0;
+        for (size_t j = 0; is_separate && j < c->H; j++)
+            *separate++ = b_hh ? b_hh[g * c->H + j] : 0;
     }
 }
 

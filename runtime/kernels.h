@@ -9,11 +9,11 @@
  * shape, and overlap no other. */
 typedef struct rnnc_step {
     size_t rows, H;
-    const float *gates; /* (rows, G*H): W_ih x, and W_hh h too unless a gate is apart */
+    const float *gates; /* (rows, G*H): W_ih x, and W_hh h too unless a gate is separate */
     size_t ld_gates;
-    const float *bias;   /* (G*H): b_ih + b_hh, but b_ih alone for a gate that is apart */
-    const float *hidden; /* if a gate is apart: (rows, G*H) W_hh h, contiguous */
-    const float *bias_n; /* (apart * H): b_hh of the gates that are apart, such as n of a gru */
+    const float *bias;   /* (G*H): b_ih + b_hh, but b_ih alone for a separate gate */
+    const float *hidden; /* if a gate is separate: (rows, G*H) W_hh h, contiguous */
+    const float *bias_n; /* (separate * H): b_hh of the separate gates, such as n of a gru */
     const float *h_prev; /* not read by rnn and lstm: (rows, H) */
     size_t ld_h_prev;
     float *c; /* of cells with two states: (rows, H) contiguous, old on entry, new on return */

@@ -62,12 +62,12 @@ static void normalise(const chain *w, size_t n, double *v, const float *weight, 
 /* W v of all gates (N), normalised: those of n of a gru for itself. */
 static void normalised_product(const chain *w, const float *matrix, size_t cols, const double *v,
                                const float *const norm[2], double *sums) {
-    const size_t N = w->cell->gates * w->H, apart = rnnc_cell_apart(w->cell) * w->H;
+    const size_t N = w->cell->gates * w->H, separate = rnnc_cell_separate(w->cell) * w->H;
     for (size_t i = 0; i < N; i++)
         sums[i] = product(matrix, NULL, i, cols, v);
-    normalise(w, N - apart, sums, norm[0], norm[1]);
-    if (apart)
-        normalise(w, apart, sums + N - apart, norm[0] + N - apart, norm[1] + N - apart);
+    normalise(w, N - separate, sums, norm[0], norm[1]);
+    if (separate)
+        normalise(w, separate, sums + N - separate, norm[0] + N - separate, norm[1] + N - separate);
 }
 
 /* One step with layer_norm; fresh (3*H + 2*N) is scratch. */

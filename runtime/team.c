@@ -154,7 +154,7 @@ enum { SHARED = 5000 };
 /* Moves a member to a CPU of its own, as far as there are some, and lets the system have its way
  * from there. Without being told, Linux 6 left both threads of a team on one of two CPUs for a
  * tenth of a second and more. */
-static void move_apart(void *callers_cpu, size_t index) {
+static void move_off(void *callers_cpu, size_t index) {
 #ifdef __linux__
     const int here = *(const int *)callers_cpu;
     cpu_set_t allowed, own;
@@ -193,7 +193,7 @@ static void spread(rnnc_team *team) {
     rnnc_team_measure(team);
     if (team->latency < SHARED || team->latency == RNNC_LATENCY_FAR)
         return;
-    team->run(team->context, move_apart, &here);
+    team->run(team->context, move_off, &here);
     rnnc_team_measure(team);
 }
 

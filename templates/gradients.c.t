@@ -23,7 +23,7 @@ static int32_t *tokens, *lengths;
 
 static void stop(const char *why)
 {
-    printf("problem %s\n", why);
+    printf("error %s\n", why);
     exit(0);
 }
 
@@ -122,7 +122,7 @@ static void check_guards(const void *memory, size_t size, const char *what)
     const unsigned char *const p = (const unsigned char *)memory;
     for (size_t i = 1; i <= GUARD; ++i)
         if (p[-(ptrdiff_t)i] != 0xa5 || p[size + i - 1] != 0xa5) {
-            printf("problem writes outside of %s\n", what);
+            printf("error writes outside of %s\n", what);
             exit(0);
         }
 }
@@ -196,7 +196,7 @@ static void call(const float *in, float *out, unsigned without)
 static void same(const float *a, const float *b, int segment, const char *what)
 {
     if (memcmp(a + at[segment], b + at[segment], count_of(segment) * sizeof(float)) != 0) {
-        printf("problem %s is another one %s\n", names[segment], what);
+        printf("error %s is another one %s\n", names[segment], what);
         exit(0);
     }
 }

@@ -1,11 +1,11 @@
 @ -- Losses of NAME_train.c: a mean, and its gradient by what the network gave.
 @ -- A loss over pairs of values. term, slope: C of the difference d, or of y and t
-@ local function of_pairs(which, parameters, problem, term, slope)
+@ local function of_pairs(which, parameters, invalid, term, slope)
 
 rnnc_status @{name}_loss_@{which}(size_t count, const float *y, const float *target, @{parameters}double *loss,
     float *dy)
 {
-    if (!y || !target || !loss || count == 0@{problem}) return RNNC_ERR_ARGUMENT;
+    if (!y || !target || !loss || count == 0@{invalid}) return RNNC_ERR_ARGUMENT;
     double sum = 0;
     for (size_t i = 0; i < count; ++i) {
         const double y_i = (double)y[i], t = (double)target[i], d = y_i - t;

@@ -134,10 +134,10 @@ static void check_with(const rnnc_layer *layer, size_t count, bool batch_first, 
     own_team_make(&own, 2, false);
     own_team_make(&serial, 2, true);
     rnnc_team *const teams[] = {NULL, &own.team, &serial.team};
-    carried apart = carried_make(&m), both = carried_make(&m);
+    carried out_of_place = carried_make(&m), both = carried_make(&m);
     size_t *const lengths = malloc(B * sizeof(size_t));
     /* What generated code gives without and with lengths, which the others agree with. */
-    float *const agreed = malloc(2 * apart.y_count * sizeof(float));
+    float *const agreed = malloc(2 * out_of_place.y_count * sizeof(float));
     cr_assert(lengths && agreed);
     for (size_t b = 0; b < B; b++)
         lengths[b] = b % 3 == 1 ? T / 2 : b % 7 == 5 ? 0 : T;
@@ -148,30 +148,31 @@ static void check_with(const rnnc_layer *layer, size_t count, bool batch_first, 
                                 .x = m.x,
                                 .h0 = m.h0,
                                 .c0 = m.c0,
-                                .y = apart.y,
-                                .hn = apart.hn,
-                                .cn = apart.cn,
+                                .y = out_of_place.y,
+                                .hn = out_of_place.hn,
+                                .cn = out_of_place.cn,
                                 .lengths = way & 1 && o.net->lengths ? lengths : NULL,
                                 .team = generic ? NULL : teams[way / 2]};
-        memset(apart.y, 0xFF, apart.y_count * sizeof(float));
+        memset(out_of_place.y, 0xFF, out_of_place.y_count * sizeof(float));
         cr_assert_eq(run(&o, generic, call), RNNC_OK);
-        float *const same = agreed + (size_t)(way & 1) * apart.y_count;
+        float *const same = agreed + (size_t)(way & 1) * out_of_place.y_count;
         if (way < 2)
-            memcpy(same, apart.y, apart.y_count * sizeof(float));
-        for (size_t i = 0; i < apart.y_count; i++)
-            cr_assert(fabsf(apart.y[i] - same[i]) <= 1e-5f, "%s, way %d: y[%zu]", fields, way, i);
+            memcpy(same, out_of_place.y, out_of_place.y_count * sizeof(float));
+        for (size_t i = 0; i < out_of_place.y_count; i++)
+            cr_assert(fabsf(out_of_place.y[i] - same[i]) <= 1e-5f, "%s, way %d: y[%zu]", fields,
+                      way, i);
         carried_fill(&both, &m);
         rnnc_call again = call;
         again.x = again.y = both.y;
         again.h0 = again.hn = both.hn;
         again.c0 = again.cn = both.cn;
         cr_assert_eq(run(&o, generic, again), RNNC_OK);
-        cr_assert(carried_same(&apart, &both), "%s, way %d", fields, way);
-        check_overlaps(&o, generic, call, apart.y_count);
+        cr_assert(carried_same(&out_of_place, &both), "%s, way %d", fields, way);
+        check_overlaps(&o, generic, call, out_of_place.y_count);
     }
     own_team_free(&own);
     own_team_free(&serial);
-    free(apart.y);
+    free(out_of_place.y);
     free(both.y);
     free(agreed);
     free(lengths);

@@ -95,3 +95,32 @@ Test(structure, files_are_of_one_sitting) {
     for (size_t i = 0; i < LONG; i++)
         cr_expect(met[i], "%s is no longer long (%s)", long_files[i].path, long_files[i].reason);
 }
+
+/* Words that this project once made up, and the field's terms that took their places: one thing has
+ * one name. `apart` as an adverb is English, as the name of a field or a value it is not. */
+static const struct {
+    const char *old, *term;
+} replaced[] = {
+    {"handover", "latency between cores"}, {".apart", "separate (gates)"},
+    {"->apart", "separate (gates)"},       {" apart =", "separate (gates)"},
+    {"_apart(", "separate, disjoint"},     {"local problem,", "message, reason"},
+};
+
+Test(structure, names_are_the_terms_of_the_field) {
+    enum { REPLACED = sizeof replaced / sizeof *replaced };
+    static const char *const tops[] = {"compiler", "runtime", "templates"};
+    static const char *const kinds[] = {".c", ".h", ".lua", ".t", ".md"};
+    for (size_t top = 0; top < sizeof tops / sizeof *tops; top++) {
+        for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
+            tree_look(tops[top], kinds[kind]);
+            for (size_t k = 0; k < tree_count; k++) {
+                char *const text = file_read(tree_files[k], NULL);
+                cr_assert(text);
+                for (size_t i = 0; i < REPLACED; i++)
+                    cr_expect(!strstr(text, replaced[i].old), "%s: \"%s\"; the term is %s",
+                              tree_files[k], replaced[i].old, replaced[i].term);
+                free(text);
+            }
+        }
+    }
+}

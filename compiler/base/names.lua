@@ -33,8 +33,8 @@ local headers = set [[
     immintrin
 ]]
 
--- names.problem(name) -> nil, or what is wrong with it and what would do.
-function names.problem(name)
+-- names.invalid(name) -> nil, or what is wrong with it and what would do.
+function names.invalid(name)
     local function instead(why)
         return why .. "; a name has letters, digits and single underscores inside, begins with a letter "
             .. "and ends with a letter or digit"
@@ -58,7 +58,7 @@ function names.from_file(path)
     local stem = path:match("([^/]*)$"):gsub("%.lua$", "")
     local name = stem:gsub("[^%w]+", "_"):gsub("^_+", ""):gsub("_+$", "")
     if name == "" then return "model" end
-    if not name:find("^%a") or names.problem(name:sub(1, names.MAX)) then name = "rnn_" .. name end
+    if not name:find("^%a") or names.invalid(name:sub(1, names.MAX)) then name = "rnn_" .. name end
     return (name:sub(1, names.MAX):gsub("_+$", ""))
 end
 

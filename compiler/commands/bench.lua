@@ -129,8 +129,8 @@ end
 
 local function measured_machine(options, directory)
     local m, message = machines.measured(function(text, name)
-        local written, problem = host.write(directory, { { name = name .. ".c", text = text } })
-        if not written then return nil, problem end
+        local written, message = host.write(directory, { { name = name .. ".c", text = text } })
+        if not written then return nil, message end
         local program = paths.join(directory, name)
         local compiler, files = build.compiler(options.cc, COMMAND), { program .. ".c", "-o", program, "-lm" }
         local made, why = build.call(compiler, "-std=gnu11 -O2 -march=native", files)

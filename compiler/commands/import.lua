@@ -33,8 +33,8 @@ end
 return function(arguments, options, command)
     command = command or "rnnc import"
     local path, directory, stem = arguments[1], options.output or ".", options.name or "model"
-    local problem = options.name and names.problem(stem)
-    if problem then fail.at(command, "--name=" .. stem .. ": " .. problem) end
+    local reason = options.name and names.invalid(stem)
+    if reason then fail.at(command, "--name=" .. stem .. ": " .. reason) end
     local function place(name) return paths.join(directory, name) end
     local files = { { name = stem .. ".lua" }, { name = stem .. ".safetensors" } }
     for i, name in ipairs(options.program and { "main.c", "Makefile", "rnnc.h" } or {}) do

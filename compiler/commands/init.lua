@@ -80,8 +80,8 @@ return function(arguments, options)
     end
     local directory, name = arguments[1] or ".", options.name or "model"
     if directory == "" then fail.at("rnnc init", "DIR needs a name") end
-    local problem = names.problem(name)
-    if problem then fail.at("rnnc init", "--name=" .. name .. ": " .. problem) end
+    local reason = names.invalid(name)
+    if reason then fail.at("rnnc init", "--name=" .. name .. ": " .. reason) end
 
     local given = options.weights and fields_from(options.weights)
         or { input_size = INPUT_SIZE, hidden_size = HIDDEN_SIZE, num_layers = 1 }

@@ -157,7 +157,7 @@ local function verify(spec, target, options, directory, runs, recorded, seed, se
         spec.weights and "built in" or "random"))
     local passed, results = true, {}
     for i, run in ipairs(runs) do
-        local result, problem = host.isolated_run {
+        local result, message = host.isolated_run {
             library = library, symbol = spec.name .. "_model", network = network.of(spec), weights = own,
             seq_len = run.seq_len, batch = run.batch, call_len = run.call_len, call_batch = run.call_batch,
             initial = run.initial, lengths = run.lengths, inputs = run.inputs,
@@ -166,7 +166,7 @@ local function verify(spec, target, options, directory, runs, recorded, seed, se
             generic_tolerance = TOLERANCE.exact, generic_spreads = SPREADS.exact,
         }
         if not result then
-            host.print(run_text(spec, run) .. problem)
+            host.print(run_text(spec, run) .. message)
             return false
         end
         results[i] = result

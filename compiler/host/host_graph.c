@@ -86,13 +86,13 @@ static int push_graph(lua_State *L) {
 int host_graph(lua_State *L) {
     size_t size;
     const char *const bytes = luaL_checklstring(L, 1, &size);
-    char problem[PROTOBUF_MESSAGE];
+    char error[PROTOBUF_MESSAGE];
     protobuf_memory memory;
     ProtobufCMessage *const message =
-        protobuf_unpack(&tf__graph__descriptor, bytes, size, &memory, problem);
+        protobuf_unpack(&tf__graph__descriptor, bytes, size, &memory, error);
     if (!message) {
         luaL_pushfail(L);
-        lua_pushstring(L, problem);
+        lua_pushstring(L, error);
         return 2;
     }
     /* An error of Lua, such as no memory, leaves nothing behind. */

@@ -204,12 +204,12 @@ static int push_root(lua_State *L) {
 static int read_message(lua_State *L, const ProtobufCMessageDescriptor *type, push_function *push) {
     size_t size;
     const char *const bytes = luaL_checklstring(L, 1, &size);
-    char problem[PROTOBUF_MESSAGE];
+    char error[PROTOBUF_MESSAGE];
     protobuf_memory memory;
-    ProtobufCMessage *const message = protobuf_unpack(type, bytes, size, &memory, problem);
+    ProtobufCMessage *const message = protobuf_unpack(type, bytes, size, &memory, error);
     if (!message) {
         luaL_pushfail(L);
-        lua_pushstring(L, problem);
+        lua_pushstring(L, error);
         return 2;
     }
     root r = {message, push};

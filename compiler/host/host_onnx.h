@@ -13,7 +13,7 @@ typedef struct onnx_room {
 } onnx_room;
 
 /* An error that is the file's own: host.onnx gives it as a message. */
-void onnx_fail(lua_State *L, const char *problem);
+void onnx_fail(lua_State *L, const char *message);
 
 /* Room for `count` numbers, or an error. */
 void onnx_take_room(lua_State *L, onnx_room *room, size_t count);

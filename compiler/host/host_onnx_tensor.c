@@ -4,8 +4,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
-void onnx_fail(lua_State *L, const char *problem) {
-    lua_pushstring(L, problem);
+void onnx_fail(lua_State *L, const char *message) {
+    lua_pushstring(L, message);
     lua_error(L);
 }
 

@@ -22,7 +22,7 @@ static zip_t *check_archive(lua_State *L) {
 }
 
 /* Why a member cannot be read, or NULL. */
-static const char *problem(const zip_stat_t *member) {
+static const char *refusal(const zip_stat_t *member) {
     if (!(member->valid & ZIP_STAT_NAME) || !(member->valid & ZIP_STAT_SIZE) ||
         !(member->valid & ZIP_STAT_COMP_SIZE) || !(member->valid & ZIP_STAT_COMP_METHOD))
         return "it has no name or no size";
@@ -132,7 +132,7 @@ static int push_refusal(lua_State *L, zip_t *archive, size_t size) {
     for (zip_int64_t i = 0; i < count; i++) {
         zip_stat_t member;
         const char *const why = zip_stat_index(archive, (zip_uint64_t)i, 0, &member) == 0
-                                    ? problem(&member)
+                                    ? refusal(&member)
                                     : "it has no header";
         if (why) {
             lua_pushfstring(L, "member %d of the archive cannot be read: %s", (int)i + 1, why);

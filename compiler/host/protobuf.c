@@ -11,12 +11,12 @@ enum { DEPTH_MAX = 32, MESSAGES_MAX = 100000, FIELDS_MAX = 400000, FREE_MEMORY =
 typedef struct scan {
     const unsigned char *data;
     size_t messages, fields;
-    const char *problem;
+    const char *message;
     size_t at; /* where */
 } scan;
 
-static int bad(scan *s, size_t at, const char *problem) {
-    s->problem = problem;
+static int bad(scan *s, size_t at, const char *message) {
+    s->message = message;
     s->at = at;
     return 0;
 }
@@ -125,7 +125,7 @@ ProtobufCMessage *protobuf_unpack(const ProtobufCMessageDescriptor *type, const 
     *memory =
         (protobuf_memory){.allocator = {take, give_back, memory}, .budget = 2 * size + FREE_MEMORY};
     if (!walk(&s, type, 0, size, 0)) {
-        snprintf(message, PROTOBUF_MESSAGE, "at byte %zu, %s", s.at, s.problem);
+        snprintf(message, PROTOBUF_MESSAGE, "at byte %zu, %s", s.at, s.message);
         return NULL;
     }
     ProtobufCMessage *const made = protobuf_c_message_unpack(type, &memory->allocator, size, data);

@@ -55,8 +55,8 @@ end
 -- npz.from_bytes(path, bytes) -> the bytes of a safetensors file with the arrays of an archive, the file `path`.
 -- Errors: a member that is no array of a type that a case can have, more than 256 MB.
 function npz.from_bytes(path, bytes)
-    local archive, problem = host.zip(bytes)
-    if not archive then fail.at(path, "is no archive that can be read: " .. problem) end
+    local archive, message = host.zip(bytes)
+    if not archive then fail.at(path, "is no archive that can be read: " .. message) end
     local entries, parts, total, members = {}, {}, 0, archive:list()
     if #members > ARRAYS_MAX then fail.at(path, "more than 4096 arrays") end
     for i, member in ipairs(members) do

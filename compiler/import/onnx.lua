@@ -13,8 +13,8 @@ local operate = require "import.onnx.operators"
 local IR_VERSION_MIN <const> = 3
 
 local function read(file)
-    local model, problem = host.onnx(file.bytes)
-    if not model then fail.at(file.path, "is no ONNX model that can be read: " .. problem) end
+    local model, message = host.onnx(file.bytes)
+    if not model then fail.at(file.path, "is no ONNX model that can be read: " .. message) end
     if not model.graph then fail.at(file.path, "has no graph") end
     if model.ir_version < IR_VERSION_MIN then
         fail.at(file.path, string.format("is of version %d of the format; export it with a newer one",

@@ -32,14 +32,14 @@ end
 
 -- Does g have a value for each entry of at most one axis of v?
 local function fits(g, v)
-    local apart = 0
+    local differing = 0
     for axis, size in ipairs(g.shape) do
         if size ~= 1 then
-            apart = apart + 1
+            differing = differing + 1
             if size ~= v.shape[axis] then return false end
         end
     end
-    return apart <= 1 and (#g.shape == 0 or #g.shape == #v.shape)
+    return differing <= 1 and (#g.shape == 0 or #g.shape == #v.shape)
 end
 
 local function masked(weight, mask)

@@ -17,8 +17,8 @@ local silent <const> = { Identity = true, Enter = true, StopGradient = true }
 -- place of an input, graph.past(place) -> the place past nodes that only hand it on, nil if there is none;
 -- graph.place(text) -> both; graph.bad(node, message) ends the reading. named(node) -> its name in a message.
 function match.graph(file, named)
-    local list, problem = host.graph(file.bytes)
-    if not list then fail.at(file.path, "is no graph of TensorFlow that can be read: " .. problem) end
+    local list, reason = host.graph(file.bytes)
+    if not list then fail.at(file.path, "is no graph of TensorFlow that can be read: " .. reason) end
     local graph = { list = list, nodes = {}, path = file.path, named = named }
     function graph.bad(node, message) fail.at(file.path, named(node) .. " " .. message) end
     for _, node in ipairs(list) do

@@ -85,7 +85,7 @@ return function(vectors, beside)
     function batch.plan(net, target)
         local block = vectors * target.lanes // beside
         local wide = math.max(net.columns.first, net.L > 1 and net.columns.upper or 0)
-        local tile = best_height(target, vectors, beside, net.H, net.G, net.G + net.apart, wide + net.P,
+        local tile = best_height(target, vectors, beside, net.H, net.G, net.G + net.separate, wide + net.P,
             cost.epilogue(target, net.update))
         local cycles = cost.transpose(target, (net.columns.first + net.P) * net.D * block, beside)
             + cost.step_latency(target)
@@ -95,9 +95,9 @@ return function(vectors, beside)
             local product = tile.cycles * columns / (wide + net.P)
             local stream = cost.weights(target, bytes, bytes * net.L * net.D)
             -- Loads of groups keep the ports busy, so that weights from afar do not hide behind the product quite.
-            local apart = beside > 1 and bytes * net.L * net.D > target.l1 and math.min(product, stream) / 8 or 0
+            local exposed = beside > 1 and bytes * net.L * net.D > target.l1 and math.min(product, stream) / 8 or 0
             cycles = cycles + net.D * (kind == "first" and 1 or net.L - 1)
-                * (math.max(product, stream) + apart
+                * (math.max(product, stream) + exposed
                     + tiles.ceil(net.H, beside) * vectors * cost.update(target, net.update))
         end
         return { cycles = cycles * tiles.ceil(net.batch, block), serial = cycles / (net.L * net.D), block = block,
@@ -109,7 +109,7 @@ return function(vectors, beside)
     function batch.tile(plan) return { rows = plan.rows, vectors = vectors, split = 1 } end
 
     function batch.retile(net, target, plan, tile)
-        local sums = net.G + net.apart
+        local sums = net.G + net.separate
         if tile.vectors ~= vectors or tile.split ~= 1 or tile.rows > tiles.ceil(net.H, beside)
             or not fits(target, tile.rows * sums, vectors, beside) then
             return false

@@ -14,7 +14,7 @@ local function describe(stack, ir, members, like)
     local s = stack.sizes
     return {
         like = like, several = ir.several or false, normalised = stack.norm ~= nil,
-        I = s.I, H = s.H, P = s.P, L = s.L, D = s.D, G = s.G, apart = #stack.apart, update = stack.update,
+        I = s.I, H = s.H, P = s.P, L = s.L, D = s.D, G = s.G, separate = #stack.separate, update = stack.update,
         steps = stack.steps, batch = stack.batch, members = members or 1,
         kinds = s.L > 1 and { "first", "upper" } or { "first" },
         columns = { first = s.I, upper = s.D * s.P },

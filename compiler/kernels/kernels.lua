@@ -12,9 +12,9 @@
 --   tile(plan) -> the register tile of the step in a plan of a stack: { rows, vectors, split }
 --   retile(net, target, plan, tile, deterministic) -> true with that tile in the plan, or false if it cannot be
 -- A kernel may have one of another kind for single products, as units has dot for those with the inputs.
--- net: { I, H, L, D, G, apart (gates with two sums), update, steps, batch, members (that share the panels of a step),
--- kinds = { "first"[, "upper"] }, columns = { kind -> inputs } }; layer 0 is of the kind `first`, those above are of
--- the kind `upper`.
+-- net: { I, H, L, D, G, separate (gates with two sums), update, steps, batch, members (that share the panels of a
+-- step), kinds = { "first"[, "upper"] }, columns = { kind -> inputs } }; layer 0 is of the kind `first`, those above
+-- are of the kind `upper`.
 local batch = require "kernels.batch"
 
 return { require "kernels.units", batch(1), batch(2), batch(1, 2), batch(2, 2) }

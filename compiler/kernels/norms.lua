@@ -3,23 +3,23 @@
 -- emit/forward/norms.lua prints it.
 local norms = {}
 
--- What the update of a cell adds up: of a gate that is apart, each of both sums by itself.
+-- What the update of a cell adds up: of a separate gate, each of both sums by itself.
 local function sums_of(stack)
-    local list, apart = {}, {}
-    for _, name in ipairs(stack.apart) do apart[name] = true end
+    local list, separate = {}, {}
+    for _, name in ipairs(stack.separate) do separate[name] = true end
     for i, name in ipairs(stack.gates) do
-        for _, part in ipairs(apart[name] and { "input", "recurrent" } or { "gate" }) do
+        for _, part in ipairs(separate[name] and { "input", "recurrent" } or { "gate" }) do
             list[#list + 1] = { index = #list, gate = i - 1, part = part }
         end
     end
     return list
 end
 
--- norms.groups(gates, apart) -> the gates that are normalised together: { first, count }, from 0. Those that are
--- apart, which come last, are each a group.
-function norms.groups(gates, apart)
-    local list = { { first = 0, count = #gates - #apart } }
-    for i = 1, #apart do list[i + 1] = { first = #gates - #apart + i - 1, count = 1 } end
+-- norms.groups(gates, separate) -> the gates that are normalised together: { first, count }, from 0. Those that are
+-- separate, which come last, are each a group.
+function norms.groups(gates, separate)
+    local list = { { first = 0, count = #gates - #separate } }
+    for i = 1, #separate do list[i + 1] = { first = #gates - #separate + i - 1, count = 1 } end
     return list
 end
 
@@ -35,7 +35,7 @@ function norms.of(ir, target, list, suffix)
             local cell = {
                 kind = "cell", normalise = normalise.fn, units = H, row = row, gates = #stack.gates, needs = { "add" },
                 padded = (H + target.lanes - 1) // target.lanes * target.lanes,
-                groups = norms.groups(stack.gates, stack.apart), eps = stack.norm.eps, carried = stack.norm.state,
+                groups = norms.groups(stack.gates, stack.separate), eps = stack.norm.eps, carried = stack.norm.state,
                 sums = sums_of(stack), gate_names = stack.gates, inputs = {}, unit_weights = {},
                 update = stack.update, tiny = stack.tiny, states = stack.states, places = {},
             }

@@ -92,15 +92,15 @@ local function panels(units, lanes, width, sums, grouped)
     return list
 end
 
--- The sums of a product, one for each gate, or two where a gate is apart and both its terms are here:
+-- The sums of a product, one for each gate, or two where a gate is separate and both its terms are here:
 --   index     of the sum in the product      gate   of PyTorch's order, from 0
---   terms     which products it adds up      start  where it begins: bias, apart, gates or zero
+--   terms     which products it adds up      start  where it begins: bias, separate, gates or zero
 --   offset    of the gate there, and in the gates that are stored
 -- and `inputs`, the gates whose input part the update reads from memory.
 -- With a reset, the role "reset" has the gates of which it is made, and "step" the others.
 local function sums_of(stack, role, hoisted, row)
-    local list, inputs, apart, before, after = {}, {}, {}, {}, {}
-    for i, gate in ipairs(stack.apart) do apart[gate] = i - 1 end
+    local list, inputs, separate, before, after = {}, {}, {}, {}, {}
+    for i, gate in ipairs(stack.separate) do separate[gate] = i - 1 end
     for _, gate in ipairs(stack.reset and stack.reset.gates or {}) do before[gate] = true end
     for _, gate in ipairs(stack.reset and stack.reset.of or {}) do after[gate] = true end
     local function add(gate, part, terms, start, offset)
@@ -116,7 +116,7 @@ local function sums_of(stack, role, hoisted, row)
             add(gate, "gate", { x = true, h = false }, "bias", gate * row)
         elseif after[name] and not other then
             add(gate, "gate", { x = not hoisted, h = false, reset = true }, hoisted and "gates" or "bias", gate * row)
-        elseif not apart[name] and not other then
+        elseif not separate[name] and not other then
             add(gate, "gate", { x = not hoisted, h = true }, hoisted and "gates" or "bias", gate * row)
         elseif not other then
             if hoisted then
@@ -124,7 +124,7 @@ local function sums_of(stack, role, hoisted, row)
             else
                 add(gate, "input", { x = true, h = false }, "bias", gate * row)
             end
-            add(gate, "recurrent", { x = false, h = true }, "apart", apart[name] * row)
+            add(gate, "recurrent", { x = false, h = true }, "separate", separate[name] * row)
         end
     end
     return list, inputs
@@ -134,7 +134,7 @@ end
 local function starts_of(sums, inputs)
     local found, list = { gates = #inputs > 0 }, {}
     for _, sum in ipairs(sums) do found[sum.start] = true end
-    for _, name in ipairs { "bias", "gates", "apart" } do
+    for _, name in ipairs { "bias", "gates", "separate" } do
         if found[name] then list[#list + 1] = name end
     end
     return list
@@ -240,7 +240,7 @@ end
 -- A product without a state. what: { inputs, pieces of the input, units, bias, update, ranged (of some panels),
 -- stepped (in the batch kernel, of several steps), stored: units of a panel as it lies in memory }
 local function dense(ir, target, what, choice, list, name)
-    local stack = { gates = { "h" }, apart = {}, states = { "h" }, bias = what.bias, update = what.update }
+    local stack = { gates = { "h" }, separate = {}, states = { "h" }, bias = what.bias, update = what.update }
     local fields = { terms = { { name = "x", pieces = what.pieces } } }
     if ir.in_lanes == "units" then
         local tile = choice.tile

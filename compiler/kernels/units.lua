@@ -65,7 +65,7 @@ end
 -- that do not fill a vector waste less: of lstm with 20 units, 5 vectors instead of 8. The epilogue takes the
 -- gates apart in registers.
 local function can_group(net, target)
-    return net.G == 4 and net.apart == 0 and not net.normalised and target.lanes >= net.G
+    return net.G == 4 and net.separate == 0 and not net.normalised and target.lanes >= net.G
         and tiles.sums(net.H, target.lanes, net.G, true) < tiles.sums(net.H, target.lanes, net.G, false)
 end
 
@@ -104,7 +104,7 @@ end
 
 local function plan_with(net, target, deterministic, grouped)
     local vectors = tiles.ceil(net.H, target.lanes)
-    local narrow = net.G + (fuses(net.I, net.steps, target) and net.apart or 0)
+    local narrow = net.G + (fuses(net.I, net.steps, target) and net.separate or 0)
     local function sums(each) return tiles.sums(net.H, target.lanes, each, grouped) end
     local block, shapes = row_shapes(net.batch, sums(narrow), net.P, net.several)
     local rows = shapes[1].rows
@@ -165,7 +165,7 @@ function units.tile(plan)
 end
 
 function units.retile(net, target, plan, tile, deterministic)
-    local sums = net.G + (fuses(net.I, net.steps, target) and net.apart or 0)
+    local sums = net.G + (fuses(net.I, net.steps, target) and net.separate or 0)
     -- Where gates are grouped, panels are cut for the width that was chosen.
     if plan.grouped and tile.vectors ~= plan.step.vectors then return false end
     if tile.rows > plan.block or tile.vectors > plan.vectors or (deterministic and tile.split > 1)

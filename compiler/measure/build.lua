@@ -74,9 +74,9 @@ function build.network(spec, options, directory, command)
     if not written then fail.with { command .. ": error: " .. message } end
     local library = directory .. "/" .. spec.name .. ".so"
     for _, word in ipairs { "-I" .. directory, "-o", library, "-lm" } do words[#words + 1] = word end
-    local made, problem, output =
+    local made, reason, output =
         build.call(build.compiler(options.cc, command), build.FLAGS, words)
-    if not made then fail.with { command .. ": error: " .. problem, output } end
+    if not made then fail.with { command .. ": error: " .. reason, output } end
     -- What is loaded by a name without '/' is looked for elsewhere.
     return library:find("/", 1, true) and library or "./" .. library, result
 end

@@ -157,9 +157,9 @@ function gradients.build(spec, options, directory, command)
     if not written then fail.with { command .. ": error: " .. message } end
     local program = directory .. "/" .. spec.name .. "_gradients"
     local base = directory .. "/" .. spec.name
-    local made, problem, output = build.call(build.compiler(options.cc, command), "-std=c11 -O1",
+    local made, reason, output = build.call(build.compiler(options.cc, command), "-std=c11 -O1",
         { base .. "_gradients.c", base .. "_train.c", "-I" .. directory, "-o", program, "-lm" })
-    if not made then fail.with { command .. ": error: " .. problem, output } end
+    if not made then fail.with { command .. ": error: " .. reason, output } end
     return program:find("/", 1, true) and program or "./" .. program, net
 end
 

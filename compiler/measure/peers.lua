@@ -42,10 +42,10 @@ local function prepare(row, directory)
     for word in row.compiler:gmatch("%S+") do compiler[#compiler + 1] = word end
     local words = { source, "-o", program }
     for word in row.libraries:gmatch("%S+") do words[#words + 1] = word end
-    local made, problem, output = build.call({ compiler[1] }, table.concat(compiler, " ", 2), words)
+    local made, reason, output = build.call({ compiler[1] }, table.concat(compiler, " ", 2), words)
     if made then return { program } end
     local missing = (output or ""):match("([%w_/.]+%.hp?p?): No such file") or (output or ""):match("cannot find (%S+)")
-    return nil, missing and "skipped: " .. missing .. " is not installed" or "skipped: " .. problem
+    return nil, missing and "skipped: " .. missing .. " is not installed" or "skipped: " .. reason
 end
 
 -- peers.open(directory) -> the rows with how to start them; drivers are made in `directory`.

@@ -124,8 +124,8 @@ function timing.own(problem, code, what)
         return c
     end
     c.runner = runner
-    local answer, problem_of = runner:ask(nil, PATIENCE)
-    if answer ~= "hello" then give_up(c, problem_of or (answer:gsub("^absent ", ""))) end
+    local answer, why = runner:ask(nil, PATIENCE)
+    if answer ~= "hello" then give_up(c, why or (answer:gsub("^absent ", ""))) end
     return c
 end
 

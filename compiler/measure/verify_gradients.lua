@@ -118,12 +118,12 @@ local function one_run(net, directory, run, bytes, seconds)
     host.print(string.format("%d steps, %d sequences, inputs to %g", run.seq_len, run.batch, run.scale))
     local passed, rows = code == 0, 0
     for line in output:gmatch("[^\n]+") do
-        local problem = line:match("^problem (.*)")
+        local reason = line:match("^error (.*)")
         local number, rest = line:match("^(%d+) (.+)$")
         local values = {}
         for word in (rest or ""):gmatch("%S+") do values[#values + 1] = tonumber(word) or 0 / 0 end
-        if problem or #values ~= 8 then
-            host.print(problem or line)
+        if reason or #values ~= 8 then
+            host.print(reason or line)
             return false
         end
         values.count = math.tointeger(table.remove(values, 1))

@@ -83,8 +83,8 @@ end
 local function turns_time(steps, length, members, work, far)
     local wait = far * work.wait
     local count, own = tiles.ceil(steps, length), length * work.cycles + wait
-    local apart = math.max(own / members, length * work.serial + wait / work.layers)
-    return far * FORK + (count - 1) * apart + math.min(length, steps) * work.cycles + wait
+    local interval = math.max(own / members, length * work.serial + wait / work.layers)
+    return far * FORK + (count - 1) * interval + math.min(length, steps) * work.cycles + wait
 end
 
 function ways.chunks(ir, whole, members, batch)

@@ -87,7 +87,7 @@ local function chain_parts(stack, widths, kind, columns)
     -- Weight and bias of the sums with the input, of those with the state, gate by gate; of the cell state.
     local norms = stack.norm and stack.norm.tensors or 0
     parts.norms = norms > 0 and space.part(4 * s.G + norms - 4, s.H, 1, widths.row)
-    parts.apart = stack.bias and #stack.apart > 0 and space.part(#stack.apart, s.H, 1, widths.row)
+    parts.separate = stack.bias and #stack.separate > 0 and space.part(#stack.separate, s.H, 1, widths.row)
     if s.P ~= s.H then parts.projection = space.part(1, s.P, s.H, widths.projection) end
     parts.count = space.count
     return parts
@@ -99,18 +99,19 @@ local function pack_step(tensor, plus, dst, units, columns, width, first_gate, g
              ["repeat"] = 1, tensor_step = 0, dst_step = 0 }
 end
 
--- Both biases of a gate are added up, but for those of a gate whose sums are apart.
+-- Both biases of a gate are added up, but for those of a separate gate.
 local function pack_biases(add, stack, bias, parts, at)
-    local s, apart, gate = stack.sizes, {}, 0
-    for i, name in ipairs(stack.apart) do apart[name] = i - 1 end
+    local s, separate, gate = stack.sizes, {}, 0
+    for i, name in ipairs(stack.separate) do separate[name] = i - 1 end
     while gate < s.G do
-        local alone, first = apart[stack.gates[gate + 1]], gate
-        repeat gate = gate + 1 until gate == s.G or (apart[stack.gates[gate + 1]] == nil) ~= (alone == nil)
+        local alone, first = separate[stack.gates[gate + 1]], gate
+        repeat gate = gate + 1 until gate == s.G or (separate[stack.gates[gate + 1]] == nil) ~= (alone == nil)
         add(pack_step(bias.input, not alone and bias.state or nil, at + parts.bias.offset + first * parts.bias.width,
             s.H, 1, parts.bias.width, first, gate - first))
         for g = alone and first or gate, gate - 1 do
-            add(pack_step(bias.state, nil, at + parts.apart.offset + apart[stack.gates[g + 1]] * parts.apart.width,
-                s.H, 1, parts.apart.width, g, 1))
+            local width = parts.separate.width
+            add(pack_step(bias.state, nil, at + parts.separate.offset + separate[stack.gates[g + 1]] * width,
+                s.H, 1, width, g, 1))
         end
     end
 end

@@ -24,10 +24,10 @@
 --              last_state: its last step is that of each direction of the stack before it
 --   time       "forward" or "backward": all of them can take the steps in that order, one after the other; "whole":
 --              some need what the one before them made of all steps
---   stacks     recurrent layers of one size: gates, apart, states, reset, vectors (see cells.lua), formula (the update
---              of the cell, which no pass changes), functions (by role) and own_functions (are they not
---              PyTorch's?), clip, reverse
---              (they go backwards), norm ({ eps, state: is the normalised cell state carried?, tensors },
+--   stacks     recurrent layers of one size: gates, separate, states, reset, vectors (see cells.lua), formula (the
+--              update of the cell, which no pass changes), functions (by role) and own_functions (are they not
+--              PyTorch's?), clip, reverse (they go backwards), norm ({ eps, state: is the normalised cell state
+--              carried?, tensors },
 --              nil: none), sizes
 --                { I, H, P, L, D, G } (inputs, units, outputs of a direction, layers, directions, gates)
 --                and scans; P differs from H where the output is projected; first: state -> the weight that
@@ -45,7 +45,7 @@
 --                                                                  it for the gates `reset.of` of the stack
 --   { op = "update", trees, tiny }                                 new states from the gates, 0 where tiny
 --   { op = "project", weight }                                     output = W output, P values from H
--- A gate that the cell keeps apart has two sums, one for each `of`; the others add both up.
+-- A separate gate has two sums, one for each `of`; the others add both up.
 -- Weights are indices (from 1) into `weights`.
 local activations = require "tables.activations"
 local cells = require "tables.cells"
@@ -90,7 +90,7 @@ local function stack_of(item, spec, add)
                     P = item.proj_size > 0 and item.proj_size or item.hidden_size,
                     D = item.bidirectional and 2 or 1, G = #cell.gates }
     local stack = {
-        cell = cell.constant, gates = cell.gates, apart = cell.apart, states = cell.states,
+        cell = cell.constant, gates = cell.gates, separate = cell.separate, states = cell.states,
         reset = cell.reset, vectors = cell.vectors or {}, sizes = sizes,
         formula = cell.update, functions = cells.functions(item), own_functions = cells.has_own_functions(item),
         clip = item.clip, norm = cell.norms and { eps = item.layer_norm_eps, state = item.layer_norm_state,

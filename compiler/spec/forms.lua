@@ -166,20 +166,20 @@ local function read_fields(form, given, context, line_of, report)
             end
         else
             local read, hint = reader.read(value, row)
-            local problem
+            local message
             if read == nil then
                 local instead = row.instead and type(value) == "string" and row.instead[value:lower()]
                 hint = instead or hint or row.advice and row.advice(value)
-                problem = "expected " .. reader.allowed(row) .. (hint and "; " .. hint or "")
+                message = "expected " .. reader.allowed(row) .. (hint and "; " .. hint or "")
             else
-                problem = row.check and row.check(read, result, given)
+                message = row.check and row.check(read, result, given)
             end
-            if problem then
+            if message then
                 if context.options[row.name] then
                     local text = readers.show(context.options[row.name])
-                    report.option_error("--" .. row.name .. "=" .. text .. ": " .. problem)
+                    report.option_error("--" .. row.name .. "=" .. text .. ": " .. message)
                 else
-                    report.error(line_of[row.name], row.name .. " = " .. readers.show(value) .. ": " .. problem)
+                    report.error(line_of[row.name], row.name .. " = " .. readers.show(value) .. ": " .. message)
                 end
             else
                 result[row.name] = read

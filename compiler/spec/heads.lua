@@ -129,7 +129,7 @@ local function common(chains)
 end
 
 -- What keeps the layers of chains behind their first `trunk` from being heads, and the number of the layer; or nil.
-local function problem_of(list, chains, trunk)
+local function split_error(list, chains, trunk)
     local depth, owner = #chains[1] - trunk, {}
     for _, chain in ipairs(chains) do
         local top = chain[#chain]
@@ -234,7 +234,7 @@ function heads.join(list, lines, sources, outputs, report, line)
     end
     local trunk = #tops > 1 and common(chains) or #chains[1]
     local why, number
-    if #tops > 1 then why, number = problem_of(list, chains, trunk) end
+    if #tops > 1 then why, number = split_error(list, chains, trunk) end
     if why then
         error_of(number, why)
         return list, lines, {}

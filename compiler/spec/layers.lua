@@ -77,7 +77,7 @@ end
 
 -- What is wrong with a flatten, which stands between a layer of every step and a dense one, or nil. whole: the fields
 -- of the model, once: of a layer before it that leaves one step.
-local function problem_of_flatten(list, i, sources, whole, once)
+local function flatten_error(list, i, sources, whole, once)
     local following, wide = list[i + 1], outputs_of(list[i])
     if sources[i] == 0 then
         return "it would read x, which the program can give as one step of all values; leave it out"
@@ -102,8 +102,8 @@ local function check_order(list, i, sources, whole, line_of, error_at)
     while k > 0 do once, k = once or layers.once(list[k]), sources[k] end
     local own = layers.once(layer)
     if layer.layer == "flatten" then
-        local problem = problem_of_flatten(list, i, sources, whole, once)
-        if problem then error_at(line_of[""], "flatten: " .. problem) end
+        local message = flatten_error(list, i, sources, whole, once)
+        if message then error_at(line_of[""], "flatten: " .. message) end
     elseif once and own then
         error_at(line_of[own], own .. " = true: a layer before it leaves one step already; leave it out")
     elseif once and layer.layer ~= "dense" and layer.layer ~= "activation" and layer.layer ~= "scale" then

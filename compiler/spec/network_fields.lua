@@ -8,7 +8,7 @@ return {
     {
         name = "name", type = "text", also = { "prefix_c", "model_name", "id" },
         default = function(_, context) return names.from_file(context.file) end,
-        check = function(value) return names.problem(value) end,
+        check = function(value) return names.invalid(value) end,
         doc = {
             "what everything generated begins with: NAME.h, NAME_forward, ...",
             "A C identifier of at most " .. names.MAX .. " characters. Default: the name of the file.",

@@ -1,12 +1,12 @@
 -- cells: the recurrent cells, a row each.
 --
 -- gates        names of the gates in PyTorch's order of weight rows
--- apart        gates whose input part and recurrent part the update uses each on its own
+-- separate     gates whose input part and recurrent part the update uses each on its own
 -- states       what a unit carries from step to step; the first one is the output
 -- update       in order, { NAME, TREE }: the new value of a state, as an expression tree over
 --                { "gate", G }       W_ih x + b_ih + W_hh h + b_hh of gate G
---                { "input", G }      W_ih x + b_ih of a gate that is apart
---                { "recurrent", G }  W_hh h + b_hh of a gate that is apart
+--                { "input", G }      W_ih x + b_ih of a separate gate
+--                { "recurrent", G }  W_hh h + b_hh of a separate gate
 --                { "state", S }      the state before the step
 --                { "new", S }        the state after the step, when it stands above
 --                { "weight", V }     the unit's value of the tensor V
@@ -51,7 +51,7 @@ cells.rnn = { variants = {} }
 
 for _, name in ipairs { "tanh", "relu" } do
     cells.rnn.variants[name] = {
-        constant = "RNNC_RNN_" .. name:upper(), gates = { "h" }, apart = {}, states = { "h" },
+        constant = "RNNC_RNN_" .. name:upper(), gates = { "h" }, separate = {}, states = { "h" },
         functions = { nonlinearity = name },
         update = { { "h", { "nonlinearity", gate "h" } } }, tiny = { h = gate "h" },
     }
@@ -60,7 +60,7 @@ end
 local of_lstm <const> = { gate_activation = "sigmoid", candidate_activation = "tanh", output_activation = "tanh" }
 
 cells.lstm = {
-    constant = "RNNC_LSTM", gates = { "i", "f", "g", "o" }, apart = {}, states = { "h", "c" },
+    constant = "RNNC_LSTM", gates = { "i", "f", "g", "o" }, separate = {}, states = { "h", "c" },
     update = {
         { "c", { "add", { "mul", opened(gate "f"), { "state", "c" } },
                         { "mul", opened(gate "i"), candidate(gate "g") } } },
@@ -74,7 +74,7 @@ local function peep(name, state) return { "mul", { "weight", name }, state } end
 
 -- LSTM with peepholes = true: gates see the cell state too (Gers, Schraudolph, Schmidhuber 2002).
 cells.lstm.peephole = {
-    constant = "RNNC_LSTM", gates = { "i", "f", "g", "o" }, apart = {}, states = { "h", "c" },
+    constant = "RNNC_LSTM", gates = { "i", "f", "g", "o" }, separate = {}, states = { "h", "c" },
     vectors = { "weight_ci", "weight_cf", "weight_co" },
     functions = of_lstm,
     update = {
@@ -88,7 +88,7 @@ cells.lstm.peephole = {
 -- LSTM with layer_norm = true: Ba, Kiros, Hinton 2016, equations 20 to 22, where b is in the biases of both norms. All
 -- gates are normalised together.
 cells.lstm.normalised = {
-    constant = "RNNC_LSTM", gates = { "i", "f", "g", "o" }, apart = {}, states = { "h", "c" },
+    constant = "RNNC_LSTM", gates = { "i", "f", "g", "o" }, separate = {}, states = { "h", "c" },
     norms = { "norm_weight_ih", "norm_bias_ih", "norm_weight_hh", "norm_bias_hh", "norm_weight_c", "norm_bias_c" },
     functions = of_lstm,
     update = { cells.lstm.update[1], { "h", { "mul", opened(gate "o"), shown { "normed", "c" } } } },
@@ -101,7 +101,7 @@ local gru_n = candidate { "add", { "input", "n" }, { "mul", opened(gate "r"), { 
 local function mixed(n) return { "add", n, { "mul", opened(gate "z"), { "sub", { "state", "h" }, n } } } end
 
 cells.gru = {
-    constant = "RNNC_GRU", gates = { "r", "z", "n" }, apart = { "n" }, states = { "h" },
+    constant = "RNNC_GRU", gates = { "r", "z", "n" }, separate = { "n" }, states = { "h" },
     update = { { "h", mixed(gru_n) } },
     functions = of_gru,
     tiny = { h = { "or_nan",
@@ -111,7 +111,7 @@ cells.gru = {
 
 -- GRU with reset_after = false: n = tanh(W_in x + b_in + W_hn (r h) + b_hn).
 cells.gru.reset_before = {
-    constant = "RNNC_GRU", gates = { "r", "z", "n" }, apart = {}, states = { "h" },
+    constant = "RNNC_GRU", gates = { "r", "z", "n" }, separate = {}, states = { "h" },
     reset = { gates = { "r" }, of = { "n" }, value = { "mul", opened(gate "r"), { "state", "h" } } },
     update = { { "h", mixed(candidate(gate "n")) } },
     functions = of_gru,
@@ -119,7 +119,7 @@ cells.gru.reset_before = {
 
 -- GRU with layer_norm = true, as in the same paper's supplement: r and z are normalised together, n by itself.
 cells.gru.normalised = {
-    constant = "RNNC_GRU", gates = cells.gru.gates, apart = cells.gru.apart, states = { "h" },
+    constant = "RNNC_GRU", gates = cells.gru.gates, separate = cells.gru.separate, states = { "h" },
     norms = { "norm_weight_ih", "norm_bias_ih", "norm_weight_hh", "norm_bias_hh" },
     update = cells.gru.update, functions = of_gru,
 }

@@ -127,9 +127,9 @@ function trainer.start(spec, options, directory)
     local written, message = host.write(directory, files)
     if not written then fail.at(COMMAND, message) end
     local base = paths.join(directory, spec.name)
-    local made, problem, output = build.call(build.compiler(options.cc, COMMAND), "-std=c11 -O2",
+    local made, reason, output = build.call(build.compiler(options.cc, COMMAND), "-std=c11 -O2",
         { base .. "_trainer.c", base .. "_train.c", "-I" .. directory, "-o", base .. "_trainer", "-lm" })
-    if not made then fail.with { COMMAND .. ": error: " .. problem, output } end
+    if not made then fail.with { COMMAND .. ": error: " .. reason, output } end
     local program = base .. "_trainer"
     local dialogue, why = host.start { program:find("/", 1, true) and program or "./" .. program }
     if not dialogue then fail.at(COMMAND, why) end

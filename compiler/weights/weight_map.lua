@@ -66,9 +66,9 @@ local function apply(map, names, place)
     for _, pair in ipairs(map or {}) do
         local longest = 1
         for _, name in ipairs(renamed) do longest = math.max(longest, #name) end
-        local problem
-        problem, steps = excess(pair, longest, #renamed, steps)
-        if problem then fail.at(place, show(pair) .. ": " .. problem) end
+        local message
+        message, steps = excess(pair, longest, #renamed, steps)
+        if message then fail.at(place, show(pair) .. ": " .. message) end
         for i, name in ipairs(renamed) do
             local fine, result = pcall(string.gsub, name, pair[1], pair[2])
             if not fine then fail.at(place, show(pair) .. ": " .. result) end

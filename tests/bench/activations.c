@@ -19,10 +19,10 @@ int main(int argc, char **argv) {
     for (int i = 0; i < ALL; i++)
         all[i].call = call_of(all[i].model, tensors, x, T, all[i].model->batch);
     take_turns(all, ALL);
-    double apart = 0;
+    double difference = 0;
     for (size_t i = 0; i < rows * all[0].model->output; i++)
-        apart = fmax(apart, fabs((double)all[EXACT].call.y[i] - all[FAST].call.y[i]));
+        difference = fmax(difference, fabs((double)all[EXACT].call.y[i] - all[FAST].call.y[i]));
     printf(" %10.3f %10.3f %7.2f %8.2f %9.1e\n", 1e6 * all[EXACT].least, 1e6 * all[FAST].least,
-           all[EXACT].least / all[FAST].least, all[EXACT].least / all[NONE].least, apart);
+           all[EXACT].least / all[FAST].least, all[EXACT].least / all[NONE].least, difference);
     return 0;
 }

@@ -105,10 +105,10 @@ static int run_into(const network *n, const facts *f, request *v) {
 static double difference(const float *a, const float *b, size_t count) {
     double most = 0;
     for (size_t i = 0; i < count; i++) {
-        const double apart = fabs((double)a[i] - (double)b[i]);
+        const double difference = fabs((double)a[i] - (double)b[i]);
         if (memcmp(&a[i], &b[i], sizeof *a) == 0 || (isnan(a[i]) && isnan(b[i])))
             continue;
-        most = apart <= HUGE_VAL ? fmax(most, fmax(apart, 5e-324)) : HUGE_VAL;
+        most = difference <= HUGE_VAL ? fmax(most, fmax(difference, 5e-324)) : HUGE_VAL;
     }
     return most;
 }
@@ -163,8 +163,8 @@ static double call_difference(const network both[BOTH], const facts *f, const fl
             continue;
         v.lengths = way & 1 ? lengths : NULL;
         v.team = way & 2;
-        const double apart = run_difference(both, f, &v);
-        most = apart < 0 ? apart : fmax(most, apart);
+        const double difference = run_difference(both, f, &v);
+        most = difference < 0 ? difference : fmax(most, difference);
     }
     free_inputs(&plain);
     free(lengths);
@@ -191,8 +191,8 @@ static int bits(const network both[BOTH], unsigned seed) {
     for (int call = 0; call < (f.seq_len && f.batch ? 1 : 3) && most >= 0; call++) {
         const size_t T = f.seq_len ? f.seq_len : 1 + below(call == 1 ? 150 : 30);
         const size_t B = f.batch ? f.batch : 1 + below(call == 2 ? 40 : 5);
-        const double apart = call_difference(both, &f, tensors, T, B);
-        most = apart < 0 ? apart : fmax(most, apart);
+        const double difference = call_difference(both, &f, tensors, T, B);
+        most = difference < 0 ? difference : fmax(most, difference);
     }
     free_tensors(&f, tensors);
     if (most > 0)

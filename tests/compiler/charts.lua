@@ -13,7 +13,7 @@ local function box_of(text, x, y, anchor)
     return { left, y - HEIGHT + 2, left + width, y + 2, text = text }
 end
 
-local function apart(boxes)
+local function disjoint(boxes)
     for i, a in ipairs(boxes) do
         for k = 1, i - 1 do
             local b = boxes[k]
@@ -47,7 +47,7 @@ local function check_ticks(ticks)
         if tick.text then boxes[#boxes + 1] = box_of(tick.text, tick.at / 100 * NARROW, 0, anchor) end
         if tick.text == "1×" then ones = ones + 1 end
     end
-    apart(boxes)
+    disjoint(boxes)
     if ones ~= 1 then error("1× is there " .. ones .. " times", 2) end
     if #boxes < 2 then error("an axis with " .. #boxes .. " texts", 2) end
 end
@@ -130,7 +130,7 @@ local function check_roofline(points, machine)
     for _, tick in ipairs(chart.y_ticks) do
         if tick.text then boxes[#boxes + 1] = box_of(tick.text, plot.left - 6, tick.at + 4, "end") end
     end
-    apart(boxes)
+    disjoint(boxes)
     inside(boxes, right, bottom)
     return names
 end

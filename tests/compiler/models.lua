@@ -19,7 +19,7 @@ local function gate(name) return { "gate", name } end
 
 -- A gated unit with a constant: h = z h + (1 - z) tanh(n).
 cells.mgu = {
-    constant = "RNNC_MGU", gates = { "z", "n" }, apart = {}, states = { "h" },
+    constant = "RNNC_MGU", gates = { "z", "n" }, separate = {}, states = { "h" },
     update = { { "h", { "add", { "mul", { "sigmoid", gate "z" }, { "state", "h" } },
                              { "mul", { "sub", 1, { "sigmoid", gate "z" } }, { "tanh", gate "n" } } } } },
 }
@@ -311,7 +311,7 @@ local function lowered(cell, more)
 end
 
 local function cell_with(tree)
-    return { gates = { "z" }, apart = {}, states = { "h" }, update = { { "h", tree } } }
+    return { gates = { "z" }, separate = {}, states = { "h" }, update = { { "h", tree } } }
 end
 
 support.case("a mistake in a row is found when it is lowered", function()

@@ -238,7 +238,7 @@ support.case("what is added where something was added before stays an addition",
     end
 end)
 
-support.case("fuse joins what touches apart places of a buffer, and nothing that meets", function()
+support.case("fuse joins what touches disjoint places of a buffer, and nothing that meets", function()
     for offset, statements in pairs { [1] = 2, [2] = 2, [3] = 1 } do
         local over = { { "i", 3 } }
         local program = { name = "places", symbols = {}, buffers = {

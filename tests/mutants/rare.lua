@@ -272,7 +272,7 @@ return {
       find = "m.remembered = m.remembered + 1", replace = "m.remembered = 0",
       tests = { "import_pytorch/forms_of_tensors" } },
     { what = "weight norm with lengths for all entries", file = "compiler/import/reparametrised.lua",
-      find = "return apart <= 1 and", replace = "return apart <= 2 and",
+      find = "return differing <= 1 and", replace = "return differing <= 2 and",
       tests = { "import_pytorch/files_that_are_wrong" } },
     { what = "batch_first of TorchScript is not read", file = "compiler/import/torchscript.lua",
       find = 'if batch_first == "True" then', replace = "if false then",

@@ -157,12 +157,12 @@ end
 local function export(f, direction)
     local last, list = f.last, {}
     local pieces, from = last.output.pieces, sum("top", times("s", f:step_of(last)))
-    local width, apart = pieces[1].count, (pieces[2] or pieces[1]).offset * (f.units and 1 or f.v.block)
+    local width, offset = pieces[1].count, (pieces[2] or pieces[1]).offset * (f.units and 1 or f.v.block)
     for i = 1, last.kind == "stack" and 1 or #pieces do
         local which = #pieces > 1 and (last.kind == "stack" and direction or i - 1)
         local column = which and times(which, width)
         if column == "0" then column = nil end
-        list[i] = moves.export(f, sum(from, which and times(which, apart)), column or nil, width, false)
+        list[i] = moves.export(f, sum(from, which and times(which, offset)), column or nil, width, false)
     end
     return list
 end

@@ -58,7 +58,7 @@ local function start_of(k, name) return k.l.parts[name] and weights(k.l.parts[na
 local function hoisted(k)
     local product, gates = k.l.input, k.gates
     local name = product.starts[1]
-    local start = (name == "bias" or name == "apart") and start_of(k, name)
+    local start = (name == "bias" or name == "separate") and start_of(k, name)
     local function input(from, from_row, to, to_row, rows)
         return call(product.fn, weights(k.l.parts.input), from, from_row, start, to, to_row, rows, range(k, "input"))
     end

@@ -56,7 +56,7 @@ function parts.space(f)
     if room.states > 0 then add(declare("float *const", { "states", "workspace" })) end
     if room.last > 0 then add(declare("float *const", { "ends", sum("workspace", f:floats(room.states)) })) end
     -- One behind the other.
-    local at = sum("workspace", f:floats(room.fixed), f.apart and times("part", f.span, room.per_chunk_step))
+    local at = sum("workspace", f:floats(room.fixed), f.concurrent and times("part", f.span, room.per_chunk_step))
     for _, name in ipairs { "gates", "input", "top" } do
         if room[name] > 0 then
             add(declare("float *const", { name, at }))
@@ -64,7 +64,7 @@ function parts.space(f)
         end
     end
     if between == 0 then return list end
-    if f.long and f.apart then
+    if f.long and f.concurrent then
         at = sum("workspace", f:floats(room.fixed), times("parts", f.span, room.per_chunk_step))
     end
     local steps = f.long and (f.growing and "seq_len * held" or "seq_len") or f.span

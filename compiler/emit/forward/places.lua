@@ -33,7 +33,7 @@ function places.of(v, p, barriers)
     }
     self.parted = self.by_direction or self.by_chunk or self.by_panel
     -- Parts that go their own ways for a while have what is as long as a chunk for themselves.
-    self.apart = self.by_direction or self.by_chunk
+    self.concurrent = self.by_direction or self.by_chunk
     -- In front of the condition of what part 0 does alone, where members have panels; and of what is done last.
     self.first_part = self.by_panel and "part == 0" or nil
     self.rows = self.growing and v.chunk_rows

@@ -42,10 +42,10 @@ function files.recorded(path, input)
         local place = folder_of(path) .. folder .. name
         local bytes = host.exists(place) and host.read(place, BYTES_MAX)
         if bytes then
-            local tensor, problem = host.onnx_tensor(bytes)
+            local tensor, message = host.onnx_tensor(bytes)
             local constant
-            if tensor then constant, problem = constants.of(tensor) end
-            if not constant then fail.at(place, "is no tensor that can be read: " .. problem) end
+            if tensor then constant, message = constants.of(tensor) end
+            if not constant then fail.at(place, "is no tensor that can be read: " .. message) end
             return constant, folder .. name
         end
     end

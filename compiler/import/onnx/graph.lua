@@ -98,9 +98,9 @@ end
 local function scope_of(run, source, parent)
     local scope = { values = {}, parent = parent, nodes = source.nodes, makers = {}, done = {} }
     for _, tensor in ipairs(source.initializers) do
-        local constant, problem = constants.of(files.resolved(run.path, tensor, run.read))
+        local constant, message = constants.of(files.resolved(run.path, tensor, run.read))
         -- One that is not of use is not missed.
-        define(run, scope, tensor.name, constant or { problem = problem }, "initializers")
+        define(run, scope, tensor.name, constant or { message = message }, "initializers")
     end
     for index, node in ipairs(source.nodes) do
         for place, name in ipairs(node.outputs) do
@@ -149,7 +149,7 @@ local function run_node(run, scope, index)
         if name ~= "" then
             local value = lookup(scope, name)
             node:check(value ~= nil, "its input %q is made behind it", name)
-            node:check(not value.problem, "its input %q %s", name, value.problem)
+            node:check(not value.message, "its input %q %s", name, value.message)
             node.values[i] = value
         end
     end
@@ -212,7 +212,7 @@ local function define_inputs(run, scope, source)
                 bad(run, string.format("input %s has more than 8 axes", input.name))
             end
             define(run, scope, input.name, { what = "input", input = input, axes = axes,
-                problem = not input.shape and "has no shape in the file" or nil }, "inputs")
+                message = not input.shape and "has no shape in the file" or nil }, "inputs")
         end
     end
 end

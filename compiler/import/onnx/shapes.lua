@@ -25,8 +25,8 @@ local function numbers(node, list, name)
 end
 
 -- What became of a signal, or the line that says why nothing can.
-local function moved(node, signal, problem)
-    return signal or node:bad("%s, which rnnc has not", problem)
+local function moved(node, signal, message)
+    return signal or node:bad("%s, which rnnc has not", message)
 end
 
 local function identity(node) return node:check(node.values[1], "has no input") end
@@ -64,8 +64,8 @@ function operators.Constant(node)
     local tensor = node.attributes.value and node:attribute("value", "t")
     if tensor then
         node:check(not tensor.external, "has its values in another file")
-        local constant, problem = constants.of(tensor)
-        return constant or node:bad("its value %s", problem)
+        local constant, message = constants.of(tensor)
+        return constant or node:bad("its value %s", message)
     end
     if node.attributes.value_int then return constants.ints({ node:attribute("value_int", "i") }, true) end
     return constants.ints(node:check(node.attributes.value_ints and node:attribute("value_ints", "ints"),
@@ -359,8 +359,8 @@ function operators.ConstantOfShape(node)
     local target = node:check(list_of(node, 1, "shape", 0), "has no shape")
     local value = { shape = {}, data = "\0\0\0\0" }
     if node.attributes.value then
-        local constant, problem = constants.of(node:attribute("value", "t"))
-        value = node:check(constant, "its value %s", problem)
+        local constant, message = constants.of(node:attribute("value", "t"))
+        value = node:check(constant, "its value %s", message)
         node:check(constants.count(value) == 1, "its value is not one number")
         value = constants.with_shape(value, {})
     end

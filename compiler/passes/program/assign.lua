@@ -55,7 +55,7 @@ local function at_most(a, b)
     return least >= 0
 end
 
-local function are_apart(a, b)
+local function disjoint(a, b)
     for i in ipairs(a) do
         if at_most(end_of(a[i]), b[i][1]) or at_most(end_of(b[i]), a[i][1]) then return true end
     end
@@ -64,7 +64,7 @@ end
 
 local function same(a, b) return affine.text(a) == affine.text(b) end
 
--- Do boxes that are apart make up the whole buffer? They may differ in one dim, where they stand side by side.
+-- Do disjoint boxes make up the whole buffer? They may differ in one dim, where they stand side by side.
 local function cover(boxes, dims)
     local split
     for i, dim in ipairs(dims) do
@@ -162,10 +162,10 @@ local function firsts_of(entry, dims)
     end)
     for _, add in ipairs(adds) do
         local is_first = true
-        for _, box in ipairs(boxes) do is_first = is_first and are_apart(box, add.box) end
+        for _, box in ipairs(boxes) do is_first = is_first and disjoint(box, add.box) end
         if is_first then
             for _, box in ipairs(others) do
-                if not are_apart(box, add.box) then return nil end
+                if not disjoint(box, add.box) then return nil end
             end
             firsts[add.s] = true
             boxes[#boxes + 1] = add.box

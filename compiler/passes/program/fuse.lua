@@ -2,7 +2,7 @@
 -- computed once and what one makes is still at hand for the next.
 --
 -- That is the same program if what one writes and the other touches is, at each point, the same place of its own: equal
--- indices, with an index for each variable alone; or if they touch parts that are apart. Two that only add may meet
+-- indices, with an index for each variable alone; or if they touch disjoint parts. Two that only add may meet
 -- anywhere: sums commute. One that adds and one that sets go together as two that set, where each point has a place.
 local accesses = require "ir.accesses"
 local affine = require "ir.affine"
@@ -42,7 +42,7 @@ end
 
 -- Are two accesses to a buffer always to different places: is one index the same but for a constant that the ranges do
 -- not reach?
-local function are_apart(a, b, ranges)
+local function disjoint(a, b, ranges)
     for i = 2, #a do
         local difference, reach = affine.add(a[i], b[i], -1), 1
         for k = 2, #a[i] do
@@ -62,7 +62,7 @@ end
 local function meet(list, others, ranges)
     for _, write in ipairs(list) do
         for _, other in ipairs(others) do
-            if write[1] == other[1] and not are_apart(write, other, ranges)
+            if write[1] == other[1] and not disjoint(write, other, ranges)
                 and (expressions.access_key(write) ~= expressions.access_key(other)
                 or not own_place(write, ranges)) then
                 return true

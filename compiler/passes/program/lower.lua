@@ -65,11 +65,11 @@ local function scan(program, item, stack, layer, direction, input, width, output
     local bias_ih = item.bias and put(program, name "bias_ih", "weight", { rows })
     local bias_hh = item.bias and put(program, name "bias_hh", "weight", { rows })
     for _, vector in ipairs(cell.vectors or {}) do put(program, name(vector), "weight", { H }) end
-    -- Gates have one sum of both products, but those apart, which are the last ones, two.
-    local apart = chain.eps and 0 or #cell.apart * H
-    local shared = rows - apart
+    -- Gates have one sum of both products, but the separate ones, which come last, two.
+    local separate = chain.eps and 0 or #cell.separate * H
+    local shared = rows - separate
     if not chain.eps then put(program, "sums" .. id, "workspace", { T, B, rows }) end
-    if apart > 0 then put(program, "from_h" .. id, "workspace", { T, B, apart }) end
+    if separate > 0 then put(program, "from_h" .. id, "workspace", { T, B, separate }) end
     local row, last = layer * stack.D + direction, program.T
     local first_at, last_at = backward and last or 0, backward and 0 or last
     for i, state in ipairs(cell.states) do
@@ -83,8 +83,8 @@ local function scan(program, item, stack, layer, direction, input, width, output
         -- The sums begin with what does not change.
         body[1] = statement { op = "map", from = from, over = { { "b", B }, { "i", shared } },
             sets = { { access(sums, "t", "b", "i"), { "add", read(bias_ih, "i"), read(bias_hh, "i") } } } }
-        if apart > 0 then
-            body[2] = statement { op = "map", from = from, over = { { "b", B }, { "i", apart } },
+        if separate > 0 then
+            body[2] = statement { op = "map", from = from, over = { { "b", B }, { "i", separate } },
                 sets = { { access(sums, "t", "b", shared .. " + i"), read(bias_ih, shared .. " + i") } } }
         end
     end
@@ -99,8 +99,8 @@ local function scan(program, item, stack, layer, direction, input, width, output
         append(body, product(sums, name "weight_ih", item.bias, input("k"), width, rows, B, from))
         append(body, product(sums, name "weight_hh", true, before, P, shared - after, B, from))
     end
-    if apart > 0 then
-        append(body, product("from_h" .. id, name "weight_hh", bias_hh, before, P, apart, B, from, shared, 0))
+    if separate > 0 then
+        append(body, product("from_h" .. id, name "weight_hh", bias_hh, before, P, separate, B, from, shared, 0))
     end
     if cell.reset then
         put(program, "reset" .. id, "workspace", { T, B, H })

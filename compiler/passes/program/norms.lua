@@ -21,7 +21,7 @@ local function normalised(chain, from, name, value, first, count, norm, out)
     local mean, variance, scale = put(chain, "mean_" .. name), put(chain, "variance_" .. name),
         put(chain, "scale_" .. name)
     local row, along = { { "b", chain.B } }, { { "i", count } }
-    local apart = { "sub", value, read(mean, "t", "b") }
+    local centred = { "sub", value, read(mean, "t", "b") }
     local at = first == 0 and "i" or first .. " + i"
     local function of_unit(kind) return read(chain.weight("norm_" .. kind .. "_" .. norm), at) end
     local function mean_of(what, into)
@@ -30,19 +30,19 @@ local function normalised(chain, from, name, value, first, count, norm, out)
     end
     return {
         mean_of(value, mean),
-        mean_of({ "mul", apart, apart }, variance),
+        mean_of({ "mul", centred, centred }, variance),
         statement { op = "map", from = from, over = row, sets = { { access(scale, "t", "b"),
             { "div", 1, { "sqrt", { "add", read(variance, "t", "b"), chain.eps } } } } } },
         statement { op = "map", from = from, over = { row[1], along[1] }, sets = { { access(out, "t", "b", at),
-            { "add", { "mul", { "mul", apart, read(scale, "t", "b") }, of_unit "weight" }, of_unit "bias" } } } },
+            { "add", { "mul", { "mul", centred, read(scale, "t", "b") }, of_unit "weight" }, of_unit "bias" } } } },
     }
 end
 
 -- norms.sums(chain, from, products) -> the statements of both products of a step, products.x(into) and .h(into), and of
--- their norms, in the buffers normed_x and normed_h: the gates that are apart, which come last, each by itself.
+-- their norms, in the buffers normed_x and normed_h: the separate gates, which come last, each by itself.
 function norms.sums(chain, from, products)
     local list, H, cell = {}, chain.H, chain.cell
-    local rows, together = #cell.gates * H, (#cell.gates - #cell.apart) * H
+    local rows, together = #cell.gates * H, (#cell.gates - #cell.separate) * H
     for _, name in ipairs(cell.norms) do
         chain.put(chain.program, chain.weight(name), "weight", { name:find "_c$" and H or rows })
     end

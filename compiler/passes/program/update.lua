@@ -20,7 +20,7 @@ function update.filler(chain, from, made)
     local cell, H = chain.cell, chain.H
     local number, separate = {}, {}
     for g, name in ipairs(cell.gates) do number[name] = g - 1 end
-    for _, name in ipairs(cell.apart) do separate[name] = true end
+    for _, name in ipairs(cell.separate) do separate[name] = true end
     local function at(buffer, gate)
         local g = number[gate] or error(from .. ": no gate " .. tostring(gate), 0)
         return read(buffer .. chain.id, "t", "b", g * H .. " + j")
@@ -31,14 +31,14 @@ function update.filler(chain, from, made)
     end
     local leaves = {
         gate = function(gate)
-            if separate[gate] then error(from .. ": gate " .. gate .. " is apart", 0) end
+            if separate[gate] then error(from .. ": gate " .. gate .. " is separate", 0) end
             return sum(gate)
         end,
         input = function(gate) return at(chain.eps and "normed_x" or "sums", gate) end,
         recurrent = function(gate)
-            if not separate[gate] then error(from .. ": gate " .. tostring(gate) .. " is not apart", 0) end
+            if not separate[gate] then error(from .. ": gate " .. tostring(gate) .. " is not separate", 0) end
             if chain.eps then return at("normed_h", gate) end
-            return read("from_h" .. chain.id, "t", "b", (number[gate] - (#cell.gates - #cell.apart)) * H .. " + j")
+            return read("from_h" .. chain.id, "t", "b", (number[gate] - (#cell.gates - #cell.separate)) * H .. " + j")
         end,
         state = function(state) return chain.at(state, chain.before, "j") end,
         new = function(state)

@@ -168,9 +168,9 @@ static void add_biases(chain *q, int index) {
     for (int g = 0; g < p->G; g++)
         for (int j = 0; j < p->H; j++) {
             const float state = p->bias_hh[index][g * p->H + j];
-            const int apart = p->cell == GRU && g == 2;
-            q->bias[g * units + j] = p->bias_ih[index][g * p->H + j] + (apart ? 0 : state);
-            if (apart)
+            const int separate = p->cell == GRU && g == 2;
+            q->bias[g * units + j] = p->bias_ih[index][g * p->H + j] + (separate ? 0 : state);
+            if (separate)
                 q->bias_n[j] = state;
         }
 }

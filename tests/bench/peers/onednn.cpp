@@ -73,9 +73,9 @@ static void gather(const problem &p, int first, int count, memory &w, memory &u,
             memcpy(values(u) + to * H, p.weight_hh[q] + from * H, H * H * sizeof(float));
             float *const b = values(bias) + ((size_t)chain * rows + g) * H;
             for (size_t j = 0; j < H; j++) {
-                const bool apart = p.cell == GRU && g == 2;
-                b[j] = p.bias_ih[q][from + j] + (apart ? 0 : p.bias_hh[q][from + j]);
-                if (apart)
+                const bool separate = p.cell == GRU && g == 2;
+                b[j] = p.bias_ih[q][from + j] + (separate ? 0 : p.bias_hh[q][from + j]);
+                if (separate)
                     b[H + j] = p.bias_hh[q][from + j];
             }
         }
