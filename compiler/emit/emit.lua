@@ -190,7 +190,7 @@ end
 
 local function memory_of(plan)
     return string.format("\n * Memory: %d bytes of constants%s.", plan.packed_count * 4, plan.streaming
-        and string.format("; a stream has %d bytes and needs no others", wrappers.stream_floats(plan) * 4) or "")
+        and string.format("; a stream has %d bytes and needs no others", plan.stream.bytes) or "")
 end
 
 -- The comment on top of a file. explained: with the kernels of the plan and their reasons?

@@ -3,7 +3,6 @@
 local architectures = require "emit.architectures"
 local statements = require "emit.statements"
 local targets = require "emit.targets"
-local template = require "emit.template"
 
 local declare, when, call, set = statements.declare, statements.when, statements.call, statements.set
 local count, leave, comment = statements.count, statements.leave, statements.comment
@@ -147,13 +146,12 @@ local function run_all(p, words, v)
                         blocks and { when("done < batch", rest) } or rest) }
 end
 
--- Tokens outside the vocabulary are refused.
-local function check_tokens(p)
+-- Tokens outside the vocabulary are refused. steps: how many there are; with_lengths: some may have fewer.
+local function check_tokens(p, steps, with_lengths)
     if not p.tokens then return {} end
     local outside = "%s < 0 || %s >= " .. p.vocabulary
-    if not p.lengths then
-        return { count("size_t", "i", times("seq_len", batch_of(p)),
-                       { refuse(outside:format("tokens[i]", "tokens[i]")) }) }
+    if not with_lengths then
+        return { count("size_t", "i", times(steps, batch_of(p)), { refuse(outside:format("tokens[i]", "tokens[i]")) }) }
     end
     local at = p.batch_first and "b * seq_len + t" or times("t", batch_of(p)) .. " + b"
     return { count("size_t", "b", batch_of(p), { count("size_t", "t", "(lengths ? lengths[b] : seq_len)", {
@@ -162,9 +160,17 @@ local function check_tokens(p)
     }) }) }
 end
 
+-- Does the program of a call come to nothing without steps, the states apart, which it takes and gives? One layer in
+-- one direction has no place to look for in x and y outside of its steps, which may be NULL.
+local function runs_without_steps(p)
+    local lone = #p.layers == 1 and p.layers[1].kind == "stack" and p.layers[1].sizes
+    return lone and lone.L * lone.D == 1 and p.batch == 1 and p.threads == 1
+        and not (p.lengths or p.last_step or p.first or p.copied)
+end
+
 -- Without steps the states at the end are those of the start.
 local function without_steps(p)
-    if p.steps ~= "any" then return {} end
+    if p.steps ~= "any" or runs_without_steps(p) then return {} end
     local list = { comment("No step: the states at the end are those of the start"
         .. (p.last_step and ", and y is 0, as nothing came last" or "") .. ".") }
     for _, state in ipairs(p.states) do
@@ -179,17 +185,23 @@ local function without_steps(p)
     return { when("seq_len == 0", list) }
 end
 
--- x and y are apart or, where the network may run in place, the same.
-local function check_overlap(p)
+-- x and y of so many steps are disjoint or, where the network may run in place, the same.
+local function check_overlap(p, steps)
     local batch = batch_of(p)
-    local x_floats = times("seq_len", batch, p.input)
-    local list = {
+    return {
         declare("const uintptr_t", { "x_begin", p.tokens and "(uintptr_t)tokens" or "(uintptr_t)x" },
             { "y_begin", "(uintptr_t)y" }),
-        declare("const size_t", { "x_size", floats(x_floats) }),
-        declare("const size_t", { "y_size", floats(times(p.last_step and 1 or "seq_len", batch, p.output)) }),
+        declare("const size_t", { "x_size", floats(times(steps, batch, p.input)) }),
+        declare("const size_t", { "y_size", floats(times(p.last_step and 1 or steps, batch, p.output)) }),
         refuse((p.in_place and "x_begin != y_begin && " or "")
             .. "x_begin < y_begin + y_size && y_begin < x_begin + x_size"),
+    }
+end
+
+-- The workspace from its alignment on; behind a copy of x, if the network needs one to run in place.
+local function align_workspace(p)
+    local x_floats = times("seq_len", batch_of(p), p.input)
+    local list = {
         declare(p.copied and "float *" or "float *const",
             { "space", "(float *)(((uintptr_t)workspace + 63) & ~(uintptr_t)63)" }),
     }
@@ -234,10 +246,11 @@ local function run(p, words, found)
             .. (threads and ", with the team if it is not NULL" or "") .. ".", "static rnnc_status run",
         targets.parameters(p, words, p.lengths) .. ", void *workspace" .. (threads and ", const rnnc_team *team" or ""),
         {
-            check_tokens(p),
+            check_tokens(p, "seq_len", p.lengths),
             p.batch == "any" and refuse("batch == 0", "RNNC_OK"),
             without_steps(p),
-            check_overlap(p),
+            check_overlap(p, "seq_len"),
+            align_workspace(p),
             chosen,
             threads and found.unused_team and set "(void)team",
             open and leave "RNNC_ERR_TARGET",
@@ -262,8 +275,12 @@ local function forward(p, words, name, declared, with_lengths, team)
     local function add(node) list[#list + 1] = node end
     if steps .. some ~= "" then
         add(comment "What holds no values may be NULL.")
-        add(refuse("!" .. input .. steps .. some))
-        add(refuse("!y" .. (p.last_step and "" or steps) .. some))
+        if p.last_step then
+            add(refuse("!" .. input .. steps .. some))
+            add(refuse("!y" .. some))
+        else
+            add(refuse(format("(!%s || !y)%s%s", input, steps, some)))
+        end
     else
         add(refuse(format("!%s || !y", input)))
     end
@@ -276,6 +293,32 @@ local function forward(p, words, name, declared, with_lengths, team)
         p.lengths and (with_lengths and "lengths, " or "NULL, ") or "", words.state_arguments,
         p.threads > 1 and ", " .. (team or "NULL") or "")))
     return statements.plain(nil, format("rnnc_status %s_%s", p.name, name), declared, list)
+end
+
+-- NAME_process: a block of a stream, in pieces for which its state has room. passed: what `run` takes from x on.
+local function process(p, words, passed)
+    local input, piece, weights = p.tokens and "tokens" or "x", p.stream.steps, p.built_in and "" or "!weights || "
+    local row_in, row_out, steps = p.batch * p.input, p.batch * p.output, piece == 1 and "1" or "count"
+    return statements.plain(nil, format("rnnc_status %s_process", p.name),
+        format("%s%s_state *state, size_t steps, %s, float *y", p.built_in and "" or "const float *weights, ", p.name,
+            p.tokens and "const int32_t *tokens" or "const float *x"),
+        {
+            own_weights(p, words) or false,
+            refuse(format("%s!state || (steps > 0 && (!%s || !y))", weights, input)),
+            refuse(format("steps > PTRDIFF_MAX / sizeof(float) / %d", math.max(row_in, row_out)), "RNNC_ERR_OVERFLOW"),
+            check_overlap(p, "steps"),
+            check_tokens(p, "steps", false),
+            statements.loop(declare("size_t", { "t", "0" }, piece > 1 and { "count" } or nil), "t < steps",
+                piece > 1 and "t += count" or "++t", {
+                    piece > 1 and set(format("count = steps - t < %d ? steps - t : %d", piece, piece)),
+                    declare("const rnnc_status", { "status", format("run(weights, %s, %s, state->workspace%s)", steps,
+                        passed, p.threads > 1 and ", NULL" or "") }),
+                    when("status != RNNC_OK", { leave "status" }),
+                    set(format("%s += %s", input, times(steps, row_in))),
+                    set(format("y += %s", times(steps, row_out))),
+                }),
+            leave "RNNC_OK",
+        })
 end
 
 -- The network step by step: NAME_state_init, NAME_state_reset, NAME_step, NAME_process.
@@ -306,8 +349,7 @@ local function streaming(p, words)
                 refuse(format("%s!state || !%s || !y", p.built_in and "" or "!weights || ", input)),
                 leave(format("run(weights, 1, %s, state->workspace%s)", passed, p.threads > 1 and ", NULL" or "")),
             }),
-        template.render("process.c", { p = p, input = input, words = passed, times = times,
-                                       weights_expression = words.weights_expression }),
+        process(p, words, passed),
     }
 end
 

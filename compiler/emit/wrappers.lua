@@ -29,13 +29,6 @@ function wrappers.of(options, weights_as)
     return list
 end
 
--- wrappers.stream_floats(plan) -> how many of four bytes a NAME_state has; the plan has streaming.
-function wrappers.stream_floats(plan)
-    local floats = plan.stream.floats + 16
-    for _, state in ipairs(plan.states) do floats = floats + plan.state_counts[state] * plan.batch end
-    return floats
-end
-
 -- The words of Python that the parameters of a network decide on. x: the name of its input, results: what a call of
 -- forward returns, optional: the parameters behind x, wanted: the shape of x, where None fits any size, axes: of x, in
 -- order, y_axes: of y but the last, call: what the function of C takes, argument_types: their types by ctypes.
@@ -77,7 +70,7 @@ local function python_words(plan)
         axes = table.concat(axes, ", "), y_axes = plan.last_step and "batch" or table.concat(axes, ", "),
         forward = plan.lengths and "forward_lengths" or "forward",
         call = table.concat(call, ",\n            "), argument_types = table.concat(types, ", "),
-        state_floats = plan.streaming and wrappers.stream_floats(plan),
+        state_floats = plan.streaming and plan.stream.bytes // 4,
         weights_file = plan.form.alone and "" or " " .. plan.name .. "_weights.c",
         -- Only the library of the same run has it.
         symbol = not plan.form.alone and plan.weights_symbol,

@@ -306,6 +306,13 @@ local function stream_of(layouts, packed_count, limit)
     return { steps = steps, floats = floats(steps) }
 end
 
+-- What a NAME_state has: the states of the batch, the workspace and room to align it.
+local function stream_bytes(result)
+    local floats = result.stream.floats + 16
+    for _, state in ipairs(result.states) do floats = floats + result.state_counts[state] * result.batch end
+    return floats * 4
+end
+
 -- May y be x, and is x copied then? Each row of y is written after that row of x has been read for the last time, but
 -- for one layer in both directions, of which one would read what the other has written.
 local function in_place(result, ir)
@@ -372,6 +379,7 @@ function plan.assemble(ir, variants, layouts, first, options)
     -- Steps of several sequences that lie batch first do not lie behind each other.
     result.stream = stream_of(layouts, packed_count, result.batch_first and result.batch ~= 1 and 1
         or math.tointeger(result.steps) or math.huge)
+    result.stream.bytes = result.streaming and stream_bytes(result)
     result.workspace_bytes = most_workspace(result)
     return result
 end

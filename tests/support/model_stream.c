@@ -1,4 +1,5 @@
 #include "model_stream.h"
+#include "guard.h"
 #include "process.h"
 
 #include <criterion/criterion.h>
@@ -91,25 +92,14 @@ static rnnc_status process_block(const driver *d, const float *packed, void *sta
     return status;
 }
 
-/* Bytes behind a NAME_state that nobody may write. */
-enum { GUARD = 64, GUARD_BYTE = 0xA5 };
-
-static bool guard_holds(const void *state, size_t size) {
-    for (size_t i = 0; i < GUARD; i++)
-        if (((const unsigned char *)state)[size + i] != GUARD_BYTE)
-            return false;
-    return true;
-}
-
 bool model_check_stream(const rnnc_model *net, const float *packed, const driver *d, bool pieces,
                         const model *m, rng *r, rnnc_error *err) {
     const model_sizes s = model_sizes_of(m);
     model_results whole = results_make(m), parts = results_make(m);
     bool ok = model_run(net, packed, m, &plain, &whole, err);
     const size_t state_size = d->step ? d->state_size() : 0;
-    void *const state = malloc(state_size + GUARD);
-    if (!state)
-        abort();
+    guard guarded = guard_make(state_size, 0);
+    void *const state = guarded.data;
     results_start(&parts, m);
     for (size_t t = 0; ok && t < m->seq_len;) {
         const bool steps = d->step && (!pieces || rng_below(r, 2));
@@ -120,7 +110,6 @@ bool model_check_stream(const rnnc_model *net, const float *packed, const driver
         if (steps) {
             /* A state that has been somewhere else before. */
             memset(state, 0xFF, state_size);
-            memset((unsigned char *)state + state_size, GUARD_BYTE, GUARD);
             d->state_init(state);
             if (s.h)
                 memcpy((float *)(uintptr_t)d->state_h(state), piece.h0,
@@ -131,7 +120,7 @@ bool model_check_stream(const rnnc_model *net, const float *packed, const driver
             const void *const input = s.tokens ? (const void *)piece.tokens : piece.x;
             ok = (block ? process_block(d, packed, state, &piece, got.y)
                         : d->step(packed, state, input, got.y)) == RNNC_OK &&
-                 guard_holds(state, state_size);
+                 guard_intact(&guarded);
             if (s.h)
                 memcpy(got.hn, d->state_h(state), s.h * m->batch * sizeof(float));
             if (s.c)
@@ -152,7 +141,7 @@ bool model_check_stream(const rnnc_model *net, const float *packed, const driver
         snprintf(err->message, sizeof err->message, "pieces and steps give other bits");
         ok = false;
     }
-    free(state);
+    guard_free(&guarded);
     results_free(&whole);
     results_free(&parts);
     return ok;

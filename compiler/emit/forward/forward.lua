@@ -335,11 +335,11 @@ return function(v, p, parameters, barriers)
     if v.part then parameters = parameters .. ", size_t begin, size_t end" end
     local chunk = "at most " .. v.chunk .. " steps"
     if f.rows then chunk = format("%d steps, or %d by all sequences if that is more", v.chunk, v.chunk_rows) end
-    local doc = format("Runs the network for %s", v.target)
+    local lone = not f.by_stage and #f.stages == 1 and f.stages[1].kind == "stack" and f.stages[1].sizes.L == 1
+    local doc = format("Runs the network for %s%s", v.target, lone and ", in chunks of " .. chunk or "")
         .. (p.batch == 1 and "." or format(". Sequences go through in blocks of at most %d.", v.block))
-        .. (f.by_stage and "\nA layer needs the whole sequence of what is below it, so stages follow each other."
-            or #f.stages == 1 and f.stages[1].kind == "stack" and f.stages[1].sizes.L == 1
-                and format("\nIt takes chunks of %s.", chunk)
+        .. (lone and "" or f.by_stage
+                and "\nA layer needs the whole sequence of what is below it, so stages follow each other."
             or format("\nEvery stage runs a chunk of %s before the next chunk begins.", chunk))
         .. ((f.sliced or f.parted) and "\nMember `member` of `members` does its share of it." or "")
     return statements.define(doc, v.attribute .. " void " .. v.run, parameters, program(f))
