@@ -33,15 +33,11 @@
 @ include("memory.c", { freestanding = p.form.freestanding or false })
 @ put(includes)
 
-@ if found.architectures.only then
-#define RESTRICT __restrict
-@ else
 #ifdef __cplusplus
 #define RESTRICT
 #else
 #define RESTRICT restrict
 #endif
-@ end
 @ put(weights_declaration)
 @ if found.teams then
 @ include("team.c", { parameters = run_parameters, barriers = found.barriers, where = found.where_barriers or false })

@@ -6,6 +6,7 @@
 -- alone       does a program need no rnnc.h? Then the header has the status codes itself, and there is no NAME_model.
 -- inline      does the source stand in the header?
 -- freestanding  is there no C library, and no operating system, but memcpy and memset?
+local activations = require "tables.activations"
 local fail = require "base.fail"
 local host = require "host"
 local targets = require "tables.targets"
@@ -57,8 +58,9 @@ local function check_freestanding(spec)
         if layer.layer_norm then
             fail.at("rnnc", "--freestanding: layer_norm needs sqrtf of libm; --standalone has it")
         end
-        if layer.activation == "log_softmax" then
-            fail.at("rnnc", "--freestanding: log_softmax needs logf of libm; take the layer's outputs as they come, or "
+        if activations.is(layer.activation, "logarithm", true) then
+            fail.at("rnnc", "--freestanding: " .. layer.activation
+                .. " needs logf of libm; take the layer's outputs as they come, or "
                 .. "softmax, which is the same but for the logarithm")
         end
     end

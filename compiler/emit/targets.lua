@@ -1,5 +1,6 @@
 -- targets: what stands in NAME.c for each target: its functions and, one after the other, the programs that use them;
 -- and how one of these is called.
+local activations = require "tables.activations"
 local architectures = require "emit.architectures"
 local forward = require "emit.forward.forward"
 local heads = require "emit.forward.heads"
@@ -42,7 +43,7 @@ end
 
 -- The functions of rows of y: a softmax, or those of heads.
 local function functions_of_rows(v, p, print)
-    local list, plain = {}, p.softmax == "softmax" or p.softmax == "log_softmax"
+    local list, plain = {}, activations.is(p.softmax, "of", "row")
     local whole = { name = p.softmax, outputs = p.output, suffix = v.suffix }
     for _, one in ipairs(v.by_head and heads.softmaxes(v.by_head, v.suffix) or plain and { whole } or {}) do
         list[#list + 1] = template.render("softmax.c", {

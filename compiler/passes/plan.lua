@@ -373,7 +373,7 @@ function plan.assemble(ir, variants, layouts, first, options)
         workspace = space, macs_per_step = operations(ir),
     }
     for _, layer in ipairs(layers) do
-        result.logarithm = result.logarithm or layer.activation == "log_softmax"
+        result.logarithm = result.logarithm or activations.is(layer.activation, "logarithm", true)
     end
     result.in_place, result.copied = in_place(result, ir)
     -- Steps of several sequences that lie batch first do not lie behind each other.

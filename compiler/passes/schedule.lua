@@ -3,6 +3,8 @@
 -- Where all layers go through time one way, every stage runs a chunk before the next chunk begins, so that buffers are
 -- as long as a chunk. Otherwise a layer needs the whole sequence of the stage below, so stages go one after the other
 -- and what lies between them is as long as the sequence.
+local activations = require "tables.activations"
+
 local schedule = {}
 
 schedule.doc = "the order of stages and chunks of time"
@@ -12,7 +14,7 @@ schedule.doc = "the order of stages and chunks of time"
 -- other. Members with panels of their own would write to the same lines.
 local function direct(ir, target)
     local last = ir.stages[#ir.stages]
-    local softmax = last.activation == "softmax" or last.activation == "log_softmax" or ir.by_head
+    local softmax = activations.is(last.activation, "of", "row") or ir.by_head
     if ir.in_lanes ~= "units" or ir.lengths or ir.residual or softmax or last.once or ir.division.kind == "panels" then
         return false
     end

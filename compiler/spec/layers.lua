@@ -123,7 +123,7 @@ local function check_order(list, i, sources, whole, line_of, error_at)
         error_at(line_of[""], "it does nothing; give scale or shift")
     end
     local both = before and before.layer == "rnn" and before.bidirectional and not merges_halves(before)
-    local over, read = layer.activation == "softmax" or layer.activation == "log_softmax", false
+    local over, read = activations.is(layer.activation, "of", "row"), false
     for later = i + 1, #list do read = read or sources[later] == i end
     if over and read then
         error_at(line_of.activation, string.format("activation = %q: only in the last layer", layer.activation))

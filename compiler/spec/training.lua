@@ -1,4 +1,5 @@
 -- training: what a spec says of how its network is trained, read by its forms and held against the network.
+local activations = require "tables.activations"
 local fields = require "spec.fields"
 local forms = require "spec.forms"
 local layers = require "spec.layers"
@@ -31,7 +32,7 @@ local function check(result, network, lines, report)
     local list = network.layers or { network }
     local last = list[#list]
     local function error_at(field, message) report.error(lines[field], "training: " .. field .. message) end
-    if result.loss == "cross_entropy" and last.activation == "softmax" and last.layer then
+    if result.loss == "cross_entropy" and activations.is(last.activation, "probable", true) and last.layer then
         error_at("loss", ' = "cross_entropy": it makes the softmax itself; leave that of the last layer out while the '
             .. 'network learns, or write "log_softmax"')
     end

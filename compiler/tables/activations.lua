@@ -10,6 +10,8 @@
 -- vectors    "unit" only: the names of tensors with a weight for each unit
 -- formula    "unit" only: (value) -> the expression of it and of { "weight", NAME }
 -- form       the form of a spec that stands for it: it has no name there
+-- logarithm  true: its C calls logf, also in code that has vectors of the rest
+-- probable   true: its outputs are probabilities, of which losses of scores would make some once more
 -- vector     "row" only: what its template is built from, as in functions.lua, and `whole`, operations that it needs
 --            where the outputs fill a vector
 local of_exponentials = { needs = { "sub", "mul", "at_most", "scale" }, whole = { "add", "at_least" },
@@ -20,8 +22,8 @@ local activations = {
     { name = "tanh", constant = "RNNC_TANH", of = "value" },
     { name = "relu", constant = "RNNC_RELU", of = "value" },
     { name = "sigmoid", constant = "RNNC_SIGMOID", of = "value" },
-    { name = "softmax", constant = "RNNC_SOFTMAX", of = "row", vector = of_exponentials },
-    { name = "log_softmax", constant = "RNNC_LOG_SOFTMAX", of = "row", vector = of_exponentials },
+    { name = "softmax", constant = "RNNC_SOFTMAX", of = "row", probable = true, vector = of_exponentials },
+    { name = "log_softmax", constant = "RNNC_LOG_SOFTMAX", of = "row", logarithm = true, vector = of_exponentials },
     { name = "elu", constant = "RNNC_ELU", of = "value", alpha = 1.0 },
     { name = "leaky_relu", constant = "RNNC_LEAKY_RELU", of = "value", alpha = 0.01 },
     { name = "softplus", constant = "RNNC_SOFTPLUS", of = "value" },
@@ -96,6 +98,15 @@ function activations.tree(name, value, alpha, beta)
     if row.of == "unit" then return row.formula(value) end
     assert(row.of == "value", name)
     return { name, value, row.alpha and (alpha or row.alpha), row.beta and (beta or row.beta) }
+end
+
+-- activations.is(name, field, value) -> is it the name of an activation whose row has that value in that field? false
+-- of nil and of what else is called an activation in a spec, such as "exact" of a network.
+function activations.is(name, field, value)
+    for _, row in ipairs(activations) do
+        if row.name == name then return row[field] == value end
+    end
+    return false
 end
 
 -- activations.of(name) -> its row. Errors: no such activation.

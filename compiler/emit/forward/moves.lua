@@ -1,5 +1,6 @@
 -- moves: the statements that move values: states in and out, the input of a chunk, rows of an embedding's table, the
 -- ends of sequences, the output. `f` is what places.of gives.
+local activations = require "tables.activations"
 local statements = require "emit.statements"
 
 local sum, times, declare, count = statements.sum, statements.times, statements.declare, statements.count
@@ -189,7 +190,7 @@ end
 -- row of y, C text or nil; width: values; from: where a step's values begin.
 function moves.export(f, from, column, width, once)
     local v, softmax = f.v, f.v.by_head and "heads"
-        or (f.p.softmax == "softmax" or f.p.softmax == "log_softmax") and f.p.softmax
+        or activations.is(f.p.softmax, "of", "row") and f.p.softmax
     local residual, row = f.p.residual, f.last.output.row
     local at = not once and "((ptrdiff_t)t + s) * y_t" or nil
     -- Which values i of this part of a row one of x is added to; nil: to all.
