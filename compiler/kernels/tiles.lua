@@ -87,13 +87,13 @@ end
 -- step, if given, has what a step adds: streamed(vectors, passes, members), cycles to bring the weights in for
 -- panels of that width which so many row tiles read, and `after`, cycles of every tile's epilogue that nothing
 -- hides.
--- crew, if given: the `members` of a team that have panels of their own, and suits(vectors), may panels have that
+-- team, if given: the `members` of a team that have panels of their own, and suits(vectors), may panels have that
 -- width? Of cycles those of the member with most panels count.
-function tiles.best(target, shapes, gates, splits, step, crew)
+function tiles.best(target, shapes, gates, splits, step, team)
     local best
-    local members = crew and crew.members or 1
+    local members = team and team.members or 1
     for vectors = 1, tiles.ceil(shapes[1].vectors, gates) do
-        for rows = 1, crew and not crew.suits(vectors) and 0 or tiles.most_rows do
+        for rows = 1, team and not team.suits(vectors) and 0 or tiles.most_rows do
             for _, split in ipairs(splits) do
                 if tiles.fits(target, rows, vectors * gates, split) then
                     local total, first = 0, nil

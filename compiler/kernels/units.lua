@@ -83,7 +83,7 @@ local function readable(target, like, width, sums)
 end
 
 -- Any width of panels that can be read may be shared by so many members; sums: columns of a unit, of all gates.
-local function crew_of(members, target, like, sums)
+local function team_of(members, target, like, sums)
     return { members = members, suits = function(width) return readable(target, like, width, sums) end }
 end
 
@@ -120,7 +120,7 @@ local function plan_with(net, target, deterministic, grouped)
             return cost.stream(target, bytes, tiles.ceil(panels, members), net.P, passes, whole)
                 * (like == width * target.lanes and 1 or PART)
         end,
-    }, crew_of(net.members, target, net.like and net.like.state, net.G * net.P))
+    }, team_of(net.members, target, net.like and net.like.state, net.G * net.P))
     if not step then return nil end
     local own = most_vectors(vectors, step.vectors, net.members)
     local update = cost.update(target, net.update) + (grouped and cost.regroup() or 0)
@@ -187,7 +187,7 @@ function units.dense(net, target, deterministic)
         shapes[1] = { rows = many, vectors = vectors, columns = net.inputs, weight = rows / many }
     end
     local tile = tiles.best(target, shapes, 1, splits(net.batch, deterministic, net.inputs), nil,
-        crew_of(net.members or 1, target, net.like, net.inputs))
+        team_of(net.members or 1, target, net.like, net.inputs))
     local times = net.batch == "any" and 1 or net.batch / shapes[1].rows
     return tile and { tile = tile, vectors = vectors, cycles = tile.cycles * times, block = block }
 end
