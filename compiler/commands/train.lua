@@ -89,7 +89,11 @@ return function(arguments, options)
     if best:sub(-1) == "/" then fail.at(COMMAND, best .. ": is a directory; give --output the name of a file") end
     for _, path in ipairs { best, last } do checkpoint.check(path, options.force) end
     local parts = data.parts(spec)
-    spec.batch, spec.seq_len = "any", "any"
+    spec.batch = "any"
+    -- Weights behind a flatten are of so many steps; data.parts has seen that the sequences have these.
+    local whole = false
+    for _, layer in ipairs(spec.layers or {}) do whole = whole or layer.steps ~= nil end
+    if not whole then spec.seq_len = "any" end
     for _, note in ipairs(notes) do
         if not note:find("target = ", 1, true) then host.complain(note) end
     end

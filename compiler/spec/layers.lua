@@ -87,8 +87,6 @@ local function flatten_error(list, i, sources, whole, once)
         return "it puts all steps of a sequence side by side; give the model as seq_len how many there are"
     elseif whole.lengths then
         return "sequences of other lengths have other steps; leave lengths out"
-    elseif whole.train or whole.training then
-        return "rnnc does not train a network with it; leave train and training out"
     elseif not (following and following.layer == "dense" and sources[i + 1] == i) then
         return "a dense { ... } has to follow, which reads all steps"
     elseif wide and wide > INPUTS_MAX then

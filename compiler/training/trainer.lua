@@ -97,7 +97,7 @@ local function files_of(spec)
         name = spec.name, upper = spec.name:upper(), input = sizes.input, output = sizes.output, tokens = sizes.tokens,
         once = sizes.once, labels = sizes.labels, loss = spec.training.loss, lengths = spec.lengths,
         batch_first = spec.batch_first, states = facts.carried, slots = #trainer.keeps(spec.training),
-        seed = spec.training.seed, drops = facts.drops,
+        seed = spec.training.seed, drops = facts.drops, given_steps = spec.seq_len == "any" and "steps, " or "",
         update = update_of(spec), forward_arguments = forward_arguments, backward_arguments = backward_arguments,
         vocabulary = sizes.tokens and tostring((spec.layers or { spec })[1].num_embeddings) or "0",
     }) }

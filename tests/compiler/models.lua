@@ -113,6 +113,8 @@ local models = {
         dense { units = 2 } }, { lengths = true }) },
     { "lengths", model({ rnn { input_size = 3, bidirectional = true, num_layers = 2 }, dense { units = 2 } },
         { lengths = true }) },
+    { "all steps", model({ rnn { cell = "gru", input_size = 3, bidirectional = true },
+        dense { units = 3, activation = "tanh", steps = 4 }, dense { units = 2 } }, { seq_len = 4 }) },
     { "last step of lengths", model({ rnn { cell = "gru", input_size = 3 }, dense { units = 2, last_step = true } },
         { lengths = true }) },
 }
@@ -231,6 +233,25 @@ support.case("last_state reads hn", function()
     check_last_state { input_size = 2, num_layers = 2, direction = "reverse" }
     check_last_state({ input_size = 2, cell = "gru", direction = "reverse" }, true)
     check_last_state({ input_size = 2, cell = "gru", bidirectional = true, num_layers = 2 }, true)
+end)
+
+-- Step by step from the first one on, the values of a step beside each other, as torch.flatten puts them.
+support.case("a dense layer behind flatten reads all steps", function()
+    local tape, given = results(model({ rnn { input_size = 2 }, dense { units = 3, steps = 4 } }, { seq_len = 4 }))
+    local want = {}
+    for b = 0, symbols.B - 1 do
+        for i = 0, 2 do
+            local sum = given["layer2.bias"][i + 1]
+            for t = 0, symbols.T - 1 do
+                for k = 0, 3 do
+                    sum = sum + given["layer2.weight"][i * 16 + t * 4 + k + 1]
+                        * tape.out_l0[(t * symbols.B + b) * 4 + k + 1]
+                end
+            end
+            want[#want + 1] = sum
+        end
+    end
+    support.near(tape.y, want, 1e-12, "y")
 end)
 
 support.case("a reverse layer is a forward one on the sequence from its end", function()

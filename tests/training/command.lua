@@ -193,6 +193,17 @@ support.case("it learns labels, holds some out and keeps the best", function()
         directory, directory)))
 end)
 
+-- Weights behind a flatten are of so many steps, which calls are not asked for.
+support.case("a network with flatten learns labels", function()
+    write("flat.lua", [[return model { name = "flat", seq_len = 11, batch_first = true, layers = {
+        rnn { cell = "gru", input_size = 3, hidden_size = 4, bidirectional = true, prefix = "r." }, flatten { },
+        dense { units = 2, prefix = "d." } },
+        training = training { loss = "cross_entropy", data = "labels.safetensors", epochs = 15, batch = 7, seed = 1,
+                              optimiser = adam { lr = 0.02 } } }]])
+    local losses = losses_of(must "flat.lua --csv=- -o flat.safetensors")
+    assert(#losses == 15 and losses[15] < 0.5 * losses[1], losses[1] .. " " .. losses[#losses])
+end)
+
 support.case("patience ends a run that gets no better", function()
     local output = must("net.lua -D cell=rnn -D lr=1e-30 -D epochs=50 -D held=0.2 -D patience=3 "
         .. "-o out.safetensors --force")

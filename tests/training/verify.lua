@@ -235,9 +235,10 @@ if part == "others" then
         passes('return rnn { name = "net", input_size = 3, hidden_size = 5, num_layers = 2, dropout = 1 }')
     end)
 
-    support.case("names as nn.Sequential gives them, and those of adjoints", function()
+    support.case("names as nn.Sequential gives them, and those of adjoints; all steps", function()
         passes('return model { name = "net", seq_len = 3, batch = 2, layers = { rnn { input_size = 3, hidden_size = 4, '
-            .. 'prefix = "0." }, dense { units = 2, prefix = "d_" }, dense { units = 2, prefix = "a\\"*/ ??/" } } }')
+            .. 'prefix = "0." }, flatten { }, dense { units = 2, prefix = "d_" }, '
+            .. 'dense { units = 2, prefix = "a\\"*/ ??/" } } }')
     end)
 
     -- ---- what there is no program for ----

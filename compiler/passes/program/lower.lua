@@ -199,6 +199,15 @@ local function last_states(program, input, width, id, from)
     return access(ends, "b", "k")
 end
 
+-- All steps of a sequence side by side, the first one first: one row for each sequence.
+local function all_steps(program, input, width, steps, id, from)
+    local flat = put(program, "flat" .. id, "workspace", { program.B, steps * width })
+    append(program.body, { statement { op = "map", from = from,
+        over = { { "t", steps }, { "b", program.B }, { "j", width } },
+        sets = { { access(flat, "b", width .. "*t + j"), { "read", input("j") } } } } })
+    return function(index) return access(flat, "b", index) end
+end
+
 -- A function of each value of the layer before.
 function layers.activation(program, item, input, width)
     program.alone = (program.alone or 0) + 1
@@ -261,6 +270,9 @@ function layers.dense(program, item, input, width)
         local ends = item.last_state and program.reverse > 0 and last_states(program, input, width, id, from)
         source = function(index) return ends or at_the_end(program, input(index)) end
         steps, time = nil, nil
+    elseif item.steps then
+        source = all_steps(program, input, width, item.steps, id, from)
+        width, steps, time = item.steps * width, nil, nil
     end
     local over, dims = { { "b", program.B }, { "i", item.units } }, { program.B, item.units }
     if steps then
