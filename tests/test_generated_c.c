@@ -43,13 +43,8 @@ static void compile_spread(const char *cc, const char *flags) {
 #define STRICT "-std=c11 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 #define STRICT_CPP "-x c++ -std=c++17 -Wall -Wextra -Werror"
 
-Test(generated_c, no_warnings_from_gcc, .timeout = 600) { compile_spread("gcc", STRICT " -O2"); }
-
-Test(generated_c, no_warnings_from_clang, .timeout = 600) {
-    compile_spread("clang", STRICT " -O2");
-}
-
-/* At -O0 different parts of a compiler look at the code, and intrinsics are checked for real. */
+/* With -O2 the symbols are looked at too, below. At -O0 different parts of a compiler look at the
+ * code, and intrinsics are checked for real. */
 Test(generated_c, no_warnings_unoptimised, .timeout = 600) {
     compile_spread("gcc", STRICT " -O0");
     compile_spread("clang", STRICT " -O0");
@@ -80,7 +75,7 @@ Test(generated_c, links_as_cpp, .timeout = 120) {
     workdir_remove(dir);
 }
 
-/* ---- symbols and sections ---- */
+/* ---- no warnings, symbols and sections ---- */
 
 /* What generated code may ask of others: what gcc's and clang's __builtin_cpu_supports stand for;
  * copies; libm. */
@@ -168,7 +163,7 @@ static void symbols_with(const char *cc) {
         char *rest = NULL;
         sources_of(&spread[i], sources);
         for (char *file = strtok_r(sources, " ", &rest); file; file = strtok_r(NULL, " ", &rest)) {
-            cr_assert(compile_c(cc, "-std=c11 -O2 -fno-pie", dir, file, "one.o", &err), "%s",
+            cr_assert(compile_c(cc, STRICT " -O2 -fno-pie", dir, file, "one.o", &err), "%s",
                       err.message);
             check_object(dir, "one.o", spread[i].name);
         }
