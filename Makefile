@@ -42,7 +42,7 @@ $(test_objects): WARNINGS += -Wno-missing-field-initializers
 
 # ---- targets ----
 
-.PHONY: build demo test test-fast exhaustive bench bench-random compare fuzz mutants lint format coverage sanitize install \
+.PHONY: build demo test test-fast test-targets exhaustive bench bench-random compare fuzz mutants lint format coverage sanitize install \
 	uninstall setup clean help run-fuzzers run-threads
 
 build: $(BUILD)/rnnc $(BUILD)/librnnc.a $(BUILD)/librnnc.so ## the compiler and the runtime (the default)
@@ -60,6 +60,10 @@ test: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the whole suite
 
 test-fast: $(BUILD)/setup-test build $(BUILD)/tests/rnnc-tests ## the suite with fewer random cases: a minute or less
 	@RNNC_TEST_FAST=1 $(run_tests)
+
+SPECS = 24
+test-targets: $(BUILD)/setup-test $(BUILD)/setup-targets build $(BUILD)/compare/specs ## code for other processors, in emulators; SPECS (24) random networks each
+	@SPECS=$(SPECS) BUILD=$(BUILD) tests/targets/run
 
 exhaustive: $(BUILD)/setup-test build ## fast activations over all floats: their stated bounds, some minutes
 	@BUILD=$(BUILD) CC='$(CC)' tests/exhaustive/run

@@ -243,7 +243,7 @@ rnnc_status @{name}_gradients(@{backward_parameters})
 
 @ include("train_loss.c", { name = name })
 
-@ if not found.everywhere then
+@ if architectures.open(found) then
 @ include("train_vectors.c", { vec = "f32", lanes = 1, inline = "static inline", attribute = "static",
 @     intrinsic = "", suffix = "_plain" })
 

@@ -136,7 +136,8 @@ Test(cli, misspelt_words_get_the_nearest) {
            "check", "amp.lua", "amp.lua", NULL);
     expect(dir, 1, "",
            "rnnc: error: --target=\"avx-2\": expected \"native\", \"scalar\", "
-           "\"portable\", \"avx2\" or \"avx512\", or a list of them; did you mean \"avx2\"?\n",
+           "\"portable\", \"neon\", \"avx2\" or \"avx512\", or a list of them; did you mean "
+           "\"avx2\"?\n",
            "check", "amp.lua", "--target=avx-2", NULL);
     expect(dir, 1, "", "rnnc: error: --weights-as=\"d\": expected c, floats, blob or none\n",
            "compile", "amp.lua", "--weights-as=d", NULL);

@@ -237,3 +237,38 @@ Test(generated_lists, every_instruction_set_is_asked_for, .timeout = 60) {
     }
     workdir_remove(dir);
 }
+
+/* Code for processors of several kinds in one file: what is not for this one is left out, and the
+ * rest is as without it. A file for another one only is refused, in words. */
+Test(generated_lists, other_architectures_are_left_out, .timeout = 60) {
+    static const char text[] = "return rnn { name = \"net\", cell = \"gru\", input_size = 3, "
+                               "hidden_size = 5, batch = \"any\", threads = 2 }";
+    static const struct {
+        const char *targets, *fails;
+    } rows[] = {
+        {"--target=portable,neon,avx2", NULL},
+        {"--target=neon,avx2", NULL},
+        {"--target=neon", "net.c is for AArch64 and gcc or clang: generate it with target"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char dir[PATH_SIZE], path[PATH_SIZE];
+        rnnc_error err = {RNNC_OK, ""};
+        workdir_make(dir);
+        path_join(path, dir, "net.lua");
+        cr_assert(file_write(path, text, strlen(text)));
+        const char *const argv[] = {rnnc_path(), "compile",       "net.lua", "-o",
+                                    ".",         rows[i].targets, NULL};
+        outcome o = process_run(argv, dir, NULL, 60);
+        cr_assert_eq(o.code, 0, "%s", o.err);
+        outcome_free(&o);
+        const bool built =
+            compile_c("gcc", "-std=c11 -O1 -Wall -Wextra -Werror", dir, "net.c", "net.o", &err);
+        path_join(path, dir, "net.c");
+        char *const c = file_read(path, NULL);
+        cr_expect_eq(built, !rows[i].fails, "%s: %s", rows[i].targets, err.message);
+        cr_expect(!rows[i].fails || strstr(err.message, rows[i].fails), "%s", err.message);
+        cr_expect_eq(strstr(c, "#ifdef VECTORS_NEON\n") != NULL, built, "%s", rows[i].targets);
+        free(c);
+        workdir_remove(dir);
+    }
+}

@@ -87,12 +87,20 @@ function architectures.supported(found)
     return text
 end
 
+-- architectures.open(found): are there CPUs that a file compiles for and none of its targets runs on?
+function architectures.open(found)
+    for _, block in ipairs(found.blocks) do
+        if not block.macro and block.variants[#block.variants].isa == "" then return false end
+    end
+    return true
+end
+
 -- architectures.best(found, call, otherwise) -> C that runs call(v), lines, for the best target that this CPU has;
 -- otherwise: the line where it has none.
 function architectures.best(found, call, otherwise)
-    local open, text = true, ""
+    local text = ""
     for _, block in ipairs(found.blocks) do
-        local lines, left = {}, true
+        local lines = {}
         for _, v in ipairs(block.variants) do
             local asked = v.isa ~= ""
             if asked then lines[#lines + 1] = format("    if (supported%s()) {\n", v.suffix) end
@@ -100,12 +108,10 @@ function architectures.best(found, call, otherwise)
                 lines[#lines + 1] = format("%s%s\n", asked and "        " or "    ", line)
             end
             if asked then lines[#lines + 1] = "    }\n" end
-            left = left and asked
         end
-        if not block.macro then open = left end
         text = text .. architectures.within(block.macro, table.concat(lines))
     end
-    return open and text .. "    " .. otherwise .. "\n" or text
+    return architectures.open(found) and text .. "    " .. otherwise .. "\n" or text
 end
 
 -- architectures.refusal(found, file) -> lines that refuse to compile a file for one architecture anywhere else.

@@ -231,7 +231,8 @@ local function by_target(p, words, blocks)
                     leave "RNNC_OK",
                 }
                 left = v.isa ~= ""
-                add(left and when(format("supported%s()", v.suffix), body) or body)
+                add(left and when(format("supported%s()", v.suffix), body)
+                    or block.macro and statements.block(body) or body)
             end
         end
         if block.macro then add(directive "#endif") else open = left end

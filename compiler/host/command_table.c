@@ -13,8 +13,8 @@
     {                                                                                              \
         "target", 't', "TARGET",                                                                   \
             "generate for TARGET, whatever the spec says:\n"                                       \
-            "native, scalar, portable, avx2, avx512, or several\n"                                 \
-            "with commas between"                                                                  \
+            "native, scalar, portable, neon, avx2, avx512, or\n"                                   \
+            "several with commas between"                                                          \
     }
 #define WEIGHTS_OPTION                                                                             \
     { "weights", 'w', "FILE", "take the weights from FILE, whatever the spec says" }

@@ -29,6 +29,8 @@ local targets = {}
 targets.architectures = {
     x86 = { name = "x86-64", condition = "defined(__x86_64__) && defined(__GNUC__)", macro = "VECTORS_X86",
             header = "immintrin.h" },
+    aarch64 = { name = "AArch64", condition = "defined(__aarch64__) && defined(__GNUC__) && !defined(__AARCH64EB__)",
+                macro = "VECTORS_NEON", header = "arm_neon.h" },
 }
 
 local rational = { template = "fast_rational.c", needs = { "mul", "at_least", "at_most", "div" },
@@ -37,7 +39,7 @@ local lookup = { template = "fast_lookup.c", needs = { "mul" },
                  tanh = "1e-6", relative = "5.1e-6", sigmoid = "5e-7" }
 
 -- From the least to the most demanding; "native" is the last one that the machine can run.
-targets.order = { "scalar", "portable", "avx2", "avx512" }
+targets.order = { "scalar", "portable", "neon", "avx2", "avx512" }
 
 -- What code is for unless a spec says otherwise: runs on every machine, and well on those that most have.
 targets.everywhere = { "portable", "avx2", "avx512" }
@@ -55,6 +57,16 @@ targets.portable = {
     lanes = 4, registers = 16, most_sums = 8, fma_latency = 8, fma_per_cycle = 1, loads_per_cycle = 2,
     divide_cycles = 5, l1 = 32768, l2 = 262144, prefetch_distance = 0,
     needs = {}, isa = "", vector = "f32x4", prelude = "vector_portable.c", ordered = false, fast = rational,
+}
+
+-- Of a Neoverse N1 or Cortex-A76 (Arm's software optimisation guides). No operand comes from memory: a sum less than
+-- registers would allow.
+targets.neon = {
+    doc = "AArch64 (64-bit ARM), whose CPUs all have NEON: phones, Raspberry Pi 3 and later, Apple's",
+    lanes = 4, registers = 32, most_sums = 24, fma_latency = 4, fma_per_cycle = 2, loads_per_cycle = 2,
+    divide_cycles = 7, l1 = 65536, l2 = 524288, prefetch_distance = 0,
+    needs = { "neon" }, arch = "aarch64", isa = "", vector = "f32q", prelude = "vector_neon.c", ordered = false,
+    fast = rational,
 }
 
 targets.avx2 = {
