@@ -148,8 +148,18 @@ static size_t gather(const part *p, size_t first, size_t batch, size_t from, siz
     return steps;
 }
 
+@ if class_weights then
+/* What a label of each class counts. */
+static const float class_weights[OUTPUT] = {
+@ for _, weight in ipairs(class_weights) do
+    @{format("%.9g", weight):find("[.e]") and format("%.9gf", weight) or format("%.9g.0f", weight)},
+@ end
+};
+
+@ end
 /* The loss of `count` rows of y against their targets, and its gradient, 0 in rows without one; *weight: how many
- * rows have a part in the mean, *right: how many labels are those of the largest value. */
+ * rows have a part in the mean, or what their labels count by their class, *right: how many labels are those of the
+ * largest value. */
 static double judge(size_t count, size_t all, int wants_gradient, double *weight, size_t *right)
 {
     double loss = 0;
@@ -160,15 +170,18 @@ static double judge(size_t count, size_t all, int wants_gradient, double *weight
     *weight = (double)count;
     *right = 0;
 @ if labels then
+    *weight = 0;
     int32_t *const label = (int32_t *)get(count, sizeof(int32_t));
     for (size_t i = 0; i < count; ++i) {
         label[i] = (int32_t)call.target[i];
         size_t largest = 0;
         for (size_t k = 1; k < OUTPUT; ++k) largest = y[i * OUTPUT + k] > y[i * OUTPUT + largest] ? k : largest;
-        *weight -= label[i] == IGNORED;
+        if (label[i] != IGNORED) *weight += @{class_weights and "(double)class_weights[label[i]]" or "1.0"};
         *right += label[i] == (int32_t)largest;
     }
-    if (*weight > 0) (void)@{name}_loss_cross_entropy(count, OUTPUT, y, label, NULL, IGNORED, &loss, dy);
+@ local counts = class_weights and "class_weights" or "NULL"
+    if (*weight > 0)
+        (void)@{name}_loss_cross_entropy(count, OUTPUT, y, label, @{counts}, IGNORED, &loss, dy);
     free(label);
 @ elseif loss == "huber" then
     (void)@{name}_loss_huber(count * OUTPUT, y, call.target, 1.0, &loss, dy);

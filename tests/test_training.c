@@ -24,5 +24,5 @@ Test(training, verify_random, .timeout = 1700) { run("verify", "random", 4); }
 Test(training, verify_others, .timeout = 1700) { run("verify", "others", 11); }
 Test(training, calls) { run("calls", NULL, 8); }
 Test(training, pointers) { run("pointers", NULL, 1); }
-Test(training, command, .timeout = 1700) { run("command", NULL, 15); }
+Test(training, command, .timeout = 1700) { run("command", NULL, 16); }
 Test(training, schedules) { run("schedules", NULL, 1); }

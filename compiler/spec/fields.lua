@@ -54,8 +54,8 @@ local fields = {
         dense = form("layer.input_size units dense.activation alpha beta dense.bias tied last_step last_state \
             layer.name from layer.prefix"),
     },
-    training = form "loss data vocabulary validation test optimiser schedule warm_up epochs training.batch piece \
-        training.clip patience seed",
+    training = form "loss class_weights data vocabulary validation test optimiser schedule warm_up epochs \
+        training.batch piece training.clip patience seed",
     part = {
         sgd = form "lr momentum nesterov weight_decay",
         adam = form "lr beta1 beta2 eps weight_decay",

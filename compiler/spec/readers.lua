@@ -233,6 +233,30 @@ readers.form = {
     end,
 }
 
+local CLASSES_MAX <const> = 65536
+
+-- A weight for each class, of which some count.
+readers.class_weights = {
+    allowed = function() return "a list of numbers of 0 or more, at most 1e6, that are not all 0" end,
+    read = function(value)
+        if type(value) ~= "table" or getmetatable(value) then return nil end
+        local count, sum = 0, 0
+        for key in pairs(value) do
+            if math.type(key) ~= "integer" then return nil, "write numbers in the order of the classes" end
+            count = count + 1
+        end
+        if count ~= #value then return nil, "the list has gaps" end
+        if count > CLASSES_MAX then return nil, "there are more than " .. CLASSES_MAX end
+        for i, weight in ipairs(value) do
+            if type(weight) ~= "number" or not (weight >= 0 and weight <= 1e6) then
+                return nil, string.format("entry %d is %s", i, readers.show(weight, true))
+            end
+            sum = sum + weight
+        end
+        return sum > 0 and value or nil
+    end,
+}
+
 -- Bytes in the order of their tokens.
 readers.bytes = {
     allowed = function() return "a text of at most 256 bytes, each of them once" end,

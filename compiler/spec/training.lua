@@ -36,6 +36,12 @@ local function check(result, network, lines, report)
         error_at("loss", ' = "cross_entropy": it makes the softmax itself; leave that of the last layer out while the '
             .. 'network learns, or write "log_softmax"')
     end
+    if result.class_weights and result.loss ~= "cross_entropy" then
+        error_at("class_weights", ': only loss = "cross_entropy" has classes')
+    elseif result.class_weights and #result.class_weights ~= layers.outputs_of(last) then
+        error_at("class_weights", string.format(": there are %d, and the network has %d outputs, one for each class",
+            #result.class_weights, layers.outputs_of(last)))
+    end
     if result.piece then
         for _, layer in ipairs(list) do
             if not runs_forward(layer) then

@@ -53,6 +53,13 @@ return {
         doc = { "the same, looked at once, at the end, with the best weights" },
     },
     {
+        name = "class_weights", type = "class_weights", optional = true, also = { "weight", "class_weight" },
+        doc = {
+            "of cross_entropy: what a label of each class counts, as in PyTorch; default: 1",
+            "The loss is the mean by these weights: { 1, 5 } makes up for a class that is five times as rare.",
+        },
+    },
+    {
         name = "optimiser", type = "form", forms = constructors.that("value_of", "optimiser"), optional = true,
         also = { "optimizer", "optim" },
         doc = { "how a gradient becomes new weights; adam { } has PyTorch's defaults, and so have the others" },

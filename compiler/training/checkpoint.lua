@@ -31,6 +31,7 @@ function checkpoint.settings(spec)
     local own = spec.training
     local words = { own.loss, "batch=" .. own.batch, "seed=" .. own.seed, "piece=" .. (own.piece or "none"),
                     "validation=" .. tostring(own.validation), "test=" .. tostring(own.test), own.optimiser.form }
+    for _, weight in ipairs(own.class_weights or {}) do words[#words + 1] = string.format("%a", weight) end
     return (table.concat(words, " "):gsub("%c", "?"))
 end
 

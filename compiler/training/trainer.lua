@@ -95,7 +95,8 @@ local function files_of(spec)
     files[#files + 1] = { name = "rnnc.h", text = host.resource("runtime/rnnc.h") }
     files[#files + 1] = { name = spec.name .. "_trainer.c", text = template.render("trainer.c", {
         name = spec.name, upper = spec.name:upper(), input = sizes.input, output = sizes.output, tokens = sizes.tokens,
-        once = sizes.once, labels = sizes.labels, loss = spec.training.loss, lengths = spec.lengths,
+        once = sizes.once, labels = sizes.labels, loss = spec.training.loss,
+        class_weights = spec.training.class_weights or false, lengths = spec.lengths,
         batch_first = spec.batch_first, states = facts.carried, slots = #trainer.keeps(spec.training),
         seed = spec.training.seed, drops = facts.drops, given_steps = spec.seq_len == "any" and "steps, " or "",
         update = update_of(spec), forward_arguments = forward_arguments, backward_arguments = backward_arguments,

@@ -92,6 +92,7 @@ return model {
     optimiser = define.sgd and sgd { lr = define.sgd, momentum = 0.9, nesterov = true } or adam { lr = define.lr },
     batch = define.batch or 7, epochs = define.epochs or 4, clip = define.clip, validation = define.held,
     test = define.held, patience = define.patience, seed = define.seed,
+    class_weights = define.one and { define.zero, define.one },
   },
 }
 ]])
@@ -202,6 +203,31 @@ support.case("a network with flatten learns labels", function()
                               optimiser = adam { lr = 0.02 } } }]])
     local losses = losses_of(must "flat.lua --csv=- -o flat.safetensors")
     assert(#losses == 15 and losses[15] < 0.5 * losses[1], losses[1] .. " " .. losses[#losses])
+end)
+
+support.case("labels count by the weights of their classes", function()
+    local words = "net.lua -D data=labels -D loss=cross_entropy -D cell=gru -D epochs=1 -D batch=7 --force --csv=- "
+    must(words .. "-D lr=1e-30 -o classes.safetensors")
+    local function loss(more)
+        return losses_of(must(words .. "-w classes.safetensors -o out.safetensors " .. more))[1]
+    end
+    local plain, zero, one = loss "-D lr=1e-30", loss "-D lr=1e-30 -D zero=2 -D one=0",
+        loss "-D lr=1e-30 -D zero=0 -D one=0.1"
+    -- Of 23 labels 11 are 0.
+    local function near(got, wanted) assert(math.abs(got - wanted) <= 2e-6 * wanted, got .. ", not " .. wanted) end
+    assert(math.abs(zero - one) > 1e-3)
+    near(plain, (11 * zero + 12 * one) / 23)
+    near(loss "-D lr=1e-30 -D zero=3 -D one=0.5", (33 * zero + 6 * one) / 39)
+    -- Equal ones change nothing in what is learnt; others do.
+    loss "-D lr=0.01"
+    local learnt = read "out.safetensors"
+    loss "-D lr=0.01 -D zero=1 -D one=1"
+    assert(read "out.safetensors" == learnt)
+    loss "-D lr=0.01 -D zero=1 -D one=4"
+    assert(read "out.safetensors" ~= learnt)
+    refused(words .. "-o more.safetensors -w classes.safetensors -D zero=0 -D one=0",
+        "class_weights = { 0, 0 }: expected a list of numbers of 0 or more")
+    refused("net.lua -D data=labels -D loss=mse -D zero=1 -D one=1", 'only loss = "cross_entropy" has classes')
 end)
 
 support.case("patience ends a run that gets no better", function()
