@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOLERANCE 2e-5
+#ifndef TOLERANCE
+#define TOLERANCE 2e-5 /* of functions that are exact */
+#endif
 
 enum { GUARD = 16 };
 
@@ -116,11 +118,14 @@ static void same_bits(const buffers *b, const result *one, const result *other, 
 
 static double worst;
 
-/* Is `got` as near to `wanted` as rounding alone, of which `spread` is an example, has it? */
+/* Is `got` as near to `wanted` as rounding alone, of which `spread` is an example, has it? Errors
+ * grow with the largest of the values. */
 static void near(const float *got, const double *wanted, const double *spread, size_t count,
                  const char *what) {
+    double size = 1;
+    for (size_t i = 0; i < count; i++)
+        size = fmax(size, fabs(wanted[i]));
     for (size_t i = 0; i < count; i++) {
-        const double size = fmax(1, fabs(wanted[i]));
         const double apart = fabs((double)got[i] - wanted[i]) / size;
         const double allowed = TOLERANCE + (spread ? 30 * fabs(spread[i] - wanted[i]) / size : 0.0);
         if (!(apart <= allowed)) {
