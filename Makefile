@@ -107,7 +107,7 @@ mutants: $(BUILD)/setup-test ## plants bugs, each of which the suite must catch
 # libxsmm.c needs the header of a library that nothing here depends on, compare/network.c that of a network.
 # Those that include what is generated, or what need not be installed, are left to the compilers.
 tidied := $(patsubst %.c,$(BUILD)/lint/tidy/%.ok,$(filter-out examples/% tests/exhaustive/% \
-	tests/bench/peers/libxsmm.c tests/compare/network.c tests/calls/every.c tests/padding/calls.c tests/training/%, \
+	tests/bench/peers/libxsmm.c tests/compare/network.c tests/calls/every.c tests/padding/calls.c tests/targets/network.c tests/training/%, \
 	$(filter %.c,$(c_files))))
 
 lint: $(BUILD)/setup-test $(BUILD)/setup-lint ## warnings of gcc and clang, clang-tidy, shellcheck, luacheck, layout
