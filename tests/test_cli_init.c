@@ -173,6 +173,30 @@ Test(cli, init_reads_sizes_from_weights) {
     workdir_remove(dir);
 }
 
+/* However DIR is spelled, the spec in it names a file that is there. */
+Test(cli, init_finds_weights_from_any_directory) {
+    static const char *const names[] = {".", "./", "./e", "f/.", "./g/./h//i", "k/l/m"};
+    char dir[PATH_SIZE], description[40];
+    workdir_make(dir);
+    outcome made = run(dir, "init", "--program", "--name=first", NULL, NULL);
+    cr_expect_eq(made.code, 0);
+    outcome_free(&made);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        made = run(dir, "init", names[i], "--weights=first.safetensors", "--name=second", NULL);
+        cr_expect_eq(made.code, 0, "%s: %s", names[i], made.err);
+        outcome_free(&made);
+        snprintf(description, sizeof description, "%s/second.lua", names[i]);
+        made = run(dir, "check", description, NULL, NULL, NULL);
+        cr_expect(made.code == 0 && strstr(made.out, ": fine, and so is "), "%s: %s%s", names[i],
+                  made.out, made.err);
+        outcome_free(&made);
+        char path[PATH_SIZE + 40];
+        snprintf(path, sizeof path, "%s/%s", dir, description);
+        remove(path);
+    }
+    workdir_remove(dir);
+}
+
 Test(cli, wrong_weights_are_listed_by_name) {
     static const char deeper[] = "return rnn { input_size = 9, hidden_size = 16, num_layers = 2,\n"
                                  "  weights = \"model.safetensors\" }\n";
