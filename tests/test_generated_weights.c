@@ -24,10 +24,10 @@ TestSuite(generated_weights, .init = setup, .fini = teardown, .timeout = 300);
 
 /* Generates network net with random weights of that seed into dir/run; returns the problem that has
  * these weights. */
-static problem generate_run(const char *run, size_t hidden, uint64_t seed, const char *target,
-                            const char *form) {
+static problem generate_sizes(const char *run, size_t input, size_t hidden, uint64_t seed,
+                              const char *target, const char *form) {
     char into[PATH_SIZE], weights[PATH_SIZE];
-    const rnnc_config config = {RNNC_GRU, 5, hidden, 1, 1, 0, 0, 0};
+    const rnnc_config config = {RNNC_GRU, input, hidden, 1, 1, 0, 0, 0};
     rng r = {.state = seed};
     problem p = problem_make(&config, 3, 2, false, &r);
     /* What is no ordinary number, or close to the ends of what there is. */
@@ -46,6 +46,11 @@ static problem generate_run(const char *run, size_t hidden, uint64_t seed, const
     cr_assert(problem_write_weights(&p, weights, NULL, &err) && generate(&s, into, &err), "%s",
               err.message);
     return p;
+}
+
+static problem generate_run(const char *run, size_t hidden, uint64_t seed, const char *target,
+                            const char *form) {
+    return generate_sizes(run, 5, hidden, seed, target, form);
 }
 
 /* Does NAME.c of one run link with the weights of another? */
@@ -172,4 +177,22 @@ Test(generated_weights, literals_are_short) {
     char *const floats = file_read(path, NULL);
     cr_expect(!strstr(floats, "union") && !strstr(floats, "\\x"));
     free(floats);
+}
+
+/* Words that fill whole rows of 4000: C++ needs room for a terminator behind them. */
+Test(generated_weights, whole_rows_have_their_terminator) {
+    problem p = generate_sizes("c", 2, 80, 1, "portable", "c");
+    problem_free(&p);
+    char path[PATH_SIZE], into[PATH_SIZE];
+    path_join(path, dir, "c/net_weights.c");
+    char *const text = file_read(path, NULL);
+    size_t words = 0;
+    for (const char *at = text; (at = strstr(at, "\\x")); at++)
+        words++;
+    free(text);
+    cr_assert(words > 16384 && words % 4000 == 0, "%zu", words);
+    path_join(into, dir, "c");
+    cr_expect(compile_c("g++", "-std=c++17 -O0 -Wno-deprecated -shared -fPIC", into,
+                        "net_weights.c", "net.so", &err),
+              "%s", err.message);
 }

@@ -421,4 +421,9 @@ return {
     { what = "init: a dot in DIR is a directory", file = "compiler/commands/init.lua",
       find = 'if part ~= "." then up', replace = 'if directory ~= "." then up',
       tests = { "cli/init_finds_weights_from_any_directory" } },
+    { what = "onnx: of a part that the step does not divide an entry is lost", file = "compiler/import/onnx/shapes.lua",
+      find = "count = (count + step - 1) // step", replace = "count = count // step", tests = { "tables/onnx" } },
+    { what = "words that fill whole rows have no terminator", file = "compiler/host/host_weights_c.c",
+      find = "return count / ROW_WORDS + 1;", replace = "return (count + ROW_WORDS - 1) / ROW_WORDS;",
+      tests = { "generated_weights/whole_rows*" } },
 }

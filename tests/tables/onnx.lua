@@ -262,6 +262,34 @@ support.case("weights in the files of a test", function()
     os.remove(place.directory .. "/input_1.pb")
 end)
 
+-- Parts with every kind of begin, end and step, against a loop over the entries: those of an axis of 5 are the rows of
+-- a layer's weights, which are written as they are read.
+support.case("slices", function()
+    local function part(first, behind, step)
+        local entries = {}
+        local from, to = first < 0 and math.max(5 + first, 0) or first, behind < 0 and 5 + behind or math.min(behind, 5)
+        for i = from, to - 1, step do
+            entries[#entries + 1] = string.pack("<ff", 2 * i + 1, 2 * i + 2)
+        end
+        return entries
+    end
+    for _, first in ipairs { 0, 1, -4, -9 } do
+        for _, behind in ipairs { 4, -1, 9 } do
+            for step = 1, 3 do
+                local entries = part(first, behind, step)
+                write("a.onnx", onnx.model(onnx.graph(string.format("Slice F1x5x2 [%d] [%d] [1] [%d] > a;"
+                    .. "RNN x a F1x%dx%d > z", first, behind, step, #entries, #entries), {})))
+                local output, code = run "import a.onnx -o out"
+                local what = string.format("%d:%d:%d: %s", first, behind, step, output)
+                assert(code == 0, what)
+                local file <close> = assert(io.open(place.directory .. "/out/model.safetensors", "rb"))
+                assert(file:read("a"):find(table.concat(entries), 1, true), what)
+                assert(os.execute("rm -r " .. place.directory .. "/out"))
+            end
+        end
+    end
+end)
+
 -- Whole numbers of each type, in bytes and in the field of values that onnx.proto has for it: the entry that is asked
 -- for tells which number was read; -3 is the entry -1 of an axis of 2.
 support.case("whole numbers of each type", function()
