@@ -65,7 +65,6 @@ static const struct {
 } long_files[] = {
     {"runtime/rnnc.h", "users copy and include one header; half of it is its reference"},
     {"tests/mutants/", "lists of rows"},
-    {"tests/test_import_keras.c", "a list of files and what is said of them"},
 };
 
 Test(structure, files_are_of_one_sitting) {
