@@ -426,4 +426,7 @@ return {
     { what = "words that fill whole rows have no terminator", file = "compiler/host/host_weights_c.c",
       find = "return count / ROW_WORDS + 1;", replace = "return (count + ROW_WORDS - 1) / ROW_WORDS;",
       tests = { "generated_weights/whole_rows*" } },
+    { what = "train: an interrupt saves states of a whole batch", file = "compiler/training/run.lua",
+      find = "s.from > 0 and math.min(own.training.batch, own.parts.data.count - s.first) or 0",
+      replace = "s.from > 0 and own.training.batch or 0", tests = { "training/command" } },
 }
