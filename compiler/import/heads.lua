@@ -56,7 +56,8 @@ function heads.together(list)
 end
 
 -- heads.name(list, record) -> the fields name and from of those of a list of { text (what the file calls the output),
--- fields }, in the spec, and the record's outputs. The layers that they read are those of the record.
+-- fields, first_fields (of the first of its layers, where it has several) }, in the spec, and the record's outputs. The
+-- layers that they read are those of the record.
 function heads.name(list, record)
     local taken, trunk = { X = true }, record.layers[#record.layers]
     record.fields.outputs = {}
@@ -65,7 +66,7 @@ function heads.name(list, record)
         record.fields.outputs[i] = head.fields.name
     end
     if trunk then trunk.fields.name = name_of(TRUNK, taken) end
-    for i = 2, #list do list[i].fields.from = trunk and trunk.fields.name or "x" end
+    for i = 2, #list do (list[i].first_fields or list[i].fields).from = trunk and trunk.fields.name or "x" end
 end
 
 -- heads.text(head) -> "y, its channels 0 to 21", for the report.

@@ -161,7 +161,8 @@ local rows <const> = {
     end)() .. " > a axis=0" .. W, "node 64 (If): is one If too many" },
     { "RNN x F1x2x2 F1x2x2 > x", "inputs: there is a \"x\" already" },
     { Y .. "Squeeze y [1] > c; RNN c F1x2x2 F1x2x2 > z", "output y comes of node 0 (RNN), which is not the last of the "
-        .. "layers: rnnc has one chain of layers, and one output", { outputs = { "z", "y" } } },
+        .. "layers: rnnc has one chain of layers, and outputs that are dense layers side by side",
+        { outputs = { "z", "y" } } },
     { Y, "its graph has no outputs", { outputs = {} } },
     { Y, "outputs: number 0 has no name", { outputs = { "" } } },
     { Y, "input w has more than 8 axes", { inputs = { { "x", "time,batch,2" }, { "w", "1,1,1,1,1,1,1,1,1" } } } },

@@ -54,21 +54,27 @@ local function same_order(a, b)
     return true
 end
 
--- Dense layers that read the same and give outputs side by side become one layer, and each of the outputs knows its
--- channels of y.
+-- Dense layers that give outputs side by side, behind others of their own or not, become one layer, and each of the
+-- outputs knows its channels of y. Returns what keeps them from that, or nil.
 local function join_heads(outputs, path)
-    local list, of_layer = {}, {}
+    local list, of_layer, problem = {}, {}, nil
     for _, output in ipairs(outputs) do
         local value, first = output.value, list[1]
         local layer = is_y(value) and not value.residual and value.layer
-        if layer and layer.form == "dense" and not of_layer[layer]
-            and (not first or onnx_heads.reads_same(layer, first.layer) and value.what == first.value.what
-                and same_order(value.axes, first.value.axes)) then
+        local fits = layer and layer.form == "dense" and not of_layer[layer]
+        if fits and first and value.what ~= first.value.what then
+            problem = string.format("%s and output %s are not of the same steps; in rnnc outputs are all of each step, "
+                .. "or all of one", first.name, output.name)
+        elseif fits and (not first or same_order(value.axes, first.value.axes)) then
             list[#list + 1] = { name = "output " .. output.name, text = output.name, layer = layer, value = value }
             of_layer[layer] = list[#list]
         end
     end
-    if #list < 2 then return end
+    if #list < 2 then return problem end
+    local chains = {}
+    for i, head in ipairs(list) do chains[i] = chain_to(head.layer) end
+    local fine, against = onnx_heads.split(list, chains)
+    if not fine then return against end
     local joined, why = onnx_heads.beside(list)
     if not joined then fail.at(path, graph.line(why)) end
     joined.is_outputs = true
@@ -87,7 +93,7 @@ local function chain_of(outputs, path)
             fail.at(path, graph.line(string.format("output %s is nothing that a network gives", output.name)))
         end
     end
-    join_heads(outputs, path)
+    local problem = join_heads(outputs, path)
     for _, output in ipairs(outputs) do
         local value = output.value
         for _, layer in ipairs(layers_of(value)) do
@@ -101,7 +107,8 @@ local function chain_of(outputs, path)
         for _, layer in ipairs(layers_of(output.value)) do
             if not set[layer] or is_y(output.value) and layer ~= longest[#longest] then
                 fail.at(path, graph.line(string.format("output %s comes of %s, which is not the last of the layers: "
-                    .. "rnnc has one chain of layers, and one output", output.name, layer.label)))
+                    .. "%s", output.name, layer.label, problem or "rnnc has one chain of layers, and outputs that are "
+                    .. "dense layers side by side")))
             end
         end
     end
@@ -132,24 +139,33 @@ local function add_tensors(record, layer, prefix, place)
     end
 end
 
--- The dense layers that `joined` stands for, each with its name and tensors.
+-- The dense layers that `joined` stands for, those of an output behind each other, with names and tensors.
 local function add_heads(record, joined)
     for _, head in ipairs(joined.heads) do
-        local fields = {}
-        for key, value in pairs(head.layer.fields) do fields[key] = value end
-        fields.last_step, fields.last_state = joined.fields.last_step, joined.fields.last_state
-        fields.input_size = not record.layers[1] and head.layer.input or nil
-        head.fields = fields
+        head.of_levels = {}
+        for level, layer in ipairs(head.levels) do
+            local fields = {}
+            for key, value in pairs(layer.fields) do fields[key] = value end
+            fields.last_step, fields.last_state = nil, nil
+            head.of_levels[level] = fields
+        end
+        local first = head.of_levels[1]
+        first.last_step, first.last_state = joined.fields.last_step, joined.fields.last_state
+        first.input_size = not record.layers[1] and head.levels[1].input or nil
+        head.fields, head.first_fields = head.of_levels[#head.levels], first
     end
     heads.name(joined.heads, record)
     for _, head in ipairs(joined.heads) do
-        head.fields.prefix = head.fields.name .. "."
-        record.layers[#record.layers + 1] = { form = "dense", fields = head.fields }
-        add_tensors(record, head.layer, head.fields.prefix, "")
-        record.became[#record.became + 1] = {
-            graph.line(string.format("%s of %d -> %d", head.layer.label, head.layer.input, head.layer.outputs)),
-            "dense, " .. head.fields.prefix .. "*",
-        }
+        for level, layer in ipairs(head.levels) do
+            local fields = head.of_levels[level]
+            fields.prefix = head.fields.name .. "." .. (#head.levels > 1 and level - 1 .. "." or "")
+            record.layers[#record.layers + 1] = { form = "dense", fields = fields }
+            add_tensors(record, layer, fields.prefix, "")
+            record.became[#record.became + 1] = {
+                graph.line(string.format("%s of %d -> %d", layer.label, layer.input, layer.outputs)),
+                "dense, " .. fields.prefix .. "*",
+            }
+        end
     end
 end
 
