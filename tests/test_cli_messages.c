@@ -2,6 +2,7 @@
  * and of all other bytes their numbers; and options that want a number or a
  * name and get none. */
 #include "support/cli.h"
+#include "support/generate.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -92,6 +93,29 @@ static void expect_begins(const char *dir, const char *says, const char *command
     cr_expect(o.code == 1 && !o.out[0] && strncmp(o.err, says, strlen(says)) == 0, "%s: %s", says,
               o.err);
     outcome_free(&o);
+}
+
+/* Code for another architecture: before a C compiler is asked for it. */
+Test(cli_messages, targets_of_other_machines, .timeout = 60) {
+    static const char spec[] =
+        "return rnn { input_size = 2, hidden_size = 3, training = training { loss = \"mse\", "
+        "data = \"none.npz\" } }\n";
+    static const char *const commands[] = {"bench", "train", "verify"};
+    char dir[PATH_SIZE], path[PATH_SIZE], option[32], says[128], out[64];
+    const char *const target = target_runs("neon") ? "avx2" : "neon";
+    workdir_make(dir);
+    path_join(path, dir, "m.lua");
+    cr_assert(file_write(path, spec, strlen(spec)));
+    snprintf(option, sizeof option, "--target=%s", target);
+    snprintf(out, sizeof out, "target %s: this CPU cannot run it\n", target);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        snprintf(says, sizeof says,
+                 "rnnc %s: error: this CPU runs none of the targets; choose one with --target\n",
+                 commands[i]);
+        expect(dir, 1, strcmp(commands[i], "verify") == 0 ? out : "", says, commands[i], "m.lua",
+               option, NULL);
+    }
+    workdir_remove(dir);
 }
 
 /* Names of files and directories that are none: before anything is read, measured or written. */

@@ -33,7 +33,7 @@ local function build_problem(problem, options, settings)
     settings.progress(problem.title .. ": compiling")
     problem.library, problem.result = build.network(problem.spec, options, settings.directory, COMMAND)
     problem.plan = problem.result.plan
-    problem.variant = subject.variant(problem.plan, COMMAND)
+    problem.variant = subject.variant(problem.plan)
     local layers, seq_len, batch = problem.plan.layers, problem.seq_len, problem.batch
     problem.flops, problem.bytes = limits.work(layers, seq_len, batch)
     problem.light_us = 1e6 * limits.time(layers, seq_len, batch, settings.machine)
@@ -55,7 +55,7 @@ local function team_candidate(problem, inputs, options, settings)
         spec.threads = threads
         local library, result = build.network(spec, options, settings.directory .. "/threads", COMMAND)
         c = timing.own(inputs, c.code, { library = library, symbol = problem.model .. "_model", cpus = cpus })
-        problem.team_variant = subject.variant(result.plan, COMMAND)
+        problem.team_variant = subject.variant(result.plan)
         c.latency_ns = c.runner and timing.latency(c) or 0
         c.division = subject.sharing(problem.team_variant, problem.seq_len, problem.batch, c.latency_ns)
         c.variant = string.format("%s, %s, latency %d ns", problem.team_variant.target, c.division, c.latency_ns)
@@ -168,7 +168,10 @@ return function(arguments, options)
 
     -- All that can be wrong with a model is said before any is run.
     local problems = {}
-    for i, path in ipairs(arguments) do problems[i] = subject.read(path, options, COMMAND) end
+    for i, path in ipairs(arguments) do
+        problems[i] = subject.read(path, options, COMMAND)
+        subject.check(problems[i].spec, COMMAND)
+    end
     local directory, message = host.temporary()
     if not directory then fail.at(COMMAND, message) end
     local _ <close> = setmetatable({}, { __close = function()

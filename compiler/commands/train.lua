@@ -7,6 +7,7 @@ local output = require "report.output"
 local paths = require "base.paths"
 local run = require "training.run"
 local specs = require "spec.spec"
+local subject = require "measure.subject"
 local trainer = require "training.trainer"
 
 local COMMAND <const> = "rnnc train"
@@ -53,6 +54,7 @@ local function read(path, options, epochs)
             .. "\"data.npz\" }; `rnnc help training` has all fields")
     end
     if spec.map then fail.at(path, "map renames what is in a file; leave it out of a spec that is trained") end
+    subject.check(spec, COMMAND)
     training.path = spec.weights_path or paths.join((paths.split(path)), spec.name .. ".safetensors")
     spec.weights, spec.weights_path = given, given
     training.epochs = epochs or training.epochs

@@ -214,9 +214,7 @@ return function(arguments, options)
     local recorded = not options.gradients and options.case and recorded_case.apply(spec, options.case)
     for _, note in ipairs(notes) do host.complain(note) end
     local names = targets_of(spec)
-    if #names == 0 then
-        fail.at("rnnc verify", "this CPU runs none of the targets; choose one with --target")
-    end
+    subject.check(spec, "rnnc verify")
     if options.gradients then return verify_gradients(spec, names, options, seed, seconds) end
     local runs = recorded and { recorded } or random_runs(spec)
     local passed = true

@@ -85,14 +85,23 @@ function subject.runs(target)
     return true
 end
 
--- subject.variant(plan, command) -> the last of a plan's targets that this CPU runs, which is what generated
--- code takes too.
-function subject.variant(plan, command)
+-- subject.check(spec, command): an error unless this CPU runs one of the targets, before a compiler is asked for code
+-- that may be for another architecture.
+function subject.check(spec, command)
+    for _, target in ipairs(spec.target) do
+        if subject.runs(target) then return end
+    end
+    fail.at(command, "this CPU runs none of the targets; choose one with --target")
+end
+
+-- subject.variant(plan) -> the last of a plan's targets that this CPU runs, which is what generated
+-- code takes too; there is one, see subject.check.
+function subject.variant(plan)
     local found
     for _, variant in ipairs(plan.variants) do
         if subject.runs(variant.target) then found = variant end
     end
-    return found or fail.at(command, "this CPU runs none of the targets; choose one with --target")
+    return found
 end
 
 -- subject.threads(options, command) -> the value of --threads, or nil.

@@ -58,6 +58,9 @@ bool target_runs(const char *target) {
     if (strcmp(target, "avx512") == 0)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#elif defined(__aarch64__)
+    if (strcmp(target, "neon") == 0)
+        return true;
 #endif
     return false;
 }
