@@ -36,12 +36,12 @@ static const struct {
 };
 
 Test(cli_messages, bytes_that_are_no_text_are_numbers, .timeout = 60) {
-    char dir[PATH_SIZE], path[PATH_SIZE], spec[300], printed[300];
+    char dir[PATH_SIZE], path[PATH_SIZE], model[300], printed[300];
     workdir_make(dir);
     path_join(path, dir, "m.lua");
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        const int size = snprintf(spec, sizeof spec, "error(\"%s\")\n", texts[i].text);
-        cr_assert(file_write(path, spec, (size_t)size));
+        const int size = snprintf(model, sizeof model, "error(\"%s\")\n", texts[i].text);
+        cr_assert(file_write(path, model, (size_t)size));
         snprintf(printed, sizeof printed, "m.lua:1: error: %s\n", texts[i].printed);
         expect(dir, 1, "", printed, "check", "m.lua", NULL, NULL);
     }
@@ -67,13 +67,13 @@ Test(cli_messages, options_that_want_numbers, .timeout = 120) {
         {"train", "epochs", "an integer from 1 to 1000000", {"0", "1000001"}},
     };
     static const char *const wrong[] = {"", "1x", "one", "nan", "1e400", "-inf", "1,5", "- 1"};
-    static const char spec[] = "return rnn { name = \"m\", input_size = 2, hidden_size = 3,\n"
-                               "  batch = \"any\", target = \"portable\" }\n";
+    static const char model[] = "return rnn { name = \"m\", input_size = 2, hidden_size = 3,\n"
+                                "  batch = \"any\", target = \"portable\" }\n";
     enum { WRONG = sizeof wrong / sizeof *wrong };
     char dir[PATH_SIZE], path[PATH_SIZE], word[64], says[128];
     workdir_make(dir);
     path_join(path, dir, "m.lua");
-    cr_assert(file_write(path, spec, strlen(spec)));
+    cr_assert(file_write(path, model, strlen(model)));
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         snprintf(says, sizeof says, "rnnc %s: error: --%s needs %s\n", options[i].command,
                  options[i].option, options[i].says);
@@ -97,7 +97,7 @@ static void expect_begins(const char *dir, const char *says, const char *command
 
 /* Code for another architecture: before a C compiler is asked for it. */
 Test(cli_messages, targets_of_other_machines, .timeout = 60) {
-    static const char spec[] =
+    static const char model[] =
         "return rnn { input_size = 2, hidden_size = 3, training = training { loss = \"mse\", "
         "data = \"none.npz\" } }\n";
     static const char *const commands[] = {"bench", "train", "verify"};
@@ -105,7 +105,7 @@ Test(cli_messages, targets_of_other_machines, .timeout = 60) {
     const char *const target = target_runs("neon") ? "avx2" : "neon";
     workdir_make(dir);
     path_join(path, dir, "m.lua");
-    cr_assert(file_write(path, spec, strlen(spec)));
+    cr_assert(file_write(path, model, strlen(model)));
     snprintf(option, sizeof option, "--target=%s", target);
     snprintf(out, sizeof out, "target %s: this CPU cannot run it\n", target);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
@@ -139,12 +139,12 @@ Test(cli_messages, names_that_are_none, .timeout = 60) {
     static const char *const commands[] = {"compile", "check", "plan", "verify", "train",
                                            "bench",   "tune",  "init", "import"};
     char dir[PATH_SIZE], path[PATH_SIZE], word[64], says[256];
-    static const char spec[] = "return rnn { input_size = 2, hidden_size = 3 }\n";
+    static const char model[] = "return rnn { input_size = 2, hidden_size = 3 }\n";
     workdir_make(dir);
     path_join(path, dir, "d");
     cr_assert_eq(mkdir(path, 0700), 0);
     path_join(path, dir, "m.lua");
-    cr_assert(file_write(path, spec, strlen(spec)));
+    cr_assert(file_write(path, model, strlen(model)));
     for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
         snprintf(word, sizeof word, "--%s=", empty[i][1]);
         snprintf(says, sizeof says, "rnnc %s: error: --%s needs the name of a %s", empty[i][0],
