@@ -58,6 +58,12 @@ static float uniform(void) {
 
 static void fill(float *to, size_t count, float scale) {
     for (size_t i = 0; i < count; i++)
+        to[i] = uniform() * scale;
+}
+
+/* The same with some that are eight times as large. */
+static void fill_far(float *to, size_t count, float scale) {
+    for (size_t i = 0; i < count; i++)
         to[i] = uniform() * scale * (i % 11 == 5 ? 8.0F : 1.0F);
 }
 
@@ -145,6 +151,7 @@ static const float *const *random_tensors(void) {
         const size_t cols = net->weight[i].cols ? net->weight[i].cols : 1;
         const size_t count = net->weight[i].rows * cols;
         float *const values = room(count);
+        /* As PyTorch begins: with larger ones networks without bounds leave float's range. */
         fill(values, count, cols > 1 ? 1.0F / sqrtf((float)cols) : 0.25F);
         list[i] = values;
     }
@@ -161,12 +168,12 @@ static void random_inputs(buffers *b) {
             b->tokens[i] = (int32_t)((i * 7 + 3) % b->sizes.vocabulary);
     } else {
         b->x = room(b->T * b->B * b->sizes.input);
-        fill(b->x, b->T * b->B * b->sizes.input, 2.0F);
+        fill_far(b->x, b->T * b->B * b->sizes.input, 2.0F);
     }
     if (b->h_count)
-        fill(b->h0 = room(b->h_count), b->h_count, 0.5F);
+        fill_far(b->h0 = room(b->h_count), b->h_count, 0.5F);
     if (b->c_count)
-        fill(b->c0 = room(b->c_count), b->c_count, 0.5F);
+        fill_far(b->c0 = room(b->c_count), b->c_count, 0.5F);
     if (net->lengths) {
         b->lengths = calloc(b->B + 1, sizeof *b->lengths);
         for (size_t i = 0; b->lengths && i < b->B; i++)
