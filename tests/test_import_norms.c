@@ -17,7 +17,9 @@ Test(import_norms, layer_norm_cell, .timeout = 60) {
                               "it normalises; rnnc reads the LayerNormLSTMCell"},
         {"size.safetensors", "layernorm_c.bias (2) is in a cell, weight_hh, and of 3 units it "
                              "would have 3 values;"},
-        {"few.safetensors", "error: layernorm_*: 4 tensors, expected 6: weight and bias of"},
+        {"few.safetensors",
+         "error: layernorm_*: 4 tensors, expected 6: weight and bias of layernorm_i, "},
+        {"wide.pt", "has eps = 2.5; rnnc has one from 0 to 1 for all norms of a cell"},
         {"biased.safetensors", "and there are biases beside it;"},
     };
     static const struct {

@@ -363,7 +363,7 @@ def write_safetensors(path, tensors):
         out.write(struct.pack("<Q", len(text)) + text + data)
 
 
-def normed_script():
+def normed_script(eps):
     """The cell as torch.jit.save leaves it."""
     def norm(name):
         return scripted(MODULES + "normalization.LayerNorm", training=False,
@@ -377,7 +377,7 @@ def normed_script():
     text = ("class LayerNormLSTMCell(Module):\n  __parameters__ = []\n  def forward(self, x: Tensor) -> Tensor:\n"
             "    return torch.mm(x, torch.t(self.weight_ih))\n")
     return archive([("data.pkl", out.getvalue()), ("code/__torch__/custom_lstms.py", text),
-                    ("code/__torch__/torch/nn/modules/normalization.py", constants("LayerNorm", eps="0.001"))]
+                    ("code/__torch__/torch/nn/modules/normalization.py", constants("LayerNorm", eps=eps))]
                    + [("data/" + s.key, s.data) for s in storages])
 
 
@@ -401,8 +401,9 @@ def write_normed(folder):
         write_safetensors("%s/%s.safetensors" % (folder, name),
                           [t for t in (change(*entry) for entry in normed_tensors()) if t])
     write_safetensors(folder + "/biased.safetensors", normed_tensors() + [("bias_ih", [0.5] * 12, (12,))])
-    with open(folder + "/script.pt", "wb") as out:
-        out.write(normed_script())
+    for name, eps in (("script", "0.001"), ("wide", "2.5")):
+        with open("%s/%s.pt" % (folder, name), "wb") as out:
+            out.write(normed_script(eps))
 
 
 # ---- files that are wrong ----

@@ -27,13 +27,16 @@ local others <const> = {
     choices = { 3, true, {}, "none of these", "" }, layers = { 3, true, "dense", {} },
     form = { 3, true, "adam", {} },
     names = { 3, true, {}, { 3 }, { x = "a" }, { [2] = "a" } },
+    class_weights = { 3, true, "1", {}, { 0, 0 }, { -1, 2 }, { 1, "2" }, { 1, 1e7 }, { 1, 0 / 0 }, { x = 1 },
+                      { [2] = 1 } },
     bytes = { 3, true, {}, "", "aa" }, split = { 0, 1, -0.5, 1.5, true, {}, "", "a\nb" },
     renames = { 3, true, "a", { "a", "b" }, { { "a" } }, { { "a", 3 } }, { { "%", "a" } }, { { "a", "%" } },
                 { { "a", "%q" } }, { x = { "a", "b" } }, { [2] = { "a", "b" } } },
 }
 local fine <const> = { boolean = { true, false }, channels = { true, false }, factor = { true },
                        text = { "", "a b", "\u{e9}" }, names = { "a", { "a", "b" } },
-                       bytes = { "a", "abc" }, split = { 0.5, "a.npz" },
+                       bytes = { "a", "abc" },
+                       class_weights = { { 1 }, { 0, 2.5, 1e6 } }, split = { 0.5, "a.npz" },
                        size = { "any" }, renames = { {}, { { "^a", "%1" } } } }
 
 local all = { fields.rnn, fields.model, fields.training }
