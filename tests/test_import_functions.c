@@ -43,7 +43,6 @@ static double value(size_t i, double v, size_t unit) {
     case 8:
         return elu(v, 1);
     case 9:
-        return v / (1 + exp(-v));
     case 10:
         return v / (1 + exp(-v));
     case 11:

@@ -193,10 +193,8 @@ static int replace(move *m, char message[FILES_MESSAGE]) {
 
 /* After success drops the old contents, after a failure puts them back; frees everything. */
 static void finish(move *m, int success) {
-    if (m->saved && success)
-        unlink(m->saved);
     /* Where both names are still of one file, rename does nothing, and the second one goes. */
-    else if (m->saved && rename(m->saved, m->place) == 0)
+    if (m->saved && (success || rename(m->saved, m->place) == 0))
         unlink(m->saved);
     else if (m->done && !success)
         unlink(m->place);

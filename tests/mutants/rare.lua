@@ -74,8 +74,9 @@ return {
       find = "(got > 0 ? reference > (double)FLT_MAX : reference < -(double)FLT_MAX))",
       replace = "fabs(reference) > (double)FLT_MAX)", tests = { "compiler/differences" } },
     { what = "the second name of what was not replaced stays", file = "compiler/host/files_write.c",
-      find = "else if (m->saved && rename(m->saved, m->place) == 0)\n        unlink(m->saved);",
-      replace = "else if (m->saved)\n        rename(m->saved, m->place);", tests = { "tables/faults" } },
+      find = "if (m->saved && (success || rename(m->saved, m->place) == 0))\n        unlink(m->saved);",
+      replace = "if (m->saved && success)\n        unlink(m->saved);\n    else if (m->saved)\n"
+          .. "        rename(m->saved, m->place);", tests = { "tables/faults" } },
     { what = "no place for temporary files is a bug of rnnc", file = "compiler/host/host_safetensors.c",
       find = '    if (!directory)\n        return host_unable(L, "%s", message);',
       replace = '    if (!directory)\n        return luaL_error(L, "%s", message);', tests = { "tables/faults" } },
